@@ -1,0 +1,64 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let configurationTesting = Target.Dependency.product(name: "ConfigurationTesting", package: "swift-configuration")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// Bottom-up: a target may import only what stands above it here, and only what it names.
+/// `scripts/check-imports` holds every `import` in Sources to this list.
+let package = Package(
+    name: "items",
+    products: [.executable(name: "items", targets: ["items"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(name: "Formatting", swiftSettings: settings),
+        .target(name: "Reactor", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "HTTP1", dependencies: ["Formatting"], swiftSettings: settings),
+        .target(name: "Telemetry", dependencies: ["Formatting", "CLinux", logging], swiftSettings: settings),
+        .target(name: "Postgres", dependencies: ["Reactor", "CPostgres", lifecycle], swiftSettings: settings),
+        .target(
+            name: "Vial", dependencies: ["HTTP1", "Reactor", "Formatting", httpTypes, lifecycle], swiftSettings: settings),
+        .target(
+            name: "Items",
+            dependencies: ["Vial", "Postgres", "Telemetry", "Formatting", httpTypes, logging, configuration],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "items",
+            dependencies: [
+                "Items", "Vial", "Postgres", "Reactor", "Telemetry", argumentParser, configuration, lifecycle, signals, logging,
+            ],
+            path: "Sources/Commands", swiftSettings: settings),
+        .testTarget(name: "FormattingTests", dependencies: ["Formatting"], swiftSettings: settings),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: settings),
+        .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: settings),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Reactor"], swiftSettings: settings),
+        .testTarget(name: "VialTests", dependencies: ["Vial", "HTTP1", httpTypes], swiftSettings: settings),
+        .testTarget(
+            name: "ItemsTests",
+            dependencies: ["Items", "Vial", "Postgres", "Telemetry", configuration, configurationTesting], swiftSettings: settings),
+    ]
+)

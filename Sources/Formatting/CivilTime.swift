@@ -1,0 +1,84 @@
+/// A moment in UTC, split into its calendar parts; proleptic Gregorian.
+public struct CivilTime: Equatable, Sendable {
+    public let year: Int
+    /// 1…12
+    public let month: Int
+    /// 1…31
+    public let day: Int
+    /// 0 is Sunday.
+    public let weekday: Int
+    public let hour: Int
+    public let minute: Int
+    public let second: Int
+
+    /// The parts of a moment given in whole seconds since 1970-01-01T00:00:00Z; may be negative.
+    public init(secondsSinceEpoch seconds: Int) {
+        let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+        let secondOfDay = seconds - days * 86_400
+        // Years are counted from 1 March, so that the leap day is the last of its year; an era is 400 years.
+        let shifted = days + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        weekday = ((days + 4) % 7 + 7) % 7
+        hour = secondOfDay / 3600
+        minute = secondOfDay / 60 % 60
+        second = secondOfDay % 60
+    }
+}
+
+extension [UInt8] {
+    /// Appends `2024-11-01T12:00:00`: RFC 3339 without fraction and zone.
+    public mutating func append(dateTime time: CivilTime) {
+        append(decimal: time.year, width: 4)
+        append(0x2D)
+        append(decimal: time.month, width: 2)
+        append(0x2D)
+        append(decimal: time.day, width: 2)
+        append(0x54)
+        append(timeOfDay: time)
+    }
+
+    /// Appends `2024-11-01T12:00:00.000000Z`: RFC 3339 with six decimals.
+    ///
+    /// - Parameter microseconds: since 1970-01-01T00:00:00Z; may be negative.
+    public mutating func append(timestampMicroseconds microseconds: Int64) {
+        let seconds = microseconds >= 0 ? microseconds / 1_000_000 : (microseconds - 999_999) / 1_000_000
+        append(dateTime: CivilTime(secondsSinceEpoch: Int(seconds)))
+        append(0x2E)
+        append(decimal: Int(microseconds - seconds * 1_000_000), width: 6)
+        append(0x5A)
+    }
+
+    /// Appends `Fri, 01 Nov 2024 12:00:00 GMT`: an IMF-fixdate, RFC 9110 §5.6.7; 29 bytes.
+    public mutating func append(imfFixdate time: CivilTime) {
+        append(name: time.weekday, of: "SunMonTueWedThuFriSat")
+        append(literal: ", ")
+        append(decimal: time.day, width: 2)
+        append(0x20)
+        append(name: time.month - 1, of: "JanFebMarAprMayJunJulAugSepOctNovDec")
+        append(0x20)
+        append(decimal: time.year, width: 4)
+        append(0x20)
+        append(timeOfDay: time)
+        append(literal: " GMT")
+    }
+
+    private mutating func append(timeOfDay time: CivilTime) {
+        append(decimal: time.hour, width: 2)
+        append(0x3A)
+        append(decimal: time.minute, width: 2)
+        append(0x3A)
+        append(decimal: time.second, width: 2)
+    }
+
+    /// Appends the three letters of entry `index` in a run of three-letter names.
+    private mutating func append(name index: Int, of names: String) {
+        append(contentsOf: names.utf8.dropFirst(index * 3).prefix(3))
+    }
+}
