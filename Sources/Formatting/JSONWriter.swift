@@ -145,7 +145,7 @@ extension [UInt8] {
     @inlinable
     public mutating func append(jsonEscaped text: String) {
         var text = text
-        unsafe text.withUTF8 { unsafe append(jsonEscaped: Span(_unsafeElements: $0)) }
+        text.withUTF8 { unsafe append(jsonEscaped: Span(_unsafeElements: $0)) }
     }
 
     /// Appends the escape of one byte that may not stand in a JSON string as it is.
