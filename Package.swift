@@ -12,6 +12,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -26,6 +27,7 @@ let package = Package(
     products: [.executable(name: "items", targets: ["items"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -38,7 +40,7 @@ let package = Package(
         .target(name: "Reactor", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "HTTP1", dependencies: ["Formatting"], swiftSettings: settings),
         .target(name: "Telemetry", dependencies: ["Formatting", "CLinux", logging], swiftSettings: settings),
-        .target(name: "Postgres", dependencies: ["Reactor", "CPostgres", lifecycle], swiftSettings: settings),
+        .target(name: "Postgres", dependencies: ["Reactor", "CPostgres", deque, lifecycle], swiftSettings: settings),
         .target(
             name: "Vial", dependencies: ["HTTP1", "Reactor", "Formatting", httpTypes, lifecycle], swiftSettings: settings),
         .target(

@@ -1,0 +1,31 @@
+#ifndef CLINUX_SHIM_H
+#define CLINUX_SHIM_H
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/prctl.h>
+
+/* Declared by the C library only with _GNU_SOURCE, which a module cannot set for its importer. */
+extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+
+/* A new client's descriptor, non-blocking and closed on exec, or -1. */
+static inline int clinux_accept(int listener, struct sockaddr_storage *peer) {
+    socklen_t length = sizeof *peer;
+    return accept4(listener, (struct sockaddr *)peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* Variadic in C, so not callable from Swift. */
+static inline int clinux_open_null(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+static inline int clinux_set_nonblocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    return flags < 0 ? -1 : fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
+}
+
+static inline int clinux_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 3); }
+
+#endif

@@ -1,0 +1,231 @@
+internal import CPostgres
+internal import DequeModule
+internal import Reactor
+
+/// One open connection in pipeline mode on its loop: sends batches, collects answers until their Sync is confirmed.
+final class Connection {
+    /// What the server still owes, in the order it was asked.
+    private enum Expected {
+        case answer(PendingStatement)
+        case sync
+    }
+
+    /// What a turn of reading brought.
+    struct Received {
+        /// Statements whose Sync is confirmed; each has an outcome.
+        var confirmed: [PendingStatement] = []
+        /// Statements of a batch that another one of it made fail: they did not happen.
+        var undone: [PendingStatement] = []
+        /// Why the connection serves nobody any more.
+        var loss: DatabaseError?
+    }
+
+    let identifier: Int
+    let handle: Handle
+    let readiness: Readiness
+    /// Lent to one transaction: it does not become idle between statements.
+    var isLeased = false
+    private var expected = Deque<Expected>()
+    /// Since the last confirmed Sync.
+    private var answered: [PendingStatement] = []
+    /// By ordinal, whether a statement was prepared when the connection was opened.
+    private let prepared: [Bool]
+    /// The bytes of the parameters of one statement while libpq copies them.
+    private var scratch: [UInt8] = []
+
+    /// - Throws: `SystemError` when the loop cannot watch the socket.
+    init(_ identifier: Int, _ handle: Handle, on loop: EventLoop, prepared: [Bool]) throws(SystemError) {
+        self.identifier = identifier
+        self.handle = handle
+        self.prepared = prepared
+        // libpq may stop reading before its socket would block, so the loop has to keep telling.
+        readiness = try Readiness(unsafe PQsocket(handle.pointer), on: loop, mode: .level)
+    }
+
+    var isBusy: Bool { !expected.isEmpty }
+
+    /// The first moment at which an answer of what was sent last is too late.
+    private(set) var deadline = UInt64.max
+
+    /// Sends statements: neighbours that may share a transaction share one Sync, the others have their own.
+    ///
+    /// - Returns: false when libpq refused, which means the connection is broken.
+    func send(_ batch: [PendingStatement]) -> Bool {
+        deadline = .max
+        for (position, pending) in batch.enumerated() {
+            guard send(pending) else { return false }
+            deadline = min(deadline, pending.deadline)
+            let isLast = position == batch.count - 1
+            if isLast || pending.isAlone || batch[position + 1].isAlone {
+                // Also sends what was gathered, as far as the socket takes it.
+                guard unsafe PQpipelineSync(handle.pointer) == 1 else { return false }
+                expected.append(.sync)
+            }
+        }
+        return true
+    }
+
+    /// Whether libpq still holds bytes that the socket did not take; nil when the connection is broken.
+    func flush() -> Bool? {
+        switch unsafe PQflush(handle.pointer) {
+        case 0: false
+        case 1: true
+        default: nil
+        }
+    }
+
+    /// Takes in what the socket has.
+    func receive() -> Received {
+        var received = Received()
+        guard unsafe PQconsumeInput(handle.pointer) == 1 else {
+            received.loss = .connectionLost
+            return received
+        }
+        collect(into: &received)
+        // Under TLS a read may leave the rest of a record inside the TLS library, of which the socket knows nothing.
+        if isBusy, received.loss == nil, unsafe PQsslInUse(handle.pointer) == 1 {
+            guard unsafe PQconsumeInput(handle.pointer) == 1 else {
+                received.loss = .connectionLost
+                return received
+            }
+            collect(into: &received)
+        }
+        return received
+    }
+
+    /// Everything that was sent and not confirmed, in order; for when the connection is given up.
+    func abandon() -> [PendingStatement] {
+        readiness.cancel()
+        var unanswered = answered
+        for case .answer(let pending) in expected { unanswered.append(pending) }
+        expected.removeAll()
+        answered.removeAll()
+        return unanswered
+    }
+
+    private func collect(into received: inout Received) {
+        var endedStatement = false
+        while let next = expected.first, unsafe PQisBusy(handle.pointer) == 0 {
+            guard let result = unsafe PQgetResult(handle.pointer) else {
+                // The end of one statement's results; said twice, libpq and this list disagree, or the connection broke.
+                guard !endedStatement else {
+                    received.loss = .connectionLost
+                    return
+                }
+                endedStatement = true
+                continue
+            }
+            endedStatement = false
+            let status = unsafe PQresultStatus(result)
+            switch next {
+            case .sync:
+                unsafe PQclear(result)
+                guard status == PGRES_PIPELINE_SYNC else {
+                    received.loss = .unexpectedResult("status \(status.rawValue) where a Sync was due")
+                    return
+                }
+                confirm(into: &received)
+            case .answer(let pending):
+                switch status {
+                // The rows keep the result.
+                case PGRES_TUPLES_OK: pending.outcome = .success(unsafe Rows(owning: result))
+                case PGRES_COMMAND_OK: pending.outcome = .success(unsafe Rows(owning: result))
+                case PGRES_PIPELINE_ABORTED: unsafe PQclear(result)
+                case PGRES_FATAL_ERROR:
+                    let error = unsafe Handle.error(in: result)
+                    unsafe PQclear(result)
+                    pending.outcome = .failure(error)
+                    if error.retiresConnection { received.loss = error }
+                default:
+                    unsafe PQclear(result)
+                    received.loss = .unexpectedResult("status \(status.rawValue)")
+                    return
+                }
+                answered.append(pending)
+            }
+            expected.removeFirst()
+            if received.loss == .connectionLost { return }
+        }
+    }
+
+    /// The Sync of everything in `answered`: confirmed together, or undone together by the one that failed.
+    private func confirm(into received: inout Received) {
+        let failed = answered.contains { pending in
+            if case .success? = pending.outcome { false } else { true }
+        }
+        if !failed {
+            if received.confirmed.isEmpty { swap(&received.confirmed, &answered) } else { received.confirmed += answered }
+        } else if answered.count == 1 {
+            received.confirmed += answered
+        } else {
+            received.undone += answered
+        }
+        answered.removeAll(keepingCapacity: true)
+    }
+
+    private func send(_ pending: PendingStatement) -> Bool {
+        let statement = pending.statement
+        let isSent: Bool
+        if statement.ordinal < prepared.count && prepared[statement.ordinal] {
+            isSent = unsafe sendParameters(pending.parameters) { count, values, lengths, formats in
+                unsafe PQsendQueryPrepared(handle.pointer, statement.name, count, values, lengths, formats, 1)
+            }
+        } else {
+            isSent = unsafe sendParameters(pending.parameters) { count, values, lengths, formats in
+                unsafe PQsendQueryParams(handle.pointer, statement.sql, count, nil, values, lengths, formats, 1)
+            }
+        }
+        if isSent { expected.append(.answer(pending)) }
+        return isSent
+    }
+
+    /// Lends libpq the parameters' bytes for one call, which copies them.
+    private func sendParameters(
+        _ parameters: [Parameter],
+        _ body: (Int32, UnsafePointer<UnsafePointer<CChar>?>, UnsafePointer<Int32>, UnsafePointer<Int32>) -> Int32
+    ) -> Bool {
+        scratch.removeAll(keepingCapacity: true)
+        let count = parameters.count
+        // One slot at least: an empty allocation has no address to pass.
+        let capacity = max(count, 1)
+        return unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * capacity) { numbers in
+            let lengths = numbers.baseAddress!
+            let formats = unsafe lengths + capacity
+            for (index, parameter) in parameters.enumerated() {
+                let start = scratch.count
+                parameter.append(to: &scratch)
+                unsafe (lengths + index).initialize(to: parameter == .null ? -1 : Int32(scratch.count - start))
+                unsafe (formats + index).initialize(to: 1)
+            }
+            // An empty text needs an address too: NULL would mean null.
+            scratch.append(0)
+            return unsafe scratch.withUnsafeBytes { bytes in
+                unsafe withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: capacity) { values in
+                    var offset = 0
+                    for index in 0..<count {
+                        let length = unsafe Int(lengths[index])
+                        let start = unsafe bytes.baseAddress!.advanced(by: offset).assumingMemoryBound(to: CChar.self)
+                        unsafe (values.baseAddress! + index).initialize(to: length < 0 ? nil : start)
+                        offset += max(length, 0)
+                    }
+                    return unsafe body(Int32(count), values.baseAddress!, lengths, formats) == 1
+                }
+            }
+        }
+    }
+}
+
+extension Parameter {
+    /// Appends the value in the binary format of its type; nothing for null.
+    func append(to bytes: inout [UInt8]) {
+        switch self {
+        case .null: break
+        case .int64(let value):
+            for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: value >> Int64(shift))) }
+        case .int32(let value):
+            for shift in stride(from: 24, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: value >> Int32(shift))) }
+        case .bool(let value): bytes.append(value ? 1 : 0)
+        case .text(let text): bytes.append(contentsOf: text.utf8)
+        }
+    }
+}

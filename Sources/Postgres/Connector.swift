@@ -1,0 +1,100 @@
+internal import CPostgres
+internal import Glibc
+
+/// Opens connections on threads of their own: libpq's connect resolves names by blocking, and ignores its time limit in
+/// the non-blocking form (PostgreSQL documentation §34.1, PQconnectStart).
+public struct Connector: Sendable {
+    let options: @Sendable () throws(DatabaseError) -> ConnectionOptions
+    let statements: [Statement]
+    let prepare: @Sendable (Session) throws(DatabaseError) -> Void
+
+    /// - Parameters:
+    ///   - options: asked before every attempt, so that a new password is used by the next one; may block.
+    ///   - statements: prepared on every connection before it serves, unless the options forbid it; others are sent whole.
+    ///   - prepare: runs on every new connection before it serves; may block, for instance to apply migrations once.
+    public init(
+        options: @escaping @Sendable () throws(DatabaseError) -> ConnectionOptions,
+        statements: [Statement] = [],
+        prepare: @escaping @Sendable (Session) throws(DatabaseError) -> Void = { (_) throws(DatabaseError) in }
+    ) {
+        self.options = options
+        self.statements = statements
+        self.prepare = prepare
+    }
+
+    /// A connection ready for its loop, with what is prepared on it by ordinal.
+    struct Opened: Sendable {
+        let handle: Handle
+        let prepared: [Bool]
+    }
+
+    /// An open connection in pipeline mode, or why there is none.
+    func connect() async -> Result<Opened, DatabaseError> {
+        await Self.offLoop { () -> Result<Opened, DatabaseError> in
+            do throws(DatabaseError) {
+                let options = try options()
+                let session = try Session(options)
+                try prepare(session)
+                var prepared: [Bool] = []
+                if options.prepares {
+                    for statement in statements {
+                        try session.prepare(statement)
+                        while prepared.count <= statement.ordinal { prepared.append(false) }
+                        prepared[statement.ordinal] = true
+                    }
+                }
+                let handle = session.handle
+                // From here on no call of libpq may block: the loop waits for the socket.
+                guard unsafe PQsetnonblocking(handle.pointer, 1) == 0, unsafe PQenterPipelineMode(handle.pointer) == 1 else {
+                    throw .connectFailed(handle.message)
+                }
+                return .success(Opened(handle: handle, prepared: prepared))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+
+    /// Asks the server to stop what a connection runs; best effort, on a thread of its own (PostgreSQL documentation §34.7).
+    static func cancel(_ handle: Handle) {
+        // The cancel object holds a copy of the address and key, so the connection may go meanwhile.
+        guard let cancel = unsafe PQgetCancel(handle.pointer) else { return }
+        let address = UInt(bitPattern: unsafe UnsafeRawPointer(cancel))
+        run {
+            guard let cancel = unsafe OpaquePointer(bitPattern: address) else { return }
+            // libpq asks for 256 bytes for the reason of a failure, which nobody can act on.
+            unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { reason in
+                _ = unsafe PQcancel(cancel, reason.baseAddress, 256)
+            }
+            unsafe PQfreeCancel(cancel)
+        }
+    }
+
+    /// Runs blocking work on a new thread and waits for its value.
+    private static func offLoop<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            run { continuation.resume(returning: work()) }
+        }
+    }
+
+    private final class Work: Sendable {
+        let body: @Sendable () -> Void
+        init(body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+
+    /// Connects are few: one at a time per pool, so a thread each costs less than keeping one.
+    private static func run(_ body: @escaping @Sendable () -> Void) {
+        // The thread takes over the reference.
+        let context = unsafe Unmanaged.passRetained(Work(body: body)).toOpaque()
+        var thread = pthread_t()
+        let error = unsafe pthread_create(
+            &thread, nil,
+            { context in
+                // pthread_create passes on the pointer it was given.
+                unsafe Unmanaged<Work>.fromOpaque(context!).takeRetainedValue().body()
+                return nil
+            }, context)
+        precondition(error == 0, "pthread_create: errno \(error)")
+        pthread_detach(thread)
+    }
+}

@@ -1,0 +1,91 @@
+/// Why a statement has no rows to give.
+public enum DatabaseError: Error, Equatable, Sendable {
+    /// No connection is open and none could be opened lately: refused without waiting.
+    case unavailable
+    /// Every connection was busy for as long as a statement may wait.
+    case waitTimedOut
+    /// As many statements wait as may.
+    case queueFull
+    /// The connection broke before the answer. A write may or may not have happened.
+    case connectionLost
+    /// The statement's own deadline, or its request's, passed; the server was told to cancel it.
+    case deadlineExceeded
+    /// The pool is closing.
+    case closing
+    /// PostgreSQL's own refusal.
+    case server(ServerError)
+    /// An answer of another shape than the statement's code expects: the schema is not the one this build knows.
+    case unexpectedResult(String)
+    /// The connection could not be opened; libpq's reason, without the connection string.
+    case connectFailed(String)
+
+    /// A server's error report (PostgreSQL documentation, §55.8).
+    public struct ServerError: Equatable, Sendable {
+        /// Five characters, PostgreSQL documentation appendix A.
+        public let sqlState: String
+        /// The primary message, which can quote values: for logs, never for clients.
+        public let message: String
+        public let constraint: String?
+    }
+
+    /// A bounded set of names for metrics: SQLSTATE classes by what an operator does about them.
+    public enum Class: String, CaseIterable, Sendable {
+        case connection, timeout, pool, authentication, constraint, data, readOnly = "read_only", conflict
+        case resources, shutdown, cancelled, statement, result, other
+    }
+
+    public var errorClass: Class {
+        switch self {
+        case .unavailable, .connectionLost, .connectFailed, .closing: .connection
+        case .waitTimedOut, .queueFull: .pool
+        case .deadlineExceeded: .timeout
+        case .unexpectedResult: .result
+        case .server(let error): Self.errorClass(ofState: error.sqlState)
+        }
+    }
+
+    private static func errorClass(ofState state: String) -> Class {
+        switch state {
+        case "25006": .readOnly
+        case "57014": .cancelled
+        case "57P01", "57P02", "57P03": .shutdown
+        default:
+            switch state.prefix(2) {
+            case "08": .connection
+            case "22": .data
+            case "23": .constraint
+            case "28": .authentication
+            case "40": .conflict
+            case "42", "26": .statement
+            case "53", "54": .resources
+            case "57", "58": .shutdown
+            default: .other
+            }
+        }
+    }
+
+    /// Whether the connection that reported it serves nobody any more.
+    var retiresConnection: Bool {
+        switch errorClass {
+        case .connection, .shutdown, .readOnly: true
+        default: false
+        }
+    }
+}
+
+extension DatabaseError: CustomStringConvertible {
+    /// For logs: one line, without parameters.
+    public var description: String {
+        switch self {
+        case .unavailable: "the database cannot be reached"
+        case .waitTimedOut: "no database connection became free in time"
+        case .queueFull: "too many statements wait for a database connection"
+        case .connectionLost: "the connection to the database was lost"
+        case .deadlineExceeded: "the statement took too long"
+        case .closing: "the pool is closing"
+        case .server(let error): "\(error.sqlState) \(error.message)"
+        case .unexpectedResult(let what): "unexpected result: \(what)"
+        case .connectFailed(let reason): reason
+        }
+    }
+}

@@ -1,0 +1,46 @@
+internal import CPostgres
+
+/// An open libpq connection and the duty to finish it. Used by one thread at a time: first the one that opens it, then
+/// its loop.
+@safe final class Handle: @unchecked Sendable {
+    let pointer: OpaquePointer
+
+    init(owning pointer: OpaquePointer) {
+        unsafe self.pointer = unsafe pointer
+    }
+
+    deinit {
+        // Says goodbye to the server when the connection still stands.
+        unsafe PQfinish(pointer)
+    }
+
+    /// libpq's last complaint, one line; it never contains the password.
+    var message: String {
+        // The text belongs to the connection and is copied at once.
+        let text = unsafe PQerrorMessage(pointer).map { unsafe String(cString: $0) } ?? ""
+        return Self.oneLine(text)
+    }
+
+    static func oneLine(_ text: String) -> String {
+        var line = ""
+        for part in text.split(whereSeparator: { $0.isNewline || $0 == "\t" }) {
+            if !line.isEmpty { line += " " }
+            line += part
+        }
+        return line
+    }
+
+    /// Takes an error result apart; does not free it.
+    static func error(in result: OpaquePointer) -> DatabaseError {
+        // The fields belong to the result and are copied at once.
+        let field = { (code: Int32) in unsafe PQresultErrorField(result, code).map { unsafe String(cString: $0) } }
+        guard let state = field(Int32(UInt8(ascii: "C"))) else {
+            // libpq made this result itself, for a connection that broke.
+            return .connectionLost
+        }
+        return .server(
+            .init(
+                sqlState: state, message: oneLine(field(Int32(UInt8(ascii: "M"))) ?? ""),
+                constraint: field(Int32(UInt8(ascii: "n")))))
+    }
+}

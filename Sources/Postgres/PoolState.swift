@@ -1,0 +1,204 @@
+/// What a pool decides, without clock, socket or `await`: events go in, decisions come out. Times are nanoseconds of one
+/// monotonic clock, handed in by the caller.
+struct PoolState {
+    /// The bounds of one pool.
+    struct Limits: Equatable {
+        /// Connections kept open while the database is there.
+        var minimum: Int
+        /// Connections open or being opened, never more.
+        var maximum: Int
+        /// Statements that may wait: 100 batches of the longest kind are more than a request's patience covers.
+        var queueLimit = 10_000
+        /// Longest wait for a connection.
+        var waitLimit: UInt64 = 3_000_000_000
+        /// A statement waiting this long shows that the open connections do not suffice: one more is opened.
+        var growAfter: UInt64 = 5_000_000
+        /// A connection above the minimum that did nothing for this long is closed.
+        var idleLimit: UInt64 = 60_000_000_000
+        /// Statements sent with one Sync: bounds how long the first of them waits for the last.
+        var batchLimit = 128
+    }
+
+    enum Slot: Equatable {
+        /// Being opened off the loop.
+        case connecting
+        /// Open, nothing in flight. May become `.busy`, `.leased` or be removed.
+        case idle(since: UInt64)
+        /// A batch is in flight. Becomes `.idle` or is removed.
+        case busy
+        /// Lent to one transaction. Becomes `.idle` or is removed.
+        case leased
+    }
+
+    /// Whether statements are taken in.
+    enum Availability: Equatable {
+        /// The first attempt is not decided: statements wait.
+        case unknown
+        case up
+        /// No connection is open and the last attempt failed: statements are refused at once.
+        case down
+        /// Nothing new is taken in or opened.
+        case closing
+    }
+
+    /// What to do for those who wait.
+    enum Next: Equatable {
+        /// Send a batch on this idle connection, which counts as busy from now on.
+        case use(Int)
+        /// Open one more connection under this number; then ask again.
+        case connect(Int)
+        /// Ask again when something changes, or at this moment.
+        case wait(until: UInt64?)
+    }
+
+    /// The pause before an attempt grows to this while statements come in, so that their first success is at most a second late …
+    static let busyPauseLimit: UInt64 = 1_000_000_000
+    /// … and to this while nobody asks.
+    static let idlePauseLimit: UInt64 = 5_000_000_000
+    static let firstPause: UInt64 = 50_000_000
+
+    let limits: Limits
+    private(set) var slots: [Int: Slot] = [:]
+    private(set) var availability = Availability.unknown
+    /// Attempts that failed since one succeeded.
+    private(set) var failures = 0
+    /// Statements refused since the last attempt: whether anybody is asking.
+    private(set) var isWanted = false
+    private var nextIdentifier = 0
+    /// After a failed attempt the next one waits until then, whoever asks.
+    private var nextAttempt: UInt64 = 0
+    /// Idle connections, the one used last at the end: it is used first, so that the others can go.
+    private var idle: [Int] = []
+
+    init(limits: Limits) {
+        precondition(limits.minimum >= 0 && limits.maximum >= 1 && limits.minimum <= limits.maximum, "pool bounds \(limits)")
+        self.limits = limits
+    }
+
+    var openCount: Int { slots.count - connectingCount }
+    var idleCount: Int { idle.count }
+    var inUseCount: Int { openCount - idle.count }
+    private var connectingCount: Int { slots.values.reduce(0) { $1 == .connecting ? $0 + 1 : $0 } }
+
+    /// Whether one more statement may wait beside `waiting` others; nil means yes.
+    mutating func refusal(waiting: Int) -> DatabaseError? {
+        switch availability {
+        case .unknown, .up: return waiting < limits.queueLimit ? nil : .queueFull
+        case .down:
+            isWanted = true
+            return .unavailable
+        case .closing: return .closing
+        }
+    }
+
+    /// What to do next while somebody has been waiting since `oldest`.
+    mutating func next(oldest: UInt64, now: UInt64) -> Next {
+        if let identifier = takeIdle(for: .busy) { return .use(identifier) }
+        // One attempt at a time: a second would not be there sooner than the first.
+        if availability == .closing || availability == .down || slots.count >= limits.maximum || connectingCount > 0 {
+            return .wait(until: nil)
+        }
+        if openCount > 0 && now < oldest + limits.growAfter { return .wait(until: oldest + limits.growAfter) }
+        if now < nextAttempt { return .wait(until: nextAttempt) }
+        return .connect(beginConnect())
+    }
+
+    /// Lends an idle connection to one transaction; nil when none is idle.
+    mutating func lease() -> Int? {
+        takeIdle(for: .leased)
+    }
+
+    /// The connections to open so that the minimum is there.
+    mutating func refill() -> [Int] {
+        guard availability != .closing, availability != .down else { return [] }
+        return (0..<max(0, limits.minimum - slots.count)).map { _ in beginConnect() }
+    }
+
+    mutating func connected(_ identifier: Int, now: UInt64) {
+        precondition(slots[identifier] == .connecting, "connection \(identifier) opened while \(state(identifier))")
+        failures = 0
+        isWanted = false
+        if availability != .closing { availability = .up }
+        slots[identifier] = .idle(since: now)
+        idle.append(identifier)
+    }
+
+    /// An attempt failed.
+    ///
+    /// - Parameter jitter: 0…1, evenly spread, so that a fleet does not come back in step.
+    /// - Returns: when to try again, unless another connection is open.
+    mutating func connectFailed(_ identifier: Int, now: UInt64, jitter: Double) -> UInt64? {
+        precondition(slots[identifier] == .connecting, "connection \(identifier) failed while \(state(identifier))")
+        slots[identifier] = nil
+        failures += 1
+        let limit = isWanted ? Self.busyPauseLimit : Self.idlePauseLimit
+        isWanted = false
+        if availability == .closing { return nil }
+        if openCount == 0 { availability = .down }
+        // Doubled at most ten times, so that the shift cannot overflow; then spread over 0…pause.
+        let pause = min(limit, Self.firstPause << UInt64(min(failures - 1, 10)))
+        nextAttempt = now + max(Self.firstPause / 2, UInt64(Double(pause) * jitter))
+        return nextAttempt
+    }
+
+    /// The pause is over: opens one connection, unless one is being opened or the minimum is there.
+    mutating func retry() -> Int? {
+        guard availability != .closing, connectingCount == 0, slots.count < max(1, limits.minimum) else { return nil }
+        return beginConnect()
+    }
+
+    /// A batch was answered, or a transaction ended, and the connection is as good as before.
+    mutating func finished(_ identifier: Int, now: UInt64) {
+        switch slots[identifier] {
+        case .busy, .leased: break
+        case nil, .connecting, .idle: preconditionFailure("connection \(identifier) finished while \(state(identifier))")
+        }
+        slots[identifier] = .idle(since: now)
+        idle.append(identifier)
+    }
+
+    /// An open connection is gone.
+    ///
+    /// - Returns: a connection to open at once in its place, when none is left.
+    mutating func lost(_ identifier: Int) -> Int? {
+        precondition(slots[identifier] != nil && slots[identifier] != .connecting, "lost connection \(identifier) while \(state(identifier))")
+        slots[identifier] = nil
+        idle.removeAll { $0 == identifier }
+        guard availability == .up, slots.count < max(1, limits.minimum), connectingCount == 0 else { return nil }
+        return beginConnect()
+    }
+
+    /// Takes out the connections above the minimum that were idle for too long; the caller closes them.
+    mutating func retireIdle(now: UInt64) -> [Int] {
+        var retired: [Int] = []
+        for identifier in idle where slots.count > limits.minimum {
+            guard case .idle(let since) = slots[identifier], now >= since + limits.idleLimit else { continue }
+            slots[identifier] = nil
+            retired.append(identifier)
+        }
+        idle.removeAll { retired.contains($0) }
+        return retired
+    }
+
+    /// Takes nothing in from now on.
+    mutating func close() {
+        availability = .closing
+    }
+
+    private mutating func takeIdle(for slot: Slot) -> Int? {
+        guard let identifier = idle.popLast() else { return nil }
+        slots[identifier] = slot
+        return identifier
+    }
+
+    private mutating func beginConnect() -> Int {
+        nextIdentifier += 1
+        slots[nextIdentifier] = .connecting
+        precondition(slots.count <= limits.maximum, "\(slots.count) connections with a maximum of \(limits.maximum)")
+        return nextIdentifier
+    }
+
+    private func state(_ identifier: Int) -> String {
+        slots[identifier].map { "\($0)" } ?? "unknown"
+    }
+}

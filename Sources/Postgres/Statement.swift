@@ -1,0 +1,49 @@
+internal import Synchronization
+
+/// One SQL text with its name, made once and shared: `static let find = Statement("find_item", "SELECT … WHERE id = $1::int8")`.
+///
+/// Values travel only as parameters, in PostgreSQL's binary format, so the text casts each `$n` to the type it means.
+public final class Statement: Sendable {
+    /// What may share a transaction with its neighbours.
+    public enum Kind: Sendable {
+        /// Changes nothing: batched, and run again elsewhere when its connection is lost.
+        case read
+        /// Inserts rows of its own: batched, never run twice.
+        case insert
+        /// May wait for another transaction's lock: a transaction of its own, never run twice.
+        case update
+    }
+
+    /// Its name on the server and as a metric's label: letters, digits and underscores.
+    public let name: String
+    public let sql: String
+    public let kind: Kind
+    /// Distinguishes statements densely from 0, in the order they were made.
+    public let ordinal: Int
+
+    private static let count = Atomic<Int>(0)
+
+    public init(_ name: String, _ sql: String, kind: Kind = .read) {
+        self.name = name
+        self.sql = sql
+        self.kind = kind
+        ordinal = Self.count.wrappingAdd(1, ordering: .relaxed).oldValue
+    }
+}
+
+/// A value bound to a statement, sent in the binary format of the type named.
+public enum Parameter: Sendable, Equatable {
+    case null
+    /// int8
+    case int64(Int64)
+    /// int4
+    case int32(Int32)
+    case bool(Bool)
+    /// text, as UTF-8; PostgreSQL refuses U+0000.
+    case text(String)
+
+    /// A text, or null.
+    public static func optionalText(_ text: String?) -> Parameter {
+        text.map(Parameter.text) ?? .null
+    }
+}

@@ -1,0 +1,228 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// One thread with its own epoll set that runs the actors and tasks whose executor it is.
+///
+/// A turn: run every job, call the end-of-turn hooks, wait for events, report them. Nothing that runs on a loop may
+/// block. An actor that names it as `unownedExecutor` needs no lock for its state; a task made with
+/// `Task(executorPreference: loop)` also resumes here after a continuation instead of passing through the global pool.
+public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+    /// Events fetched by one epoll_wait; more wait for the next turn, so that jobs get theirs in between.
+    private static let eventBatch = 256
+
+    /// Which of the process's loops this is, from 0.
+    public let index: Int
+    /// Nanoseconds of the monotonic clock, read once a turn.
+    public private(set) var now: UInt64
+
+    private let epoll: FileDescriptor
+    private let wakeup: FileDescriptor
+    private let thread = Atomic<UInt>(0)
+    private let isWakePending = Atomic<Bool>(false)
+    private let inbox = Mutex<[UnownedJob]>([])
+    private let isStopping = Atomic<Bool>(false)
+
+    // Everything below belongs to the loop's thread.
+    private var ready: [UnownedJob] = []
+    private var arrived: [UnownedJob] = []
+    private var watched: [Readiness?] = []
+    private var lastGeneration: UInt32 = 0
+    private var wheel: DeadlineWheel
+    private var turnHooks: [() -> Void] = []
+
+    public init(index: Int) throws(SystemError) {
+        self.index = index
+        epoll = FileDescriptor(owning: try blockingSystem("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) })
+        wakeup = FileDescriptor(
+            owning: try blockingSystem("eventfd") { eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) })
+        now = Self.monotonicNanoseconds()
+        wheel = DeadlineWheel(now: now)
+        try control(EPOLL_CTL_ADD, wakeup.number, events: EPOLLIN.rawValue, key: Self.wakeupKey)
+    }
+
+    /// Starts the thread; once.
+    public func start() {
+        // The thread keeps the loop alive and gives the reference back when it ends.
+        let context = unsafe Unmanaged.passRetained(self).toOpaque()
+        var identifier = pthread_t()
+        let error = unsafe pthread_create(
+            &identifier, nil,
+            { context in
+                // pthread_create passes on the pointer it was given.
+                let loop = unsafe Unmanaged<EventLoop>.fromOpaque(context!).takeRetainedValue()
+                loop.run()
+                return nil
+            }, context)
+        precondition(error == 0, "pthread_create: errno \(error)")
+        pthread_detach(identifier)
+    }
+
+    /// Makes the thread end after its turn. Jobs that are enqueued later never run.
+    public func stop() {
+        isStopping.store(true, ordering: .releasing)
+        wake()
+    }
+
+    /// The monotonic clock at this moment, in nanoseconds.
+    @inline(__always)
+    public static func monotonicNanoseconds() -> UInt64 {
+        var time = timespec()
+        // `time` outlives the call.
+        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if isOnThread {
+            ready.append(job)
+        } else {
+            inbox.withLock { $0.append(job) }
+            wake()
+        }
+    }
+
+    private var isOnThread: Bool { UInt(pthread_self()) == thread.load(ordering: .relaxed) }
+
+    public func checkIsolated() {
+        precondition(isOnThread, "code of loop \(index) runs on another thread")
+    }
+
+    public func isIsolatingCurrentContext() -> Bool? { isOnThread }
+
+    /// Adds something to do at the end of every turn, before the loop waits. Call it on the loop or before `start`.
+    public func atTurnEnd(_ hook: @escaping () -> Void) {
+        turnHooks.append(hook)
+    }
+
+    private func wake() {
+        // One write wakes it, however many jobs come before it looks.
+        if isWakePending.exchange(true, ordering: .acquiringAndReleasing) { return }
+        var one: UInt64 = 1
+        // Eight bytes of a local: the eventfd's counter cannot overflow with one write per wake.
+        _ = unsafe write(wakeup.number, &one, 8)
+    }
+
+    /// Something to do at a moment still to be set. Its action runs on the loop, between jobs.
+    public func makeDeadline(_ action: @escaping () -> Void) -> Deadline {
+        Deadline(action: action)
+    }
+
+    /// Arms or moves a deadline to a moment on the monotonic clock.
+    @inline(__always)
+    public func arm(_ deadline: Deadline, at expiry: UInt64) {
+        wheel.arm(deadline, at: expiry)
+    }
+
+    public func cancel(_ deadline: Deadline) {
+        wheel.cancel(deadline)
+    }
+
+    /// Deadlines that are armed.
+    public var deadlineCount: Int { wheel.count }
+
+    /// Suspends for `nanoseconds`, at least.
+    public func sleep(nanoseconds: UInt64) async {
+        // The deadline fires once and is kept by the wheel until then.
+        await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            arm(makeDeadline { unsafe continuation.resume() }, at: Self.monotonicNanoseconds() + nanoseconds)
+        }
+    }
+
+    private static let wakeupKey = UInt64.max
+
+    func watch(_ readiness: Readiness, events: UInt32) throws(SystemError) {
+        let index = Int(readiness.number)
+        while watched.count <= index { watched.append(nil) }
+        precondition(watched[index] == nil, "descriptor \(index) is watched already")
+        lastGeneration &+= 1
+        readiness.generation = lastGeneration
+        try control(EPOLL_CTL_ADD, readiness.number, events: events, key: key(of: readiness))
+        watched[index] = readiness
+    }
+
+    func rewatch(_ readiness: Readiness, events: UInt32) {
+        // It is watched, so the kernel can only refuse for a bug of ours.
+        do { try control(EPOLL_CTL_MOD, readiness.number, events: events, key: key(of: readiness)) } catch {
+            preconditionFailure("\(error)")
+        }
+    }
+
+    func unwatch(_ readiness: Readiness) {
+        let index = Int(readiness.number)
+        guard index < watched.count, watched[index] === readiness else { return }
+        watched[index] = nil
+        // Closing a descriptor ends its watch too, but a child process may still hold a copy.
+        _ = try? control(EPOLL_CTL_DEL, readiness.number, events: 0, key: 0)
+    }
+
+    private func key(of readiness: Readiness) -> UInt64 {
+        UInt64(readiness.generation) << 32 | UInt64(UInt32(bitPattern: readiness.number))
+    }
+
+    private func control(_ operation: Int32, _ number: Int32, events: UInt32, key: UInt64) throws(SystemError) {
+        var event = unsafe epoll_event(events: events, data: epoll_data(u64: key))
+        // The kernel copies the event before the call returns.
+        _ = try blockingSystem("epoll_ctl") { unsafe epoll_ctl(epoll.number, operation, number, &event) }
+    }
+
+    private func run() {
+        thread.store(UInt(pthread_self()), ordering: .relaxed)
+        let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: Self.eventBatch)
+        defer { unsafe events.deallocate() }
+        while !isStopping.load(ordering: .acquiring) {
+            runJobs()
+            for hook in turnHooks { hook() }
+            // Non-negative: errors other than EINTR are bugs, and that is retried by the next turn.
+            let count = unsafe epoll_wait(epoll.number, events.baseAddress, Int32(Self.eventBatch), timeout())
+            precondition(count >= 0 || errno == EINTR, "epoll_wait: errno \(errno)")
+            now = Self.monotonicNanoseconds()
+            for position in 0..<max(0, Int(count)) {
+                let event = unsafe events[position]
+                unsafe report(event.events, key: event.data.u64)
+            }
+            for deadline in wheel.expired(now: now) { DeadlineWheel.fire(deadline) }
+        }
+        thread.store(0, ordering: .relaxed)
+    }
+
+    private func runJobs() {
+        var position = 0
+        while position < ready.count {
+            let job = ready[position]
+            position += 1
+            unsafe job.runSynchronously(on: asUnownedSerialExecutor())
+        }
+        ready.removeAll(keepingCapacity: true)
+    }
+
+    private func report(_ events: UInt32, key: UInt64) {
+        if key == Self.wakeupKey {
+            acceptArrivals()
+            return
+        }
+        let index = Int(key & 0xFFFF_FFFF)
+        // An earlier event of this batch may have closed it, and the number may already be another's.
+        guard index < watched.count, let readiness = watched[index], readiness.generation == UInt32(key >> 32) else { return }
+        readiness.report(events)
+    }
+
+    private func acceptArrivals() {
+        var count: UInt64 = 0
+        // Cleared before the inbox is read: a job that comes later writes again.
+        _ = unsafe read(wakeup.number, &count, 8)
+        isWakePending.store(false, ordering: .sequentiallyConsistent)
+        inbox.withLock { swap(&$0, &arrived) }
+        ready.append(contentsOf: arrived)
+        arrived.removeAll(keepingCapacity: true)
+    }
+
+    /// Milliseconds to wait for events: 0 while jobs are ready, -1 without limit.
+    private func timeout() -> Int32 {
+        if !ready.isEmpty { return 0 }
+        guard let look = wheel.nextLook() else { return -1 }
+        // Late by this turn's own length at most, which saves reading the clock.
+        return look <= now ? 0 : Int32((look - now + 999_999) / 1_000_000)
+    }
+}

@@ -1,0 +1,35 @@
+internal import Glibc
+
+/// An open descriptor and the duty to close it: it closes when its one owner goes.
+public struct FileDescriptor: ~Copyable, Sendable {
+    /// The number the kernel knows it by; valid while this value lives.
+    public let number: Int32
+
+    /// Takes over an open descriptor that nobody else will close.
+    public init(owning number: Int32) {
+        self.number = number
+    }
+
+    deinit {
+        // After EINTR Linux has closed it all the same, and no other error leaves anything to do.
+        _ = Glibc.close(number)
+    }
+
+    /// Reads what is there, at most `buffer.count` bytes; 0 is the end of the stream.
+    @inline(__always)
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Attempt<Int> {
+        try system("read") { unsafe Glibc.read(number, buffer.baseAddress, buffer.count) }
+    }
+
+    /// Writes what the kernel takes of `bytes` at once; raises no SIGPIPE.
+    @inline(__always)
+    public func send(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Attempt<Int> {
+        try system("send") { unsafe Glibc.send(number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
+    }
+
+    /// Tells the peer that nothing more comes; reading goes on.
+    public func shutdownWrite() {
+        // ENOTCONN only says that the peer was faster.
+        _ = Glibc.shutdown(number, Int32(SHUT_WR))
+    }
+}

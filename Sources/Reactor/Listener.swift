@@ -1,0 +1,122 @@
+internal import CLinux
+internal import Glibc
+
+/// A listening TCP socket.
+public struct Listener: ~Copyable {
+    /// Clients that may stand in the accept queue; the kernel lowers it to net.core.somaxconn.
+    public static let backlog: Int32 = 4096
+
+    /// A client that was accepted, or why there is none.
+    public enum Acceptance: ~Copyable {
+        case client(FileDescriptor, SocketAddress)
+        /// The queue is empty.
+        case none
+        /// This client is gone again (ECONNABORTED and the like); the next one may be there.
+        case lost(SystemError)
+        /// No descriptor is left: the client stays in the queue.
+        case outOfDescriptors(SystemError)
+    }
+
+    public let descriptor: FileDescriptor
+    /// Given up for a moment to accept and close a client when no descriptor is left, so that the queue moves on.
+    private var reserve: FileDescriptor?
+
+    /// Binds and listens. Several listeners may share one port: the kernel spreads clients over them.
+    ///
+    /// - Parameters:
+    ///   - host: a numeric address; `::` takes IPv4 clients too, and becomes `0.0.0.0` where there is no IPv6.
+    ///   - port: 0 lets the kernel choose.
+    /// - Throws: `SystemError`; `EINVAL` for a host that is no address.
+    public init(host: String, port: UInt16) throws(SystemError) {
+        do {
+            descriptor = try Self.bind(host: host, port: port)
+        } catch let error where host == "::" && error.errno == EAFNOSUPPORT {
+            descriptor = try Self.bind(host: "0.0.0.0", port: port)
+        }
+        reserve = Self.openReserve()
+    }
+
+    /// Takes over a socket that listens already, as a service manager passes it.
+    public init(adopting descriptor: consuming FileDescriptor) throws(SystemError) {
+        let number = descriptor.number
+        _ = try blockingSystem("fcntl") { clinux_set_nonblocking(number) }
+        self.descriptor = descriptor
+        reserve = Self.openReserve()
+    }
+
+    /// A second owner of the same socket and its queue.
+    public func duplicate() throws(SystemError) -> Listener {
+        let copy = FileDescriptor(owning: try blockingSystem("fcntl") { clinux_duplicate(descriptor.number) })
+        return try Listener(adopting: copy)
+    }
+
+    /// The port it listens on.
+    public func port() throws(SystemError) -> UInt16 {
+        try SocketAddress.local(of: descriptor).port
+    }
+
+    /// Accepts one client: non-blocking, closed on exec, small writes sent at once.
+    public func accept() -> Acceptance {
+        var storage = sockaddr_storage()
+        do {
+            // accept4 writes the address into `storage`, which is large enough for any family.
+            let attempt = try system("accept") { unsafe clinux_accept(descriptor.number, &storage) }
+            guard case .done(let number) = attempt else { return .none }
+            let client = FileDescriptor(owning: number)
+            var one: Int32 = 1
+            // Refused only when the client is gone already; its first read will tell.
+            _ = unsafe setsockopt(number, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+            return .client(client, SocketAddress(storage))
+        } catch {
+            return error.isOutOfDescriptors ? .outOfDescriptors(error) : .lost(error)
+        }
+    }
+
+    /// With no descriptor left: closes one waiting client instead of leaving it without an answer.
+    ///
+    /// - Returns: whether one was closed.
+    public mutating func shedOne() -> Bool {
+        if reserve == nil {
+            reserve = Self.openReserve()
+            return false
+        }
+        reserve = nil
+        var storage = sockaddr_storage()
+        // As in `accept`; the client is closed at once, so neither its address nor an error matters.
+        let number = unsafe clinux_accept(descriptor.number, &storage)
+        if number >= 0 { _ = FileDescriptor(owning: number) }
+        reserve = Self.openReserve()
+        return number >= 0
+    }
+
+    private static func openReserve() -> FileDescriptor? {
+        let number = clinux_open_null()
+        return number < 0 ? nil : FileDescriptor(owning: number)
+    }
+
+    private static func bind(host: String, port: UInt16) throws(SystemError) -> FileDescriptor {
+        guard let address = SocketAddress(host: host, port: port) else { throw SystemError(errno: EINVAL, call: "bind") }
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let socket = FileDescriptor(owning: try blockingSystem("socket") { Glibc.socket(address.family, kind, 0) })
+        try enable(SOL_SOCKET, SO_REUSEADDR, true, socket)
+        try enable(SOL_SOCKET, SO_REUSEPORT, true, socket)
+        if address.family == AF_INET6 { try enable(Int32(IPPROTO_IPV6), IPV6_V6ONLY, host != "::", socket) }
+        try unsafe address.withPointer { (pointer, length) throws(SystemError) in
+            // `address` outlives the call, and the length is its family's.
+            _ = try blockingSystem("bind") { unsafe Glibc.bind(socket.number, pointer, length) }
+        }
+        _ = try blockingSystem("listen") { Glibc.listen(socket.number, backlog) }
+        return socket
+    }
+
+    private static func enable(
+        _ level: Int32, _ option: Int32, _ isOn: Bool, _ socket: borrowing FileDescriptor
+    ) throws(SystemError) {
+        var value: Int32 = isOn ? 1 : 0
+        let number = socket.number
+        // The kernel copies four bytes of `value` before the call returns.
+        _ = try blockingSystem("setsockopt") {
+            unsafe setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+        }
+    }
+}

@@ -1,0 +1,142 @@
+internal import CLinux
+
+/// Whether one watched descriptor can be read or written, and who waits for it. Used on its loop's thread only.
+///
+/// The descriptor is borrowed: its owner calls `cancel` before closing it.
+@safe public final class Readiness: @unchecked Sendable {
+    /// How a wait ended.
+    public enum Wake: Sendable {
+        case ready
+        /// The wait's deadline passed.
+        case expired
+        /// `interrupt` was called: something else wants the waiter's attention.
+        case interrupted
+    }
+
+    /// When the loop reports a descriptor.
+    public enum Mode: Sendable {
+        /// Once for each change: who reads on until it would block is never told twice.
+        case edge
+        /// At every turn while there is something to read. For libpq, which may stop reading early.
+        case level
+    }
+
+    let number: Int32
+    /// Tells this registration from an earlier one of the same descriptor number.
+    var generation: UInt32 = 0
+    private let loop: EventLoop
+    private let mode: Mode
+    private var mayRead = false
+    private var mayWrite = true
+    /// The peer has finished or failed; no further edge comes, so reading stays worth a try.
+    private var hungUp = false
+    // Resumed exactly once: whoever resumes one takes it out first.
+    private var reader: UnsafeContinuation<Wake, Never>?
+    private var writer: UnsafeContinuation<Wake, Never>?
+    private var wantsWrite = false
+    private lazy var deadline: Deadline = loop.makeDeadline { [unowned self] in wake(.expired) }
+
+    /// Watches an open descriptor on the loop whose thread this is.
+    public init(_ number: Int32, on loop: EventLoop, mode: Mode = .edge) throws(SystemError) {
+        self.number = number
+        self.loop = loop
+        self.mode = mode
+        try loop.watch(self, events: mode == .edge ? Self.edgeEvents : Self.levelEvents)
+    }
+
+    private static let edgeEvents =
+        EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+    private static let levelEvents = EPOLLIN.rawValue | EPOLLRDHUP.rawValue
+
+    /// Ends the watch and every wait, as interrupted. The descriptor may be closed afterwards.
+    public func cancel() {
+        loop.unwatch(self)
+        disarm()
+        wake(.interrupted)
+    }
+
+    /// Returns once a read is worth a try; at once when the last one did not drain the descriptor.
+    public func untilReadable() async -> Wake {
+        if mayRead { return .ready }
+        // The loop resumes it exactly once: `wake` and `report` take it out first.
+        return await unsafe withUnsafeContinuation { continuation in
+            precondition(unsafe reader == nil, "two waits for one descriptor's reading side")
+            unsafe reader = continuation
+        }
+    }
+
+    /// Returns once a write is worth a try.
+    public func untilWritable() async -> Wake {
+        if mode == .level && !wantsWrite {
+            wantsWrite = true
+            mayWrite = false
+            loop.rewatch(self, events: Self.levelEvents | EPOLLOUT.rawValue)
+        }
+        if mayWrite { return .ready }
+        return await unsafe withUnsafeContinuation { continuation in
+            precondition(unsafe writer == nil, "two waits for one descriptor's writing side")
+            unsafe writer = continuation
+        }
+    }
+
+    /// A read would block, or came back short: the next one waits for the loop's word.
+    @inline(__always)
+    public func readDrained() {
+        if !hungUp { mayRead = false }
+    }
+
+    /// A write would block.
+    public func writeBlocked() {
+        mayWrite = false
+    }
+
+    /// Ends the present wait, and every later one until `disarm`, at `expiry` on the loop's clock.
+    @inline(__always)
+    public func arm(expiry: UInt64) {
+        loop.arm(deadline, at: expiry)
+    }
+
+    public func disarm() {
+        loop.cancel(deadline)
+    }
+
+    /// Ends the present waits, if there are any.
+    public func interrupt() {
+        wake(.interrupted)
+    }
+
+    private func wake(_ reason: Wake) {
+        if let waiting = unsafe reader {
+            unsafe reader = nil
+            unsafe waiting.resume(returning: reason)
+        }
+        if let waiting = unsafe writer {
+            unsafe writer = nil
+            unsafe waiting.resume(returning: reason)
+        }
+    }
+
+    /// The loop's word on what epoll saw.
+    func report(_ events: UInt32) {
+        let failed = events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
+        if failed || events & EPOLLRDHUP.rawValue != 0 { hungUp = true }
+        if hungUp || events & EPOLLIN.rawValue != 0 {
+            mayRead = mode == .edge
+            if let waiting = unsafe reader {
+                unsafe reader = nil
+                unsafe waiting.resume(returning: .ready)
+            }
+        }
+        if failed || events & EPOLLOUT.rawValue != 0 {
+            mayWrite = true
+            if wantsWrite {
+                wantsWrite = false
+                loop.rewatch(self, events: Self.levelEvents)
+            }
+            if let waiting = unsafe writer {
+                unsafe writer = nil
+                unsafe waiting.resume(returning: .ready)
+            }
+        }
+    }
+}
