@@ -36,23 +36,27 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .target(name: "Formatting", swiftSettings: settings),
-        .target(name: "Reactor", dependencies: ["CLinux"], swiftSettings: settings),
-        .target(name: "HTTP1", dependencies: ["Formatting"], swiftSettings: settings),
-        .target(name: "Telemetry", dependencies: ["Formatting", "CLinux", logging], swiftSettings: settings),
-        .target(name: "Postgres", dependencies: ["Reactor", "CPostgres", deque, lifecycle], swiftSettings: settings),
+        .target(name: "Formatting", exclude: ["README.md"], swiftSettings: settings),
+        .target(name: "Reactor", dependencies: ["CLinux"], exclude: ["README.md"], swiftSettings: settings),
+        .target(name: "HTTP1", dependencies: ["Formatting"], exclude: ["README.md"], swiftSettings: settings),
+        .target(name: "Telemetry", dependencies: ["Formatting", logging], exclude: ["README.md"], swiftSettings: settings),
+        .target(name: "Postgres", dependencies: ["Reactor", "CPostgres", deque, lifecycle], exclude: ["README.md"], swiftSettings: settings),
         .target(
-            name: "Vial", dependencies: ["HTTP1", "Reactor", "Formatting", httpTypes, lifecycle], swiftSettings: settings),
+            name: "Vial", dependencies: ["HTTP1", "Reactor", "Formatting", httpTypes, lifecycle], exclude: ["README.md"],
+            swiftSettings: settings),
         .target(
             name: "Items",
-            dependencies: ["Vial", "Postgres", "Telemetry", "Formatting", httpTypes, logging, configuration],
-            swiftSettings: settings),
+            dependencies: [
+                "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", "Formatting", httpTypes, logging, configuration,
+            ],
+            exclude: ["README.md"], swiftSettings: settings),
         .executableTarget(
             name: "items",
             dependencies: [
-                "Items", "Vial", "Postgres", "Reactor", "Telemetry", argumentParser, configuration, lifecycle, signals, logging,
+                "Items", "Vial", "Postgres", "HTTP1", "Reactor", "Telemetry", "CLinux", argumentParser, configuration, lifecycle,
+                signals, logging,
             ],
-            path: "Sources/Commands", swiftSettings: settings),
+            path: "Sources/Commands", exclude: ["README.md"], swiftSettings: settings),
         .testTarget(name: "FormattingTests", dependencies: ["Formatting"], swiftSettings: settings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),

@@ -1,6 +1,6 @@
-internal import CPostgres
-internal import DequeModule
-internal import Reactor
+import CPostgres
+import DequeModule
+import Reactor
 
 /// One open connection in pipeline mode on its loop: sends batches, collects answers until their Sync is confirmed.
 final class Connection {

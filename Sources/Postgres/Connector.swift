@@ -1,5 +1,5 @@
-internal import CPostgres
-internal import Glibc
+import CPostgres
+import Glibc
 
 /// Opens connections on threads of their own: libpq's connect resolves names by blocking, and ignores its time limit in
 /// the non-blocking form (PostgreSQL documentation §34.1, PQconnectStart).

@@ -1,4 +1,4 @@
-internal import CPostgres
+import CPostgres
 
 /// An open libpq connection and the duty to finish it. Used by one thread at a time: first the one that opens it, then
 /// its loop.

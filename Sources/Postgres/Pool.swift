@@ -1,4 +1,4 @@
-internal import DequeModule
+import DequeModule
 public import Reactor
 
 /// The connections of one event loop, shared by everything that runs on it.

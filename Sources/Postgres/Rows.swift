@@ -1,4 +1,4 @@
-internal import CPostgres
+import CPostgres
 
 /// The rows one statement returned, in the server's binary format; kept until the last reference goes.
 @safe public final class Rows: @unchecked Sendable {

@@ -1,4 +1,4 @@
-internal import CPostgres
+import CPostgres
 
 /// A connection used by one blocking thread: what runs before a connection joins a pool, and one-off commands.
 public final class Session {

@@ -1,4 +1,4 @@
-internal import Synchronization
+import Synchronization
 
 /// One SQL text with its name, made once and shared: `static let find = Statement("find_item", "SELECT … WHERE id = $1::int8")`.
 ///

@@ -1,6 +1,6 @@
-internal import CLinux
-internal import Glibc
-internal import Synchronization
+import CLinux
+import Glibc
+import Synchronization
 
 /// One thread with its own epoll set that runs the actors and tasks whose executor it is.
 ///
@@ -91,6 +91,24 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     public func isIsolatingCurrentContext() -> Bool? { isOnThread }
 
+    /// Runs `body` on the loop's thread and waits for it; from any task.
+    public func perform(_ body: @escaping @Sendable () -> Void) async {
+        await Task(executorPreference: self) { await Caller(loop: self).call(body) }.value
+    }
+
+    /// Suspends any task for `nanoseconds`, at least.
+    public func pause(nanoseconds: UInt64) async {
+        await Task(executorPreference: self) { await Caller(loop: self).pause(nanoseconds) }.value
+    }
+
+    private actor Caller {
+        let loop: EventLoop
+        nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+        init(loop: EventLoop) { self.loop = loop }
+        func call(_ body: @Sendable () -> Void) { body() }
+        func pause(_ nanoseconds: UInt64) async { await loop.sleep(nanoseconds: nanoseconds) }
+    }
+
     /// Adds something to do at the end of every turn, before the loop waits. Call it on the loop or before `start`.
     public func atTurnEnd(_ hook: @escaping () -> Void) {
         turnHooks.append(hook)
@@ -122,7 +140,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// Deadlines that are armed.
     public var deadlineCount: Int { wheel.count }
 
-    /// Suspends for `nanoseconds`, at least.
+    /// Suspends a task that runs on this loop for `nanoseconds`, at least.
     public func sleep(nanoseconds: UInt64) async {
         // The deadline fires once and is kept by the wheel until then.
         await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in

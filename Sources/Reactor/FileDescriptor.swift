@@ -1,4 +1,4 @@
-internal import Glibc
+import Glibc
 
 /// An open descriptor and the duty to close it: it closes when its one owner goes.
 public struct FileDescriptor: ~Copyable, Sendable {

@@ -1,8 +1,8 @@
-internal import CLinux
-internal import Glibc
+import CLinux
+import Glibc
 
 /// A listening TCP socket.
-public struct Listener: ~Copyable {
+public struct Listener: ~Copyable, Sendable {
     /// Clients that may stand in the accept queue; the kernel lowers it to net.core.somaxconn.
     public static let backlog: Int32 = 4096
 
@@ -36,18 +36,13 @@ public struct Listener: ~Copyable {
         reserve = Self.openReserve()
     }
 
-    /// Takes over a socket that listens already, as a service manager passes it.
-    public init(adopting descriptor: consuming FileDescriptor) throws(SystemError) {
-        let number = descriptor.number
-        _ = try blockingSystem("fcntl") { clinux_set_nonblocking(number) }
-        self.descriptor = descriptor
+    /// Takes a share in a socket that listens already, as a service manager passes it; `number` stays its owner's.
+    public init(duplicating number: Int32) throws(SystemError) {
+        let copy = FileDescriptor(owning: try blockingSystem("fcntl") { clinux_duplicate(number) })
+        let duplicate = copy.number
+        _ = try blockingSystem("fcntl") { clinux_set_nonblocking(duplicate) }
+        descriptor = copy
         reserve = Self.openReserve()
-    }
-
-    /// A second owner of the same socket and its queue.
-    public func duplicate() throws(SystemError) -> Listener {
-        let copy = FileDescriptor(owning: try blockingSystem("fcntl") { clinux_duplicate(descriptor.number) })
-        return try Listener(adopting: copy)
     }
 
     /// The port it listens on.

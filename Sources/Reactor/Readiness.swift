@@ -1,4 +1,4 @@
-internal import CLinux
+import CLinux
 
 /// Whether one watched descriptor can be read or written, and who waits for it. Used on its loop's thread only.
 ///

@@ -1,5 +1,5 @@
-internal import CLinux
-internal import Glibc
+import CLinux
+import Glibc
 
 /// An IP address and port of a socket.
 public struct SocketAddress: Sendable {

@@ -1,4 +1,4 @@
-internal import Glibc
+import Glibc
 
 /// A system call that failed for a reason outside the program.
 public struct SystemError: Error, Equatable, Sendable {

@@ -1,0 +1,32 @@
+import ArgumentParser
+import Items
+
+/// `items check-config`: the configuration in force, and every error at once.
+struct CheckConfig: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check-config",
+        abstract: "Prints the configuration in force, secrets redacted, and everything that is wrong with it.",
+        discussion: """
+            Prints NAME=value, one variable a line. Warnings and errors go to standard error.
+            Exits 0 when `items serve` would accept the configuration, else 78.
+            """)
+
+    func run() throws {
+        let (configuration, errors) = Configuration.examine(Configuration.processEnvironment)
+        for line in configuration.lines { print(line) }
+        var standardError = StandardError()
+        for warning in configuration.warnings { print("warning: \(warning)", to: &standardError) }
+        guard errors.isEmpty else { throw ConfigurationErrors(errors: errors).reported() }
+    }
+}
+
+extension ConfigurationErrors {
+    /// Writes a line for each error to standard error.
+    ///
+    /// - Returns: the exit status to throw.
+    func reported() -> ExitCode {
+        var standardError = StandardError()
+        for error in errors { print("error: \(error)", to: &standardError) }
+        return ExitCode(Self.exitStatus)
+    }
+}

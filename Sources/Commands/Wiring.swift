@@ -1,0 +1,63 @@
+import HTTP1
+import Items
+import Postgres
+import Reactor
+import Vial
+
+// How the configuration becomes the options of what is wired together.
+
+extension ConnectionOptions {
+    init(_ database: Configuration.Database) {
+        self.init(
+            host: database.host ?? "", port: String(database.port), database: database.name, user: database.user,
+            password: database.password?.exposed, sslMode: database.sslMode.rawValue,
+            sslRootCertificate: database.sslRootCertificate,
+            connectTimeoutMilliseconds: database.connectTimeoutMilliseconds,
+            statementTimeoutMilliseconds: database.statementTimeoutMilliseconds,
+            prepares: database.usesPreparedStatements)
+    }
+}
+
+extension Connector {
+    /// Applies migrations on the first connection, unless that is left to `items migrate`.
+    init(_ configuration: Configuration) {
+        let database = configuration.database
+        let options = ConnectionOptions(database)
+        let migrations = Migrations()
+        self.init(
+            options: { () throws(DatabaseError) in options },
+            statements: Services.statements,
+            prepare: { (session) throws(DatabaseError) in
+                if database.migratesOnStart { try migrations.apply(to: session) }
+            })
+    }
+}
+
+extension Database.Options {
+    init(_ configuration: Configuration) {
+        self.init()
+        minimum = configuration.database.poolMinimum
+        maximum = configuration.database.poolMaximum
+        waitTimeout = configuration.database.poolTimeoutMilliseconds
+        statementTimeout = configuration.database.statementTimeoutMilliseconds
+    }
+}
+
+extension ServerOptions {
+    init(_ configuration: Configuration) {
+        self.init()
+        let http = configuration.http
+        host = http.host
+        port = http.port
+        maxConnections = http.maxConnections
+        limits = Limits(
+            headByteLimit: http.maxHeaderBytes, fieldCountLimit: http.maxHeaderCount, bodyByteLimit: http.maxBodyBytes)
+        headerTimeout = http.headerTimeoutMilliseconds
+        bodyTimeout = http.bodyTimeoutMilliseconds
+        writeTimeout = http.writeTimeoutMilliseconds
+        requestTimeout = http.requestTimeoutMilliseconds
+        keepAliveTimeout = http.keepAliveTimeoutMilliseconds
+        drainDelay = configuration.drain.delayMilliseconds
+        drainTimeout = configuration.drain.timeoutMilliseconds
+    }
+}

@@ -1,0 +1,49 @@
+/// Every bound on what a client may send and a handler may answer.
+public struct Limits: Sendable {
+    /// A request line without its line end; 414 above. A load balancer (ALB) lets 16 KiB through.
+    public static let requestLineByteLimit = 16_384
+    /// A method; 501 above. The longest registered one (UPDATEREDIRECTREF) has 17 bytes.
+    public static let methodByteLimit = 32
+    /// A field line without its line end; 431 above. A load balancer (ALB) lets 16 KiB through.
+    public static let fieldLineByteLimit = 16_384
+    /// Digits of a chunk's size: 15 hexadecimal digits always fit an `Int`.
+    public static let chunkSizeDigitLimit = 15
+    /// The chunk extensions of one body, all together: nobody needs them, and they are not counted as body.
+    public static let chunkExtensionByteLimit = 4096
+    /// The trailer lines of one body without their line ends: they are dropped, so only little is read of them.
+    public static let trailerByteLimit = 8192
+    /// Trailer lines of one body.
+    public static let trailerCountLimit = 32
+    /// Name and value pairs of a query: more than any form of ours has, few enough to be searched in a row.
+    public static let queryItemLimit = 128
+    /// A whole response head: a load balancer (ALB) answers 502 for more than 32 KiB.
+    public static let responseHeadByteLimit = 32_768
+    /// What a handler's fields may take of a response head; the rest is kept for the lines that the encoder writes.
+    public static let responseFieldByteLimit = responseHeadByteLimit - 1024
+    /// Buffers that grew past this are given back between requests, lest every idle connection keep its largest head.
+    public static let retainedHeadByteLimit = 8192
+
+    /// All field lines of a head together, without their line ends; 431 above.
+    public var headByteLimit: Int
+    /// Field lines of a head; 431 above.
+    public var fieldCountLimit: Int
+    /// A body's content, without chunk framing; 413 above.
+    public var bodyByteLimit: Int
+
+    /// - Parameters:
+    ///   - headByteLimit: the default is what a load balancer (ALB) lets through.
+    ///   - fieldCountLimit: the default is several times what browsers and proxies send.
+    ///   - bodyByteLimit: the default is far above the largest item.
+    public init(headByteLimit: Int = 65_536, fieldCountLimit: Int = 128, bodyByteLimit: Int = 1_048_576) {
+        precondition(headByteLimit >= 0 && fieldCountLimit >= 0 && bodyByteLimit >= 0, "a limit is negative")
+        self.headByteLimit = headByteLimit
+        self.fieldCountLimit = fieldCountLimit
+        self.bodyByteLimit = bodyByteLimit
+    }
+
+    /// The most bytes a head can take before it is complete or refused: an empty line, the request line, the fields
+    /// and the line ends. A buffer of this size always lets the parser decide.
+    public var messageHeadByteLimit: Int {
+        2 + Self.requestLineByteLimit + 2 + headByteLimit + 2 * fieldCountLimit + 2
+    }
+}

@@ -1,0 +1,39 @@
+/// Percent-decoding, RFC 3986 §2.1, done exactly once and on one part at a time: an encoded `/`, `&` or `=` is data.
+public enum PercentEncoding {
+    /// The text of one path segment. `+` stays `+`; the result may contain `/` or be `.` or `..`.
+    ///
+    /// Throws `invalidPercentEncoding`, `encodedNull` or `invalidUTF8`.
+    public static func decodeSegment(_ raw: Span<UInt8>) throws(ProtocolError) -> String {
+        try decode(raw, plusIsSpace: false)
+    }
+
+    /// The text of a name or a value in a query, where `+` is a space.
+    ///
+    /// Throws `invalidPercentEncoding`, `encodedNull` or `invalidUTF8`.
+    public static func decodeQueryComponent(_ raw: Span<UInt8>) throws(ProtocolError) -> String {
+        try decode(raw, plusIsSpace: true)
+    }
+
+    private static func decode(_ raw: Span<UInt8>, plusIsSpace: Bool) throws(ProtocolError) -> String {
+        var decoded: [UInt8] = []
+        decoded.reserveCapacity(raw.count)
+        var position = 0
+        while position < raw.count {
+            let byte = raw[position]
+            position += 1
+            switch byte {
+            case 0x25:
+                guard position + 2 <= raw.count, let high = Grammar.hexValue(raw[position]),
+                    let low = Grammar.hexValue(raw[position + 1])
+                else { throw .invalidPercentEncoding }
+                guard high | low != 0 else { throw .encodedNull }
+                decoded.append(high << 4 | low)
+                position += 2
+            case 0x2B where plusIsSpace: decoded.append(0x20)
+            default: decoded.append(byte)
+            }
+        }
+        guard let text = String(validating: decoded, as: UTF8.self) else { throw .invalidUTF8 }
+        return text
+    }
+}

@@ -1,0 +1,51 @@
+import Formatting
+
+/// Reads request heads, RFC 9112 §2–§5, and refuses what is ambiguous.
+///
+/// Whether a message is accepted, and why it is not, depends on its bytes alone, never on how they were split.
+/// After an error the parser must not be used again.
+public struct RequestParser: Sendable {
+    private let limits: Limits
+    private var line = RequestLineParser()
+    private var lineIsComplete = false
+    private var fields: FieldParser
+
+    /// A parser that is ready for the first message of a connection.
+    public init(limits: Limits) {
+        self.limits = limits
+        fields = FieldParser(limits: limits, start: 0)
+    }
+
+    /// Whether a byte of an unfinished message was seen; an empty line before the message does not count. When the
+    /// client closes its side while this is true, it has left a message unfinished.
+    public var hasBegun: Bool { line.hasBegun }
+
+    /// Goes on with a message where the last call stopped.
+    ///
+    /// - Parameters:
+    ///   - bytes: everything received since the last complete message, from the first byte of this one on; never less
+    ///     than in the call before.
+    ///   - head: the same in every call for one message. It is cleared when a message begins, and its contents are
+    ///     meaningless until this returns a number, but for `bodyTooLarge` and `unsupportedExpectation`: these refuse a
+    ///     well-formed head, which is then complete.
+    /// - Returns: nil when the head is incomplete. Else the number of bytes it took, its blank line and a skipped empty
+    ///   line before it included; the parser is then ready for the next message.
+    public mutating func parse(
+        _ bytes: Span<UInt8>, into head: inout RequestHead
+    ) throws(ProtocolError) -> Int? {
+        if !lineIsComplete {
+            if !line.hasBegun { head.reset() }
+            guard let lineEnd = try line.parse(bytes, into: &head) else { return nil }
+            fields = FieldParser(limits: limits, start: lineEnd)
+            lineIsComplete = true
+        }
+        guard let end = try fields.parse(bytes, into: &head) else { return nil }
+        try fields.finish(bytes, authority: line.authority, into: &head)
+        head.bytes.append(span: bytes.extracting(0..<end))
+        if fields.hasUnknownExpectation { throw .unsupportedExpectation }
+        if case .length(let length) = head.framing, length > limits.bodyByteLimit { throw .bodyTooLarge }
+        line = RequestLineParser()
+        lineIsComplete = false
+        return end
+    }
+}

@@ -1,0 +1,83 @@
+import Formatting
+
+/// One connection's requests out of its bytes: the state between two reads, without a socket.
+///
+/// Whatever the split of the bytes over calls, the steps are the same.
+public struct RequestReader: Sendable {
+    /// How far a call came, and how many bytes from the start of its input are done with.
+    public enum Step: Equatable, Sendable {
+        /// Everything usable was used; more is needed.
+        case incomplete(used: Int)
+        /// The head is complete; the body, if its framing says that there is one, comes with the next calls.
+        case head(used: Int)
+        /// The body is complete, and with it the message.
+        case complete(used: Int)
+    }
+
+    /// Where it stands between two calls.
+    public enum State: Equatable, Sendable {
+        /// Before the first byte of a message.
+        case idle
+        /// Within a head. The bytes of the head so far have to be handed in again.
+        case head
+        /// Within a body of known length, with so many bytes to come.
+        case body(remaining: Int)
+        case chunks
+    }
+
+    public private(set) var state = State.idle
+    private let limits: Limits
+    private var parser: RequestParser
+    private var decoder: ChunkedDecoder
+
+    public init(limits: Limits) {
+        self.limits = limits
+        parser = RequestParser(limits: limits)
+        decoder = ChunkedDecoder(limits: limits)
+    }
+
+    /// Reads on.
+    ///
+    /// - Parameters:
+    ///   - bytes: what was received and not reported as used.
+    ///   - head: filled when `.head` is returned.
+    ///   - body: body bytes are appended to it.
+    /// - Throws: `ProtocolError`; no further message can be found in the stream.
+    public mutating func read(
+        _ bytes: Span<UInt8>, head: inout RequestHead, body: inout [UInt8]
+    ) throws(ProtocolError) -> Step {
+        switch state {
+        case .idle, .head:
+            guard let used = try parser.parse(bytes, into: &head) else {
+                state = parser.hasBegun ? .head : .idle
+                return .incomplete(used: 0)
+            }
+            switch head.framing {
+            case .none, .length(0): state = .idle
+            case .length(let length): state = .body(remaining: length)
+            case .chunked:
+                state = .chunks
+                decoder = ChunkedDecoder(limits: limits)
+            }
+            return .head(used: used)
+        case .body(let remaining):
+            let used = min(remaining, bytes.count)
+            if used > 0 { body.append(span: bytes.extracting(0..<used)) }
+            state = used == remaining ? .idle : .body(remaining: remaining - used)
+            return used == remaining ? .complete(used: used) : .incomplete(used: used)
+        case .chunks:
+            let used = try decoder.decode(bytes, into: &body)
+            guard decoder.isComplete else { return .incomplete(used: used) }
+            state = .idle
+            return .complete(used: used)
+        }
+    }
+
+    /// Whether the message whose head came last still has a body to read.
+    public var expectsBody: Bool {
+        switch state {
+        case .body, .chunks: true
+        case .idle, .head: false
+        }
+    }
+}

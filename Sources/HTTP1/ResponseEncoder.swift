@@ -1,0 +1,79 @@
+import Formatting
+
+/// Writes response heads, RFC 9112 §4–§6.
+public enum ResponseEncoder {
+    /// What the response says about the connection after it.
+    public enum Persistence: Equatable, Sendable {
+        /// It stays open, which HTTP/1.1 takes for granted.
+        case keepAlive
+        /// It stays open for an HTTP/1.0 client, which has to be told: `Connection: keep-alive`.
+        case keepAliveHTTP10
+        /// It is closed: `Connection: close`.
+        case close
+    }
+
+    /// Appends everything up to and including the blank line; the caller appends the body.
+    ///
+    /// The order is: status line, Server, Date, X-Request-Id, Content-Type, `fields`, Content-Length, Connection.
+    ///
+    /// - Parameters:
+    ///   - status: 100…599.
+    ///   - reason: nil: the standard phrase, empty for a status without one.
+    ///   - contentType: nil: no Content-Type, unless `fields` has one.
+    ///   - date: an IMF-fixdate, 29 bytes.
+    ///   - requestID: empty: no X-Request-Id. At most 512 bytes.
+    ///   - contentLength: nil: no Content-Length, for answers without content. Never written for 1xx and 204, where it
+    ///     is forbidden (RFC 9110 §8.6).
+    /// - Precondition: `reason` and `requestID` hold no control characters.
+    public static func encodeHead(
+        status: Int, reason: String?, contentType: StaticString?, fields: ResponseFields, date: [UInt8],
+        requestID: Span<UInt8>, contentLength: Int?, persistence: Persistence, into out: inout [UInt8]
+    ) {
+        precondition((100...599).contains(status), "no such status")
+        precondition(date.count == 29, "a date has 29 bytes")
+        precondition(requestID.count <= 512 && isText(requestID), "a request identifier that would split the response")
+        if reason == nil, let line = StatusLine.standard(status) {
+            out.append(literal: line)
+        } else {
+            let reason = reason ?? ""
+            precondition(isText(reason.utf8.span), "a reason that would split the response")
+            out.append(literal: "HTTP/1.1 ")
+            out.append(decimal: status)
+            out.append(0x20)
+            out.append(span: reason.utf8.span)
+            out.append(literal: "\r\n")
+        }
+        out.append(literal: "Server: items\r\nDate: ")
+        out.append(span: date.span)
+        if requestID.count > 0 {
+            out.append(literal: "\r\nX-Request-Id: ")
+            out.append(span: requestID)
+        }
+        if let contentType {
+            out.append(literal: "\r\nContent-Type: ")
+            out.append(literal: contentType)
+        }
+        out.append(literal: "\r\n")
+        if !fields.isEmpty { out.append(span: fields.bytes.span) }
+        if let contentLength, status >= 200, status != 204 {
+            precondition(contentLength >= 0, "a negative Content-Length")
+            out.append(literal: "Content-Length: ")
+            out.append(decimal: contentLength)
+            out.append(literal: "\r\n")
+        }
+        switch persistence {
+        case .keepAlive: out.append(literal: "\r\n")
+        case .keepAliveHTTP10: out.append(literal: "Connection: keep-alive\r\n\r\n")
+        case .close: out.append(literal: "Connection: close\r\n\r\n")
+        }
+    }
+
+    /// Appends `100 Continue`, which lets the client send its body; the answer itself comes later.
+    public static func encodeContinue(into out: inout [UInt8]) {
+        out.append(literal: "HTTP/1.1 100 Continue\r\n\r\n")
+    }
+
+    private static func isText(_ bytes: Span<UInt8>) -> Bool {
+        Grammar.endOfFieldValue(in: bytes, from: 0, to: bytes.count) == bytes.count
+    }
+}

@@ -1,0 +1,95 @@
+import Formatting
+
+/// Why a field cannot be part of a response.
+public enum FieldError: Error, Equatable, Sendable {
+    /// The name is no token.
+    case invalidName
+    /// The name is one that the encoder writes itself, so that a second line of it could contradict the first.
+    case reservedName
+    /// The value has a control character, such as CR, LF or NUL.
+    case invalidValue
+    /// All fields together would be longer than `Limits.responseFieldByteLimit`.
+    case tooLong
+}
+
+/// The fields that a handler adds to a response, already as they go out: `Name: value` lines in order.
+///
+/// A value that would split a response, and a second framing field, cannot be constructed.
+public struct ResponseFields: Equatable, Sendable {
+    /// Whole lines with their line ends; at most `Limits.responseFieldByteLimit` bytes.
+    public internal(set) var bytes: [UInt8] = []
+
+    /// No fields.
+    public init() {}
+
+    /// Whether there are no fields.
+    public var isEmpty: Bool { bytes.isEmpty }
+
+    /// Appends a line, or nothing when it throws.
+    ///
+    /// Text that is not ASCII goes out as UTF-8, which recipients take for opaque bytes (RFC 9110 §5.5).
+    ///
+    /// - Parameter name: any token but Connection, Content-Length, Date, Server, Transfer-Encoding and X-Request-Id.
+    public mutating func append(_ name: String, _ value: String) throws(FieldError) {
+        try append(name.utf8.span, value.utf8.span)
+    }
+
+    /// Appends a line whose value is given as bytes, as `append(_:_:)` does, without making strings.
+    public mutating func append(literal name: StaticString, utf8 value: Span<UInt8>) throws(FieldError) {
+        // The literal lies in the binary and lives for ever; its count is exact.
+        let name = unsafe Span(_unsafeStart: name.utf8Start, count: name.utf8CodeUnitCount)
+        try append(name, value)
+    }
+
+    /// Appends a line known at compile time; traps where `append(_:_:)` throws.
+    public mutating func append(literal name: StaticString, _ value: StaticString) {
+        do {
+            // As above.
+            let value = unsafe Span(_unsafeStart: value.utf8Start, count: value.utf8CodeUnitCount)
+            try append(literal: name, utf8: value)
+        } catch {
+            preconditionFailure("a literal response field is invalid: \(error)")
+        }
+    }
+
+    private mutating func append(_ name: Span<UInt8>, _ value: Span<UInt8>) throws(FieldError) {
+        guard Grammar.isToken(name) else { throw .invalidName }
+        guard !Self.isReserved(name) else { throw .reservedName }
+        guard Grammar.endOfFieldValue(in: value, from: 0, to: value.count) == value.count else {
+            throw .invalidValue
+        }
+        guard bytes.count + name.count + value.count + 4 <= Limits.responseFieldByteLimit else { throw .tooLong }
+        bytes.append(span: name)
+        bytes.append(literal: ": ")
+        bytes.append(span: value)
+        bytes.append(literal: "\r\n")
+    }
+
+    /// The value of the first line of that name, whose case is ignored; nil when there is none.
+    public func value(_ name: String) -> String? {
+        let (wanted, all) = (name.utf8.span, bytes.span)
+        var start = 0
+        while start < all.count {
+            var end = start
+            while all[end] != Grammar.carriageReturn { end += 1 }
+            let colon = Grammar.firstIndex(of: 0x3A, in: all, from: start, to: end)
+            if Grammar.equalsIgnoringCase(all.extracting(start..<colon), wanted) {
+                return String(decoding: bytes[(colon + 2)..<end], as: UTF8.self)
+            }
+            start = end + 2
+        }
+        return nil
+    }
+
+    private static func isReserved(_ name: Span<UInt8>) -> Bool {
+        switch name.count {
+        case 4: name.token(at: 0, is: "date")
+        case 6: name.token(at: 0, is: "server")
+        case 10: name.token(at: 0, is: "connection")
+        case 12: name.token(at: 0, is: "x-request-id")
+        case 14: name.token(at: 0, is: "content-length")
+        case 17: name.token(at: 0, is: "transfer-encoding")
+        default: false
+        }
+    }
+}

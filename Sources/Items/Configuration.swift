@@ -1,0 +1,215 @@
+/// Everything that can be set from outside: read once at start, then passed down as plain values.
+///
+/// A new variable is a row of `variables` and a property below; what a property means stands in its row.
+public struct Configuration: Sendable {
+    /// Every environment variable the service reads, in the order of the README's table.
+    public static let variables: [Variable] = [
+        // Who we are
+        Variable("ENVIRONMENT", .label, default: "dev", "dev, test, prod …: a label on `/`, logs and metrics"),
+        Variable(
+            "INSTANCE_ID", .text, default: .computed("IMDSv2, else the ECS task id, else the host name"),
+            "names this process on `/`, logs and metrics"),
+        Variable(
+            "ITEMS_COMMIT", .label, default: "unknown", "the commit that was built, for `build_info` and `--version`"),
+
+        // HTTP
+        Variable("PORT", .integer(0...65_535), default: "5001", "the port to listen on; 0 lets the kernel choose"),
+        Variable("HOST", .address, default: "::", "the address to listen on; `::` takes IPv4 clients too"),
+        Variable(
+            "ADMIN_PORT", .integer(1...65_535), default: nil, "when set, `/metrics` and `/db` are served only there"),
+        Variable("WORKERS", .integer(1...1024), default: .computed("number of usable cores"), "event loops"),
+        Variable(
+            "BASE_PATH", .prefix, default: nil, "serve everything under a prefix, e.g. `/career-profile-tool`"),
+        Variable(
+            "TRUSTED_PROXIES", .networks,
+            default: "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,127.0.0.0/8,::1/128,fc00::/7,fe80::/10",
+            "peers whose `X-Forwarded-For` and `X-Amzn-Trace-Id` are believed; `none` for nobody"),
+        Variable(
+            "MAX_CONNECTIONS", .integer(1...1_000_000), default: "10000",
+            "further clients wait in the accept queue, and are logged"),
+        Variable("MAX_BODY_BYTES", .integer(0...1_073_741_824), default: "1048576", "a larger body is answered 413"),
+        Variable(
+            "MAX_HEADER_BYTES", .integer(1024...1_048_576), default: "65536", "more header fields are answered 431"),
+        Variable("MAX_HEADER_COUNT", .integer(8...1024), default: "128", "more header fields are answered 431"),
+        Variable("HEADER_TIMEOUT_MS", .timeout, default: "10000", "for a request's head to arrive, then 408"),
+        Variable("BODY_TIMEOUT_MS", .timeout, default: "30000", "for a request's body to arrive, then 408"),
+        Variable("WRITE_TIMEOUT_MS", .timeout, default: "30000", "for the client to take the answer, then close"),
+        Variable(
+            "REQUEST_TIMEOUT_MS", .timeout, default: "15000", "for the answer to be made, its SQL included, then 504"),
+        Variable(
+            "KEEPALIVE_TIMEOUT_MS", .timeout, default: "75000",
+            "an idle connection is closed; longer than the load balancer's own limit of 60 s"),
+
+        // Health
+        Variable(
+            "HEALTH_PATHS", .paths, default: "/healthz,/api/health,/api/v1/health",
+            "further paths that answer as `/health`; `none` for no further ones"),
+        Variable(
+            "HEALTH_DB_GRACE_MS", .delay, default: "0",
+            "how long after the database was last seen `/health` still answers 200, degraded"),
+
+        // Database
+        Variable("DB_HOST", .text, default: nil, "name, address or socket directory; a list as libpq's"),
+        Variable("DB_PORT", .integer(1...65_535), default: "5432", "the database's port"),
+        Variable("DB_NAME", .text, default: "items", "the database's name"),
+        Variable("DB_USER", .text, default: "items", "the role to log in as"),
+        Variable("DB_PASSWORD", .text, default: nil, secret: true, "its password; a file is better"),
+        Variable("DB_PASSWORD_FILE", .text, default: nil, "a file that holds the password, before all other places"),
+        Variable(
+            "CREDENTIALS_DIRECTORY", .text, default: nil,
+            "set by systemd; `db-password` in it, or else in `/run/secrets`, holds the password, before `DB_PASSWORD`"),
+        Variable(
+            "DB_SSLMODE", .choice(SSLMode.allCases.map(\.rawValue)),
+            default: .computed("verify-full when DB_SSLROOTCERT is given, else prefer"), "as libpq's sslmode"),
+        Variable("DB_SSLROOTCERT", .file, default: nil, "the certificates the database's is checked against"),
+        Variable(
+            "DB_PREPARED", .flag, default: "1",
+            "0 sends unnamed statements only, for transaction poolers (pgbouncer before 1.21, RDS Proxy)"),
+        Variable(
+            "DB_SECRET_ID", .text, default: nil,
+            "name or ARN of the Secrets Manager secret; what it holds wins over `DB_*`"),
+        Variable("MIGRATE_ON_START", .flag, default: "1", "0 leaves pending migrations to `items migrate`"),
+        Variable("DB_POOL_MIN", .integer(0...1000), default: "2", "connections the whole process keeps open"),
+        Variable("DB_POOL_MAX", .integer(1...1000), default: "10", "connections the whole process may open"),
+        Variable("DB_POOL_TIMEOUT_MS", .timeout, default: "3000", "longest wait for a connection, then 503"),
+        Variable("DB_STATEMENT_TIMEOUT_MS", .timeout, default: "5000", "longest run of one statement"),
+        Variable("DB_CONNECT_TIMEOUT_MS", .timeout, default: "3000", "longest attempt to connect"),
+
+        // AWS
+        Variable("AWS_REGION", .label, default: nil, "as in the AWS SDKs"),
+        Variable("AWS_ENDPOINT_URL", .url, default: nil, "as in the AWS SDKs: every service's endpoint"),
+        Variable(
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER", .url, default: nil, "as in the AWS SDKs: Secrets Manager's endpoint"),
+        Variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", .url, default: nil, "as in the AWS SDKs: IMDSv2's endpoint"),
+        Variable("AWS_ACCESS_KEY_ID", .text, default: nil, "as in the AWS SDKs"),
+        Variable("AWS_SECRET_ACCESS_KEY", .text, default: nil, secret: true, "as in the AWS SDKs"),
+        Variable("AWS_SESSION_TOKEN", .text, default: nil, secret: true, "as in the AWS SDKs"),
+        Variable(
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", .text, default: nil, secret: true,
+            "set by ECS: where its credentials are; whoever knows it can fetch them"),
+        Variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", .url, default: nil, "as in the AWS SDKs"),
+        Variable("AWS_CONTAINER_AUTHORIZATION_TOKEN", .text, default: nil, secret: true, "as in the AWS SDKs"),
+        Variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", .text, default: nil, "as in the AWS SDKs"),
+        Variable("ECS_CONTAINER_METADATA_URI_V4", .url, default: nil, "set by ECS: where the task's id is"),
+
+        // Logs
+        Variable(
+            "LOG_LEVEL", .choice(LogLevel.allCases.map(\.rawValue)), default: "info", "lines below it are left out"),
+        Variable("ACCESS_LOG", .flag, default: "1", "0 leaves out the line that each request writes"),
+
+        // Stopping
+        Variable(
+            "DRAIN_DELAY_MS", .delay, default: "5000",
+            "after SIGTERM: still accepting, with health 503, while the balancer takes the target out"),
+        Variable("DRAIN_TIMEOUT_MS", .delay, default: "20000", "then: for requests in flight to finish"),
+    ]
+
+    /// Good as a metric label.
+    public var environment: String
+    /// Nil when it is to be found out.
+    public var instanceID: String?
+    public var http: HTTP
+    public var health: Health
+    public var database: Database
+    public var aws: AWS
+    public var logging: Logging
+    public var drain: Drain
+    /// What is allowed and probably not meant, a sentence each.
+    public var warnings: [String]
+    /// `NAME=value` for every variable as it was read, in the table's order, secrets as `<redacted>`.
+    public let lines: [String]
+
+    /// How the service listens, and what it takes from a client.
+    public struct HTTP: Sendable {
+        /// 0 lets the kernel choose.
+        public var port: UInt16
+        /// A numeric address.
+        public var host: String
+        public var adminPort: UInt16?
+        /// Event loops, 1 at least.
+        public var workers: Int
+        /// Empty, or `/x` without a slash at its end.
+        public var basePath: String
+        public var trustedProxies: TrustedProxies
+        public var maxConnections: Int
+        public var maxBodyBytes: Int
+        public var maxHeaderBytes: Int
+        public var maxHeaderCount: Int
+        public var headerTimeoutMilliseconds: Int
+        public var bodyTimeoutMilliseconds: Int
+        public var writeTimeoutMilliseconds: Int
+        public var requestTimeoutMilliseconds: Int
+        public var keepAliveTimeoutMilliseconds: Int
+    }
+
+    /// What `/health` answers, and where else.
+    public struct Health: Sendable {
+        /// Absolute, without the base path.
+        public var paths: [String]
+        public var databaseGraceMilliseconds: Int
+    }
+
+    /// How PostgreSQL is reached, and how much of it is used at once.
+    public struct Database: Sendable {
+        /// As libpq takes it, so possibly a list. Nil only without `needsDatabase`, or when the secret is to name it.
+        public var host: String?
+        public var port: UInt16
+        public var name: String
+        public var user: String
+        public var password: Secret?
+        public var sslMode: SSLMode
+        /// A path.
+        public var sslRootCertificate: String?
+        public var usesPreparedStatements: Bool
+        /// Name or ARN.
+        public var secretID: String?
+        public var migratesOnStart: Bool
+        /// At most `poolMaximum`.
+        public var poolMinimum: Int
+        /// 1 at least.
+        public var poolMaximum: Int
+        public var poolTimeoutMilliseconds: Int
+        public var statementTimeoutMilliseconds: Int
+        public var connectTimeoutMilliseconds: Int
+    }
+
+    /// What the AWS SDKs read; endpoints are absolute URLs.
+    public struct AWS: Sendable {
+        public var region: String?
+        public var endpointURL: String?
+        public var secretsManagerEndpointURL: String?
+        public var metadataServiceEndpoint: String?
+        public var accessKeyID: String?
+        public var secretAccessKey: Secret?
+        public var sessionToken: Secret?
+        public var containerCredentialsRelativeURI: Secret?
+        public var containerCredentialsFullURI: String?
+        public var containerAuthorizationToken: Secret?
+        public var containerAuthorizationTokenFile: String?
+        public var ecsMetadataURI: String?
+    }
+
+    /// What is logged.
+    public struct Logging: Sendable {
+        public var level: LogLevel
+        public var logsAccess: Bool
+    }
+
+    /// What happens after SIGTERM.
+    public struct Drain: Sendable {
+        public var delayMilliseconds: Int
+        public var timeoutMilliseconds: Int
+    }
+
+    /// The levels of the log, the least first.
+    public enum LogLevel: String, Sendable, CaseIterable {
+        case debug, info, warning, error, critical
+    }
+
+    /// As libpq's sslmode; the raw value is what libpq takes.
+    public enum SSLMode: String, Sendable, CaseIterable {
+        case disable, allow, prefer, require
+        case verifyCA = "verify-ca"
+        case verifyFull = "verify-full"
+    }
+}

@@ -1,0 +1,95 @@
+import Formatting
+import HTTPTypes
+public import Postgres
+public import Reactor
+public import Vial
+
+/// Whether this instance should get traffic. Checks of one loop that come while one is on its way share its answer.
+public actor Health {
+    /// The balancer gives up after 5 s; the answer must be there well before.
+    static let budgetNanoseconds: UInt64 = 2_000_000_000
+    static let statement = Statement("health", "SELECT 1::int8")
+
+    private struct Check {
+        var error: DatabaseError?
+        var latency: UInt64 = 0
+    }
+
+    private let loop: EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+    private let pool: Pool
+    private let drain: Drain
+    private let grace: UInt64
+    private var lastSeen: UInt64?
+    private var isChecking = false
+    private var waiting: [CheckedContinuation<Check, Never>] = []
+
+    /// - Parameter graceMilliseconds: how long after the database was last seen the answer is still 200, as "degraded".
+    public init(on loop: EventLoop, pool: Pool, drain: Drain, graceMilliseconds: Int) {
+        self.loop = loop
+        self.pool = pool
+        self.drain = drain
+        grace = UInt64(graceMilliseconds) * 1_000_000
+    }
+
+    /// The answer of `/health`.
+    func respond() async -> Response {
+        if drain.isDraining { return answer("draining", Check(), .serviceUnavailable) }
+        let check = await sharedCheck()
+        if drain.isDraining { return answer("draining", check, .serviceUnavailable) }
+        if check.error == nil { return answer("healthy", check, .ok) }
+        if grace > 0, let lastSeen, loop.now < lastSeen + grace { return answer("degraded", check, .ok) }
+        return answer("unhealthy", check, .serviceUnavailable)
+    }
+
+    private func sharedCheck() async -> Check {
+        if isChecking {
+            return await withCheckedContinuation { waiting.append($0) }
+        }
+        isChecking = true
+        let check = await runCheck()
+        isChecking = false
+        let sharing = waiting
+        waiting.removeAll(keepingCapacity: true)
+        for one in sharing { one.resume(returning: check) }
+        return check
+    }
+
+    private func runCheck() async -> Check {
+        let start = loop.now
+        let deadline = TaskDeadline.current
+        let before = deadline?.expiry
+        deadline?.expiry = min(before ?? .max, start + Self.budgetNanoseconds)
+        defer { deadline?.expiry = before }
+        var check = Check()
+        do throws(DatabaseError) {
+            _ = try await pool.query(Self.statement)
+            lastSeen = loop.now
+        } catch {
+            check.error = error
+        }
+        check.latency = EventLoop.monotonicNanoseconds() - start
+        return check
+    }
+
+    private func answer(_ status: String, _ check: Check, _ code: HTTPResponse.Status) -> Response {
+        Response.json(status: code) { json in
+            json.beginObject()
+            json.key("status")
+            json.value(status)
+            json.key("checks")
+            json.beginObject()
+            if check.latency > 0 {
+                json.key("database")
+                json.beginObject()
+                json.key("status")
+                json.value(check.error == nil ? "up" : "down")
+                json.key("latency_ms")
+                json.value(millisecondsOf: check.latency)
+                json.endObject()
+            }
+            json.endObject()
+            json.endObject()
+        }
+    }
+}

@@ -1,0 +1,91 @@
+public import Formatting
+import HTTPTypes
+import Postgres
+public import Vial
+
+/// One item, read from a row of `Item.columns` and written as JSON straight from the row's bytes.
+public struct Item: JSONRepresentable {
+    /// What a statement selects or returns for an item, in this order.
+    static let columns = "id, name, description, created_at, updated_at"
+
+    public let id: Int64
+    private let row: Row
+    private let createdMicroseconds: Int64
+    private let updatedMicroseconds: Int64
+
+    /// - Throws: `DatabaseError.unexpectedResult` when the row is not one of `columns`.
+    init(_ row: Row) throws(DatabaseError) {
+        self.row = row
+        id = try row.int64(0)
+        createdMicroseconds = try row.timestampMicroseconds(3)
+        updatedMicroseconds = try row.timestampMicroseconds(4)
+    }
+
+    public func write(to json: inout JSONWriter) throws {
+        json.beginObject()
+        json.key("id")
+        json.value(id)
+        json.key("name")
+        try writeText(1, to: &json)
+        json.key("description")
+        try writeText(2, to: &json)
+        json.key("created_at")
+        json.value(timestampMicroseconds: createdMicroseconds)
+        json.key("updated_at")
+        json.value(timestampMicroseconds: updatedMicroseconds)
+        json.endObject()
+    }
+
+    private func writeText(_ column: Int, to json: inout JSONWriter) throws(DatabaseError) {
+        let found: Void? = try row.withBytes(column) { (bytes) throws(DatabaseError) in json.value(utf8: bytes) }
+        if found == nil { json.null() }
+    }
+}
+
+/// What a client sends to make an item.
+struct NewItem: Decodable {
+    static let nameLimit = 255
+    static let descriptionLimit = 10_000
+
+    let name: String?
+    let description: String?
+
+    /// The name trimmed and the description as it is.
+    ///
+    /// - Throws: `HTTPError` 422 with every rule that is broken.
+    func validated() throws(HTTPError) -> (name: String, description: String?) {
+        var errors: [HTTPError.FieldError] = []
+        let trimmed = (name ?? "").trimmed
+        if name == nil {
+            errors.append(.init(field: "name", message: "is required"))
+        } else if trimmed.isEmpty {
+            errors.append(.init(field: "name", message: "must not be empty"))
+        } else if trimmed.unicodeScalars.count > Self.nameLimit {
+            errors.append(.init(field: "name", message: "must have at most \(Self.nameLimit) characters"))
+        } else if trimmed.utf8.contains(0) {
+            errors.append(.init(field: "name", message: "must not contain U+0000"))
+        }
+        if let description {
+            if description.unicodeScalars.count > Self.descriptionLimit {
+                errors.append(
+                    .init(field: "description", message: "must have at most \(Self.descriptionLimit) characters"))
+            } else if description.utf8.contains(0) {
+                errors.append(.init(field: "description", message: "must not contain U+0000"))
+            }
+        }
+        guard errors.isEmpty else {
+            throw HTTPError(.unprocessableContent, "the item breaks a rule", errors: errors)
+        }
+        return (trimmed, description)
+    }
+}
+
+extension String {
+    /// Without white space at either end.
+    var trimmed: String {
+        var rest = self[...]
+        while let first = rest.first, first.isWhitespace { rest.removeFirst() }
+        while let last = rest.last, last.isWhitespace { rest.removeLast() }
+        return String(rest)
+    }
+}

@@ -1,0 +1,237 @@
+import HTTP1
+import HTTPTypes
+public import Postgres
+import Reactor
+import Telemetry
+public import Vial
+
+/// The events of one loop as log lines and metrics. Used on that loop's thread only, so its cells have one writer.
+public final class LoopObserver: @unchecked Sendable {
+    private let observability: Observability
+    private let loop: EventLoop
+    private let log: LogBuffer
+    private var clock = WallClock()
+    private var remote: [UInt8] = []
+    /// Wakes the loop when lines have waited long enough; the flush is the turn's end's.
+    private let flushDeadline: Deadline
+
+    private let requests: RequestMetrics
+    private let inFlight: Gauge
+    private let connectionsOpen: Gauge
+    private let accepted: Counter
+    private let parseErrors: [ProtocolError: Counter]
+    private let timeoutErrors: Counter
+    private let poolIdle: Gauge
+    private let poolInUse: Gauge
+    private let poolWaiting: Gauge
+    private let poolWait: Histogram
+    private var queries: [Int: Histogram] = [:]
+    private let databaseErrors: [DatabaseError.Class: Counter]
+    private let reconnects: Counter
+    private let created: Counter
+
+    init(_ observability: Observability, on loop: EventLoop) {
+        self.observability = observability
+        self.loop = loop
+        log = observability.sink.makeBuffer(tail: observability.tail)
+        flushDeadline = loop.makeDeadline {}
+        let registry = observability.registry
+        requests = RequestMetrics(registry)
+        inFlight = registry.gauge("http_requests_in_flight", help: "Requests whose head was read and that have no answer yet.")
+        connectionsOpen = registry.gauge("http_connections_open", help: "Client connections that are open.")
+        accepted = registry.counter("http_connections_accepted_total", help: "Client connections that were accepted.")
+        let refusals = { (reason: String) in
+            registry.counter(
+                "http_parse_errors_total", help: "Requests refused before they had a route, by reason.",
+                labels: [("reason", reason)])
+        }
+        parseErrors = Dictionary(uniqueKeysWithValues: ProtocolError.allCases.map { ($0, refusals($0.reason)) })
+        timeoutErrors = refusals("timeout")
+        let pool = { (state: String) in
+            registry.gauge("db_pool_connections", help: "Open database connections by state.", labels: [("state", state)])
+        }
+        poolIdle = pool("idle")
+        poolInUse = pool("in_use")
+        poolWaiting = registry.gauge("db_pool_waiting", help: "Statements that wait for a connection.")
+        poolWait = registry.histogram("db_pool_wait_seconds", help: "How long a statement waited for its connection.")
+        databaseErrors = Dictionary(
+            uniqueKeysWithValues: DatabaseError.Class.allCases.map { errorClass in
+                (
+                    errorClass,
+                    registry.counter(
+                        "db_errors_total", help: "Statements and connection attempts that failed, by class.",
+                        labels: [("class", errorClass.rawValue)])
+                )
+            })
+        reconnects = registry.counter("db_reconnects_total", help: "Connections opened in the place of lost ones.")
+        created = registry.counter("items_created_total", help: "Items that were created.")
+        for statement in Services.statements { queries[statement.ordinal] = queryHistogram(statement) }
+    }
+
+    /// Hands waiting lines to the writer when they are due, or at once. On the loop, or before it starts.
+    public func flush(force: Bool = false) {
+        log.flush(now: loop.now, force: force)
+        if let deadline = log.deadline, flushDeadline.expiry == nil { loop.arm(flushDeadline, at: deadline) }
+    }
+
+    public func itemCreated() {
+        created.increment()
+    }
+
+    public func observe(_ event: ServerEvent) {
+        switch event {
+        case .accepted:
+            accepted.increment()
+            connectionsOpen.add(1)
+        case .closed:
+            connectionsOpen.add(-1)
+        case .started:
+            inFlight.add(1)
+        case .completed(let request, let status, let bytes, let nanoseconds, let failure):
+            inFlight.add(-1)
+            requests.observe(request, status: status, nanoseconds: nanoseconds)
+            logRequest(request, status: status, bytes: bytes, nanoseconds: nanoseconds, failure: failure)
+        case .abandoned:
+            inFlight.add(-1)
+        case .refused(let request, let refusal, let status, let bytes):
+            refused(request, refusal, status: status, bytes: bytes)
+        case .acceptFailed(let error):
+            line(.warning, "Client lost before it was accepted") { $0.field("error", error.description) }
+        case .outOfDescriptors(let error):
+            line(.error, "No descriptor is left: accepting pauses") { $0.field("error", error.description) }
+        case .connectionLimitReached(let limit):
+            line(.warning, "Connection limit reached: clients wait in the accept queue") { $0.field("limit", limit) }
+        case .drain(let phase):
+            drained(phase)
+        case .drainTimedOut(let open):
+            line(.warning, "Drain timed out: connections are cut") { $0.field("open_connections", open) }
+        }
+    }
+
+    public func observe(_ event: PoolEvent) {
+        switch event {
+        case .opened(let duration):
+            line(.debug, "Database connection opened") { $0.field("duration_ms", milliseconds: duration) }
+        case .openFailed(let error):
+            databaseErrors[error.errorClass]?.increment()
+            line(.debug, "Database connection attempt failed") { $0.field("error", error.description) }
+        case .lost(let error):
+            line(.warning, "Database connection lost") { $0.field("error", error.description) }
+        case .reconnected:
+            reconnects.increment()
+        case .up:
+            if observability.poolChanged(isUp: true) == true { line(.info, "Database is reachable") { _ in } }
+        case .down(let error):
+            if observability.poolChanged(isUp: false) == false {
+                line(.error, "Database is unreachable") { $0.field("error", error.description) }
+            }
+        case .waited(let nanoseconds):
+            poolWait.observe(nanoseconds: nanoseconds)
+        case .completed(let statement, let nanoseconds):
+            histogram(of: statement).observe(nanoseconds: nanoseconds)
+        case .failed(let statement, let error):
+            databaseErrors[error.errorClass]?.increment()
+            line(.debug, "Statement failed") { line in
+                line.field("statement", statement.name)
+                line.field("error", error.description)
+            }
+        case .load(let load):
+            poolIdle.set(Int64(load.idle))
+            poolInUse.set(Int64(load.inUse))
+            poolWaiting.set(Int64(load.waiting))
+        }
+    }
+
+    private func logRequest(
+        _ request: Request, status: Int, bytes: Int, nanoseconds: UInt64, failure: (any Error)?
+    ) {
+        let isFault = status >= 500
+        guard isFault || observability.logsAccess else { return }
+        line(isFault ? .error : .info, "Request completed") { line in
+            let head = request.head
+            let text = head.bytes.span
+            line.field("method", utf8: text.extracting(head.method))
+            line.field("path", utf8: text.extracting(head.path))
+            line.field("route", request.route?.pattern ?? RequestMetrics.unmatched)
+            line.field("status", status)
+            line.field("response_time_ms", milliseconds: nanoseconds)
+            line.field("bytes", bytes)
+            let identifier = request.requestIDBytes
+            line.field("request_id", utf8: identifier.span)
+            if let trace = request.traceRoot { line.field("trace_id", utf8: text.extracting(trace)) }
+            writeRemote(request)
+            let remote = remote
+            line.field("remote_addr", utf8: remote.span)
+            if let agent = head.firstRange(of: .userAgent) { line.field("user_agent", utf8: text.extracting(agent)) }
+            if let failure { line.field("error", "\(failure)") }
+        }
+    }
+
+    private func refused(_ request: Request, _ refusal: ServerEvent.Refusal, status: Int, bytes: Int) {
+        let reason: String
+        switch refusal {
+        case .malformed(let error):
+            reason = error.reason
+            parseErrors[error]?.increment()
+        case .headTimedOut, .bodyTimedOut:
+            reason = "timeout"
+            timeoutErrors.increment()
+        }
+        requests.observeUnmatched(status: status)
+        guard observability.logsAccess else { return }
+        line(.info, "Request refused") { line in
+            line.field("route", RequestMetrics.unmatched)
+            line.field("status", status)
+            line.field("bytes", bytes)
+            line.field("reason", reason)
+            let identifier = request.requestIDBytes
+            line.field("request_id", utf8: identifier.span)
+            writeRemote(request)
+            let remote = remote
+            line.field("remote_addr", utf8: remote.span)
+        }
+    }
+
+    private func drained(_ phase: Drain.Phase) {
+        switch phase {
+        case .serving: break
+        case .announcing: line(.info, "Draining: health checks fail, requests are still served") { _ in }
+        case .closing: line(.info, "Draining: no new connections, requests in flight finish") { _ in }
+        case .cutting: break
+        case .ended: line(.info, "Drained") { _ in }
+        }
+    }
+
+    private func writeRemote(_ request: Request) {
+        remote.removeAll(keepingCapacity: true)
+        guard let peer = request.peer else { return }
+        let address = IPAddress(bytes: peer.bytes)
+        guard request.isPeerTrusted, request.head.fields.contains(.xForwardedFor) else {
+            remote.append(address: address)
+            return
+        }
+        // Several lines are one list, RFC 9110 §5.3.
+        let joined = Array(request.head.values("X-Forwarded-For").joined(separator: ",").utf8)
+        remote.append(address: observability.proxies.clientAddress(peer: address, forwardedFor: joined.span))
+    }
+
+    private func line(_ level: LogLevel, _ message: StaticString, _ fields: (inout LogLine) -> Void) {
+        guard level >= observability.level else { return }
+        let utc = clock.utc(EventLoop.monotonicNanoseconds())
+        log.append(
+            level, message, seconds: Int(utc / 1_000_000_000), nanoseconds: Int(utc % 1_000_000_000), fields)
+    }
+
+    private func histogram(of statement: Statement) -> Histogram {
+        if let known = queries[statement.ordinal] { return known }
+        let histogram = queryHistogram(statement)
+        queries[statement.ordinal] = histogram
+        return histogram
+    }
+
+    private func queryHistogram(_ statement: Statement) -> Histogram {
+        observability.registry.histogram(
+            "db_query_duration_seconds", help: "From sending a statement to its confirmed end.",
+            labels: [("statement", statement.name)])
+    }
+}

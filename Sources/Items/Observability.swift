@@ -1,0 +1,76 @@
+public import Logging
+import HTTP1
+import Postgres
+public import Reactor
+import Synchronization
+public import Telemetry
+import Vial
+
+/// Everything that is logged and counted: server and pool report events, and this file and `LoopObserver` turn each into
+/// its line and its metrics. One per process.
+public final class Observability: Sendable {
+    public let registry = Registry()
+    let sink: LogSink
+    let tail: LogTail
+    let level: LogLevel
+    let logsAccess: Bool
+    let proxies: TrustedProxies
+    /// Pools of this process that have a connection, and whether anybody was told.
+    private let reach = Mutex(Reach())
+
+    private struct Reach {
+        var poolsUp = 0
+        var told: Bool?
+    }
+
+    /// - Throws: `LogSinkError` when the writer's thread cannot be started.
+    public init(_ configuration: Configuration, instanceID: String) throws(LogSinkError) {
+        sink = try LogSink()
+        tail = LogTail(["instance_id": instanceID, "environment": configuration.environment])
+        level = LogLevel(rawValue: configuration.logging.level.rawValue) ?? .info
+        logsAccess = configuration.logging.logsAccess
+        proxies = configuration.http.trustedProxies
+        registerProcess(configuration)
+    }
+
+    /// swift-log's `Logger` through the same lines, for everything outside the request path.
+    public func makeLogger(_ label: String) -> Logger {
+        Logger(label: label) { JSONLogHandler(label: $0, sink: self.sink, tail: self.tail, level: self.level) }
+    }
+
+    /// The observer of one loop; its hooks flush the loop's lines.
+    public func makeObserver(on loop: EventLoop) -> LoopObserver {
+        LoopObserver(self, on: loop)
+    }
+
+    /// Writes every line that was handed over; lines of a loop are handed over by its observer's `flush`.
+    public func close() {
+        // What cannot be written now was counted as dropped, and nobody is left to read the count.
+        _ = sink.close()
+    }
+
+    /// A pool got its first, or lost its last, connection.
+    ///
+    /// - Returns: whether the process's state changed and is to be logged: up, down, or nil for neither.
+    func poolChanged(isUp: Bool) -> Bool? {
+        reach.withLock { reach in
+            reach.poolsUp += isUp ? 1 : (reach.poolsUp > 0 ? -1 : 0)
+            let state = reach.poolsUp > 0
+            if reach.told == state { return nil }
+            reach.told = state
+            return state
+        }
+    }
+
+    private func registerProcess(_ configuration: Configuration) {
+        ProcessMetrics.register(in: registry)
+        let labels = [("version", BuildInfo.version), ("commit", BuildInfo.commit), ("swift", BuildInfo.swift)]
+        registry.gauge("build_info", help: "What was built; always 1.", labels: labels).set(1)
+        registry.gauge("db_pool_connections_max", help: "Connections the process may open.")
+            .set(Int64(configuration.database.poolMaximum))
+        let sink = sink
+        registry.collect("log_lines_dropped_total", .counter, help: "Log lines dropped because the output did not take them.") {
+            Double(sink.droppedLines)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+public import Formatting
+import HTTPTypes
+import Postgres
+public import Vial
+
+/// Which items a client wants, and where the last page ended.
+struct PageRequest {
+    static let limits = 1...1000
+    static let defaultLimit = 100
+
+    enum Order: String, QueryParameter {
+        case ascending = "asc"
+        case descending = "desc"
+
+        init?(queryValue: String) { self.init(rawValue: queryValue) }
+        static var expectation: String { "asc or desc" }
+    }
+
+    let limit: Int
+    let order: Order
+    /// Items beyond this one in the order.
+    let after: Int64
+
+    /// - Throws: `HTTPError` 400 naming the query parameter that is wrong.
+    init(_ request: Request) throws {
+        limit = try request.query("limit", default: Self.defaultLimit)
+        guard Self.limits.contains(limit) else {
+            throw HTTPError(.badRequest, "query parameter limit must be between 1 and \(Self.limits.upperBound)")
+        }
+        order = try request.query("order", default: .ascending)
+        if let cursor = try request.query("cursor", as: Cursor.self) {
+            guard cursor.order == order else {
+                throw HTTPError(.badRequest, "query parameter cursor belongs to a list in the other order")
+            }
+            after = cursor.after
+        } else {
+            // Identifiers begin at 1.
+            after = order == .ascending ? 0 : Int64.max
+        }
+    }
+}
+
+/// The end of a page, as a client hands it back. Its text is nobody else's business and may change.
+struct Cursor: QueryParameter {
+    let order: PageRequest.Order
+    let after: Int64
+
+    init(order: PageRequest.Order, after: Int64) {
+        self.order = order
+        self.after = after
+    }
+
+    init?(queryValue: String) {
+        guard let first = queryValue.utf8.first else { return nil }
+        switch first {
+        case UInt8(ascii: "a"): order = .ascending
+        case UInt8(ascii: "d"): order = .descending
+        default: return nil
+        }
+        guard let after = Int64(segment: Array(queryValue.utf8.dropFirst()).span) else { return nil }
+        self.after = after
+    }
+
+    static var expectation: String { "the next_cursor of another page" }
+
+    var text: String { (order == .ascending ? "a" : "d") + String(after) }
+}
+
+/// A page of items and the way to the next one.
+public struct Page: JSONRepresentable {
+    /// One row more than the page when there is a next one.
+    private let rows: Rows
+    private let request: PageRequest
+    private let count: Int
+    /// Nil on the last page.
+    let next: Cursor?
+
+    /// - Parameter rows: up to one more than asked for, which shows that there is a next page.
+    init(_ rows: Rows, for request: PageRequest) throws(DatabaseError) {
+        self.rows = rows
+        self.request = request
+        count = min(rows.count, request.limit)
+        next = rows.count > count ? Cursor(order: request.order, after: try rows[count - 1].int64(0)) : nil
+    }
+
+    /// The query of the next page, nil on the last one.
+    var nextQuery: String? {
+        next.map { "limit=\(request.limit)&order=\(request.order.rawValue)&cursor=\($0.text)" }
+    }
+
+    public func write(to json: inout JSONWriter) throws {
+        json.bytes.reserveCapacity(64 + count * 160)
+        json.beginObject()
+        json.key("items")
+        json.beginArray()
+        for index in 0..<count { try Item(rows[index]).write(to: &json) }
+        json.endArray()
+        json.key("next_cursor")
+        json.value(next?.text)
+        json.endObject()
+    }
+}

@@ -1,0 +1,67 @@
+import HTTPTypes
+import Telemetry
+import Vial
+
+/// `http_requests_total` and `http_request_duration_seconds` of one loop. Their label sets are bounded: routes are the
+/// registered patterns, methods a fixed list, statuses what the server answers.
+final class RequestMetrics {
+    static let unmatched = "unmatched"
+    /// Any other method is `other`.
+    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
+
+    /// One route and method: made when it is first seen.
+    private final class Series {
+        let duration: Histogram
+        private let registry: Registry
+        private let labels: [(String, String)]
+        private var counters: [(status: Int, counter: Counter)] = []
+
+        init(_ registry: Registry, method: String, route: String) {
+            self.registry = registry
+            labels = [("method", method), ("route", route)]
+            duration = registry.histogram(
+                "http_request_duration_seconds", help: "From the reading of a request's head to its answer.", labels: labels)
+        }
+
+        func counter(_ status: Int) -> Counter {
+            for entry in counters where entry.status == status { return entry.counter }
+            let counter = registry.counter(
+                "http_requests_total", help: "Requests that were answered.", labels: labels + [("status", String(status))])
+            counters.append((status, counter))
+            return counter
+        }
+    }
+
+    private let registry: Registry
+    /// By route, the unmatched first, then by method, the other last.
+    private var series: [Series?] = []
+
+    init(_ registry: Registry) {
+        self.registry = registry
+    }
+
+    func observe(_ request: Request, status: Int, nanoseconds: UInt64) {
+        let method = Self.methods.firstIndex(of: request.method) ?? Self.methods.count
+        let series = self.series(request.route, method)
+        series.duration.observe(nanoseconds: nanoseconds)
+        series.counter(status).increment()
+    }
+
+    /// Bytes that were refused before they were a request.
+    func observeUnmatched(status: Int) {
+        series(nil, Self.methods.count).counter(status).increment()
+    }
+
+    private func series(_ route: Route?, _ method: Int) -> Series {
+        let index = (route.map { $0.ordinal + 1 } ?? 0) * (Self.methods.count + 1) + method
+        while series.count <= index { series.append(nil) }
+        if let known = series[index] { return known }
+        let made = Series(registry, method: Self.name(method), route: route?.pattern ?? Self.unmatched)
+        series[index] = made
+        return made
+    }
+
+    private static func name(_ method: Int) -> String {
+        method < methods.count ? methods[method].rawValue : "other"
+    }
+}

@@ -1,0 +1,95 @@
+import Formatting
+import HTTPTypes
+public import Postgres
+public import Telemetry
+public import Vial
+
+/// What the handlers need besides the request.
+public struct Services: Sendable {
+    public let store: ItemStore
+    public let pool: Pool
+    public let database: Database
+    public let health: Health
+    public let registry: Registry
+    public let service: ServiceDescription
+    public let itemCreated: @Sendable () -> Void
+
+    public init(
+        pool: Pool, database: Database, health: Health, registry: Registry, service: ServiceDescription,
+        itemCreated: @escaping @Sendable () -> Void
+    ) {
+        store = ItemStore(pool)
+        self.pool = pool
+        self.database = database
+        self.health = health
+        self.registry = registry
+        self.service = service
+        self.itemCreated = itemCreated
+    }
+
+    /// The statements that a connection prepares.
+    public static let statements = ItemStore.statements + [Health.statement, DatabaseStatus.statement]
+}
+
+/// Which URL does what.
+public func makeApp(_ services: Services, basePath: String = "", healthPaths: [String] = []) -> App {
+    var app = App(basePath: basePath)
+    let store = services.store
+
+    app.get("/") { _ in try .json(services.service) }
+
+    for path in ["/health", "/health/ready"] + healthPaths {
+        app.get(path) { _ in await services.health.respond() }
+    }
+    app.get("/health/live") { _ in
+        .json { json in
+            json.beginObject()
+            json.key("status")
+            json.value("alive")
+            json.endObject()
+        }
+    }
+
+    app.get("/db") { _ in
+        try .json(
+            DatabaseStatus(
+                rows: await services.pool.query(DatabaseStatus.statement), load: await services.database.load(),
+                minimum: services.service.poolMinimum, maximum: services.service.poolMaximum))
+    }
+
+    app.get("/api/items") { request in
+        let page = try await store.page(PageRequest(request))
+        let response = try Response.json(page)
+        guard let query = page.nextQuery else { return response }
+        return try response.field("Link", "<\(request.path)?\(query)>; rel=\"next\"")
+    }
+
+    app.get("/api/items/{id}") { (_, id: Int64) in
+        guard let item = try await store.find(id) else { throw HTTPError(.notFound, "there is no item \(id)") }
+        return try .json(item)
+    }
+
+    app.post("/api/items") { request in
+        let new = try request.json(NewItem.self).validated()
+        let item = try await store.insert(name: new.name, description: new.description)
+        services.itemCreated()
+        return try .json(item, status: .created).location("\(basePath)/api/items/\(item.id)")
+    }
+
+    app.get("/metrics") { request in
+        let format = Exposition.format(forAccept: request.field(.accept))
+        return Response(
+            status: .ok, contentType: format.contentType, body: Exposition.render(services.registry, as: format))
+    }
+
+    app.onError(DatabaseError.self) { error in
+        switch error.errorClass {
+        case .timeout, .cancelled: HTTPError(.gatewayTimeout, "the database did not answer in time")
+        case .connection, .pool, .authentication, .readOnly, .resources, .shutdown:
+            HTTPError(.serviceUnavailable, "the database is not available").retryAfter(seconds: 1)
+        case .constraint, .data, .conflict, .statement, .result, .other:
+            HTTPError(.internalServerError, "the server made a mistake")
+        }
+    }
+    return app
+}

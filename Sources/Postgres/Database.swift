@@ -1,0 +1,72 @@
+public import Reactor
+public import ServiceLifecycle
+
+/// The pools of several event loops, with bounds on the connections of all of them together.
+public final class Database: Service {
+    /// How long the end waits for statements in flight; requests are over by then.
+    private static let closeMilliseconds = 2000
+
+    private let pools: [Pool]
+
+    /// The bounds and time limits, in milliseconds.
+    public struct Options: Sendable {
+        /// Connections kept open over all loops.
+        public var minimum = 2
+        /// Connections never exceeded over all loops; at least 1.
+        public var maximum = 10
+        public var waitTimeout = 3000
+        public var statementTimeout = 5000
+
+        public init() {}
+    }
+
+    /// A pool per loop, or, with fewer connections than loops, as many pools as connections, shared.
+    ///
+    /// - Parameter observe: makes the observer of one loop's pool.
+    public init(
+        on loops: [EventLoop], options: Options, connector: Connector,
+        observe: (EventLoop) -> @Sendable (PoolEvent) -> Void
+    ) {
+        let shares = min(loops.count, options.maximum)
+        precondition(shares > 0, "a database needs a loop and a connection")
+        pools = (0..<shares).map { index in
+            Pool(
+                on: loops[index], minimum: Self.share(index, of: options.minimum, in: shares),
+                maximum: Self.share(index, of: options.maximum, in: shares), waitMilliseconds: options.waitTimeout,
+                statementMilliseconds: options.statementTimeout, connector: connector, observe: observe(loops[index]))
+        }
+    }
+
+    /// The pool that serves a loop: its own where it has one.
+    public func pool(for loop: EventLoop) -> Pool {
+        pools[loop.index % pools.count]
+    }
+
+    /// Opens the minimum of connections; returns when every pool's first attempt is decided.
+    public func open() async {
+        await withTaskGroup { group in
+            for pool in pools {
+                group.addTask(executorPreference: pool.loop) { await pool.open() }
+            }
+        }
+    }
+
+    /// The numbers over all pools.
+    public func load() async -> PoolLoad {
+        var sum = PoolLoad()
+        for pool in pools { sum = sum + (await pool.load()) }
+        return sum
+    }
+
+    /// Keeps the pools until a graceful shutdown is asked for, then closes them.
+    public func run() async throws {
+        // Cancelled or asked: both mean that it is over.
+        try? await gracefulShutdown()
+        for pool in pools { await pool.close(withinMilliseconds: Self.closeMilliseconds) }
+    }
+
+    /// `total` in parts that differ by at most one.
+    static func share(_ index: Int, of total: Int, in count: Int) -> Int {
+        total / count + (index < total % count ? 1 : 0)
+    }
+}

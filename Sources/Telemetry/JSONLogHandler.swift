@@ -1,0 +1,67 @@
+import Glibc
+public import Logging
+
+/// swift-log's lines in the form of all others, for whatever is logged outside the request path. Any thread.
+///
+/// `logger` is the label; `error` is the error passed along, if any; each metadata entry becomes a field with a string
+/// value. In a name, what is not `[A-Za-z0-9_]` becomes `_`, and a name that is taken gets `_` behind it.
+public struct JSONLogHandler: LogHandler {
+    public var logLevel: Logger.Level
+    public var metadata: Logger.Metadata = [:]
+    public var metadataProvider: Logger.MetadataProvider?
+
+    private let label: String
+    private let sink: LogSink
+    private let tail: LogTail
+
+    public init(
+        label: String, sink: LogSink, tail: LogTail, level: LogLevel = .info,
+        metadataProvider: Logger.MetadataProvider? = nil
+    ) {
+        self.label = label
+        self.sink = sink
+        self.tail = tail
+        logLevel = level.loggerLevel
+        self.metadataProvider = metadataProvider
+    }
+
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    public func log(event: LogEvent) {
+        var time = timespec()
+        // `time` is a local that outlives the call.
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        var stamp = LogStamp()
+        var line = LogLine(
+            appendingTo: [], level: LogLevel(event.level), message: "\(event.message)", stamp: &stamp,
+            seconds: time.tv_sec, nanoseconds: time.tv_nsec)
+        line.field("logger", label)
+        if let error = event.error { line.field("error", "\(error)") }
+
+        var fields = metadata
+        if let provided = metadataProvider?.get() { fields.merge(provided) { $1 } }
+        if let passed = event.metadata { fields.merge(passed) { $1 } }
+        var taken = Set(["timestamp", "level", "msg", "logger", "error", "truncated"] + tail.names)
+        for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
+            var name = Self.fieldName(key)
+            while !taken.insert(name).inserted { name += "_" }
+            line.field(named: name, "\(value)")
+        }
+        sink.submit(line.end(tail: tail))
+    }
+
+    /// Never empty, and no longer than a log query's field may be.
+    private static func fieldName(_ key: String) -> String {
+        let isPlain = { (byte: UInt8) in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F: true
+            default: false
+            }
+        }
+        let name = key.utf8.prefix(64).map { isPlain($0) ? $0 : 0x5F }
+        return name.isEmpty ? "_" : String(decoding: name, as: UTF8.self)
+    }
+}

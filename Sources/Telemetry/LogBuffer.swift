@@ -1,0 +1,72 @@
+/// The lines that one thread, usually a loop, has written and not yet handed to the sink.
+///
+/// Appending takes no lock. The owner calls `flush(now:)` at the end of each turn, and again when `deadline` is due;
+/// before the sink closes it sets `force`. The buffer may be made on one thread and then used on another.
+public final class LogBuffer {
+    /// Handed over once this much stands here: a write(2) that is worth its cost, and a quarter of a pipe.
+    public static let flushByteCount = 16_384
+    /// How long a line may stand here (50 ms): a person following the log does not notice.
+    public static let flushInterval: UInt64 = 50_000_000
+
+    /// When the next flush is due, in monotonic nanoseconds; nil when nothing waits. Current after each `flush`.
+    public private(set) var deadline: UInt64?
+
+    private let sink: LogSink
+    private let tail: LogTail
+    private var stamp = LogStamp()
+    private var bytes: [UInt8] = []
+    private var lineCount = 0
+    private var isWriting = false
+
+    init(sink: LogSink, tail: LogTail) {
+        self.sink = sink
+        self.tail = tail
+        bytes.reserveCapacity(Self.flushByteCount + LogLine.byteLimit)
+    }
+
+    /// Appends one line with the fields that `fields` writes, and the tail behind them. Never blocks on the output.
+    ///
+    /// - Parameters:
+    ///   - seconds: wall clock, since 1970-01-01T00:00:00Z.
+    ///   - nanoseconds: 0 ..< 1,000,000,000 beyond `seconds`.
+    ///   - fields: must not append to this buffer.
+    public func append(
+        _ level: LogLevel, _ message: StaticString, seconds: Int, nanoseconds: Int,
+        _ fields: (inout LogLine) -> Void
+    ) {
+        precondition(!isWriting, "a log line was begun inside another of the same buffer")
+        isWriting = true
+        // The array moves into the line and back: held in two places, it would be copied at the first append.
+        var taken: [UInt8] = []
+        swap(&taken, &bytes)
+        var line = LogLine(
+            appendingTo: consume taken, level: level, message: message, stamp: &stamp, seconds: seconds,
+            nanoseconds: nanoseconds)
+        fields(&line)
+        bytes = line.end(tail: tail)
+        lineCount += 1
+        isWriting = false
+        if bytes.count >= Self.flushByteCount { handOver() }
+    }
+
+    /// Hands the lines to the sink if their deadline is over, or `force` is set. A full buffer has gone there already.
+    ///
+    /// - Parameter now: monotonic nanoseconds, of the same clock at every call.
+    public func flush(now: UInt64, force: Bool = false) {
+        if lineCount == 0 { return }
+        if force {
+            handOver()
+        } else if let deadline {
+            if now >= deadline { handOver() }
+        } else {
+            deadline = now + Self.flushInterval
+        }
+    }
+
+    private func handOver() {
+        sink.enqueue(bytes, lineCount: lineCount)
+        bytes.removeAll(keepingCapacity: true)
+        lineCount = 0
+        deadline = nil
+    }
+}

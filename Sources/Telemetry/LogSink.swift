@@ -1,0 +1,185 @@
+import Formatting
+import Glibc
+import Synchronization
+
+/// Writes the lines of all threads to one descriptor, on a thread of its own.
+///
+/// Whoever logs never waits for the output: lines go to a bounded queue, and those that do not fit are dropped and
+/// counted. Lines of one buffer, or submitted by one thread, come out in order. The process must ignore SIGPIPE.
+/// The thread keeps the sink alive until `close()`.
+public final class LogSink: Sendable {
+    /// Accepted and not yet written: ten thousand access lines, which bridge a pause of the reader and take little of
+    /// the memory of the smallest machine.
+    public static let queueByteLimit = 4 * 1024 * 1024
+    /// How long `close()` waits by default, in nanoseconds (2 s): the output may be a pipe that nobody reads.
+    public static let closeTimeLimit: UInt64 = 2_000_000_000
+
+    private struct Queue {
+        var bytes: [UInt8] = []
+        var lineCount = 0
+        /// What the writer has taken and not yet written.
+        var inFlight: (byteCount: Int, lineCount: Int) = (0, 0)
+        /// Nothing more is accepted: the sink was closed, or the reader is gone.
+        var isShut = false
+        var isClosing = false
+        var isFinished = false
+
+        /// Forgets all lines; the one that the writer is stuck with cannot be called back.
+        mutating func abandon() {
+            bytes = []
+            lineCount = 0
+            inFlight.lineCount = 0
+        }
+    }
+
+    private let descriptor: Int32
+    private let byteLimit: Int
+    private let queue = Monitor(Queue())
+    private let dropped = Atomic<UInt64>(0)
+
+    /// Starts the writer.
+    ///
+    /// - Parameter descriptor: stays the caller's to close, once `close()` has returned true.
+    public init(descriptor: Int32 = 1, queueByteLimit: Int = LogSink.queueByteLimit) throws(LogSinkError) {
+        self.descriptor = descriptor
+        byteLimit = queueByteLimit
+        try startWriter()
+    }
+
+    /// Lines that were lost so far because the queue was full or the output failed. Any thread may ask.
+    public var droppedLines: UInt64 { dropped.load(ordering: .relaxed) }
+
+    /// A buffer for one thread.
+    ///
+    /// - Parameter tail: ends every line of that buffer.
+    public func makeBuffer(tail: LogTail) -> sending LogBuffer {
+        LogBuffer(sink: self, tail: tail)
+    }
+
+    /// Takes one whole line, newline included, from any thread: for lines that are rare.
+    public func submit(_ line: [UInt8]) {
+        enqueue(line, lineCount: 1)
+    }
+
+    /// Writes what was accepted and ends the writer. Later lines are dropped and counted; so are those still in a
+    /// `LogBuffer`, whose owner must flush it first.
+    ///
+    /// - Parameter timeLimit: nanoseconds; what is not written by then is given up and counted.
+    /// - Returns: false when it gave up; then the writer may use the descriptor as long as the process lives.
+    @discardableResult
+    public func close(timeLimit: UInt64 = LogSink.closeTimeLimit) -> Bool {
+        queue.change { queue in
+            queue.isClosing = true
+            queue.isShut = true
+        }
+        let deadline = monotonicNow() + timeLimit
+        if queue.wait(until: \.isFinished, deadline: deadline, then: { _ in true }) == true { return true }
+        let lostLines = queue.change { queue in
+            defer { queue.abandon() }
+            return queue.lineCount + queue.inFlight.lineCount
+        }
+        drop(lostLines)
+        return false
+    }
+
+    func enqueue(_ bytes: [UInt8], lineCount: Int) {
+        let isAccepted = queue.change { queue in
+            if queue.isShut || queue.bytes.count + queue.inFlight.byteCount + bytes.count > byteLimit { return false }
+            queue.bytes.append(contentsOf: bytes)
+            queue.lineCount += lineCount
+            return true
+        }
+        if !isAccepted { drop(lineCount) }
+    }
+
+    private func drop(_ lineCount: Int) {
+        dropped.wrappingAdd(UInt64(lineCount), ordering: .relaxed)
+    }
+}
+
+/// Why a sink could not be made.
+public enum LogSinkError: Error, Equatable {
+    /// The system gave no thread; the number is pthread_create's.
+    case noThread(errno: Int32)
+}
+
+// The writer.
+extension LogSink {
+    private func startWriter() throws(LogSinkError) {
+        var attributes = pthread_attr_t()
+        // `attributes` and `thread` are locals that outlive the calls; the thread takes over the reference to `self`.
+        unsafe pthread_attr_init(&attributes)
+        defer { unsafe pthread_attr_destroy(&attributes) }
+        // `isFinished` tells when it ended; a joinable thread that is stuck in write(2) could not be waited for.
+        unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        var thread = pthread_t()
+        let retained = unsafe Unmanaged.passRetained(self)
+        let outcome = unsafe pthread_create(
+            &thread, &attributes,
+            { context in
+                guard let context = unsafe context else { preconditionFailure("the writer got no sink") }
+                unsafe Unmanaged<LogSink>.fromOpaque(context).takeRetainedValue().writeUntilClosed()
+                return nil
+            }, retained.toOpaque())
+        if outcome == 0 { return }
+        unsafe retained.release()
+        throw .noThread(errno: outcome)
+    }
+
+    private func writeUntilClosed() {
+        // Swapped with the queue's array at each turn, so that both keep their storage.
+        var batch: [UInt8] = []
+        while true {
+            let hasWork: (Queue) -> Bool = { !$0.bytes.isEmpty || $0.isClosing }
+            _ = queue.wait(until: hasWork) { queue in
+                swap(&queue.bytes, &batch)
+                queue.inFlight = (batch.count, queue.lineCount)
+                queue.lineCount = 0
+            }
+            if batch.isEmpty { break }
+            let (written, isReaderGone) = write(batch)
+            // A line that was cut off counts as lost.
+            drop(batch[written...].count { $0 == 0x0A })
+            batch.removeAll(keepingCapacity: true)
+            queue.change { queue in
+                queue.inFlight = (0, 0)
+                if isReaderGone { queue.isShut = true }
+            }
+        }
+        queue.change { $0.isFinished = true }
+    }
+
+    /// Writes all it can, waiting as long as it takes.
+    private func write(_ bytes: [UInt8]) -> (byteCount: Int, isReaderGone: Bool) {
+        var written = 0
+        while written < bytes.count {
+            // The pointer is used within the closure, and `written` is below `count`.
+            let count = unsafe bytes.withUnsafeBytes { buffer in
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[written...])
+                return unsafe Glibc.write(descriptor, rest.baseAddress, rest.count)
+            }
+            if count >= 0 {
+                written += count
+                continue
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN:
+                // Whoever shares the terminal or pipe with us may have made it non-blocking.
+                var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = unsafe Glibc.poll(&poll, 1, -1)
+            case EPIPE, EBADF: return (written, true)
+            default: return (written, false)  // a full disk may have room again later
+            }
+        }
+        return (written, false)
+    }
+}
+
+/// Nanoseconds of the monotonic clock.
+private func monotonicNow() -> UInt64 {
+    var time = timespec()
+    // `time` is a local that outlives the call.
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}

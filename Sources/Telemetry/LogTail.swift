@@ -1,0 +1,26 @@
+import Formatting
+
+/// The fields that end every line of the process, rendered once: `,"instance_id":"…","environment":"prod"`.
+public struct LogTail: Sendable {
+    /// Two host names and two labels at their longest; a line keeps this much room for its tail.
+    public static let byteLimit = 1024
+
+    /// What `LogLine.end(tail:)` appends.
+    let bytes: [UInt8]
+    let names: [String]
+
+    /// - Parameter fields: in order; names must need no escape. A field that would go past `byteLimit` is left out.
+    public init(_ fields: KeyValuePairs<StaticString, String> = [:]) {
+        var bytes: [UInt8] = []
+        var names: [String] = []
+        for (name, value) in fields {
+            names.append(name.description)
+            let start = bytes.count
+            bytes.append(memberName: name)
+            bytes.append(logValue: value)
+            if bytes.count > Self.byteLimit { bytes.removeLast(bytes.count - start) }
+        }
+        self.bytes = bytes
+        self.names = names
+    }
+}

@@ -1,0 +1,91 @@
+import Synchronization
+
+/// All metrics of the process, by name.
+///
+/// `counter`, `gauge` and `histogram` make a new cell at each call, and cells of the same name and labels are summed
+/// when the metrics are read: each loop asks for its own once and keeps it. Cells and closures stay for good. Any
+/// thread may call.
+///
+/// All of them trap when a name or label is not valid for Prometheus, when a counter's name does not end in `_total`
+/// or another's does, and when a name comes again with another type, help or bucket set.
+public final class Registry: Sendable {
+    /// A label set and its number, read when the metrics are asked for.
+    public struct Sample: Sendable {
+        public var labels: [(String, String)]
+        public var value: Double
+
+        public init(_ value: Double, labels: [(String, String)] = []) {
+            self.labels = labels
+            self.value = value
+        }
+    }
+
+    /// What a closure's numbers are.
+    public enum CollectedType: Sendable {
+        case counter, gauge
+    }
+
+    private let families = Mutex<[String: Family]>([:])
+
+    public init() {}
+
+    /// A new cell that counts from 0.
+    public func counter(_ name: String, help: String, labels: [(String, String)] = []) -> Counter {
+        let cell = Counter()
+        register(name, .counter, help) { $0.counters[LabelSet(labels), default: []].append(cell) }
+        return cell
+    }
+
+    /// A new cell at 0.
+    public func gauge(_ name: String, help: String, labels: [(String, String)] = []) -> Gauge {
+        let cell = Gauge()
+        register(name, .gauge, help) { $0.gauges[LabelSet(labels), default: []].append(cell) }
+        return cell
+    }
+
+    /// A new cell without observations. The name should end in `_seconds`, the unit that is shown.
+    public func histogram(
+        _ name: String, help: String, labels: [(String, String)] = [], buckets: Histogram.Buckets = .latency
+    ) -> Histogram {
+        let cell = Histogram(buckets)
+        precondition(!labels.contains { $0.0 == "le" }, "a histogram writes the label le itself")
+        register(name, .histogram(buckets), help) { $0.histograms[LabelSet(labels), default: []].append(cell) }
+        return cell
+    }
+
+    /// Has `read` called whenever the metrics are asked for, on the thread that asks; nil leaves the sample out.
+    public func collect(
+        _ name: String, _ type: CollectedType, help: String, labels: [(String, String)] = [],
+        _ read: @escaping @Sendable () -> Double?
+    ) {
+        let labels = LabelSet(labels)
+        register(name, type == .counter ? .counter : .gauge, help) { family in
+            family.collectors.append { read().map { [(labels, $0)] } ?? [] }
+        }
+    }
+
+    /// Has `read` called whenever the metrics are asked for, on the thread that asks.
+    public func collect(
+        _ name: String, _ type: CollectedType, help: String, samples read: @escaping @Sendable () -> [Sample]
+    ) {
+        register(name, type == .counter ? .counter : .gauge, help) { family in
+            family.collectors.append { read().map { (LabelSet($0.labels), $0.value) } }
+        }
+    }
+
+    /// What is registered now, sorted by name. Nothing is read yet, so that closures run outside the lock.
+    var snapshot: [Family] {
+        families.withLock { Array($0.values) }.sorted { $0.name < $1.name }
+    }
+
+    private func register(_ name: String, _ type: Family.Kind, _ help: String, _ add: (inout Family) -> Void) {
+        let base = Family.baseName(name, type)
+        families.withLock { families in
+            var family = families[base] ?? Family(name: base, kind: type, help: help)
+            precondition(family.kind == type, "\(name) is registered with another type or other buckets")
+            precondition(family.help == help, "\(name) is registered with another help text")
+            add(&family)
+            families[base] = family
+        }
+    }
+}

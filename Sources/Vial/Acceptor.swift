@@ -1,0 +1,84 @@
+import Reactor
+
+/// Takes clients from one loop's listener.
+actor Acceptor {
+    /// How long accepting pauses when there is no descriptor, or no place, for a client.
+    private static let pause: UInt64 = 20_000_000
+
+    private let worker: Worker
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.loop.asUnownedSerialExecutor() }
+    private var listener: Listener
+    private var isOpen = true
+    private var isPaused = false
+    private var readiness: Readiness?
+
+    init(_ listener: consuming Listener, worker: Worker) {
+        self.listener = listener
+        self.worker = worker
+    }
+
+    /// Accepts until `finish`.
+    func run() async throws(SystemError) {
+        let readiness = try Readiness(listener.descriptor.number, on: worker.loop)
+        self.readiness = readiness
+        while isOpen {
+            if await readiness.untilReadable() == .interrupted { continue }
+            await acceptAll(readiness)
+        }
+        readiness.cancel()
+        self.readiness = nil
+    }
+
+    /// Takes in what stands in the queue, then stops listening.
+    func finish() async {
+        isOpen = false
+        guard let readiness else { return }
+        await acceptAll(readiness)
+        readiness.interrupt()
+    }
+
+    private func acceptAll(_ readiness: Readiness) async {
+        while true {
+            guard worker.quota.take() else {
+                if !isPaused { worker.observe(.connectionLimitReached(worker.quota.limit)) }
+                await rest()
+                if !isOpen { return }
+                continue
+            }
+            switch listener.accept() {
+            case .client(let socket, let peer):
+                isPaused = false
+                serve(socket, peer)
+            case .none:
+                worker.quota.release()
+                readiness.readDrained()
+                return
+            case .lost(let error):
+                worker.quota.release()
+                worker.observe(.acceptFailed(error))
+            case .outOfDescriptors(let error):
+                worker.quota.release()
+                if !isPaused { worker.observe(.outOfDescriptors(error)) }
+                _ = listener.shedOne()
+                await rest()
+                if !isOpen { return }
+            }
+        }
+    }
+
+    private func rest() async {
+        isPaused = true
+        await worker.loop.sleep(nanoseconds: Self.pause)
+    }
+
+    private func serve(_ socket: consuming FileDescriptor, _ peer: SocketAddress) {
+        do throws(SystemError) {
+            let connection = try Connection(socket, peer: peer, worker: worker)
+            worker.opened(connection)
+            Task(executorPreference: worker.loop) { await connection.run() }
+        } catch {
+            worker.quota.release()
+            worker.observe(.acceptFailed(error))
+        }
+    }
+}

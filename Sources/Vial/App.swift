@@ -1,0 +1,147 @@
+import HTTPTypes
+
+/// The application as a value: routes and what becomes of errors. A server calls it for every request; a test does so
+/// without a socket: `await app.respond(to: Request(.get, "/api/items"))`.
+public struct App: Sendable {
+    private let basePath: String
+    private var router = Router()
+    private var errorRules: [@Sendable (any Error) -> HTTPError?] = []
+
+    /// - Parameter basePath: put in front of every pattern: empty, or `/x` without a slash at the end.
+    public init(basePath: String = "") {
+        self.basePath = basePath
+    }
+
+    /// Every registered route, in order; the labels of metrics.
+    public var routes: [Route] { router.routes }
+
+    /// Registers a handler: `app.get("/api/items") { request in … }`. A GET route answers HEAD too.
+    public mutating func get(_ pattern: String, _ handler: @escaping Handler) {
+        add(.get, pattern, handler)
+    }
+
+    /// Registers a handler whose second parameter is the path's: `app.get("/api/items/{id}") { (_, id: Int64) in … }`.
+    public mutating func get<First: PathParameter & SendableMetatype>(
+        _ pattern: String, _ handler: @escaping @Sendable (Request, First) async throws -> Response
+    ) {
+        add(.get, pattern, handler)
+    }
+
+    public mutating func post(_ pattern: String, _ handler: @escaping Handler) {
+        add(.post, pattern, handler)
+    }
+
+    public mutating func put<First: PathParameter & SendableMetatype>(
+        _ pattern: String, _ handler: @escaping @Sendable (Request, First) async throws -> Response
+    ) {
+        add(.put, pattern, handler)
+    }
+
+    public mutating func patch<First: PathParameter & SendableMetatype>(
+        _ pattern: String, _ handler: @escaping @Sendable (Request, First) async throws -> Response
+    ) {
+        add(.patch, pattern, handler)
+    }
+
+    public mutating func delete<First: PathParameter & SendableMetatype>(
+        _ pattern: String, _ handler: @escaping @Sendable (Request, First) async throws -> Response
+    ) {
+        add(.delete, pattern, handler)
+    }
+
+    /// Says what a handler's error of one type becomes. Errors without a rule are a 500 that tells nothing.
+    public mutating func onError<Failure: Error>(
+        _ type: Failure.Type, _ rule: @escaping @Sendable (Failure) -> HTTPError
+    ) {
+        errorRules.append { error in (error as? Failure).map(rule) }
+    }
+
+    /// Answers a complete request. Never fails: an error is an answer too.
+    public func respond(to request: Request) async -> Response {
+        switch plan(for: request) {
+        case .answer(let response): response
+        case .handler(let handler): await run(handler, request)
+        }
+    }
+
+    /// What a head alone decides: enough to refuse a request without waiting for its body.
+    enum Plan {
+        case answer(Response)
+        case handler(Handler)
+    }
+
+    func plan(for request: Request) -> Plan {
+        if request.method == .trace {
+            return refuse(HTTPError(.methodNotAllowed, "TRACE is not allowed"), allow: "GET, HEAD, POST, OPTIONS", request)
+        }
+        if !Self.knownMethods.contains(request.method) {
+            return .answer(HTTPError(.notImplemented, "the method is not implemented").response(to: request))
+        }
+        if request.method == .options && request.path == "*" {
+            return allowed("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+        }
+        switch router.match(request) {
+        case .notFound:
+            return .answer(HTTPError(.notFound, "there is nothing here").response(to: request))
+        case .methodNotAllowed(let allow):
+            if request.method == .options { return allowed(allow) }
+            return refuse(HTTPError(.methodNotAllowed, "the method is not allowed here"), allow: allow, request)
+        case .handler(let handler):
+            if Self.methodsWithBody.contains(request.method), !request.isJSON {
+                let error = HTTPError(.unsupportedMediaType, "the body must be application/json")
+                return .answer(error.response(to: request))
+            }
+            return .handler(handler)
+        }
+    }
+
+    func run(_ handler: Handler, _ request: Request) async -> Response {
+        do {
+            return try await handler(request)
+        } catch let error as HTTPError {
+            return error.response(to: request)
+        } catch {
+            for rule in errorRules {
+                guard let known = rule(error) else { continue }
+                var response = known.response(to: request)
+                response.failure = error
+                return response
+            }
+            var response = HTTPError(.internalServerError, "the server made a mistake").response(to: request)
+            response.failure = error
+            return response
+        }
+    }
+
+    /// Methods of RFC 9110 and RFC 5789; others are answered 501 (RFC 9110 §9.1).
+    private static let knownMethods: [HTTPRequest.Method] = [
+        .get, .head, .post, .put, .patch, .delete, .options, .connect,
+    ]
+    private static let methodsWithBody: [HTTPRequest.Method] = [.post, .put, .patch]
+
+    private func allowed(_ methods: String) -> Plan {
+        var response = Response.noContent
+        response.fields.append(known: "Allow", methods)
+        return .answer(response)
+    }
+
+    private func refuse(_ error: HTTPError, allow: String, _ request: Request) -> Plan {
+        var error = error
+        error.fields.append(known: "Allow", allow)
+        return .answer(error.response(to: request))
+    }
+
+    private mutating func add(_ method: HTTPRequest.Method, _ pattern: String, _ handler: @escaping Handler) {
+        router.add(method, pattern, base: basePath, handler)
+    }
+
+    private mutating func add<First: PathParameter & SendableMetatype>(
+        _ method: HTTPRequest.Method, _ pattern: String,
+        _ handler: @escaping @Sendable (Request, First) async throws -> Response
+    ) {
+        add(method, pattern) { request in
+            guard let first: First = request.parameter(0) else { throw HTTPError(.notFound, "there is nothing here") }
+            return try await handler(request, first)
+        }
+    }
+}

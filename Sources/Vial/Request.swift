@@ -1,0 +1,156 @@
+import FoundationEssentials
+public import HTTP1
+public import HTTPTypes
+public import Reactor
+
+/// One request, complete with its body. Belongs to the task that handles it; the connection uses the object again for
+/// its next request, unless a handler kept it.
+public final class Request {
+    public internal(set) var head = RequestHead()
+    public internal(set) var body: [UInt8] = []
+    public internal(set) var method = HTTPRequest.Method.get
+    /// What the router matched; nil when nothing did.
+    public internal(set) var route: Route?
+    /// Where the values of the route's parameters stand in the path.
+    var captures = Captures()
+    /// The other end of the connection: the load balancer, where there is one.
+    public internal(set) var peer: SocketAddress?
+    /// Whether the peer's word on the client (X-Forwarded-For, X-Amzn-Trace-Id) is believed.
+    public internal(set) var isPeerTrusted = false
+    /// When its head was read, on the monotonic clock.
+    public internal(set) var start: UInt64 = 0
+    /// ASCII; see `RequestID`.
+    public internal(set) var requestIDBytes: [UInt8] = []
+
+    public init() {}
+
+    /// A request without a socket, for tests: `Request(.get, "/api/items?limit=2")`.
+    ///
+    /// - Throws: `ProtocolError` when no client could send it.
+    public convenience init(
+        _ method: HTTPRequest.Method, _ target: String, fields: [(String, String)] = [], body: String = ""
+    ) throws(ProtocolError) {
+        self.init()
+        var message = "\(method.rawValue) \(target) HTTP/1.1\r\nHost: test\r\n"
+        for (name, value) in fields { message += "\(name): \(value)\r\n" }
+        if !body.isEmpty { message += "Content-Length: \(body.utf8.count)\r\n" }
+        message += "\r\n\(body)"
+        let bytes = Array(message.utf8)
+        var reader = RequestReader(limits: Limits())
+        guard case .head(let used) = try reader.read(bytes.span, head: &head, body: &self.body) else {
+            preconditionFailure("the message ends before its head does")
+        }
+        self.body = Array(bytes[used...])
+        self.method = HTTPRequest.Method(of: head)
+        requestIDBytes = Array("test".utf8)
+    }
+
+    /// The path as it was sent, percent-encoded, without the query.
+    public var path: String { head.string(head.path) }
+
+    public var requestID: String { String(decoding: requestIDBytes, as: UTF8.self) }
+
+    /// Where the root of the load balancer's trace stands in the head; nil without one, or from a peer that is not trusted.
+    public var traceRoot: Range<Int>? {
+        guard isPeerTrusted, let range = head.firstRange(of: .xAmznTraceID) else { return nil }
+        return RequestID.root(head.bytes, range)
+    }
+
+    /// The first value of a field; nil when absent.
+    public func field(_ name: HTTPField.Name) -> String? { head.value(name.rawName) }
+
+    /// Whether the body is declared as JSON: `application/json` or a type that ends in `+json`, parameters aside.
+    var isJSON: Bool {
+        guard let range = head.firstRange(of: .contentType) else { return false }
+        let type = head.string(range).prefix { $0 != ";" && $0 != " " }.lowercased()
+        return type == "application/json" || type.hasPrefix("application/") && type.hasSuffix("+json")
+    }
+
+    /// The value of the route's parameter `index`; nil when its segment is none.
+    func parameter<Value: PathParameter>(_ index: Int) -> Value? {
+        precondition(index < captures.count, "route \(route?.pattern ?? "") has no parameter \(index)")
+        let bytes = head.bytes
+        let segment = bytes.span.extracting(captures.ranges[index])
+        guard head.pathHasPercent else { return Value(segment: segment) }
+        guard let decoded = try? PercentEncoding.decodeSegment(segment) else { return nil }
+        return Value(segment: Array(decoded.utf8).span)
+    }
+
+    /// A query parameter, or `fallback` when it is absent.
+    ///
+    /// - Throws: `HTTPError` 400 when it is repeated, not well encoded, or no `Value`.
+    public func query<Value: QueryParameter>(_ name: String, default fallback: Value) throws -> Value {
+        try query(name) ?? fallback
+    }
+
+    /// A query parameter, nil when it is absent.
+    ///
+    /// - Throws: as `query(_:default:)`.
+    public func query<Value: QueryParameter>(_ name: String, as type: Value.Type = Value.self) throws -> Value? {
+        var found: String?
+        do {
+            var items = QueryItems(head)
+            while let item = try items.next() {
+                guard item.name == name else { continue }
+                guard found == nil else { throw HTTPError(.badRequest, "query parameter \(name) is given twice") }
+                found = item.value
+            }
+        } catch let error as ProtocolError {
+            throw HTTPError(.badRequest, error.detail)
+        }
+        guard let found else { return nil }
+        guard let value = Value(queryValue: found) else {
+            throw HTTPError(.badRequest, "query parameter \(name) must be \(Value.expectation)")
+        }
+        return value
+    }
+
+    /// The body decoded from JSON.
+    ///
+    /// - Throws: `HTTPError` 400 with the position when it is not JSON, 422 naming the field when it has another shape.
+    public func json<Value: Decodable>(_ type: Value.Type) throws -> Value {
+        do {
+            return try JSONDecoder().decode(type, from: Data(body))
+        } catch let error as DecodingError {
+            throw HTTPError(error, body: body)
+        }
+    }
+}
+
+/// A value that a query parameter may have.
+public protocol QueryParameter {
+    /// The value of decoded text, nil when it is none.
+    init?(queryValue: String)
+    /// What a client should send, after "must be": `a whole number`.
+    static var expectation: String { get }
+}
+
+extension String: QueryParameter {
+    public init?(queryValue: String) { self = queryValue }
+    public static var expectation: String { "text" }
+}
+
+extension Int: QueryParameter {
+    public init?(queryValue: String) {
+        // `Int("+5")` is 5, so the digits are looked at first.
+        guard queryValue.utf8.drop(while: { $0 == 0x2D }).allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        self.init(queryValue)
+    }
+    public static var expectation: String { "a whole number" }
+}
+
+extension HTTPRequest.Method {
+    /// The method of a head, without making a string for the common ones.
+    init(of head: borrowing RequestHead) {
+        let range = head.method
+        switch (range.count, head.bytes[range.lowerBound]) {
+        case (3, UInt8(ascii: "G")) where head.bytes[range].elementsEqual("GET".utf8): self = .get
+        case (4, UInt8(ascii: "P")) where head.bytes[range].elementsEqual("POST".utf8): self = .post
+        default:
+            guard let method = HTTPRequest.Method(head.string(range)) else {
+                preconditionFailure("the parser let a method through that is no token")
+            }
+            self = method
+        }
+    }
+}

@@ -1,0 +1,155 @@
+import Formatting
+import HTTP1
+import HTTPTypes
+
+/// One registered pattern, shared by its methods.
+public final class Route: Sendable {
+    /// As registered, without the base path: `/api/items/{id}`.
+    public let pattern: String
+    /// Distinguishes routes densely from 0, in the order of registration.
+    public let ordinal: Int
+
+    init(pattern: String, ordinal: Int) {
+        self.pattern = pattern
+        self.ordinal = ordinal
+    }
+}
+
+/// A function behind a route.
+public typealias Handler = @Sendable (Request) async throws -> Response
+
+/// Where parameters stand in a path. Two are enough for every pattern; a third is refused at registration.
+struct Captures {
+    static let limit = 2
+    var ranges = InlineArray<2, Range<Int>>(repeating: 0..<0)
+    var count = 0
+
+    mutating func append(_ range: Range<Int>) {
+        ranges[count] = range
+        count += 1
+    }
+}
+
+/// Patterns in a tree of segments. A literal wins over a parameter; a path matches as it stands or not at all: empty and
+/// dot segments match nothing, so no handler ever sees another path than the router did.
+struct Router {
+    private struct Node {
+        var literals: [(bytes: [UInt8], node: Int)] = []
+        var parameter: Int?
+        var route: Route?
+        var handlers: [(method: HTTPRequest.Method, handler: Handler)] = []
+    }
+
+    /// What a request leads to.
+    enum Match {
+        case handler(Handler)
+        case notFound
+        /// The path is known, the method is not; `allow` is the value of the Allow field.
+        case methodNotAllowed(allow: String)
+    }
+
+    private var nodes = [Node()]
+    private(set) var routes: [Route] = []
+
+    /// - Parameters:
+    ///   - pattern: begins with `/`; a segment in braces is a parameter.
+    ///   - base: put in front of the pattern in the tree, not in the route's name.
+    mutating func add(_ method: HTTPRequest.Method, _ pattern: String, base: String, _ handler: @escaping Handler) {
+        precondition(pattern.hasPrefix("/"), "pattern \(pattern) does not begin with a slash")
+        var index = 0
+        var parameters = 0
+        for segment in (base + pattern).split(separator: "/", omittingEmptySubsequences: true) {
+            if segment.hasPrefix("{") {
+                precondition(segment.hasSuffix("}"), "pattern \(pattern) has a brace that does not close")
+                parameters += 1
+                precondition(parameters <= Captures.limit, "pattern \(pattern) has too many parameters")
+                if nodes[index].parameter == nil { nodes[index].parameter = addNode() }
+                index = nodes[index].parameter ?? index
+            } else {
+                let bytes = Array(segment.utf8)
+                if let known = nodes[index].literals.first(where: { $0.bytes == bytes }) {
+                    index = known.node
+                } else {
+                    let node = addNode()
+                    nodes[index].literals.append((bytes, node))
+                    index = node
+                }
+            }
+        }
+        precondition(!nodes[index].handlers.contains { $0.method == method }, "\(method) \(pattern) is registered twice")
+        if nodes[index].route == nil {
+            let known = routes.first { $0.pattern == pattern }
+            let route = known ?? Route(pattern: pattern, ordinal: routes.count)
+            if known == nil { routes.append(route) }
+            nodes[index].route = route
+        }
+        nodes[index].handlers.append((method, handler))
+    }
+
+    private mutating func addNode() -> Int {
+        nodes.append(Node())
+        return nodes.count - 1
+    }
+
+    /// Finds what a request leads to, and notes its route and captures.
+    func match(_ request: Request) -> Match {
+        request.route = nil
+        request.captures = Captures()
+        let path = request.head.path
+        guard let index = find(request, path) else { return .notFound }
+        let node = nodes[index]
+        guard let route = node.route else { return .notFound }
+        request.route = route
+        // A HEAD is a GET whose body is not sent, RFC 9110 §9.3.2.
+        let method = request.method == .head ? .get : request.method
+        for entry in node.handlers where entry.method == method { return .handler(entry.handler) }
+        return .methodNotAllowed(allow: allow(of: node))
+    }
+
+    private func find(_ request: Request, _ path: Range<Int>) -> Int? {
+        var index = 0
+        var start = path.lowerBound + 1
+        // An empty path is the absolute form's way to write "/".
+        if start >= path.upperBound { return index }
+        let isEncoded = request.head.pathHasPercent
+        while start <= path.upperBound {
+            var end = start
+            while end < path.upperBound && request.head.bytes[end] != UInt8(ascii: "/") { end += 1 }
+            guard end > start else { return nil }
+            let next: Int?
+            if isEncoded {
+                guard let decoded = try? PercentEncoding.decodeSegment(request.head.bytes.span.extracting(start..<end)) else {
+                    return nil
+                }
+                next = child(of: index, Array(decoded.utf8).span)
+            } else {
+                next = child(of: index, request.head.bytes.span.extracting(start..<end))
+            }
+            guard let next else { return nil }
+            if nodes[index].parameter == next { request.captures.append(start..<end) }
+            index = next
+            start = end + 1
+        }
+        return index
+    }
+
+    private func child(of index: Int, _ segment: Span<UInt8>) -> Int? {
+        for literal in nodes[index].literals where literal.bytes.count == segment.count {
+            var position = 0
+            while position < segment.count && literal.bytes[position] == segment[position] { position += 1 }
+            if position == segment.count { return literal.node }
+        }
+        let isDots = segment[0] == 0x2E && (segment.count == 1 || segment.count == 2 && segment[1] == 0x2E)
+        return isDots ? nil : nodes[index].parameter
+    }
+
+    private func allow(of node: Node) -> String {
+        var methods: [String] = []
+        for entry in node.handlers {
+            methods.append(entry.method.rawValue)
+            if entry.method == .get { methods.append("HEAD") }
+        }
+        methods.append("OPTIONS")
+        return methods.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,34 @@
+public import HTTP1
+public import Reactor
+
+/// What a server reports, at the moment it happens, on the loop where it happens.
+public enum ServerEvent {
+    case accepted
+    case closed
+    /// A head was read: the request is in flight until it is completed or abandoned.
+    case started
+    /// An answer was written into the connection's buffer.
+    ///
+    /// `nanoseconds` runs from the reading of the head. `failure` is the error behind an answer that hides it.
+    case completed(Request, status: Int, bytes: Int, nanoseconds: UInt64, failure: (any Error)?)
+    /// The connection ended before the request did.
+    case abandoned
+    /// Bytes that are no request were answered and the connection closes; `request` has an identifier and a peer only.
+    case refused(Request, Refusal, status: Int, bytes: Int)
+    /// A client was lost or refused before it had a connection.
+    case acceptFailed(SystemError)
+    /// No descriptor is left: accepting pauses. Once until it works again.
+    case outOfDescriptors(SystemError)
+    /// As many connections are open as may be: further clients wait in the accept queue. Once until one is free.
+    case connectionLimitReached(Int)
+    case drain(Drain.Phase)
+    /// The drain's time was over with so many connections open; they were cut.
+    case drainTimedOut(open: Int)
+
+    /// Why bytes were refused.
+    public enum Refusal: Sendable {
+        case malformed(ProtocolError)
+        case headTimedOut
+        case bodyTimedOut
+    }
+}

@@ -1,0 +1,25 @@
+public import HTTP1
+
+/// The bounds of a server. Times are milliseconds.
+public struct ServerOptions: Sendable {
+    public var host = "::"
+    /// 0 lets the kernel choose.
+    public var port: UInt16 = 5001
+    /// Over all loops; further clients wait in the accept queue.
+    public var maxConnections = 10_000
+    public var limits = Limits()
+    /// From the first byte of a head to its end.
+    public var headerTimeout = 10_000
+    /// From the end of a head to the end of its body.
+    public var bodyTimeout = 30_000
+    /// For answers to leave, from the moment the client's window was full.
+    public var writeTimeout = 30_000
+    /// From the head to the answer: handlers find it in `TaskDeadline.current`.
+    public var requestTimeout = 15_000
+    /// Between two requests; longer than the load balancer's own, so that it never writes to a closed connection.
+    public var keepAliveTimeout = 75_000
+    public var drainDelay = 5_000
+    public var drainTimeout = 20_000
+
+    public init() {}
+}

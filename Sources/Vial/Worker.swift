@@ -1,0 +1,86 @@
+import HTTP1
+import Reactor
+import Synchronization
+
+/// Connections open over all loops, and the bound on them.
+final class ConnectionQuota: Sendable {
+    let limit: Int
+    private let count = Atomic<Int>(0)
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    var open: Int { count.load(ordering: .relaxed) }
+
+    /// Takes a place; false when there is none.
+    func take() -> Bool {
+        if count.wrappingAdd(1, ordering: .relaxed).newValue <= limit { return true }
+        release()
+        return false
+    }
+
+    func release() {
+        count.wrappingSubtract(1, ordering: .relaxed)
+    }
+}
+
+/// What the connections of one loop share. Used on that loop's thread only.
+@safe final class Worker: @unchecked Sendable {
+    /// One read takes at most this much: a whole head of the largest kind.
+    static let readByteLimit = 65_536
+
+    let loop: EventLoop
+    let app: App
+    let options: ServerOptions
+    let drain: Drain
+    let quota: ConnectionQuota
+    let trusts: @Sendable (SocketAddress) -> Bool
+    let observe: (ServerEvent) -> Void
+    /// Where reads of this loop land before they are appended to their connection's input: idle connections hold no buffer.
+    let scratch: UnsafeMutableRawBufferPointer
+    var date = DateField()
+    var requestID = RequestID()
+    private var connections: [ObjectIdentifier: Connection] = [:]
+
+    init(
+        loop: EventLoop, app: App, options: ServerOptions, drain: Drain, quota: ConnectionQuota,
+        trusts: @escaping @Sendable (SocketAddress) -> Bool, observe: @escaping (ServerEvent) -> Void
+    ) {
+        self.loop = loop
+        self.app = app
+        self.options = options
+        self.drain = drain
+        self.quota = quota
+        self.trusts = trusts
+        self.observe = observe
+        // Freed with the worker; nothing keeps a pointer into it across a suspension.
+        unsafe scratch = .allocate(byteCount: Self.readByteLimit, alignment: 16)
+    }
+
+    deinit {
+        unsafe scratch.deallocate()
+    }
+
+    func opened(_ connection: Connection) {
+        connections[ObjectIdentifier(connection)] = connection
+        observe(.accepted)
+    }
+
+    func closed(_ connection: Connection) {
+        connections[ObjectIdentifier(connection)] = nil
+        quota.release()
+        observe(.closed)
+    }
+
+    /// Makes every waiting connection look at the drain's phase.
+    func interruptConnections() {
+        for connection in connections.values { connection.assumeIsolated { $0.interrupt() } }
+    }
+
+    /// Milliseconds from the loop's present moment, as a moment.
+    @inline(__always)
+    func moment(in milliseconds: Int) -> UInt64 {
+        loop.now &+ UInt64(milliseconds) &* 1_000_000
+    }
+}

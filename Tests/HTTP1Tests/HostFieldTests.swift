@@ -1,0 +1,38 @@
+import HTTP1
+import Testing
+
+struct HostFieldTests {
+    @Test(arguments: [
+        "a", "example.com", "example.com:80", "example.com:", "127.0.0.1:5001", "[::1]", "[::1]:80", "[::]", "[1::]",
+        "[1:2:3:4:5:6:7:8]", "[2001:db8::1.2.3.4]", "[1:2:3:4:5:6:1.2.3.4]", "[1::3:4:5:6:7:8]", "a_b~!$&'()*+,;=-.",
+        "a%41", "a:65535", "a:00080",
+    ])
+    func `accepts a host with an optional port`(host: String) throws {
+        #expect(refusal("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n") == nil)
+    }
+
+    @Test(arguments: [
+        "", ":80", "a b", "a:b", "a:80:80", "a:65536", "a:000080", "a:-1", "u@a", "a/b", "a?b", "a#b", "a\\b", "a%",
+        "a%4",
+        "a%zz", "a%00", "\u{E9}", "[", "[]", "[::1", "::1", "[::1]a", "[::1]80", "[:::]", "[1:2]", "[1::2::3]",
+        "[:1::]",
+        "[1:2:3:4:5:6:7:8:9]", "[1:2:3:4:5:6:7::8]", "[12345::]", "[::g]", "[::1%25eth0]", "[v1.a]", "[::1.2.3]",
+        "[::1.2.3.256]", "[::01.2.3.4]", "[::1.2.3.4.5]", "[::1.2.3.]", "[1:]", "<a>", "a\"",
+    ])
+    func `refuses what is no host`(host: String) {
+        #expect(refusal("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n") == .invalidHost)
+    }
+
+    @Test func `asks for exactly one host, of an old message for at most one`() {
+        #expect(refusal("GET / HTTP/1.1\r\n\r\n") == .missingHost)
+        #expect(refusal("GET / HTTP/1.0\r\n\r\n") == nil)
+        #expect(refusal("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n") == .repeatedHost)
+    }
+
+    @Test func `asks for the host of an absolute target`() {
+        #expect(refusal("GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n") == .hostMismatch)
+        #expect(refusal("GET http://a/ HTTP/1.1\r\nHost: a:80\r\n\r\n") == .hostMismatch)
+        #expect(refusal("GET http://a/ HTTP/1.0\r\nHost: b\r\n\r\n") == .hostMismatch)
+        #expect(refusal("GET http://a/ HTTP/1.1\r\n\r\n") == .missingHost)
+    }
+}

@@ -1,0 +1,330 @@
+import Configuration
+import FoundationEssentials
+import Testing
+
+@testable import Items
+
+struct ConfigurationTests {
+    @Test func `every variable has the contract's default`() throws {
+        let configuration = try read([:])
+        #expect(configuration.environment == "dev")
+        #expect(configuration.instanceID == nil)
+
+        let http = configuration.http
+        #expect(http.port == 5001)
+        #expect(http.host == "::")
+        #expect(http.adminPort == nil)
+        #expect(http.workers == usableCores())
+        #expect(http.basePath == "")
+        #expect(http.maxConnections == 10_000)
+        #expect(http.maxBodyBytes == 1_048_576)
+        #expect(http.maxHeaderBytes == 65_536)
+        #expect(http.maxHeaderCount == 128)
+        #expect(http.headerTimeoutMilliseconds == 10_000)
+        #expect(http.bodyTimeoutMilliseconds == 30_000)
+        #expect(http.writeTimeoutMilliseconds == 30_000)
+        #expect(http.requestTimeoutMilliseconds == 15_000)
+        #expect(http.keepAliveTimeoutMilliseconds == 75_000)
+
+        #expect(configuration.health.paths == ["/healthz", "/api/health", "/api/v1/health"])
+        #expect(configuration.health.databaseGraceMilliseconds == 0)
+
+        let database = configuration.database
+        #expect(database.host == nil)
+        #expect(database.port == 5432)
+        #expect(database.name == "items")
+        #expect(database.user == "items")
+        #expect(database.password == nil)
+        #expect(database.sslMode == .prefer)
+        #expect(database.sslRootCertificate == nil)
+        #expect(database.usesPreparedStatements)
+        #expect(database.secretID == nil)
+        #expect(database.migratesOnStart)
+        #expect(database.poolMinimum == 2)
+        #expect(database.poolMaximum == 10)
+        #expect(database.poolTimeoutMilliseconds == 3000)
+        #expect(database.statementTimeoutMilliseconds == 5000)
+        #expect(database.connectTimeoutMilliseconds == 3000)
+
+        #expect(configuration.aws.region == nil)
+        #expect(configuration.logging.level == .info)
+        #expect(configuration.logging.logsAccess)
+        #expect(configuration.drain.delayMilliseconds == 5000)
+        #expect(configuration.drain.timeoutMilliseconds == 20_000)
+        #expect(configuration.warnings == [])
+    }
+
+    @Test func `an empty value counts as unset`() throws {
+        let empty = Dictionary(uniqueKeysWithValues: Configuration.variables.map { ($0.name, "") })
+        #expect(try read(empty).lines == read([:]).lines)
+    }
+
+    @Test func `a name stands in the table once`() {
+        let names = Configuration.variables.map(\.name)
+        #expect(Set(names).count == names.count)
+    }
+
+    @Test func `every given value arrives`() throws {
+        let configuration = try read([
+            "ENVIRONMENT": "prod", "INSTANCE_ID": "i-1", "PORT": "0", "HOST": "localhost", "ADMIN_PORT": "9090",
+            "WORKERS": "3", "BASE_PATH": "/x/", "HEALTH_PATHS": "/a, /b/c", "DB_HOST": "a,b", "DB_PORT": "6432",
+            "DB_PREPARED": "false", "MIGRATE_ON_START": "0", "DB_SSLMODE": "verify-ca", "DB_POOL_MIN": "7",
+            "DB_POOL_MAX": "7", "LOG_LEVEL": "WARNING", "ACCESS_LOG": "true", "AWS_SECRET_ACCESS_KEY": "k",
+            "AWS_ENDPOINT_URL": "http://[::1]:5000", "DRAIN_DELAY_MS": "0",
+        ])
+        #expect(configuration.environment == "prod")
+        #expect(configuration.instanceID == "i-1")
+        #expect(configuration.http.port == 0)
+        #expect(configuration.http.host == "127.0.0.1")
+        #expect(configuration.http.adminPort == 9090)
+        #expect(configuration.http.workers == 3)
+        #expect(configuration.http.basePath == "/x")
+        #expect(configuration.health.paths == ["/a", "/b/c"])
+        #expect(configuration.database.host == "a,b")
+        #expect(configuration.database.port == 6432)
+        #expect(!configuration.database.usesPreparedStatements)
+        #expect(!configuration.database.migratesOnStart)
+        #expect(configuration.database.sslMode == .verifyCA)
+        #expect(configuration.database.poolMinimum == 7)
+        #expect(configuration.logging.level == .warning)
+        #expect(configuration.logging.logsAccess)
+        #expect(configuration.aws.secretAccessKey?.exposed == "k")
+        #expect(configuration.aws.endpointURL == "http://[::1]:5000")
+        #expect(configuration.drain.delayMilliseconds == 0)
+    }
+
+    @Test func `all bad values are named at once, in the table's order`() throws {
+        let error = try #require(throws: ConfigurationErrors.self) {
+            try read(
+                [
+                    "DRAIN_DELAY_MS": "-1", "PORT": "65536", "HOST": "example.org", "LOG_LEVEL": "loud",
+                    "DB_PREPARED": "yes", "ENVIRONMENT": "a b", "DB_SSLMODE": "on", "TRUSTED_PROXIES": "10.0.0.0/8,x",
+                    "HEALTH_PATHS": "health", "BASE_PATH": "x", "AWS_ENDPOINT_URL": "ftp://x", "DB_NAME": "a\nb",
+                    "DB_SSLROOTCERT": "/nowhere/root.pem",
+                ], needsDatabase: true)
+        }
+        #expect(
+            error.errors.map(\.variables) == [
+                ["ENVIRONMENT"], ["PORT"], ["HOST"], ["BASE_PATH"], ["TRUSTED_PROXIES"], ["HEALTH_PATHS"], ["DB_HOST"],
+                ["DB_NAME"], ["DB_SSLMODE"], ["DB_SSLROOTCERT"], ["DB_PREPARED"], ["AWS_ENDPOINT_URL"], ["LOG_LEVEL"],
+                ["DRAIN_DELAY_MS"],
+            ])
+        #expect(error.description.contains("PORT must be a whole number from 0 to 65535"))
+    }
+
+    @Test(arguments: ["+5", "-5", " 5", "5 ", "5.0", "0x5", "5s", "٥", "99999999999999999999", "1e3", "0", "1001"])
+    func `a number is plain digits within its range`(text: String) {
+        #expect(badVariables(["DB_POOL_MAX": text]) == [["DB_POOL_MAX"]])
+    }
+
+    @Test(arguments: ["x", "x/", "//x", "/x//y", "/x y", "/x?y", "/x%20y", "http://x/y"])
+    func `a base path is refused unless it is a plain absolute path`(text: String) {
+        #expect(badVariables(["BASE_PATH": text]) == [["BASE_PATH"]])
+    }
+
+    @Test func `a base path loses its trailing slashes`() throws {
+        #expect(try read(["BASE_PATH": "/"]).http.basePath == "")
+        #expect(try read(["BASE_PATH": "/a/b//"]).http.basePath == "/a/b")
+    }
+
+    @Test func `none empties a list`() throws {
+        let configuration = try read(["HEALTH_PATHS": "none", "TRUSTED_PROXIES": "none"])
+        #expect(configuration.health.paths == [])
+        #expect(try configuration.http.trustedProxies == TrustedProxies([]))
+    }
+
+    @Test func `the pool's bounds must not cross`() {
+        #expect(badVariables(["DB_POOL_MIN": "11"]) == [["DB_POOL_MIN", "DB_POOL_MAX"]])
+        #expect(badVariables(["DB_POOL_MAX": "1"]) == [["DB_POOL_MIN", "DB_POOL_MAX"]])
+        #expect(badVariables(["DB_POOL_MIN": "11", "DB_POOL_MAX": "x"]) == [["DB_POOL_MAX"]])
+    }
+
+    @Test func `a request outlasts the pool's wait and its statement`() {
+        let ladder = ["DB_POOL_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "REQUEST_TIMEOUT_MS"]
+        #expect(badVariables(["REQUEST_TIMEOUT_MS": "8000"]) == [ladder])
+        #expect(badVariables(["REQUEST_TIMEOUT_MS": "8001"]) == [])
+        #expect(badVariables(["DB_STATEMENT_TIMEOUT_MS": "12000"]) == [ladder])
+        #expect(
+            badVariables(["DB_STATEMENT_TIMEOUT_MS": "12000", "DB_POOL_TIMEOUT_MS": "x"]) == [["DB_POOL_TIMEOUT_MS"]])
+    }
+
+    @Test func `the two ports must differ`() {
+        #expect(badVariables(["ADMIN_PORT": "5001"]) == [["PORT", "ADMIN_PORT"]])
+    }
+
+    @Test func `a keep-alive within the balancer's only warns`() throws {
+        #expect(try read(["KEEPALIVE_TIMEOUT_MS": "60000"]).warnings.count == 1)
+        #expect(try read(["KEEPALIVE_TIMEOUT_MS": "60001"]).warnings.count == 0)
+    }
+
+    @Test func `a command that needs the database needs to know where it is`() throws {
+        #expect(throws: ConfigurationErrors.self) { try read([:], needsDatabase: true) }
+        _ = try read(["DB_HOST": "db"], needsDatabase: true)
+        _ = try read(["DB_SECRET_ID": "credentials"], needsDatabase: true)
+    }
+
+    @Test func `a root certificate asks for full verification`() throws {
+        try withDirectory { directory in
+            let certificate = "\(directory)/root.pem"
+            try Data("x".utf8).write(to: URL(filePath: certificate))
+            #expect(try read(["DB_SSLROOTCERT": certificate]).database.sslMode == .verifyFull)
+            #expect(try read(["DB_SSLROOTCERT": certificate]).lines.contains("DB_SSLMODE=verify-full (default)"))
+            #expect(try read(["DB_SSLROOTCERT": certificate, "DB_SSLMODE": "require"]).database.sslMode == .require)
+            #expect(badVariables(["DB_SSLROOTCERT": directory]) == [["DB_SSLROOTCERT"]])
+        }
+    }
+
+    @Test func `lines show every variable in the table's order and mark what nobody gave`() throws {
+        let lines = try read(["PORT": "080", "WORKERS": "4", "DB_PREPARED": "true"]).lines
+        #expect(lines.map { String($0.prefix { $0 != "=" }) } == Configuration.variables.map(\.name))
+        #expect(lines.contains("PORT=80"))
+        #expect(lines.contains("WORKERS=4"))
+        #expect(lines.contains("DB_PREPARED=1"))
+        #expect(lines.contains("LOG_LEVEL=info (default)"))
+        #expect(lines.contains("DB_HOST= (unset)"))
+    }
+
+    @Test func `a bad value is shown with its control characters escaped, next to the good ones`() {
+        let reader = reader(of: ["DB_NAME": "a\u{1B}[31m", "PORT": "8080"])
+        let lines = Configuration.examine(reader, secretsDirectory: "/nowhere").configuration.lines
+        #expect(lines.contains("DB_NAME=a\\u{1B}[31m (bad)"))
+        #expect(lines.contains("PORT=8080"))
+    }
+
+    @Test func `a secret is seen nowhere`() throws {
+        let secrets = Configuration.variables.filter(\.isSecret).map(\.name)
+        #expect(secrets.contains("DB_PASSWORD"))
+        let configuration = try read(Dictionary(uniqueKeysWithValues: secrets.map { ($0, "hush") }))
+        #expect(configuration.database.password?.exposed == "hush")
+        var dumped = ""
+        dump(configuration, to: &dumped)
+        let seen = [
+            dumped, "\(configuration)", String(reflecting: configuration), configuration.lines.joined(separator: "\n"),
+            "\(configuration.database.password!)", String(reflecting: configuration.database.password),
+            String(describing: Mirror(reflecting: configuration.database.password!).children.map(\.value)),
+        ]
+        for text in seen { #expect(!text.contains("hush")) }
+        #expect(dumped.contains(Secret.redacted))
+        for name in secrets { #expect(configuration.lines.contains("\(name)=<redacted>")) }
+    }
+
+    @Test func `a bad secret is not in the error either`() {
+        let (configuration, errors) = Configuration.examine(reader(of: ["DB_PASSWORD": "hush\n"]), needsDatabase: false)
+        #expect(errors.map(\.variables) == [["DB_PASSWORD"]])
+        #expect(!"\(errors)\(configuration)".contains("hush"))
+        #expect(configuration.lines.contains("DB_PASSWORD=<redacted> (bad)"))
+    }
+
+    @Test func `cores are the bits of the mask`() {
+        #expect(allowedCores(Array("Name:\titems\nCpus_allowed:\tff,00000003\nCpus_allowed_list:\t0-1\n".utf8)) == 10)
+        #expect(allowedCores(Array("Name:\titems\n".utf8)) == nil)
+        #expect(usableCores() >= 1)
+    }
+}
+
+struct PasswordTests {
+    @Test func `the named file wins over both directories and the variable`() throws {
+        try withPlaces { places in
+            var given = places.all
+            func find() throws -> String? {
+                try read(given, secretsDirectory: places.secrets).database.password?.exposed
+            }
+            #expect(try find() == "from the file")
+            given["DB_PASSWORD_FILE"] = nil
+            #expect(try find() == "from systemd")
+            given["CREDENTIALS_DIRECTORY"] = nil
+            #expect(try find() == "from the container")
+            try FileManager.default.removeItem(atPath: "\(places.secrets)/db-password")
+            #expect(try find() == "from the variable")
+            given["DB_PASSWORD"] = nil
+            #expect(try find() == nil)
+        }
+    }
+
+    @Test func `a directory without the file is passed over`() throws {
+        try withPlaces { places in
+            try FileManager.default.removeItem(atPath: "\(places.credentials)/db-password")
+            var given = places.all
+            given["DB_PASSWORD_FILE"] = nil
+            let configuration = try read(given, secretsDirectory: places.secrets)
+            #expect(configuration.database.password?.exposed == "from the container")
+        }
+    }
+
+    @Test func `the place is shown, and that the variable is not used`() throws {
+        try withPlaces { places in
+            let configuration = try read(places.all, secretsDirectory: places.secrets)
+            #expect(configuration.lines.contains("DB_PASSWORD=<redacted> (from \(places.file))"))
+            #expect(configuration.warnings == ["DB_PASSWORD is not used, because \(places.file) holds the password"])
+        }
+    }
+
+    @Test func `one line feed at the end is no part of the password`() throws {
+        try withPlaces { places in
+            for (text, password) in [("a\n", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("a b'$%ü", "a b'$%ü")] {
+                try Data(text.utf8).write(to: URL(filePath: places.file))
+                #expect(try read(places.all).database.password?.exposed == password)
+            }
+        }
+    }
+
+    @Test func `a file that cannot be a password is an error and never passed over`() throws {
+        try withPlaces { places in
+            let tooLong = [UInt8](repeating: 0x61, count: Password.byteLimit + 1)
+            let bad = [[], [0x0A], [0x61, 0x00, 0x62], [0xFF], tooLong]
+            for bytes in bad {
+                try Data(bytes).write(to: URL(filePath: places.file))
+                #expect(badVariables(places.all) == [["DB_PASSWORD_FILE"]])
+            }
+            #expect(badVariables(["DB_PASSWORD_FILE": "/nowhere", "DB_PASSWORD": "x"]) == [["DB_PASSWORD_FILE"]])
+            #expect(badVariables(["DB_PASSWORD_FILE": places.secrets]) == [["DB_PASSWORD_FILE"]])
+        }
+    }
+
+    private struct Places {
+        let file: String
+        let credentials: String
+        let secrets: String
+
+        var all: [String: String] {
+            ["DB_PASSWORD_FILE": file, "CREDENTIALS_DIRECTORY": credentials, "DB_PASSWORD": "from the variable"]
+        }
+    }
+
+    private func withPlaces(_ body: (Places) throws -> Void) throws {
+        try withDirectory { directory in
+            let places = Places(
+                file: "\(directory)/password", credentials: "\(directory)/credentials", secrets: "\(directory)/secrets")
+            for path in [places.credentials, places.secrets] {
+                try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+            }
+            try Data("from the file\n".utf8).write(to: URL(filePath: places.file))
+            try Data("from systemd\n".utf8).write(to: URL(filePath: "\(places.credentials)/db-password"))
+            try Data("from the container\n".utf8).write(to: URL(filePath: "\(places.secrets)/db-password"))
+            try body(places)
+        }
+    }
+}
+
+private func reader(of values: [String: String]) -> ConfigReader {
+    let pairs = values.map { (AbsoluteConfigKey([$0.key]), ConfigValue(.string($0.value), isSecret: false)) }
+    return ConfigReader(provider: InMemoryProvider(values: Dictionary(uniqueKeysWithValues: pairs)))
+}
+
+private func read(
+    _ values: [String: String], needsDatabase: Bool = false, secretsDirectory: String = "/nowhere"
+) throws(ConfigurationErrors) -> Configuration {
+    try Configuration.read(from: reader(of: values), needsDatabase: needsDatabase, secretsDirectory: secretsDirectory)
+}
+
+private func badVariables(_ values: [String: String]) -> [[String]] {
+    Configuration.examine(reader(of: values), needsDatabase: false, secretsDirectory: "/nowhere").errors.map(
+        \.variables)
+}
+
+private func withDirectory(_ body: (String) throws -> Void) throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "items-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try body(path)
+}

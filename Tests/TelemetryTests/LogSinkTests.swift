@@ -1,0 +1,211 @@
+import Glibc
+import Logging
+import Synchronization
+import Telemetry
+import Testing
+
+struct LogSinkTests {
+    private let pipe = Pipe()
+
+    @Test func `writes every line in the order of its buffer`() async throws {
+        let sink = try LogSink(descriptor: pipe.writeEnd)
+        let reader = pipe.startReading()
+        await withTaskGroup { group in
+            for name in ["a", "b"] {
+                group.addTask {
+                    let buffer = sink.makeBuffer(tail: LogTail(["loop": name]))
+                    for number in 0..<2000 { buffer.append(number) }
+                    buffer.flush(now: 0, force: true)
+                }
+            }
+        }
+        sink.close()
+        pipe.closeWriteEnd()
+        let lines = reader.text().split(separator: "\n")
+        for name in ["a", "b"] {
+            let own = lines.filter { $0.hasSuffix("\"loop\":\"\(name)\"}") }
+            let isInOrder = own.enumerated().allSatisfy { number, line in line.contains("\"number\":\(number),") }
+            #expect(own.count == 2000)
+            #expect(isInOrder)
+        }
+        #expect(lines.count == 4000)
+        #expect(sink.droppedLines == 0)
+    }
+
+    @Test func `holds lines back until their deadline`() throws {
+        let sink = try LogSink(descriptor: pipe.writeEnd)
+        let buffer = sink.makeBuffer(tail: LogTail())
+        buffer.flush(now: 5)
+        #expect(buffer.deadline == nil)
+        buffer.append(1)
+        buffer.flush(now: 10)
+        #expect(buffer.deadline == 50_000_010)
+        buffer.append(2)
+        buffer.flush(now: 50_000_009)
+        #expect(buffer.deadline == 50_000_010)
+        buffer.flush(now: 50_000_010)
+        #expect(buffer.deadline == nil)
+        sink.close()
+        pipe.closeWriteEnd()
+        #expect(pipe.startReading().text().split(separator: "\n").count == 2)
+    }
+
+    @Test func `drops and counts what a stalled reader leaves no room for`() throws {
+        let sink = try LogSink(descriptor: pipe.writeEnd, queueByteLimit: 40_000)
+        let buffer = sink.makeBuffer(tail: LogTail())
+        var count = 0
+        while sink.droppedLines == 0 {
+            buffer.append(count)
+            count += 1
+        }
+        buffer.flush(now: 0, force: true)
+        let reader = pipe.startReading()
+        sink.close()
+        pipe.closeWriteEnd()
+        let lines = reader.text().split(separator: "\n")
+        #expect(lines.count + Int(sink.droppedLines) == count)
+        #expect(lines.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
+    }
+
+    @Test func `does not wait for a stalled reader for ever`() throws {
+        let sink = try LogSink(descriptor: pipe.writeEnd)
+        let line = [UInt8](repeating: 0x78, count: 99_999) + [0x0A]
+        for _ in 0..<3 { sink.submit(line) }
+        #expect(!sink.close(timeLimit: 1_000_000))
+        #expect(sink.droppedLines == 3)
+        sink.submit(line)
+        #expect(sink.droppedLines == 4)
+        pipe.closeReadEnd()
+    }
+
+    @Test func `gives up quietly when the reader is gone`() throws {
+        let sink = try LogSink(descriptor: pipe.writeEnd)
+        pipe.closeReadEnd()
+        sink.submit(Array("first\n".utf8))
+        sink.close()
+        #expect(sink.droppedLines == 1)
+        sink.submit(Array("second\n".utf8))
+        #expect(sink.droppedLines == 2)
+    }
+
+    @Test func `waits on a descriptor that does not block`() throws {
+        let sink = try LogSink(descriptor: pipe.writeEnd)
+        pipe.makeWriteEndNonBlocking()
+        let line = [UInt8](repeating: 0x78, count: 199_999) + [0x0A]
+        for _ in 0..<3 { sink.submit(line) }
+        let reader = pipe.startReading()
+        sink.close()
+        pipe.closeWriteEnd()
+        #expect(reader.text().utf8.count == 600_000)
+        #expect(sink.droppedLines == 0)
+    }
+
+    @Test func `gives swift-log's lines the form of all others`() throws {
+        let sink = try LogSink(descriptor: pipe.writeEnd)
+        var logger = Logger(label: "items.pool") { label in
+            JSONLogHandler(label: label, sink: sink, tail: LogTail(["environment": "prod"]), level: .debug)
+        }
+        logger[metadataKey: "pool"] = "main"
+        logger.trace("not written")
+        logger.notice("a \"quoted\" word", metadata: ["db-host": "a", "db.host": "b", "level": "7", "n": "\(5)"])
+        logger.critical("gone", error: Gone())
+        sink.close()
+        pipe.closeWriteEnd()
+        let lines = pipe.startReading().text().split(separator: "\n").map { $0.dropFirst(40) }
+        #expect(
+            lines == [
+                #""level":"INFO","msg":"a \"quoted\" word","logger":"items.pool","db_host":"a","db_host_":"b","#
+                    + #""level_":"7","n":"5","pool":"main","environment":"prod"}"#,
+                #""level":"CRITICAL","msg":"gone","logger":"items.pool","error":"Gone()","pool":"main","#
+                    + #""environment":"prod"}"#,
+            ])
+    }
+
+    @Test func `traps when a line is begun inside another`() async {
+        await #expect(processExitsWith: .failure) {
+            let buffer = try LogSink().makeBuffer(tail: LogTail())
+            buffer.append(.info, "outer", seconds: 0, nanoseconds: 0) { _ in buffer.append(1) }
+        }
+    }
+}
+
+private struct Gone: Error {}
+
+extension LogBuffer {
+    fileprivate func append(_ number: Int) {
+        append(.info, "Line", seconds: 1_730_462_400, nanoseconds: 0) { $0.field("number", number) }
+    }
+}
+
+/// A pipe whose ends are closed by name only: a sink that gave up may still be writing when its test is over, and must
+/// not meet another test's descriptor.
+private struct Pipe: Sendable {
+    let writeEnd: Int32
+    private let readEnd: Int32
+
+    init() {
+        // A broken pipe is an answer of write(2), as in the service.
+        _ = signal(SIGPIPE, SIG_IGN)
+        var ends: [Int32] = [0, 0]
+        // pipe(2) fills exactly two elements.
+        let outcome = unsafe Glibc.pipe(&ends)
+        precondition(outcome == 0, "no pipe")
+        (readEnd, writeEnd) = (ends[0], ends[1])
+    }
+
+    func closeReadEnd() {
+        close(readEnd)
+    }
+
+    func closeWriteEnd() {
+        close(writeEnd)
+    }
+
+    func makeWriteEndNonBlocking() {
+        _ = fcntl(writeEnd, F_SETFL, O_WRONLY | O_NONBLOCK)
+    }
+
+    /// Reads until the write end is closed, then closes the read end. On a thread of its own: a blocking read would
+    /// keep one of the few threads that all tests share.
+    func startReading() -> Reader {
+        Reader(readEnd)
+    }
+}
+
+private final class Reader: Sendable {
+    private let descriptor: Int32
+    private let bytes = Mutex<[UInt8]>([])
+    private let thread = Mutex(pthread_t())
+
+    init(_ descriptor: Int32) {
+        self.descriptor = descriptor
+        var thread = pthread_t()
+        // The thread takes over the reference; `thread` is a local that outlives the call.
+        let outcome = unsafe pthread_create(
+            &thread, nil,
+            { context in
+                guard let context = unsafe context else { preconditionFailure("no reader") }
+                unsafe Unmanaged<Reader>.fromOpaque(context).takeRetainedValue().readAll()
+                return nil
+            }, Unmanaged.passRetained(self).toOpaque())
+        precondition(outcome == 0, "no thread")
+        self.thread.withLock { $0 = thread }
+    }
+
+    /// All that was read; waits for the end. To be called once.
+    func text() -> String {
+        pthread_join(thread.withLock { $0 }, nil)
+        return bytes.withLock { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private func readAll() {
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            // The pointer is used within the closure, with the count of what it points to.
+            let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+            if count <= 0 { break }
+            bytes.withLock { $0.append(contentsOf: chunk[..<count]) }
+        }
+        close(descriptor)
+    }
+}
