@@ -25,7 +25,7 @@ struct Probe {
     private let deadline: ContinuousClock.Instant
 
     init(host: String, port: UInt16, limit: Duration) {
-        guard let address = IPAddress(host) else { preconditionFailure("HOST was checked to be an address") }
+        guard let address = IPAddress(host) else { fatalError("HOST was checked to be an address") }
         // A server on every address takes IPv4 too, and is on IPv4 alone where there is no IPv6.
         self.address = address.isUnspecified ? IPAddress(v4: 0x7F00_0001) : address
         self.port = port

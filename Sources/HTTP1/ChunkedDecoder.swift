@@ -60,7 +60,7 @@ public struct ChunkedDecoder: Sendable {
         case .sizeLineFeed:
             guard byte == Grammar.lineFeed else { throw .bareCarriageReturn }
             try beginChunk()
-        case .data: preconditionFailure("chunk data is taken whole")
+        case .data: fatalError("chunk data is taken whole")
         case .dataCarriageReturn:
             guard byte == Grammar.carriageReturn else { throw .invalidChunkTerminator }
             phase = .dataLineFeed

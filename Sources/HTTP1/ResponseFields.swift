@@ -48,7 +48,7 @@ public struct ResponseFields: Equatable, Sendable {
             let value = unsafe Span(_unsafeStart: value.utf8Start, count: value.utf8CodeUnitCount)
             try append(literal: name, utf8: value)
         } catch {
-            preconditionFailure("a literal response field is invalid: \(error)")
+            fatalError("a literal response field is invalid: \(error)")
         }
     }
 

@@ -173,7 +173,7 @@ extension Configuration.AWS {
 extension Configuration.Logging {
     fileprivate init(_ reading: Reading) {
         guard let level = Configuration.LogLevel(rawValue: reading.requiredText("LOG_LEVEL")) else {
-            preconditionFailure("LOG_LEVEL passed its choice and is no level")
+            fatalError("LOG_LEVEL passed its choice and is no level")
         }
         self.init(level: level, logsAccess: reading.flag("ACCESS_LOG"))
     }

@@ -34,7 +34,7 @@ struct Reading {
             shown[variable.name] = " (default: \(words))"
         case .text(let text):
             guard let value = try? variable.parse(text) else {
-                preconditionFailure("the default of \(variable.name) is no good value")
+                fatalError("the default of \(variable.name) is no good value")
             }
             values[variable.name] = value
             shown[variable.name] = "\(text) (default)"
@@ -47,7 +47,7 @@ struct Reading {
         switch value(name) {
         case .text(let text): text
         case nil: nil
-        default: preconditionFailure("\(name) holds no text")
+        default: fatalError("\(name) holds no text")
         }
     }
 
@@ -61,17 +61,17 @@ struct Reading {
         switch value(name) {
         case .integer(let number): number
         case nil: nil
-        default: preconditionFailure("\(name) holds no number")
+        default: fatalError("\(name) holds no number")
         }
     }
 
     func requiredText(_ name: String) -> String {
-        guard let text = text(name) else { preconditionFailure("\(name) has no default") }
+        guard let text = text(name) else { fatalError("\(name) has no default") }
         return text
     }
 
     func requiredInteger(_ name: String) -> Int {
-        guard let number = integer(name) else { preconditionFailure("\(name) has no default") }
+        guard let number = integer(name) else { fatalError("\(name) has no default") }
         return number
     }
 
@@ -80,17 +80,17 @@ struct Reading {
     }
 
     func flag(_ name: String) -> Bool {
-        guard case .flag(let flag) = value(name) else { preconditionFailure("\(name) holds no flag") }
+        guard case .flag(let flag) = value(name) else { fatalError("\(name) holds no flag") }
         return flag
     }
 
     func paths(_ name: String) -> [String] {
-        guard case .texts(let paths) = value(name) else { preconditionFailure("\(name) holds no paths") }
+        guard case .texts(let paths) = value(name) else { fatalError("\(name) holds no paths") }
         return paths
     }
 
     func networks(_ name: String) -> TrustedProxies {
-        guard case .networks(let networks) = value(name) else { preconditionFailure("\(name) holds no networks") }
+        guard case .networks(let networks) = value(name) else { fatalError("\(name) holds no networks") }
         return networks
     }
 
@@ -110,7 +110,7 @@ struct Reading {
 
     /// Shows what a computed default came to, or where a value was found.
     mutating func show(_ name: String, as text: String) {
-        guard shown[name] != nil else { preconditionFailure("\(name) is not in the table of variables") }
+        guard shown[name] != nil else { fatalError("\(name) is not in the table of variables") }
         shown[name] = text
     }
 
@@ -120,7 +120,7 @@ struct Reading {
     }
 
     private func value(_ name: String) -> Variable.Value? {
-        guard shown[name] != nil else { preconditionFailure("\(name) is not in the table of variables") }
+        guard shown[name] != nil else { fatalError("\(name) is not in the table of variables") }
         return values[name]
     }
 

@@ -22,6 +22,8 @@ final class Connection {
 
     let identifier: Int
     let handle: Handle
+    // libpq closes its socket when it finds it broken; the loop watches a number that stays ours until the watch has ended.
+    private let socket: FileDescriptor
     let readiness: Readiness
     /// Lent to one transaction: it does not become idle between statements.
     var isLeased = false
@@ -38,8 +40,10 @@ final class Connection {
         self.identifier = identifier
         self.handle = handle
         self.prepared = prepared
+        let socket = try FileDescriptor(duplicating: unsafe PQsocket(handle.pointer))
         // libpq may stop reading before its socket would block, so the loop has to keep telling.
-        readiness = try Readiness(unsafe PQsocket(handle.pointer), on: loop, mode: .level)
+        readiness = try Readiness(socket.number, on: loop, mode: .level)
+        self.socket = socket
     }
 
     var isBusy: Bool { !expected.isEmpty }

@@ -147,7 +147,7 @@ extension Pool {
         gathering: while let oldest = queue.first {
             switch state.next(oldest: oldest.enqueued, now: loop.now) {
             case .use(let identifier):
-                guard let connection = connections[identifier] else { preconditionFailure("idle connection \(identifier) is unknown") }
+                guard let connection = connections[identifier] else { fatalError("idle connection \(identifier) is unknown") }
                 sendBatch(on: connection)
             case .connect(let identifier):
                 begin(identifier)
@@ -224,7 +224,7 @@ extension Pool {
     }
 
     private func answer(_ pending: PendingStatement, now: UInt64) {
-        guard let outcome = pending.outcome else { preconditionFailure("\(pending.statement.name) confirmed without an outcome") }
+        guard let outcome = pending.outcome else { fatalError("\(pending.statement.name) confirmed without an outcome") }
         switch outcome {
         case .success: observe(.completed(pending.statement, nanoseconds: now - pending.sent))
         case .failure(let error): observe(.failed(pending.statement, error))
@@ -329,7 +329,7 @@ extension Pool {
     private func retireIdle() {
         for identifier in state.retireIdle(now: loop.now) {
             guard let connection = connections.removeValue(forKey: identifier) else {
-                preconditionFailure("idle connection \(identifier) is unknown")
+                fatalError("idle connection \(identifier) is unknown")
             }
             _ = connection.abandon()
         }

@@ -151,7 +151,7 @@ struct PoolState {
     mutating func finished(_ identifier: Int, now: UInt64) {
         switch slots[identifier] {
         case .busy, .leased: break
-        case nil, .connecting, .idle: preconditionFailure("connection \(identifier) finished while \(state(identifier))")
+        case nil, .connecting, .idle: fatalError("connection \(identifier) finished while \(state(identifier))")
         }
         slots[identifier] = .idle(since: now)
         idle.append(identifier)

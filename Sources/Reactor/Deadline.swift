@@ -89,7 +89,7 @@ struct DeadlineWheel {
             count -= candidates.count
             for deadline in candidates {
                 deadline.slot = -1
-                guard let expiry = deadline.expiry else { preconditionFailure("an unarmed deadline stands in the wheel") }
+                guard let expiry = deadline.expiry else { fatalError("an unarmed deadline stands in the wheel") }
                 if expiry <= now {
                     deadline.expiry = nil
                     due.append(deadline)
@@ -116,7 +116,7 @@ struct DeadlineWheel {
 
     private mutating func remove(_ deadline: Deadline) {
         let slot = deadline.slot
-        guard let moved = slots[slot].popLast() else { preconditionFailure("a queued deadline is not in its slot") }
+        guard let moved = slots[slot].popLast() else { fatalError("a queued deadline is not in its slot") }
         if moved !== deadline {
             slots[slot][deadline.index] = moved
             moved.index = deadline.index

@@ -163,7 +163,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     func rewatch(_ readiness: Readiness, events: UInt32) {
         // It is watched, so the kernel can only refuse for a bug of ours.
         do { try control(EPOLL_CTL_MOD, readiness.number, events: events, key: key(of: readiness)) } catch {
-            preconditionFailure("\(error)")
+            fatalError("\(error)")
         }
     }
 

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// An open descriptor and the duty to close it: it closes when its one owner goes.
@@ -8,6 +9,11 @@ public struct FileDescriptor: ~Copyable, Sendable {
     /// Takes over an open descriptor that nobody else will close.
     public init(owning number: Int32) {
         self.number = number
+    }
+
+    /// A second number for what `number` names, which stays its owner's.
+    public init(duplicating number: Int32) throws(SystemError) {
+        self.number = try blockingSystem("fcntl") { clinux_duplicate(number) }
     }
 
     deinit {

@@ -38,7 +38,7 @@ public struct Listener: ~Copyable, Sendable {
 
     /// Takes a share in a socket that listens already, as a service manager passes it; `number` stays its owner's.
     public init(duplicating number: Int32) throws(SystemError) {
-        let copy = FileDescriptor(owning: try blockingSystem("fcntl") { clinux_duplicate(number) })
+        let copy = try FileDescriptor(duplicating: number)
         let duplicate = copy.number
         _ = try blockingSystem("fcntl") { clinux_set_nonblocking(duplicate) }
         descriptor = copy

@@ -46,7 +46,7 @@ func system<Result: FixedWidthInteger & SignedInteger>(
         switch errno {
         case EINTR: continue
         case EAGAIN: return .wouldBlock
-        case EBADF, EFAULT: preconditionFailure("\(name): our bug, errno \(errno)")
+        case EBADF, EFAULT: fatalError("\(name): our bug, errno \(errno)")
         case let number: throw SystemError(errno: number, call: "\(name)")
         }
     }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Turns moments of the monotonic clock into UTC, reading the system's clock at most once a second.

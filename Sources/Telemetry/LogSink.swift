@@ -117,7 +117,7 @@ extension LogSink {
         let outcome = unsafe pthread_create(
             &thread, &attributes,
             { context in
-                guard let context = unsafe context else { preconditionFailure("the writer got no sink") }
+                guard let context = unsafe context else { fatalError("the writer got no sink") }
                 unsafe Unmanaged<LogSink>.fromOpaque(context).takeRetainedValue().writeUntilClosed()
                 return nil
             }, retained.toOpaque())

@@ -134,7 +134,7 @@ actor Connection {
         switch plan {
         case .answer(let answer): response = answer
         case .handler(let handler): response = await worker.app.run(handler, request)
-        case nil: preconditionFailure("a request without a plan was complete")
+        case nil: fatalError("a request without a plan was complete")
         }
         let goesOn = finish(response)
         hasServed = true

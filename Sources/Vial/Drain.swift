@@ -25,7 +25,7 @@ public final class Drain: Sendable {
     public init() {}
 
     public var phase: Phase {
-        guard let phase = Phase(rawValue: value.load(ordering: .relaxed)) else { preconditionFailure("no such drain phase") }
+        guard let phase = Phase(rawValue: value.load(ordering: .relaxed)) else { fatalError("no such drain phase") }
         return phase
     }
 

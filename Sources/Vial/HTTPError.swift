@@ -85,6 +85,6 @@ public struct HTTPError: Error, Sendable {
 extension ResponseFields {
     /// Appends a value that the program made itself and that needs no check at the caller's.
     mutating func append(known name: String, _ value: String) {
-        do { try append(name, value) } catch { preconditionFailure("\(name): \(value) is no field: \(error)") }
+        do { try append(name, value) } catch { fatalError("\(name): \(value) is no field: \(error)") }
     }
 }

@@ -38,7 +38,7 @@ public final class Request {
         let bytes = Array(message.utf8)
         var reader = RequestReader(limits: Limits())
         guard case .head(let used) = try reader.read(bytes.span, head: &head, body: &self.body) else {
-            preconditionFailure("the message ends before its head does")
+            fatalError("the message ends before its head does")
         }
         self.body = Array(bytes[used...])
         self.method = HTTPRequest.Method(of: head)
@@ -148,7 +148,7 @@ extension HTTPRequest.Method {
         case (4, UInt8(ascii: "P")) where head.bytes[range].elementsEqual("POST".utf8): self = .post
         default:
             guard let method = HTTPRequest.Method(head.string(range)) else {
-                preconditionFailure("the parser let a method through that is no token")
+                fatalError("the parser let a method through that is no token")
             }
             self = method
         }
