@@ -67,6 +67,9 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
         }
     }
 
+    /// Whether the head it refuses is complete and well-formed when `RequestParser` throws it: the answer can name the request.
+    public var isHeadComplete: Bool { self == .bodyTooLarge || self == .unsupportedExpectation }
+
     /// A label for metrics and logs: lower-case letters, digits and underscores.
     public var reason: String { rawValue }
 

@@ -42,7 +42,7 @@ public final class LoopObserver: @unchecked Sendable {
         accepted = registry.counter("http_connections_accepted_total", help: "Client connections that were accepted.")
         let refusals = { (reason: String) in
             registry.counter(
-                "http_parse_errors_total", help: "Requests refused before they had a route, by reason.",
+                "http_parse_errors_total", help: "Requests refused for what they are as messages, by reason.",
                 labels: [("reason", reason)])
         }
         parseErrors = Dictionary(uniqueKeysWithValues: ProtocolError.allCases.map { ($0, refusals($0.reason)) })
@@ -93,8 +93,8 @@ public final class LoopObserver: @unchecked Sendable {
             logRequest(request, status: status, bytes: bytes, nanoseconds: nanoseconds, failure: failure)
         case .abandoned:
             inFlight.add(-1)
-        case .refused(let request, let refusal, let status, let bytes):
-            refused(request, refusal, status: status, bytes: bytes)
+        case .refused(let refusal):
+            count(refusal)
         case .acceptFailed(let error):
             line(.warning, "Client lost before it was accepted") { $0.field("error", error.description) }
         case .outOfDescriptors(let error):
@@ -167,28 +167,10 @@ public final class LoopObserver: @unchecked Sendable {
         }
     }
 
-    private func refused(_ request: Request, _ refusal: ServerEvent.Refusal, status: Int, bytes: Int) {
-        let reason: String
+    private func count(_ refusal: ServerEvent.Refusal) {
         switch refusal {
-        case .malformed(let error):
-            reason = error.reason
-            parseErrors[error]?.increment()
-        case .headTimedOut, .bodyTimedOut:
-            reason = "timeout"
-            timeoutErrors.increment()
-        }
-        requests.observeUnmatched(status: status)
-        guard observability.logsAccess else { return }
-        line(.info, "Request refused") { line in
-            line.field("route", RequestMetrics.unmatched)
-            line.field("status", status)
-            line.field("bytes", bytes)
-            line.field("reason", reason)
-            let identifier = request.requestIDBytes
-            line.field("request_id", utf8: identifier.span)
-            writeRemote(request)
-            let remote = remote
-            line.field("remote_addr", utf8: remote.span)
+        case .malformed(let error): parseErrors[error]?.increment()
+        case .headTimedOut, .bodyTimedOut: timeoutErrors.increment()
         }
     }
 

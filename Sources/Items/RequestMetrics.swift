@@ -47,11 +47,6 @@ final class RequestMetrics {
         series.counter(status).increment()
     }
 
-    /// Bytes that were refused before they were a request.
-    func observeUnmatched(status: Int) {
-        series(nil, Self.methods.count).counter(status).increment()
-    }
-
     private func series(_ route: Route?, _ method: Int) -> Series {
         let index = (route.map { $0.ordinal + 1 } ?? 0) * (Self.methods.count + 1) + method
         while series.count <= index { series.append(nil) }

@@ -32,8 +32,9 @@ actor Connection {
     private var input: [UInt8] = []
     private var used = 0
     private var output: [UInt8] = []
-    /// When the head being read must be complete.
-    private var headDeadline: UInt64?
+    /// When what is being read must be there.
+    private var readDeadline: UInt64 = 0
+    private var isHeadTimed = false
     private var hasServed = false
 
     init(_ socket: consuming FileDescriptor, peer: SocketAddress, worker: Worker) throws(SystemError) {
@@ -47,7 +48,7 @@ actor Connection {
 
     /// Serves the client until either side has had enough.
     func run() async {
-        readiness.arm(expiry: worker.moment(in: worker.options.keepAliveTimeout))
+        expectBytes(within: worker.options.keepAliveTimeout)
         // Bound once: what waits on behalf of a request reads it, and only its moment changes.
         await TaskDeadline.$current.withValue(deadline) { await serve() }
         if plan != nil { worker.observe(.abandoned) }
@@ -66,16 +67,15 @@ actor Connection {
             do {
                 step = try reader.read(input.span.extracting(used...), head: &request.head, body: &request.body)
             } catch {
-                await refuse(.malformed(error), HTTPError(error))
+                await refuse(.malformed(error), HTTPError(error), isHeadComplete: error.isHeadComplete)
                 return
             }
             switch step {
             case .incomplete(let count):
                 consume(count)
-                if reader.state == .head && headDeadline == nil {
-                    let moment = worker.moment(in: worker.options.headerTimeout)
-                    headDeadline = moment
-                    readiness.arm(expiry: moment)
+                if reader.state == .head && !isHeadTimed {
+                    isHeadTimed = true
+                    expectBytes(within: worker.options.headerTimeout)
                 }
                 guard await receive() else { return }
             case .head(let count):
@@ -95,7 +95,7 @@ actor Connection {
 
     /// The head is complete: names the request, and finds out what it leads to.
     private func begin() {
-        headDeadline = nil
+        isHeadTimed = false
         let start = worker.loop.now
         request.start = start
         request.peer = peer
@@ -117,7 +117,7 @@ actor Connection {
             await close()
             return false
         }
-        readiness.arm(expiry: worker.moment(in: worker.options.bodyTimeout))
+        expectBytes(within: worker.options.bodyTimeout)
         // A client that has sent some of the body already is not waiting (RFC 9110 §10.1.1).
         if request.head.expectsContinue && used == input.count {
             ResponseEncoder.encodeContinue(into: &output)
@@ -148,7 +148,7 @@ actor Connection {
         } else {
             request = Request()
         }
-        readiness.arm(expiry: worker.moment(in: worker.options.keepAliveTimeout))
+        expectBytes(within: worker.options.keepAliveTimeout)
         return output.count < Self.outputByteLimit ? true : await flush()
     }
 
@@ -180,20 +180,30 @@ actor Connection {
         if hasContent && request.method != .head { output.append(contentsOf: response.body) }
     }
 
-    /// Answers bytes that are no request, after what was asked before them, and closes.
-    private func refuse(_ refusal: ServerEvent.Refusal, _ error: HTTPError) async {
-        if plan != nil {
-            plan = nil
-            worker.observe(.abandoned)
+    /// Answers what cannot be a request, after what was asked before it, and closes.
+    ///
+    /// - Parameter isHeadComplete: whether `request` says what it was.
+    private func refuse(_ refusal: ServerEvent.Refusal, _ error: HTTPError, isHeadComplete: Bool) async {
+        worker.observe(.refused(refusal))
+        if plan == nil {
+            if isHeadComplete { begin() } else { beginNothing() }
         }
-        let nothing = Request()
-        nothing.peer = peer
-        nothing.isPeerTrusted = isPeerTrusted
-        worker.requestID.make(into: &nothing.requestIDBytes)
-        let response = error.response(to: nothing)
-        encode(response, for: nothing, persists: false)
-        worker.observe(.refused(nothing, refusal, status: response.status.code, bytes: response.body.count))
+        var response = error.response(to: request)
+        response.closes = true
+        response.failure = refusal
+        finish(response)
         await close()
+    }
+
+    /// There is no head to go by: an empty request takes the place of the one that cannot be read.
+    private func beginNothing() {
+        request = Request()
+        request.start = worker.loop.now
+        request.peer = peer
+        request.isPeerTrusted = isPeerTrusted
+        request.method = Request.unreadableMethod
+        worker.requestID.make(into: &request.requestIDBytes)
+        worker.observe(.started)
     }
 
     /// Waits for bytes, after sending what is due.
@@ -216,7 +226,7 @@ actor Connection {
                 case .closing where reader.state == .idle:
                     // The last moment for a request that is on its way.
                     isLastTry = hasServed
-                    if !hasServed { readiness.arm(expiry: worker.moment(in: Self.lastRequestMilliseconds)) }
+                    if !hasServed { expectBytes(within: Self.lastRequestMilliseconds) }
                 case .serving, .announcing, .closing: break
                 }
             }
@@ -243,9 +253,19 @@ actor Connection {
     private func expire() async {
         switch reader.state {
         case .idle: return
-        case .head: await refuse(.headTimedOut, HTTPError(.requestTimeout, "the request's head took too long"))
-        case .body, .chunks: await refuse(.bodyTimedOut, HTTPError(.requestTimeout, "the request's body took too long"))
+        case .head:
+            let error = HTTPError(.requestTimeout, "the request's head took too long")
+            await refuse(.headTimedOut, error, isHeadComplete: false)
+        case .body, .chunks:
+            let error = HTTPError(.requestTimeout, "the request's body took too long")
+            await refuse(.bodyTimedOut, error, isHeadComplete: true)
         }
+    }
+
+    @inline(__always)
+    private func expectBytes(within milliseconds: Int) {
+        readDeadline = worker.moment(in: milliseconds)
+        readiness.arm(expiry: readDeadline)
     }
 
     private func consume(_ count: Int) {
@@ -282,7 +302,8 @@ actor Connection {
             }
         }
         if output.capacity > Self.retainedByteLimit { output = [] } else { output.removeAll(keepingCapacity: true) }
-        if limit != nil { readiness.arm(expiry: worker.moment(in: worker.options.keepAliveTimeout)) }
+        // A write that was waited for had a deadline of its own.
+        if limit != nil { readiness.arm(expiry: readDeadline) }
         return true
     }
 
@@ -290,7 +311,7 @@ actor Connection {
     private func close() async {
         guard await flush() else { return }
         socket.shutdownWrite()
-        readiness.arm(expiry: worker.moment(in: Self.lingerMilliseconds))
+        expectBytes(within: Self.lingerMilliseconds)
         var dropped = 0
         while dropped < Self.lingerByteLimit {
             switch await readiness.untilReadable() {

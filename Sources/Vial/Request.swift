@@ -22,6 +22,12 @@ public final class Request {
     /// ASCII; see `RequestID`.
     public internal(set) var requestIDBytes: [UInt8] = []
 
+    /// What stands for the method of bytes that are no request: a token nobody sends.
+    static let unreadableMethod: HTTPRequest.Method = {
+        guard let method = HTTPRequest.Method("UNREADABLE") else { fatalError("UNREADABLE is a token") }
+        return method
+    }()
+
     public init() {}
 
     /// A request without a socket, for tests: `Request(.get, "/api/items?limit=2")`.

@@ -13,8 +13,9 @@ public enum ServerEvent {
     case completed(Request, status: Int, bytes: Int, nanoseconds: UInt64, failure: (any Error)?)
     /// The connection ended before the request did.
     case abandoned
-    /// Bytes that are no request were answered and the connection closes; `request` has an identifier and a peer only.
-    case refused(Request, Refusal, status: Int, bytes: Int)
+    /// What a client sent is refused, and the connection closes after the answer, which is reported as any other: for
+    /// bytes that are no request with a request that has an identifier and a peer only.
+    case refused(Refusal)
     /// A client was lost or refused before it had a connection.
     case acceptFailed(SystemError)
     /// No descriptor is left: accepting pauses. Once until it works again.
@@ -26,7 +27,7 @@ public enum ServerEvent {
     case drainTimedOut(open: Int)
 
     /// Why bytes were refused.
-    public enum Refusal: Sendable {
+    public enum Refusal: Error, Equatable {
         case malformed(ProtocolError)
         case headTimedOut
         case bodyTimedOut
