@@ -1,0 +1,30 @@
+# Variables given to make reach the service: `make run PORT=8080 LOG_LEVEL=debug`.
+.DEFAULT_GOAL := help
+.PHONY: help build run test unit e2e lint format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the release binary, .build/release/items
+	swift build -c release --product items
+
+run: ## install what is missing, build, start a private PostgreSQL unless DB_HOST is set, and serve
+	@scripts/run
+
+test: ## install what is missing, then run every check and every test
+	@scripts/test
+
+unit: ## the Swift tests alone, against a private PostgreSQL
+	@scripts/test unit
+
+e2e: ## the end-to-end tests alone, against the release binary; E2E="-k drain" chooses
+	@scripts/test e2e
+
+lint: ## formatting, imports and shell scripts
+	@scripts/lint
+
+format: ## rewrite the Swift sources in the project's format
+	swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+clean: ## remove what was built; the data under .data/ stays
+	rm -rf .build

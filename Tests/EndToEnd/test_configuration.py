@@ -1,0 +1,136 @@
+"""The command line and the environment."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+
+import pytest
+
+from conftest import BINARY, free_port, items
+
+VARIABLES = """
+    PORT HOST ENVIRONMENT WORKERS BASE_PATH HEALTH_PATHS HEALTH_DB_GRACE_MS DB_HOST DB_PORT DB_NAME DB_USER DB_PASSWORD
+    DB_PASSWORD_FILE DB_SSLMODE DB_SSLROOTCERT DB_PREPARED MIGRATE_ON_START DB_POOL_MIN DB_POOL_MAX DB_POOL_TIMEOUT_MS
+    DB_STATEMENT_TIMEOUT_MS DB_CONNECT_TIMEOUT_MS INSTANCE_ID LOG_LEVEL ACCESS_LOG MAX_CONNECTIONS MAX_BODY_BYTES
+    MAX_HEADER_BYTES MAX_HEADER_COUNT HEADER_TIMEOUT_MS BODY_TIMEOUT_MS WRITE_TIMEOUT_MS REQUEST_TIMEOUT_MS
+    TRUSTED_PROXIES KEEPALIVE_TIMEOUT_MS DRAIN_DELAY_MS DRAIN_TIMEOUT_MS
+""".split()
+BAD = {
+    "PORT": "65536",
+    "WORKERS": "-1",
+    "DB_PORT": "x",
+    "DB_POOL_MIN": "two",
+    "DB_POOL_TIMEOUT_MS": "3s",
+    "DB_SSLMODE": "perhaps",
+    "DB_PREPARED": "maybe",
+    "LOG_LEVEL": "loud",
+    "MAX_BODY_BYTES": "1e6",
+    "TRUSTED_PROXIES": "10.0.0.0/99",
+    "BASE_PATH": "no slash",
+    "DRAIN_DELAY_MS": "-5",
+    "DB_PASSWORD_FILE": "/nonexistent/password",
+}
+
+
+def output(run):
+    return run.stdout + run.stderr
+
+
+class TestCheckConfig:
+    def test_shows_every_variable(self):
+        run = items("check-config", DB_HOST="/tmp")
+        assert run.returncode == 0, output(run)
+        assert [name for name in VARIABLES if not re.search(rf"^\W*{name}\b", run.stdout, re.MULTILINE)] == []
+
+    @pytest.mark.parametrize("name, value", [("PORT", "8123"), ("DB_NAME", "other"), ("KEEPALIVE_TIMEOUT_MS", "61234")])
+    def test_shows_the_effective_value(self, name, value):
+        assert re.search(rf"{name}\b.*\b{value}\b", items("check-config", DB_HOST="/tmp", **{name: value}).stdout)
+
+    @pytest.mark.parametrize("name, value", [("PORT", "5001"), ("DB_POOL_MAX", "10"), ("DB_USER", "items")])
+    def test_shows_the_default(self, name, value):
+        assert re.search(rf"{name}\b.*\b{value}\b", items("check-config", DB_HOST="/tmp").stdout)
+
+    def test_redacts_the_password(self):
+        run = items("check-config", DB_HOST="/tmp", DB_PASSWORD="hunter2-hunter2")
+        assert run.returncode == 0 and "hunter2" not in output(run)
+
+    @pytest.mark.parametrize("command", ["check-config", "serve", "migrate"])
+    def test_names_every_bad_variable_at_once(self, command):
+        run = items(command, DB_HOST="/tmp", **BAD)
+        assert run.returncode == 78, output(run)
+        assert [name for name in BAD if name not in output(run)] == []
+        assert "DB_NAME" not in run.stderr, "a good one is not named"
+
+    @pytest.mark.parametrize(
+        "environment, names",
+        [
+            ({"DB_POOL_MIN": "5", "DB_POOL_MAX": "4"}, {"DB_POOL_MIN", "DB_POOL_MAX"}),
+            (
+                {"DB_POOL_TIMEOUT_MS": "9000", "DB_STATEMENT_TIMEOUT_MS": "9000"},
+                {"DB_POOL_TIMEOUT_MS", "REQUEST_TIMEOUT_MS"},
+            ),
+        ],
+    )
+    def test_refuses_values_that_do_not_go_together(self, environment, names):
+        run = items("check-config", DB_HOST="/tmp", **environment)
+        assert run.returncode == 78
+        assert [name for name in names if name not in output(run)] == []
+
+    def test_only_warns_of_a_short_keep_alive(self):
+        assert items("check-config", DB_HOST="/tmp", KEEPALIVE_TIMEOUT_MS="30000").returncode == 0
+
+    def test_a_bad_password_is_not_shown_with_its_variable(self, tmp_path):
+        run = items("check-config", DB_HOST="/tmp", DB_PASSWORD="hunter2\nhunter2", PORT="x")
+        assert run.returncode == 78 and "hunter2" not in output(run)
+
+
+class TestPassword:
+    @pytest.mark.parametrize("source", ["DB_PASSWORD", "DB_PASSWORD_FILE", "CREDENTIALS_DIRECTORY"])
+    def test_comes_from_the_environment_a_file_or_the_credentials(self, source, tmp_path, cluster, database, launch):
+        file = tmp_path / "db-password"
+        file.write_text("any\n")
+        value = {"DB_PASSWORD": "any", "DB_PASSWORD_FILE": str(file), "CREDENTIALS_DIRECTORY": str(tmp_path)}[source]
+        launch(database.environment, **{source: value}).wait_until_healthy()
+
+
+class TestCommandLine:
+    def test_shows_its_version(self):
+        run = items("--version")
+        assert run.returncode == 0 and re.search(r"\d+\.\d+", run.stdout)
+
+    def test_shows_its_commands(self):
+        run = items("--help")
+        assert run.returncode == 0
+        for command in ("serve", "migrate", "healthcheck", "check-config"):
+            assert command in run.stdout
+
+    @pytest.mark.parametrize("arguments", [["no-such-command"], ["serve", "--no-such-option"]])
+    def test_refuses_what_it_does_not_know(self, arguments):
+        run = items(*arguments)
+        assert run.returncode not in (0, 78) and run.stderr
+
+
+class TestHealthcheck:
+    def test_is_0_while_the_server_serves(self, server):
+        assert items("healthcheck", PORT=str(server.port)).returncode == 0
+
+    def test_is_1_when_nobody_listens(self):
+        began = time.monotonic()
+        assert items("healthcheck", PORT=str(free_port())).returncode == 1
+        assert time.monotonic() - began < 5
+
+
+def test_a_port_in_use_ends_the_start(database, launch):
+    """An address held by another program, which does not share it."""
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        environment = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(other.getsockname()[1])}
+        run = subprocess.run(
+            [BINARY, "serve"], env={**environment, **database.environment}, capture_output=True, text=True, timeout=20
+        )
+        assert run.returncode not in (0, None)
+        assert str(other.getsockname()[1]) in output(run)

@@ -1,0 +1,49 @@
+"""The schema: made once, whoever comes first."""
+
+from conftest import items, until
+
+QUERY = "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public' AND table_name = 'items'"
+
+
+def columns(database):
+    with database.connect() as connection:
+        return connection.execute(QUERY).fetchone()[0]
+
+
+def test_ten_servers_at_once_on_an_empty_database_all_come_up(database, launch):
+    environment = {"WORKERS": "1", "DB_POOL_MAX": "3", "ACCESS_LOG": "0"}
+    servers = [launch(database.environment, **environment) for _ in range(10)]
+    for server in servers:
+        server.wait_until_healthy()
+    ids = [server.create(f"Server {number}")["id"] for number, server in enumerate(servers)]
+    assert len(set(ids)) == 10
+    assert all(len(server.get("/api/items?limit=1000").json()["items"]) >= 10 for server in servers)
+
+
+def test_the_command_migrates_and_may_be_repeated(database):
+    for _ in range(2):
+        run = items("migrate", **database.environment)
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert columns(database) >= 5
+
+
+def test_a_server_may_leave_the_migrations_to_the_command(database, launch):
+    server = launch(database.environment, MIGRATE_ON_START="0").wait_until_live()
+    assert columns(database) == 0
+    assert items("migrate", **database.environment).returncode == 0
+    # Every event loop finds the tables by itself.
+    until(lambda: all(server.get("/api/items").status_code == 200 for _ in range(20)), 10)
+    assert server.create("After the migration")["id"] > 0
+
+
+def test_the_command_fails_without_a_database(database, tmp_path):
+    run = items("migrate", **{**database.environment, "DB_HOST": str(tmp_path), "DB_CONNECT_TIMEOUT_MS": "500"})
+    assert run.returncode not in (0, 78) and run.stdout + run.stderr
+
+
+def test_data_outlive_a_restart(database, launch):
+    first = launch(database.environment).wait_until_healthy()
+    item = first.create("Kept")
+    first.stop()
+    second = launch(database.environment).wait_until_healthy()
+    assert second.get(f"/api/items/{item['id']}").json() == item
