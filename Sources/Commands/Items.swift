@@ -3,7 +3,7 @@ import Items
 
 /// `items`: named `ItemsCommand`, because a type named like the module it imports would hide it.
 @main
-struct ItemsCommand: AsyncParsableCommand {
+struct ItemsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "items",
         abstract: "Serves items over HTTP from PostgreSQL.",

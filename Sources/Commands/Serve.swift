@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dispatch
 import Items
 import Logging
 import Postgres
@@ -10,7 +11,7 @@ import UnixSignals
 import Vial
 
 /// `items serve`: the wiring, top to bottom.
-struct Serve: AsyncParsableCommand {
+struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Serves until SIGTERM or SIGINT, then drains.",
@@ -19,7 +20,20 @@ struct Serve: AsyncParsableCommand {
             SIGINT skips the delay. A second signal ends at once with exit status 1.
             """)
 
-    func run() async throws {
+    /// Everything runs on the loops and in tasks; the main thread waits. An asynchronous `main` would end that thread
+    /// under a running process, which valgrind and some debuggers do not survive.
+    func run() throws {
+        let end = DispatchSemaphore(value: 0)
+        let outcome = Mutex<Result<Void, any Error>>(.success(()))
+        Task {
+            do { try await Self.serve() } catch { outcome.withLock { $0 = .failure(error) } }
+            end.signal()
+        }
+        end.wait()
+        try outcome.withLock { try $0.get() }
+    }
+
+    private static func serve() async throws {
         let configuration: Configuration
         do { configuration = try Configuration.read(from: Configuration.processEnvironment) } catch {
             throw error.reported()
@@ -38,23 +52,42 @@ struct Serve: AsyncParsableCommand {
         let database = Database(
             on: loops, options: .init(configuration), connector: Connector(configuration),
             observe: { loop in { observers[loop.index].observe($0) } })
+        let services = loops.map { loop in
+            let pool = database.pool(for: loop)
+            return Services(
+                pool: pool, database: database,
+                health: Health(
+                    on: loop, pool: pool, drain: drain,
+                    graceMilliseconds: configuration.health.databaseGraceMilliseconds),
+                registry: observability.registry, service: description,
+                itemCreated: { observers[loop.index].itemCreated() })
+        }
+        let trusts = { @Sendable (peer: SocketAddress) in
+            configuration.http.trustedProxies.contains(IPAddress(bytes: peer.bytes))
+        }
         let server: Server
+        var admin: Server?
         do {
             server = try Server(
-                on: loops, options: .init(configuration), adopting: try ServiceManager.socket(), drain: drain,
-                trusts: { configuration.http.trustedProxies.contains(IPAddress(bytes: $0.bytes)) },
+                on: loops, options: .init(configuration), adopting: try ServiceManager.socket(), drain: drain, trusts: trusts,
                 makeApp: { loop in
-                    let pool = database.pool(for: loop)
-                    let health = Health(
-                        on: loop, pool: pool, drain: drain,
-                        graceMilliseconds: configuration.health.databaseGraceMilliseconds)
-                    return makeApp(
-                        Services(
-                            pool: pool, database: database, health: health, registry: observability.registry,
-                            service: description, itemCreated: { observers[loop.index].itemCreated() }),
-                        basePath: configuration.http.basePath, healthPaths: configuration.health.paths)
+                    makeApp(
+                        services[loop.index], basePath: configuration.http.basePath,
+                        healthPaths: configuration.health.paths, hidesOperations: configuration.http.adminPort != nil)
                 },
                 observe: { loop in { observers[loop.index].observe($0) } })
+            if let port = configuration.http.adminPort {
+                admin = try Server(
+                    on: loops, options: ServerOptions(configuration).admin(port: port), trusts: trusts,
+                    makeApp: { makeApp(services[$0.index]) },
+                    observe: { loop in
+                        { event in
+                            // The end of the service is told once, by the server that clients see.
+                            if case .drain = event { return }
+                            observers[loop.index].observe(event)
+                        }
+                    })
+            }
         } catch {
             logger.critical("Cannot listen", metadata: ["host": "\(configuration.http.host)", "port": "\(configuration.http.port)", "error": "\(error)"])
             observability.close()
@@ -66,15 +99,15 @@ struct Serve: AsyncParsableCommand {
         // Decided, for better or worse, before the first request: with the database there, no client meets an unready service.
         await database.open()
 
-        var group = ServiceGroupConfiguration(services: [database, server], logger: observability.makeLogger("lifecycle"))
-        // The server ends first, the database when nobody needs it any more.
-        group.gracefulShutdownSignals = []
-        let services = ServiceGroup(configuration: group)
-        let stopping = Task { await Self.stop(services, on: signals, drain: drain) }
+        // The last one ends first: metrics can be read while clients are served, the database goes when nobody needs it.
+        let running: [any Service] = [database] + (admin.map { [$0] } ?? []) + [server]
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(services: running, logger: observability.makeLogger("lifecycle")))
+        let stopping = Task { await stop(group, on: signals, drain: drain) }
         logger.info("Serving", metadata: ["port": "\(server.port)", "workers": "\(loops.count)", "version": "\(BuildInfo.version)"])
         let manager = ServiceManager(loops: loops)
         manager.ready()
-        try await services.run()
+        try await group.run()
         stopping.cancel()
         for (loop, observer) in zip(loops, observers) { await loop.perform { observer.flush(force: true) } }
         observability.close()

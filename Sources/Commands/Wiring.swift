@@ -60,4 +60,12 @@ extension ServerOptions {
         drainDelay = configuration.drain.delayMilliseconds
         drainTimeout = configuration.drain.timeoutMilliseconds
     }
+
+    /// The same for the port of `/metrics` and `/db`, which no load balancer sends to: it ends at once.
+    func admin(port: UInt16) -> ServerOptions {
+        var options = self
+        options.port = port
+        options.drainDelay = 0
+        return options
+    }
 }

@@ -13,8 +13,11 @@ public struct CivilTime: Equatable, Sendable {
 
     /// The parts of a moment given in whole seconds since 1970-01-01T00:00:00Z; may be negative.
     public init(secondsSinceEpoch seconds: Int) {
-        let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
-        let secondOfDay = seconds - days * 86_400
+        var (days, secondOfDay) = seconds.quotientAndRemainder(dividingBy: 86_400)
+        if secondOfDay < 0 {
+            days -= 1
+            secondOfDay += 86_400
+        }
         // Years are counted from 1 March, so that the leap day is the last of its year; an era is 400 years.
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
@@ -48,11 +51,38 @@ extension [UInt8] {
     ///
     /// - Parameter microseconds: since 1970-01-01T00:00:00Z; may be negative.
     public mutating func append(timestampMicroseconds microseconds: Int64) {
-        let seconds = microseconds >= 0 ? microseconds / 1_000_000 : (microseconds - 999_999) / 1_000_000
-        append(dateTime: CivilTime(secondsSinceEpoch: Int(seconds)))
-        append(0x2E)
-        append(decimal: Int(microseconds - seconds * 1_000_000), width: 6)
-        append(0x5A)
+        var (seconds, fraction) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
+        if fraction < 0 {
+            seconds -= 1
+            fraction += 1_000_000
+        }
+        let time = CivilTime(secondsSinceEpoch: Int(seconds))
+        guard time.year >= 0 && time.year <= 9999 else {
+            append(dateTime: time)
+            append(0x2E)
+            append(decimal: Int(fraction), width: 6)
+            append(0x5A)
+            return
+        }
+        // A page has two of these for each item: written in place and appended once, they take a fifth of the instructions.
+        var text = InlineArray<27, UInt8>(repeating: 0x2D)
+        text.write(twoDigits: time.year / 100, at: 0)
+        text.write(twoDigits: time.year % 100, at: 2)
+        text.write(twoDigits: time.month, at: 5)
+        text.write(twoDigits: time.day, at: 8)
+        text[10] = 0x54
+        text.write(twoDigits: time.hour, at: 11)
+        text[13] = 0x3A
+        text.write(twoDigits: time.minute, at: 14)
+        text[16] = 0x3A
+        text.write(twoDigits: time.second, at: 17)
+        text[19] = 0x2E
+        let rest = Int(fraction)
+        text.write(twoDigits: rest / 10_000, at: 20)
+        text.write(twoDigits: rest / 100 % 100, at: 22)
+        text.write(twoDigits: rest % 100, at: 24)
+        text[26] = 0x5A
+        append(span: text.span)
     }
 
     /// Appends `Fri, 01 Nov 2024 12:00:00 GMT`: an IMF-fixdate, RFC 9110 §5.6.7; 29 bytes.
@@ -80,5 +110,14 @@ extension [UInt8] {
     /// Appends the three letters of entry `index` in a run of three-letter names.
     private mutating func append(name index: Int, of names: String) {
         append(contentsOf: names.utf8.dropFirst(index * 3).prefix(3))
+    }
+}
+
+extension InlineArray where Element == UInt8 {
+    /// Writes 0…99 as two decimal digits.
+    @inline(__always)
+    fileprivate mutating func write(twoDigits value: Int, at index: Int) {
+        self[index] = 0x30 &+ UInt8(truncatingIfNeeded: value / 10)
+        self[index + 1] = 0x30 &+ UInt8(truncatingIfNeeded: value % 10)
     }
 }

@@ -43,11 +43,13 @@ extension [UInt8] {
         append(span: digits.span.extracting(position..<20))
     }
 
-    /// Appends `value` in decimal with zeros in front up to `width` digits; more digits than that are all kept.
+    /// Appends `value` in decimal with zeros in front up to `width` digits; more digits than that are all kept, and a
+    /// minus sign comes before the zeros.
     @inlinable
     public mutating func append(decimal value: Int, width: Int) {
+        if value < 0 { append(0x2D) }
         var missing = width
-        var rest = value
+        var rest = value.magnitude
         repeat {
             missing -= 1
             rest /= 10
@@ -56,7 +58,7 @@ extension [UInt8] {
             append(0x30)
             missing -= 1
         }
-        append(decimal: value)
+        append(decimal: UInt64(value.magnitude))
     }
 
     /// Appends nanoseconds as milliseconds with three decimals: 412,345 ns becomes `0.412`.

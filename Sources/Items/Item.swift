@@ -74,7 +74,7 @@ struct NewItem: Decodable {
             }
         }
         guard errors.isEmpty else {
-            throw HTTPError(.unprocessableContent, "the item breaks a rule", errors: errors)
+            throw HTTPError(.unprocessableContent, "The item breaks a rule.", errors: errors)
         }
         return (trimmed, description)
     }

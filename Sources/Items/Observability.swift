@@ -23,9 +23,12 @@ public final class Observability: Sendable {
         var told: Bool?
     }
 
+    /// - Parameter descriptor: where the lines go; stays open. By default the standard output.
     /// - Throws: `LogSinkError` when the writer's thread cannot be started.
-    public init(_ configuration: Configuration, instanceID: String) throws(LogSinkError) {
-        sink = try LogSink()
+    public init(
+        _ configuration: Configuration, instanceID: String, descriptor: Int32 = 1
+    ) throws(LogSinkError) {
+        sink = try LogSink(descriptor: descriptor)
         tail = LogTail(["instance_id": instanceID, "environment": configuration.environment])
         level = LogLevel(rawValue: configuration.logging.level.rawValue) ?? .info
         logsAccess = configuration.logging.logsAccess

@@ -25,12 +25,12 @@ struct PageRequest {
     init(_ request: Request) throws {
         limit = try request.query("limit", default: Self.defaultLimit)
         guard Self.limits.contains(limit) else {
-            throw HTTPError(.badRequest, "query parameter limit must be between 1 and \(Self.limits.upperBound)")
+            throw HTTPError(.badRequest, "Query parameter limit must be between 1 and \(Self.limits.upperBound).")
         }
         order = try request.query("order", default: .ascending)
         if let cursor = try request.query("cursor", as: Cursor.self) {
             guard cursor.order == order else {
-                throw HTTPError(.badRequest, "query parameter cursor belongs to a list in the other order")
+                throw HTTPError(.badRequest, "Query parameter cursor belongs to a list in the other order.")
             }
             after = cursor.after
         } else {

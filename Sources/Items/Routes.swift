@@ -32,7 +32,11 @@ public struct Services: Sendable {
 }
 
 /// Which URL does what.
-public func makeApp(_ services: Services, basePath: String = "", healthPaths: [String] = []) -> App {
+///
+/// - Parameter hidesOperations: whether `/metrics` and `/db` are somebody else's to serve, and not found here.
+public func makeApp(
+    _ services: Services, basePath: String = "", healthPaths: [String] = [], hidesOperations: Bool = false
+) -> App {
     var app = App(basePath: basePath)
     let store = services.store
 
@@ -51,7 +55,8 @@ public func makeApp(_ services: Services, basePath: String = "", healthPaths: [S
     }
 
     app.get("/db") { _ in
-        try .json(
+        if hidesOperations { throw HTTPError.nothingHere }
+        return try .json(
             DatabaseStatus(
                 rows: await services.pool.query(DatabaseStatus.statement), load: await services.database.load(),
                 minimum: services.service.poolMinimum, maximum: services.service.poolMaximum))
@@ -65,7 +70,7 @@ public func makeApp(_ services: Services, basePath: String = "", healthPaths: [S
     }
 
     app.get("/api/items/{id}") { (_, id: Int64) in
-        guard let item = try await store.find(id) else { throw HTTPError(.notFound, "there is no item \(id)") }
+        guard let item = try await store.find(id) else { throw HTTPError(.notFound, "There is no item \(id).") }
         return try .json(item)
     }
 
@@ -77,6 +82,7 @@ public func makeApp(_ services: Services, basePath: String = "", healthPaths: [S
     }
 
     app.get("/metrics") { request in
+        if hidesOperations { throw HTTPError.nothingHere }
         let format = Exposition.format(forAccept: request.field(.accept))
         return Response(
             status: .ok, contentType: format.contentType, body: Exposition.render(services.registry, as: format))
@@ -84,11 +90,11 @@ public func makeApp(_ services: Services, basePath: String = "", healthPaths: [S
 
     app.onError(DatabaseError.self) { error in
         switch error.errorClass {
-        case .timeout, .cancelled: HTTPError(.gatewayTimeout, "the database did not answer in time")
+        case .timeout, .cancelled: HTTPError(.gatewayTimeout, "The database did not answer in time.")
         case .connection, .pool, .authentication, .readOnly, .resources, .shutdown:
-            HTTPError(.serviceUnavailable, "the database is not available").retryAfter(seconds: 1)
+            HTTPError(.serviceUnavailable, "The database is not available.").retryAfter(seconds: 1)
         case .constraint, .data, .conflict, .statement, .result, .other:
-            HTTPError(.internalServerError, "the server made a mistake")
+            HTTPError(.internalServerError, "The server made a mistake.")
         }
     }
     return app

@@ -27,6 +27,8 @@ final class Connection {
     let readiness: Readiness
     /// Lent to one transaction: it does not become idle between statements.
     var isLeased = false
+    /// A task pushes what the socket did not take at once.
+    var isDraining = false
     private var expected = Deque<Expected>()
     /// Since the last confirmed Sync.
     private var answered: [PendingStatement] = []
@@ -53,20 +55,20 @@ final class Connection {
 
     /// Sends statements: neighbours that may share a transaction share one Sync, the others have their own.
     ///
-    /// - Returns: false when libpq refused, which means the connection is broken.
-    func send(_ batch: [PendingStatement]) -> Bool {
+    /// - Returns: nil when libpq took all of them; else the connection is broken, and these were certainly not sent.
+    func send(_ batch: [PendingStatement]) -> ArraySlice<PendingStatement>? {
         deadline = .max
         for (position, pending) in batch.enumerated() {
-            guard send(pending) else { return false }
+            guard send(pending) else { return batch[position...] }
             deadline = min(deadline, pending.deadline)
             let isLast = position == batch.count - 1
             if isLast || pending.isAlone || batch[position + 1].isAlone {
                 // Also sends what was gathered, as far as the socket takes it.
-                guard unsafe PQpipelineSync(handle.pointer) == 1 else { return false }
+                guard unsafe PQpipelineSync(handle.pointer) == 1 else { return batch[(position + 1)...] }
                 expected.append(.sync)
             }
         }
-        return true
+        return nil
     }
 
     /// Whether libpq still holds bytes that the socket did not take; nil when the connection is broken.

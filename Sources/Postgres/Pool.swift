@@ -70,6 +70,7 @@ public actor Pool {
         }
         let now = loop.now
         let deadline = deadline(now: now)
+        hastenWaitDeadline(to: deadline)
         // `PendingStatement` resumes it exactly once, at the latest when its deadline passes.
         let outcome = await unsafe withUnsafeContinuation { continuation in
             queue.append(
@@ -89,7 +90,9 @@ public actor Pool {
         _ = try await execute(Transaction.begin, [], on: identifier)
         do {
             let value = try await body(transaction)
-            _ = try await execute(Transaction.commit, [], on: identifier)
+            let end = try await execute(Transaction.commit, [], on: identifier)
+            // COMMIT rolls back when a statement failed whose error `body` swallowed, and only its tag says so.
+            guard end.commandTag == "COMMIT" else { throw DatabaseError.unexpectedResult("\(end.commandTag) at COMMIT") }
             return value
         } catch {
             // The first error is the one to tell; without a connection there is nothing to roll back.
@@ -161,10 +164,14 @@ extension Pool {
     }
 
     private func sendBatch(on connection: Connection) {
-        let count = min(queue.count, state.limits.batchLimit)
-        let batch = Array(queue.prefix(count))
-        queue.removeFirst(count)
-        send(batch, on: connection)
+        let now = loop.now
+        var batch: [PendingStatement] = []
+        batch.reserveCapacity(min(queue.count, state.limits.batchLimit))
+        while batch.count < state.limits.batchLimit, let pending = queue.popFirst() {
+            // Sent, it would at once cost its neighbours the connection.
+            if now >= pending.deadline { fail(pending, .deadlineExceeded, now: now) } else { batch.append(pending) }
+        }
+        if batch.isEmpty { state.finished(connection.identifier, now: now) } else { send(batch, on: connection) }
     }
 
     private func send(_ batch: [PendingStatement], on connection: Connection) {
@@ -173,12 +180,18 @@ extension Pool {
             pending.sent = now
             observe(.waited(nanoseconds: now - pending.enqueued))
         }
-        guard connection.send(batch), let isHolding = connection.flush() else {
+        if let unsent = connection.send(batch) {
+            for pending in unsent.reversed() { retry(pending, orFail: .connectionLost, now: now) }
+            lose(connection, .connectionLost)
+            return
+        }
+        guard let isHolding = connection.flush() else {
             lose(connection, .connectionLost)
             return
         }
         connection.readiness.arm(expiry: connection.deadline)
-        if isHolding {
+        if isHolding && !connection.isDraining {
+            connection.isDraining = true
             let identifier = connection.identifier
             Task(executorPreference: loop) { await self.drainOutput(of: identifier) }
         }
@@ -192,7 +205,10 @@ extension Pool {
                 lose(connection, .connectionLost)
                 return
             }
-            if !isHolding { return }
+            if !isHolding {
+                connection.isDraining = false
+                return
+            }
         }
     }
 
@@ -212,6 +228,8 @@ extension Pool {
         for pending in received.confirmed { answer(pending, now: now) }
         for pending in received.undone.reversed() where !pending.isAnswered {
             pending.isAlone = true
+            pending.outcome = nil
+            hastenWaitDeadline(to: pending.deadline)
             queue.prepend(pending)
         }
         if let loss = received.loss {
@@ -221,6 +239,20 @@ extension Pool {
             if case .busy? = state.slots[connection.identifier] { state.finished(connection.identifier, now: now) }
         }
         hasWork = true
+    }
+
+    /// Queues a statement again, before all others, unless that happened before or the pool closes.
+    private func retry(_ pending: PendingStatement, orFail error: DatabaseError, now: UInt64) {
+        guard pending.losses == 0 && state.availability != .closing else { return fail(pending, error, now: now) }
+        pending.losses += 1
+        pending.outcome = nil
+        hastenWaitDeadline(to: pending.deadline)
+        queue.prepend(pending)
+    }
+
+    private func fail(_ pending: PendingStatement, _ error: DatabaseError, now: UInt64) {
+        pending.outcome = .failure(error)
+        answer(pending, now: now)
     }
 
     private func answer(_ pending: PendingStatement, now: UInt64) {
@@ -299,6 +331,8 @@ extension Pool {
 
     /// Gives an open connection up. Reads that had no answer run again elsewhere, once; writes may have happened.
     private func lose(_ connection: Connection, _ error: DatabaseError) {
+        // Its reader and its writer may both find it broken in one turn.
+        guard connections[connection.identifier] === connection else { return }
         isLost = true
         observe(.lost(error))
         discard(connection, error)
@@ -310,18 +344,15 @@ extension Pool {
         connections[connection.identifier] = nil
         let now = loop.now
         for pending in connection.abandon().reversed() where !pending.isAnswered {
-            if case .failure? = pending.outcome {
-                answer(pending, now: now)
-            } else if error == .deadlineExceeded && now >= pending.deadline {
-                pending.outcome = .failure(.deadlineExceeded)
-                answer(pending, now: now)
-            } else if pending.statement.kind == .read && pending.losses == 0 && state.availability != .closing {
-                pending.losses += 1
-                pending.outcome = nil
-                queue.prepend(pending)
+            var reason = DatabaseError.connectionLost
+            if case .failure(let own)? = pending.outcome { reason = own }
+            if error == .deadlineExceeded && now >= pending.deadline {
+                fail(pending, .deadlineExceeded, now: now)
+            } else if pending.statement.kind == .read && reason.retiresConnection {
+                // Nothing is wrong with the statement: the server shut down, or its connection broke.
+                retry(pending, orFail: reason, now: now)
             } else {
-                pending.outcome = .failure(.connectionLost)
-                answer(pending, now: now)
+                fail(pending, reason, now: now)
             }
         }
     }
@@ -340,21 +371,31 @@ extension Pool {
 
 // Waiting.
 extension Pool {
+    /// When a statement that is not sent has waited enough.
+    private func waitEnd(of pending: PendingStatement) -> UInt64 {
+        // Whoever ran before and is to run again has waited for its turn already.
+        pending.sent > 0 ? pending.deadline : min(pending.deadline, pending.enqueued + state.limits.waitLimit)
+    }
+
     private func armWaitDeadline() {
-        let moments = [queue.first?.enqueued, leaseQueue.first?.enqueued].compactMap(\.self)
-        guard waitDeadline.expiry == nil, let oldest = moments.min() else { return }
-        loop.arm(waitDeadline, at: min(oldest + state.limits.waitLimit, queue.first?.deadline ?? .max))
+        // While it is armed, whoever is queued with less time than it has left moves it.
+        guard waitDeadline.expiry == nil else { return }
+        var moment = queue.reduce(UInt64.max) { min($0, waitEnd(of: $1)) }
+        if let lease = leaseQueue.first { moment = min(moment, lease.enqueued + state.limits.waitLimit) }
+        if moment < .max { loop.arm(waitDeadline, at: moment) }
+    }
+
+    private func hastenWaitDeadline(to moment: UInt64) {
+        if let armed = waitDeadline.expiry, moment < armed { loop.arm(waitDeadline, at: moment) }
     }
 
     private func expireWaiting() {
         let now = loop.now
         let limit = state.limits.waitLimit
-        // Whoever ran before and is to run again has waited for its turn already.
-        let late = queue.filter { now >= $0.enqueued + limit || now >= $0.deadline }
-        if !late.isEmpty { queue.removeAll { now >= $0.enqueued + limit || now >= $0.deadline } }
+        let late = queue.filter { now >= waitEnd(of: $0) }
+        if !late.isEmpty { queue.removeAll { now >= waitEnd(of: $0) } }
         for pending in late {
-            pending.outcome = .failure(now >= pending.deadline ? .deadlineExceeded : .waitTimedOut)
-            answer(pending, now: now)
+            fail(pending, now >= pending.deadline ? .deadlineExceeded : .waitTimedOut, now: now)
         }
         while let lease = leaseQueue.first, now >= lease.enqueued + limit {
             leaseQueue.removeFirst().resume(.failure(.waitTimedOut))
@@ -366,10 +407,7 @@ extension Pool {
     private func failWaiting(_ error: DatabaseError) {
         let waiting = queue
         queue.removeAll()
-        for pending in waiting {
-            pending.outcome = .failure(error)
-            answer(pending, now: loop.now)
-        }
+        for pending in waiting { fail(pending, error, now: loop.now) }
         while let lease = leaseQueue.popFirst() { lease.resume(.failure(error)) }
         reportLoad()
     }

@@ -126,7 +126,7 @@ struct PoolState {
     /// An attempt failed.
     ///
     /// - Parameter jitter: 0…1, evenly spread, so that a fleet does not come back in step.
-    /// - Returns: when to try again, unless another connection is open.
+    /// - Returns: when to call `retry`; nil when the pool closes.
     mutating func connectFailed(_ identifier: Int, now: UInt64, jitter: Double) -> UInt64? {
         precondition(slots[identifier] == .connecting, "connection \(identifier) failed while \(state(identifier))")
         slots[identifier] = nil

@@ -25,6 +25,12 @@ import CPostgres
 
     public var first: Row? { count > 0 ? self[0] : nil }
 
+    /// The server's word on what it did: `COMMIT`, `INSERT 0 1`.
+    var commandTag: String {
+        // The text belongs to the result and is copied at once; libpq's signature lacks a `const`.
+        unsafe PQcmdStatus(result).map { unsafe String(cString: $0) } ?? ""
+    }
+
     /// Lends a field's bytes for the call; nil when it is null.
     ///
     /// - Throws: `DatabaseError.unexpectedResult` when there is no such column.

@@ -5,6 +5,8 @@ public final class Deadline: @unchecked Sendable {
     /// The moment in nanoseconds of the loop's clock; nil while it is not armed.
     public fileprivate(set) var expiry: UInt64?
     fileprivate let action: () -> Void
+    /// Taken out of the wheel because its moment came, and not yet run, moved or cancelled.
+    fileprivate var isDue = false
     /// Where the wheel holds it; -1 when it does not.
     fileprivate var slot = -1
     fileprivate var index = -1
@@ -41,6 +43,7 @@ struct DeadlineWheel {
     /// Arms, or moves, a deadline to `expiry`.
     mutating func arm(_ deadline: Deadline, at expiry: UInt64) {
         deadline.expiry = expiry
+        deadline.isDue = false
         if deadline.slot >= 0 {
             if expiry >> Self.tickShift >= deadline.queuedTick { return }
             remove(deadline)
@@ -50,6 +53,7 @@ struct DeadlineWheel {
 
     mutating func cancel(_ deadline: Deadline) {
         deadline.expiry = nil
+        deadline.isDue = false
         if deadline.slot >= 0 { remove(deadline) }
     }
 
@@ -92,6 +96,7 @@ struct DeadlineWheel {
                 guard let expiry = deadline.expiry else { fatalError("an unarmed deadline stands in the wheel") }
                 if expiry <= now {
                     deadline.expiry = nil
+                    deadline.isDue = true
                     due.append(deadline)
                 } else {
                     insert(deadline, expiry)
@@ -128,7 +133,9 @@ struct DeadlineWheel {
 
     /// Runs the action of a deadline that `expired` returned.
     static func fire(_ deadline: Deadline) {
-        // An earlier action of this batch may have armed it anew.
-        if deadline.expiry == nil { deadline.action() }
+        // An earlier action of this batch may have armed it anew or cancelled it.
+        guard deadline.isDue else { return }
+        deadline.isDue = false
+        deadline.action()
     }
 }

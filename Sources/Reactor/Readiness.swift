@@ -34,7 +34,9 @@ import CLinux
     private var reader: UnsafeContinuation<Wake, Never>?
     private var writer: UnsafeContinuation<Wake, Never>?
     private var wantsWrite = false
-    private lazy var deadline: Deadline = loop.makeDeadline { [unowned self] in wake(.expired) }
+    /// The deadline passed while nobody waited: the next wait has to hear of it.
+    private var missedExpiry = false
+    private lazy var deadline: Deadline = loop.makeDeadline { [unowned self] in expire() }
 
     /// Watches an open descriptor on the loop whose thread this is.
     public init(_ number: Int32, on loop: EventLoop, mode: Mode = .edge) throws(SystemError) {
@@ -57,6 +59,7 @@ import CLinux
 
     /// Returns once a read is worth a try; at once when the last one did not drain the descriptor.
     public func untilReadable() async -> Wake {
+        if takeMissedExpiry() { return .expired }
         if mayRead { return .ready }
         // The loop resumes it exactly once: `wake` and `report` take it out first.
         return await unsafe withUnsafeContinuation { continuation in
@@ -67,6 +70,7 @@ import CLinux
 
     /// Returns once a write is worth a try.
     public func untilWritable() async -> Wake {
+        if takeMissedExpiry() { return .expired }
         if mode == .level && !wantsWrite {
             wantsWrite = true
             mayWrite = false
@@ -90,19 +94,35 @@ import CLinux
         mayWrite = false
     }
 
-    /// Ends the present wait, and every later one until `disarm`, at `expiry` on the loop's clock.
+    /// Ends the wait that `expiry`, a moment on the loop's clock, finds, or the first one after it: once, unless the
+    /// deadline is moved or disarmed before.
     @inline(__always)
     public func arm(expiry: UInt64) {
+        missedExpiry = false
         loop.arm(deadline, at: expiry)
     }
 
     public func disarm() {
+        missedExpiry = false
         loop.cancel(deadline)
     }
 
     /// Ends the present waits, if there are any.
     public func interrupt() {
         wake(.interrupted)
+    }
+
+    private func expire() {
+        // The waiter may have been told of readiness in this very turn, and not have run yet.
+        missedExpiry = unsafe reader == nil && writer == nil
+        wake(.expired)
+    }
+
+    @inline(__always)
+    private func takeMissedExpiry() -> Bool {
+        let missed = missedExpiry
+        missedExpiry = false
+        return missed
     }
 
     private func wake(_ reason: Wake) {

@@ -6,7 +6,7 @@ public struct WallClock: Sendable {
     /// How long a reading is used: the steps of a corrected clock show up after this.
     private static let readingLifetime: UInt64 = 1_000_000_000
 
-    /// UTC nanoseconds since 1970 minus monotonic nanoseconds, as of `readAt`.
+    /// UTC nanoseconds since 1970 minus monotonic nanoseconds, as of the reading for `readAt`.
     private var offset: UInt64 = 0
     private var readAt: UInt64?
 
@@ -20,7 +20,8 @@ public struct WallClock: Sendable {
         _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
         let now = EventLoop.monotonicNanoseconds()
         offset = UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec) &- now
-        readAt = now
+        // The moment asked about, not `now`: the same moment asked about again must not read the clock again.
+        readAt = monotonic
         return monotonic &+ offset
     }
 }

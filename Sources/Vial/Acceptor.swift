@@ -7,19 +7,21 @@ actor Acceptor {
 
     private let worker: Worker
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.loop.asUnownedSerialExecutor() }
-    private var listener: Listener
+    /// Nil once it is closed: from then on clients are refused instead of waiting for nobody.
+    private var listener: Listener?
     private var isOpen = true
     private var isPaused = false
     private var readiness: Readiness?
 
     init(_ listener: consuming Listener, worker: Worker) {
-        self.listener = listener
+        self.listener = consume listener
         self.worker = worker
     }
 
     /// Accepts until `finish`.
     func run() async throws(SystemError) {
-        let readiness = try Readiness(listener.descriptor.number, on: worker.loop)
+        guard let number = listener?.descriptor.number else { return }
+        let readiness = try Readiness(number, on: worker.loop)
         self.readiness = readiness
         while isOpen {
             if await readiness.untilReadable() == .interrupted { continue }
@@ -27,6 +29,7 @@ actor Acceptor {
         }
         readiness.cancel()
         self.readiness = nil
+        listener = nil
     }
 
     /// Takes in what stands in the queue, then stops listening.
@@ -45,7 +48,7 @@ actor Acceptor {
                 if !isOpen { return }
                 continue
             }
-            switch listener.accept() {
+            switch listener?.accept() ?? Listener.Acceptance.none {
             case .client(let socket, let peer):
                 isPaused = false
                 serve(socket, peer)
@@ -59,7 +62,7 @@ actor Acceptor {
             case .outOfDescriptors(let error):
                 worker.quota.release()
                 if !isPaused { worker.observe(.outOfDescriptors(error)) }
-                _ = listener.shedOne()
+                _ = listener?.shedOne()
                 await rest()
                 if !isOpen { return }
             }

@@ -72,23 +72,24 @@ public struct App: Sendable {
 
     func plan(for request: Request) -> Plan {
         if request.method == .trace {
-            return refuse(HTTPError(.methodNotAllowed, "TRACE is not allowed"), allow: "GET, HEAD, POST, OPTIONS", request)
+            return refuse(HTTPError(.methodNotAllowed, "TRACE is not allowed."), allow: "GET, HEAD, POST, OPTIONS", request)
         }
         if !Self.knownMethods.contains(request.method) {
-            return .answer(HTTPError(.notImplemented, "the method is not implemented").response(to: request))
+            return .answer(HTTPError(.notImplemented, "The method is not implemented.").response(to: request))
         }
-        if request.method == .options && request.path == "*" {
+        // The absolute form writes "*" as an empty path, RFC 9112 §3.2.4.
+        if request.method == .options && (request.path == "*" || request.path.isEmpty) {
             return allowed("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
         }
         switch router.match(request) {
         case .notFound:
-            return .answer(HTTPError(.notFound, "there is nothing here").response(to: request))
+            return .answer(HTTPError.nothingHere.response(to: request))
         case .methodNotAllowed(let allow):
             if request.method == .options { return allowed(allow) }
-            return refuse(HTTPError(.methodNotAllowed, "the method is not allowed here"), allow: allow, request)
+            return refuse(HTTPError(.methodNotAllowed, "The method is not allowed here."), allow: allow, request)
         case .handler(let handler):
             if Self.methodsWithBody.contains(request.method), !request.isJSON {
-                let error = HTTPError(.unsupportedMediaType, "the body must be application/json")
+                let error = HTTPError(.unsupportedMediaType, "The body must be application/json.")
                 return .answer(error.response(to: request))
             }
             return .handler(handler)
@@ -107,7 +108,7 @@ public struct App: Sendable {
                 response.failure = error
                 return response
             }
-            var response = HTTPError(.internalServerError, "the server made a mistake").response(to: request)
+            var response = HTTPError(.internalServerError, "The server made a mistake.").response(to: request)
             response.failure = error
             return response
         }
@@ -140,7 +141,7 @@ public struct App: Sendable {
         _ handler: @escaping @Sendable (Request, First) async throws -> Response
     ) {
         add(method, pattern) { request in
-            guard let first: First = request.parameter(0) else { throw HTTPError(.notFound, "there is nothing here") }
+            guard let first: First = request.parameter(0) else { throw HTTPError.nothingHere }
             return try await handler(request, first)
         }
     }

@@ -254,10 +254,10 @@ actor Connection {
         switch reader.state {
         case .idle: return
         case .head:
-            let error = HTTPError(.requestTimeout, "the request's head took too long")
+            let error = HTTPError(.requestTimeout, "The request's head took too long.")
             await refuse(.headTimedOut, error, isHeadComplete: false)
         case .body, .chunks:
-            let error = HTTPError(.requestTimeout, "the request's body took too long")
+            let error = HTTPError(.requestTimeout, "The request's body took too long.")
             await refuse(.bodyTimedOut, error, isHeadComplete: true)
         }
     }

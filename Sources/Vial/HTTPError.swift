@@ -16,7 +16,7 @@ public struct HTTPError: Error, Sendable {
     }
 
     public let status: HTTPResponse.Status
-    /// For the client: what is wrong with this very request, without internals.
+    /// A sentence for the client: what is wrong with this very request, without internals.
     public let detail: String
     public let errors: [FieldError]
     /// Further fields of the answer, for instance Allow or Retry-After.
@@ -37,9 +37,25 @@ public struct HTTPError: Error, Sendable {
         return error
     }
 
+    /// What a path without a route is answered.
+    public static let nothingHere = HTTPError(.notFound, "There is nothing here.")
+
     init(_ error: ProtocolError) {
-        self.init(HTTPResponse.Status(code: error.status), error.detail)
+        self.init(Self.status(error.status), error.detail)
         closes = true
+    }
+
+    /// A status of `ProtocolError` with its phrase, which a code alone does not bring along.
+    private static func status(_ code: Int) -> HTTPResponse.Status {
+        switch code {
+        case 413: .contentTooLarge
+        case 414: .uriTooLong
+        case 417: .expectationFailed
+        case 431: .requestHeaderFieldsTooLarge
+        case 501: .notImplemented
+        case 505: .httpVersionNotSupported
+        default: .badRequest
+        }
     }
 
     /// The answer to `request`, which gives `instance` and `request_id`.
@@ -54,11 +70,9 @@ public struct HTTPError: Error, Sendable {
         json.value(status.code)
         json.key("detail")
         json.value(detail)
-        let path = request.path
-        if !path.isEmpty {
-            json.key("instance")
-            json.value(path)
-        }
+        json.key("instance")
+        // Bytes that are no request have no path.
+        json.value(request.head.path.isEmpty ? "about:blank" : request.path)
         json.key("request_id")
         json.value(request.requestID)
         if !errors.isEmpty {

@@ -7,8 +7,8 @@ public protocol PathParameter {
 extension Int64: PathParameter {
     /// Decimal digits without sign and without leading zeros, so that every number has one path.
     public init?(segment: Span<UInt8>) {
-        // Int64.max has 19 digits.
-        guard segment.count <= 19, segment[0] != 0x30 || segment.count == 1 else { return nil }
+        // Int64.max has 19 digits. Empty text, which is no segment, is no number either.
+        guard segment.count >= 1 && segment.count <= 19, segment[0] != 0x30 || segment.count == 1 else { return nil }
         var value: Int64 = 0
         for index in segment.indices {
             let digit = segment[index] &- 0x30

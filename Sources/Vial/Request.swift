@@ -98,7 +98,7 @@ public final class Request {
             var items = QueryItems(head)
             while let item = try items.next() {
                 guard item.name == name else { continue }
-                guard found == nil else { throw HTTPError(.badRequest, "query parameter \(name) is given twice") }
+                guard found == nil else { throw HTTPError(.badRequest, "Query parameter \(name) is given twice.") }
                 found = item.value
             }
         } catch let error as ProtocolError {
@@ -106,7 +106,7 @@ public final class Request {
         }
         guard let found else { return nil }
         guard let value = Value(queryValue: found) else {
-            throw HTTPError(.badRequest, "query parameter \(name) must be \(Value.expectation)")
+            throw HTTPError(.badRequest, "Query parameter \(name) must be \(Value.expectation).")
         }
         return value
     }
@@ -115,10 +115,13 @@ public final class Request {
     ///
     /// - Throws: `HTTPError` 400 with the position when it is not JSON, 422 naming the field when it has another shape.
     public func json<Value: Decodable>(_ type: Value.Type) throws -> Value {
+        do throws(JSONSyntax.Fault) { try JSONSyntax.check(body) } catch {
+            throw HTTPError(.badRequest, "The body is not JSON: \(error.description(in: body)).")
+        }
         do {
             return try JSONDecoder().decode(type, from: Data(body))
         } catch let error as DecodingError {
-            throw HTTPError(error, body: body)
+            throw HTTPError(error)
         }
     }
 }

@@ -26,6 +26,8 @@ struct RequestID {
 
     /// Appends a new identifier: 32 hexadecimal digits.
     mutating func make(into bytes: inout [UInt8]) {
+        var digits = InlineArray<32, UInt8>(repeating: 0)
+        var index = 0
         for _ in 0..<Self.words {
             state &+= 0x9E37_79B9_7F4A_7C15
             var word = state
@@ -33,9 +35,12 @@ struct RequestID {
             word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
             word ^= word >> 31
             for shift in stride(from: UInt64(60), through: 0, by: -4) {
-                bytes.append(hexDigit: UInt8(truncatingIfNeeded: word >> shift) & 0x0F)
+                let nibble = UInt8(truncatingIfNeeded: word >> shift) & 0x0F
+                digits[index] = nibble < 10 ? 0x30 &+ nibble : 0x57 &+ nibble
+                index += 1
             }
         }
+        bytes.append(span: digits.span)
     }
 
     /// The `Root` of a trace field, `Root=1-67891233-abcdef012345678912345678;Self=…`; nil when there is none.

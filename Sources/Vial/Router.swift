@@ -49,6 +49,8 @@ struct Router {
     }
 
     private var nodes = [Node()]
+    /// The node of the pattern "/".
+    private var root: Int?
     private(set) var routes: [Route] = []
 
     /// - Parameters:
@@ -76,6 +78,7 @@ struct Router {
                 }
             }
         }
+        if pattern == "/" { root = index }
         precondition(!nodes[index].handlers.contains { $0.method == method }, "\(method) \(pattern) is registered twice")
         if nodes[index].route == nil {
             let known = routes.first { $0.pattern == pattern }
@@ -115,7 +118,8 @@ struct Router {
         while start <= path.upperBound {
             var end = start
             while end < path.upperBound && request.head.bytes[end] != UInt8(ascii: "/") { end += 1 }
-            guard end > start else { return nil }
+            // The root under a base path is spelled with its slash or without.
+            guard end > start else { return end == path.upperBound && index == root ? index : nil }
             let next: Int?
             if isEncoded {
                 guard let decoded = try? PercentEncoding.decodeSegment(request.head.bytes.span.extracting(start..<end)) else {

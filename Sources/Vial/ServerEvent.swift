@@ -27,9 +27,18 @@ public enum ServerEvent {
     case drainTimedOut(open: Int)
 
     /// Why bytes were refused.
-    public enum Refusal: Error, Equatable {
+    public enum Refusal: Error, Equatable, CustomStringConvertible {
         case malformed(ProtocolError)
         case headTimedOut
         case bodyTimedOut
+
+        /// The reason as a label: `head_timed_out`, or the `ProtocolError`'s.
+        public var description: String {
+            switch self {
+            case .malformed(let error): error.reason
+            case .headTimedOut: "head_timed_out"
+            case .bodyTimedOut: "body_timed_out"
+            }
+        }
     }
 }

@@ -1,0 +1,221 @@
+/// The grammar of JSON, RFC 8259, as strict as it is written. Looked at before a body is decoded, because the decoder takes
+/// more than JSON (`[1,]`, `-`, `1.`, UTF-16), picks one of two members of the same name, and does not say where a text
+/// goes wrong.
+struct JSONSyntax {
+    /// Brackets within brackets: several times what any body of ours has, and little of a thread's stack.
+    static let depthLimit = 64
+    /// Members of one object, whose names are compared with each other.
+    static let memberLimit = 256
+
+    /// Why a text is not JSON, and after how many bytes that shows.
+    struct Fault: Error, Equatable {
+        enum Reason: String {
+            case empty = "it is empty"
+            case endsEarly = "it ends too early"
+            case notUTF8 = "it is not UTF-8"
+            case unexpectedCharacter = "unexpected character"
+            case controlCharacter = "a control character in a string is not escaped"
+            case invalidEscape = "invalid escape in a string"
+            case tooDeep = "it is nested too deeply"
+            case repeatedName = "a name is repeated in an object"
+            case tooManyMembers = "an object has too many members"
+        }
+
+        let reason: Reason
+        let offset: Int
+
+        /// `unexpected character at line 1, column 5`, counted in characters from 1.
+        func description(in text: [UInt8]) -> String {
+            if reason == .empty { return reason.rawValue }
+            let before = text[..<offset]
+            let lineStart = before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
+            let line = 1 + before.count { $0 == 0x0A }
+            let column = 1 + before[lineStart...].count { $0 & 0xC0 != 0x80 }
+            return "\(reason.rawValue) at line \(line), column \(column)"
+        }
+    }
+
+    private let text: [UInt8]
+    private var position = 0
+
+    private init(_ text: [UInt8]) {
+        self.text = text
+    }
+
+    /// Returns when `text` is one JSON value with nothing but white space around it.
+    static func check(_ text: [UInt8]) throws(Fault) {
+        if text.isEmpty { throw Fault(reason: .empty, offset: 0) }
+        do { _ = try UTF8Span(validating: text.span) } catch {
+            throw Fault(reason: .notUTF8, offset: error.byteOffsets.lowerBound)
+        }
+        var syntax = JSONSyntax(text)
+        try syntax.value(depth: 0)
+        syntax.skipSpace()
+        guard syntax.position == text.count else { throw syntax.fault(.unexpectedCharacter) }
+    }
+
+    private mutating func value(depth: Int) throws(Fault) {
+        skipSpace()
+        switch try current() {
+        case UInt8(ascii: "{"): try object(depth: depth + 1)
+        case UInt8(ascii: "["): try array(depth: depth + 1)
+        case UInt8(ascii: "\""): try string()
+        case UInt8(ascii: "t"): try literal("true")
+        case UInt8(ascii: "f"): try literal("false")
+        case UInt8(ascii: "n"): try literal("null")
+        default: try number()
+        }
+    }
+
+    private mutating func object(depth: Int) throws(Fault) {
+        guard depth <= Self.depthLimit else { throw fault(.tooDeep) }
+        guard try beginsElements(closing: UInt8(ascii: "}")) else { return }
+        var names: [ArraySlice<UInt8>] = []
+        repeat {
+            skipSpace()
+            guard try current() == UInt8(ascii: "\"") else { throw fault(.unexpectedCharacter) }
+            let start = position
+            try string()
+            // As it is written: an escape in one of two equal names hides them, but no known client writes such.
+            let name = text[start..<position]
+            if names.contains(name) { throw Fault(reason: .repeatedName, offset: start) }
+            if names.count == Self.memberLimit { throw Fault(reason: .tooManyMembers, offset: start) }
+            names.append(name)
+            skipSpace()
+            guard try current() == UInt8(ascii: ":") else { throw fault(.unexpectedCharacter) }
+            position += 1
+            try value(depth: depth)
+        } while try nextElement(closing: UInt8(ascii: "}"))
+    }
+
+    private mutating func array(depth: Int) throws(Fault) {
+        guard depth <= Self.depthLimit else { throw fault(.tooDeep) }
+        guard try beginsElements(closing: UInt8(ascii: "]")) else { return }
+        repeat { try value(depth: depth) } while try nextElement(closing: UInt8(ascii: "]"))
+    }
+
+    /// Takes the opening bracket.
+    ///
+    /// - Returns: whether elements follow; false when the bracket closes at once.
+    private mutating func beginsElements(closing: UInt8) throws(Fault) -> Bool {
+        position += 1
+        skipSpace()
+        guard try current() == closing else { return true }
+        position += 1
+        return false
+    }
+
+    /// Takes what stands behind an element.
+    ///
+    /// - Returns: whether another one follows.
+    private mutating func nextElement(closing: UInt8) throws(Fault) -> Bool {
+        skipSpace()
+        switch try current() {
+        case UInt8(ascii: ","):
+            position += 1
+            return true
+        case closing:
+            position += 1
+            return false
+        default: throw fault(.unexpectedCharacter)
+        }
+    }
+
+    private mutating func string() throws(Fault) {
+        position += 1
+        while true {
+            switch try current() {
+            case UInt8(ascii: "\""):
+                position += 1
+                return
+            case UInt8(ascii: "\\"): try escape()
+            case 0x00...0x1F: throw fault(.controlCharacter)
+            default: position += 1
+            }
+        }
+    }
+
+    private mutating func escape() throws(Fault) {
+        let start = position
+        position += 1
+        switch try current() {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            position += 1
+        case UInt8(ascii: "u"):
+            let unit = try codeUnit()
+            // A surrogate is a character only as the first of a pair and together with the second.
+            if unit & 0xF800 != 0xD800 { return }
+            guard unit < 0xDC00, try current() == UInt8(ascii: "\\") else {
+                throw Fault(reason: .invalidEscape, offset: start)
+            }
+            position += 1
+            guard try current() == UInt8(ascii: "u"), try codeUnit() & 0xFC00 == 0xDC00 else {
+                throw Fault(reason: .invalidEscape, offset: start)
+            }
+        default: throw fault(.invalidEscape)
+        }
+    }
+
+    /// `u` and four hexadecimal digits.
+    private mutating func codeUnit() throws(Fault) -> UInt16 {
+        position += 1
+        var unit: UInt16 = 0
+        for _ in 0..<4 {
+            let digit: UInt8
+            switch try current() {
+            case let byte where (0x30...0x39).contains(byte): digit = byte - 0x30
+            case let byte where (0x41...0x46).contains(byte): digit = byte - 0x37
+            case let byte where (0x61...0x66).contains(byte): digit = byte - 0x57
+            default: throw fault(.invalidEscape)
+            }
+            unit = unit << 4 | UInt16(digit)
+            position += 1
+        }
+        return unit
+    }
+
+    private mutating func number() throws(Fault) {
+        if try current() == UInt8(ascii: "-") { position += 1 }
+        if try current() == UInt8(ascii: "0") { position += 1 } else { try digits() }
+        if position < text.count, text[position] == UInt8(ascii: ".") {
+            position += 1
+            try digits()
+        }
+        if position < text.count, text[position] | 0x20 == UInt8(ascii: "e") {
+            position += 1
+            let sign = try current()
+            if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { position += 1 }
+            try digits()
+        }
+    }
+
+    /// One digit at least.
+    private mutating func digits() throws(Fault) {
+        guard (0x30...0x39).contains(try current()) else { throw fault(.unexpectedCharacter) }
+        while position < text.count, (0x30...0x39).contains(text[position]) { position += 1 }
+    }
+
+    private mutating func literal(_ word: String) throws(Fault) {
+        for byte in word.utf8 {
+            guard try current() == byte else { throw fault(.unexpectedCharacter) }
+            position += 1
+        }
+    }
+
+    private mutating func skipSpace() {
+        while position < text.count {
+            switch text[position] {
+            case 0x20, 0x09, 0x0A, 0x0D: position += 1
+            default: return
+            }
+        }
+    }
+
+    private func current() throws(Fault) -> UInt8 {
+        guard position < text.count else { throw fault(.endsEarly) }
+        return text[position]
+    }
+
+    private func fault(_ reason: Fault.Reason) -> Fault { Fault(reason: reason, offset: position) }
+}

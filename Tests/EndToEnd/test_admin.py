@@ -1,0 +1,36 @@
+"""ADMIN_PORT: operations on a port of their own."""
+
+import pytest
+import requests
+
+from conftest import Server, free_port, stop_all
+
+
+@pytest.fixture(scope="module")
+def admin_port():
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def server(module_database, admin_port):
+    server = Server({**module_database.environment, "ADMIN_PORT": str(admin_port)})
+    try:
+        yield server.wait_until_healthy()
+    finally:
+        stop_all([server])
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/db"])
+def test_operations_are_not_found_where_clients_are_served(server, path):
+    assert server.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/db"])
+def test_operations_are_served_on_the_admin_port(server, admin_port, path):
+    assert requests.get(f"http://127.0.0.1:{admin_port}{path}", timeout=5).status_code == 200
+
+
+def test_requests_of_both_ports_are_counted_together(server, admin_port):
+    server.get("/health/live")
+    text = requests.get(f"http://127.0.0.1:{admin_port}/metrics", timeout=5).text
+    assert 'route="/health/live"' in text
