@@ -16,6 +16,7 @@ let deque = Target.Dependency.product(name: "DequeModule", package: "swift-colle
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let lifecycleTesting = Target.Dependency.product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let configurationTesting = Target.Dependency.product(name: "ConfigurationTesting", package: "swift-configuration")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -62,9 +63,14 @@ let package = Package(
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Reactor"], swiftSettings: settings),
-        .testTarget(name: "VialTests", dependencies: ["Vial", "HTTP1", httpTypes], swiftSettings: settings),
+        .testTarget(
+            name: "VialTests", dependencies: ["Vial", "HTTP1", "Reactor", "Formatting", httpTypes, lifecycleTesting],
+            swiftSettings: settings),
         .testTarget(
             name: "ItemsTests",
-            dependencies: ["Items", "Vial", "Postgres", "Telemetry", configuration, configurationTesting], swiftSettings: settings),
+            dependencies: [
+                "Items", "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", httpTypes, configuration,
+                configurationTesting,
+            ], swiftSettings: settings),
     ]
 )

@@ -89,7 +89,7 @@ struct Serve: ParsableCommand {
                     })
             }
         } catch {
-            logger.critical("Cannot listen", metadata: ["host": "\(configuration.http.host)", "port": "\(configuration.http.port)", "error": "\(error)"])
+            logger.critical("Cannot listen", metadata: ["host": "\(configuration.http.host)", "port": "\(configuration.http.port)", "reason": "\(error)"])
             observability.close()
             throw ExitCode.failure
         }

@@ -34,9 +34,8 @@ extension Configuration {
         let password = findPassword(&reading, secretsDirectory: secretsDirectory)
         let http = HTTP(&reading)
         let database = Database(&reading, password: password?.secret)
-        let isDatabaseNamed = database.host != nil || database.secretID != nil
-        if needsDatabase && !isDatabaseNamed && reading.areGood(["DB_HOST", "DB_SECRET_ID"]) {
-            reading.note(ConfigurationError(variable: "DB_HOST", problem: "must be set, unless DB_SECRET_ID is"))
+        if needsDatabase && database.host == nil && reading.areGood(["DB_HOST"]) {
+            reading.note(ConfigurationError(variable: "DB_HOST", problem: "must be set"))
         }
         checkTimeouts(http, database, &reading)
         if http.port != 0 && http.adminPort == http.port && reading.areGood(["PORT", "ADMIN_PORT"]) {

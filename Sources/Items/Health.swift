@@ -73,7 +73,7 @@ public actor Health {
     }
 
     private func answer(_ status: String, _ check: Check, _ code: HTTPResponse.Status) -> Response {
-        Response.json(status: code) { json in
+        var response = Response.json(status: code) { json in
             json.beginObject()
             json.key("status")
             json.value(status)
@@ -91,5 +91,8 @@ public actor Health {
             json.endObject()
             json.endObject()
         }
+        // So that the log line says why.
+        response.failure = check.error
+        return response
     }
 }

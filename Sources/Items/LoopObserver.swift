@@ -12,6 +12,7 @@ public final class LoopObserver: @unchecked Sendable {
     private let log: LogBuffer
     private var clock = WallClock()
     private var remote: [UInt8] = []
+    private var isPoolUp = false
     /// Wakes the loop when lines have waited long enough; the flush is the turn's end's.
     private let flushDeadline: Deadline
 
@@ -120,9 +121,12 @@ public final class LoopObserver: @unchecked Sendable {
         case .reconnected:
             reconnects.increment()
         case .up:
-            if observability.poolChanged(isUp: true) == true { line(.info, "Database is reachable") { _ in } }
+            isPoolUp = true
+            if observability.poolChanged(wasUp: false, isUp: true) == true { line(.info, "Database is reachable") { _ in } }
         case .down(let error):
-            if observability.poolChanged(isUp: false) == false {
+            let wasUp = isPoolUp
+            isPoolUp = false
+            if observability.poolChanged(wasUp: wasUp, isUp: false) == false {
                 line(.error, "Database is unreachable") { $0.field("error", error.description) }
             }
         case .waited(let nanoseconds):

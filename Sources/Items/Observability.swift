@@ -1,5 +1,5 @@
-public import Logging
 import HTTP1
+public import Logging
 import Postgres
 public import Reactor
 import Synchronization
@@ -33,7 +33,7 @@ public final class Observability: Sendable {
         level = LogLevel(rawValue: configuration.logging.level.rawValue) ?? .info
         logsAccess = configuration.logging.logsAccess
         proxies = configuration.http.trustedProxies
-        registerProcess(configuration)
+        registerProcess(configuration, instanceID: instanceID)
     }
 
     /// swift-log's `Logger` through the same lines, for everything outside the request path.
@@ -55,9 +55,9 @@ public final class Observability: Sendable {
     /// A pool got its first, or lost its last, connection.
     ///
     /// - Returns: whether the process's state changed and is to be logged: up, down, or nil for neither.
-    func poolChanged(isUp: Bool) -> Bool? {
+    func poolChanged(wasUp: Bool, isUp: Bool) -> Bool? {
         reach.withLock { reach in
-            reach.poolsUp += isUp ? 1 : (reach.poolsUp > 0 ? -1 : 0)
+            reach.poolsUp += (isUp ? 1 : 0) - (wasUp ? 1 : 0)
             let state = reach.poolsUp > 0
             if reach.told == state { return nil }
             reach.told = state
@@ -65,14 +65,19 @@ public final class Observability: Sendable {
         }
     }
 
-    private func registerProcess(_ configuration: Configuration) {
+    private func registerProcess(_ configuration: Configuration, instanceID: String) {
         ProcessMetrics.register(in: registry)
-        let labels = [("version", BuildInfo.version), ("commit", BuildInfo.commit), ("swift", BuildInfo.swift)]
+        let labels = [
+            ("version", BuildInfo.version), ("commit", BuildInfo.commit), ("swift", BuildInfo.swift),
+            ("environment", configuration.environment), ("instance_id", instanceID),
+        ]
         registry.gauge("build_info", help: "What was built; always 1.", labels: labels).set(1)
         registry.gauge("db_pool_connections_max", help: "Connections the process may open.")
             .set(Int64(configuration.database.poolMaximum))
         let sink = sink
-        registry.collect("log_lines_dropped_total", .counter, help: "Log lines dropped because the output did not take them.") {
+        registry.collect(
+            "log_lines_dropped_total", .counter, help: "Log lines dropped because the output did not take them."
+        ) {
             Double(sink.droppedLines)
         }
     }

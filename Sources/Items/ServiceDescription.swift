@@ -7,6 +7,8 @@ public struct ServiceDescription: JSONRepresentable, Sendable {
     let environment: String
     let instanceID: String
     let basePath: String
+    /// Whether `/db` and `/metrics` are served on a port of their own.
+    let hidesOperations: Bool
     let poolMinimum: Int
     let poolMaximum: Int
     private let start = EventLoop.monotonicNanoseconds()
@@ -15,6 +17,7 @@ public struct ServiceDescription: JSONRepresentable, Sendable {
         environment = configuration.environment
         self.instanceID = instanceID
         basePath = configuration.http.basePath
+        hidesOperations = configuration.http.adminPort != nil
         poolMinimum = configuration.database.poolMinimum
         poolMaximum = configuration.database.poolMaximum
     }
@@ -37,10 +40,12 @@ public struct ServiceDescription: JSONRepresentable, Sendable {
         json.value(basePath + "/api/items")
         json.key("health")
         json.value(basePath + "/health")
-        json.key("database")
-        json.value(basePath + "/db")
-        json.key("metrics")
-        json.value(basePath + "/metrics")
+        if !hidesOperations {
+            json.key("database")
+            json.value(basePath + "/db")
+            json.key("metrics")
+            json.value(basePath + "/metrics")
+        }
         json.endObject()
         json.endObject()
     }

@@ -46,7 +46,8 @@ public final class Database: Service {
     public func open() async {
         await withTaskGroup { group in
             for pool in pools {
-                group.addTask(executorPreference: pool.loop) { await pool.open() }
+                let siblings = pools.filter { $0 !== pool }
+                group.addTask(executorPreference: pool.loop) { await pool.open(beside: siblings) }
             }
         }
     }
@@ -62,7 +63,11 @@ public final class Database: Service {
     public func run() async throws {
         // Cancelled or asked: both mean that it is over.
         try? await gracefulShutdown()
-        for pool in pools { await pool.close(withinMilliseconds: Self.closeMilliseconds) }
+        await withTaskGroup { group in
+            for pool in pools {
+                group.addTask { await pool.close(withinMilliseconds: Self.closeMilliseconds) }
+            }
+        }
     }
 
     /// `total` in parts that differ by at most one.

@@ -22,7 +22,10 @@ public actor Pool {
     private var leaseQueue = Deque<PendingLease>()
     /// Whether the end of this turn has something to do here.
     private var hasWork = false
-    private var isLost = false
+    /// Connections that were lost and whose place is still empty.
+    private var lostCount = 0
+    /// The pools of the process's other loops, which are told when the database is there again.
+    private var siblings: [Pool] = []
     private var reported = PoolLoad()
     private lazy var waitDeadline = makeDeadline { $0.expireWaiting() }
     private lazy var growDeadline = makeDeadline { $0.hasWork = true }
@@ -50,6 +53,11 @@ public actor Pool {
     /// Opens the minimum of connections. Returns when the first attempt is decided, for better or worse; whatever is
     /// missing then is tried again in the background.
     public func open() async {
+        await open(beside: [])
+    }
+
+    func open(beside siblings: [Pool]) async {
+        self.siblings = siblings
         loop.atTurnEnd { [weak self] in self?.assumeIsolated { $0.flush() } }
         loop.arm(idleDeadline, at: loop.now + state.limits.idleLimit)
         var missing = state.refill()
@@ -305,11 +313,16 @@ extension Pool {
         connections[identifier] = connection
         state.connected(identifier, now: loop.now)
         observe(.opened(duration: duration))
-        if isLost {
-            isLost = false
+        if lostCount > 0 {
+            lostCount -= 1
             observe(.reconnected)
         }
-        if !wasUp { observe(.up) }
+        if !wasUp {
+            observe(.up)
+            for sibling in siblings {
+                Task(executorPreference: sibling.loop) { await sibling.retryNow() }
+            }
+        }
         Task(executorPreference: loop) { await self.run(identifier) }
         for missing in state.refill() { begin(missing) }
     }
@@ -325,6 +338,13 @@ extension Pool {
         if let moment { loop.arm(retryDeadline, at: moment) }
     }
 
+    /// The database is there: no pause is of use any more.
+    private func retryNow() {
+        guard state.availability == .down else { return }
+        loop.cancel(retryDeadline)
+        retry()
+    }
+
     private func retry() {
         if let identifier = state.retry() { begin(identifier) }
     }
@@ -333,7 +353,7 @@ extension Pool {
     private func lose(_ connection: Connection, _ error: DatabaseError) {
         // Its reader and its writer may both find it broken in one turn.
         guard connections[connection.identifier] === connection else { return }
-        isLost = true
+        lostCount = min(lostCount + 1, state.limits.maximum)
         observe(.lost(error))
         discard(connection, error)
         if let replacement = state.lost(connection.identifier) { begin(replacement) }

@@ -36,6 +36,18 @@ public struct Listener: ~Copyable, Sendable {
         reserve = Self.openReserve()
     }
 
+    /// Makes sure that nobody listens on a port yet: sharing it with another process by mistake would go unnoticed, with
+    /// the clients spread over both.
+    ///
+    /// - Throws: `SystemError` `EADDRINUSE`, or what else keeps a listener from it.
+    public static func checkIsFree(host: String, port: UInt16) throws(SystemError) {
+        do {
+            _ = try bind(host: host, port: port, isShared: false)
+        } catch let error where host == "::" && error.errno == EAFNOSUPPORT {
+            _ = try bind(host: "0.0.0.0", port: port, isShared: false)
+        }
+    }
+
     /// Takes a share in a socket that listens already, as a service manager passes it; `number` stays its owner's.
     public init(duplicating number: Int32) throws(SystemError) {
         let copy = try FileDescriptor(duplicating: number)
@@ -89,12 +101,12 @@ public struct Listener: ~Copyable, Sendable {
         return number < 0 ? nil : FileDescriptor(owning: number)
     }
 
-    private static func bind(host: String, port: UInt16) throws(SystemError) -> FileDescriptor {
+    private static func bind(host: String, port: UInt16, isShared: Bool = true) throws(SystemError) -> FileDescriptor {
         guard let address = SocketAddress(host: host, port: port) else { throw SystemError(errno: EINVAL, call: "bind") }
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let socket = FileDescriptor(owning: try blockingSystem("socket") { Glibc.socket(address.family, kind, 0) })
         try enable(SOL_SOCKET, SO_REUSEADDR, true, socket)
-        try enable(SOL_SOCKET, SO_REUSEPORT, true, socket)
+        try enable(SOL_SOCKET, SO_REUSEPORT, isShared, socket)
         if address.family == AF_INET6 { try enable(Int32(IPPROTO_IPV6), IPV6_V6ONLY, host != "::", socket) }
         try unsafe address.withPointer { (pointer, length) throws(SystemError) in
             // `address` outlives the call, and the length is its family's.

@@ -102,7 +102,6 @@ actor Connection {
         request.isPeerTrusted = isPeerTrusted
         request.method = HTTPRequest.Method(of: request.head)
         worker.requestID.choose(for: request.head, isPeerTrusted: isPeerTrusted, into: &request.requestIDBytes)
-        deadline.expiry = start &+ UInt64(worker.options.requestTimeout) &* 1_000_000
         worker.observe(.started)
         plan = worker.app.plan(for: request)
     }
@@ -131,6 +130,7 @@ actor Connection {
     /// - Returns: whether the connection goes on.
     private func respond() async -> Bool {
         let response: Response
+        deadline.expiry = worker.moment(in: worker.options.requestTimeout)
         switch plan {
         case .answer(let answer): response = answer
         case .handler(let handler): response = await worker.app.run(handler, request)
@@ -163,7 +163,8 @@ actor Connection {
         let elapsed = EventLoop.monotonicNanoseconds() &- request.start
         worker.observe(
             .completed(
-                request, status: response.status.code, bytes: response.body.count, nanoseconds: elapsed,
+                request, status: response.status.code, bytes: request.method == .head ? 0 : response.body.count,
+                nanoseconds: elapsed,
                 failure: response.failure))
         return goesOn
     }
@@ -173,7 +174,7 @@ actor Connection {
         // RFC 9110 §8.6: these have no content, and say no length.
         let hasContent = status != 204 && status != 304 && status >= 200
         ResponseEncoder.encodeHead(
-            status: status, reason: response.status.reasonPhrase, contentType: response.contentType, fields: response.fields,
+            status: status, reason: nil, contentType: response.contentType, fields: response.fields,
             date: worker.date.bytes(at: worker.loop.now), requestID: request.requestIDBytes.span,
             contentLength: hasContent ? response.body.count : nil,
             persistence: persists ? (request.head.isHTTP11 ? .keepAlive : .keepAliveHTTP10) : .close, into: &output)

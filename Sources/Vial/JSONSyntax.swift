@@ -1,6 +1,6 @@
-/// The grammar of JSON, RFC 8259, as strict as it is written. Looked at before a body is decoded, because the decoder takes
-/// more than JSON (`[1,]`, `-`, `1.`, UTF-16), picks one of two members of the same name, and does not say where a text
-/// goes wrong.
+/// The grammar of JSON, RFC 8259, as strict as it is written. Looked at before a body is decoded, because the decoder
+/// takes more than JSON (`[1,]`, `-`, `1.`, UTF-16), picks one of two members of the same name, and does not say where a
+/// text goes wrong.
 struct JSONSyntax {
     /// Brackets within brackets: several times what any body of ours has, and little of a thread's stack.
     static let depthLimit = 64

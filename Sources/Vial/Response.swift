@@ -18,7 +18,7 @@ public struct Response: Sendable {
     /// Whether the connection closes after it, whatever the client wants.
     public var closes = false
     /// The error behind it, for the log; never sent.
-    public internal(set) var failure: (any Error)?
+    public var failure: (any Error)?
 
     public init(status: HTTPResponse.Status, contentType: StaticString? = nil, body: [UInt8] = []) {
         self.status = status

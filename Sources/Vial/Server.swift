@@ -31,6 +31,7 @@ public final class Server: Service {
         self.options = options
         self.drain = drain
         quota = ConnectionQuota(limit: options.maxConnections)
+        if inherited == nil && options.port != 0 { try Listener.checkIsFree(host: options.host, port: options.port) }
         var workers: [Worker] = []
         var acceptors: [Acceptor] = []
         var port = options.port
@@ -79,10 +80,9 @@ public final class Server: Service {
     private func finish() async {
         let first = workers[0].loop
         await enter(.announcing)
-        var waited = 0
-        while waited < options.drainDelay && !drain.skipsDelay {
+        let announced = EventLoop.monotonicNanoseconds() + UInt64(options.drainDelay) * 1_000_000
+        while EventLoop.monotonicNanoseconds() < announced && !drain.skipsDelay {
             await first.pause(nanoseconds: Self.drainPoll)
-            waited += Int(Self.drainPoll / 1_000_000)
         }
         for acceptor in acceptors { await acceptor.finish() }
         await enter(.closing)

@@ -14,7 +14,7 @@ public struct ServerOptions: Sendable {
     public var bodyTimeout = 30_000
     /// For answers to leave, from the moment the client's window was full.
     public var writeTimeout = 30_000
-    /// From the head to the answer: handlers find it in `TaskDeadline.current`.
+    /// From the complete request to the answer: handlers find it in `TaskDeadline.current`.
     public var requestTimeout = 15_000
     /// Between two requests; longer than the load balancer's own, so that it never writes to a closed connection.
     public var keepAliveTimeout = 75_000

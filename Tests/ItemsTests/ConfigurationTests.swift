@@ -160,7 +160,6 @@ struct ConfigurationTests {
     @Test func `a command that needs the database needs to know where it is`() throws {
         #expect(throws: ConfigurationErrors.self) { try read([:], needsDatabase: true) }
         _ = try read(["DB_HOST": "db"], needsDatabase: true)
-        _ = try read(["DB_SECRET_ID": "credentials"], needsDatabase: true)
     }
 
     @Test func `a root certificate asks for full verification`() throws {

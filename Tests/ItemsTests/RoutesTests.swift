@@ -1,0 +1,113 @@
+import HTTP1
+import HTTPTypes
+import Postgres
+import Testing
+import Vial
+
+@testable import Items
+
+@Suite(.timeLimit(.minutes(1))) struct RoutesTests {
+    @Test func `serves these paths and no others`() async throws {
+        try await withUnreachableDatabase { app, _ in
+            #expect(
+                app.routes.map(\.pattern) == [
+                    "/", "/health", "/health/ready", "/healthz", "/health/live", "/db", "/api/items", "/api/items/{id}",
+                    "/metrics",
+                ])
+        }
+    }
+
+    @Test(arguments: [
+        ("/", "GET, HEAD, OPTIONS"), ("/health", "GET, HEAD, OPTIONS"), ("/db", "GET, HEAD, OPTIONS"),
+        ("/api/items", "GET, HEAD, POST, OPTIONS"), ("/api/items/1", "GET, HEAD, OPTIONS"),
+        ("/metrics", "GET, HEAD, OPTIONS"),
+    ])
+    func `takes these methods`(path: String, allow: String) async throws {
+        try await withUnreachableDatabase { app, _ in
+            let response = await app.respond(to: try Request(.options, path))
+            #expect(response.fields.value("Allow") == allow)
+        }
+    }
+
+    @Test func `the root tells who it is and where the rest is`() async throws {
+        try await withUnreachableDatabase(basePath: "/base") { app, _ in
+            let response = await app.respond(to: try Request(.get, "/base"))
+            #expect(response.status == .ok)
+            let start =
+                #"{"service":"items","version":"\#(BuildInfo.version)","environment":"test","instance_id":"i-1","#
+                + #""uptime_seconds":"#
+            #expect(response.text.hasPrefix(start))
+            let links =
+                #""links":{"items":"/base/api/items","health":"/base/health","database":"/base/db","#
+                + #""metrics":"/base/metrics"}}"#
+            #expect(response.text.hasSuffix(links))
+        }
+    }
+
+    @Test(arguments: ["/db", "/api/items", "/api/items?limit=5&order=desc", "/api/items/7"])
+    func `answers 503 with a time to come back while the database is away`(target: String) async throws {
+        try await withUnreachableDatabase { app, _ in
+            let response = await app.respond(to: try Request(.get, target))
+            #expect(response.status == .serviceUnavailable)
+            #expect(response.fields.value("Retry-After") == "1")
+            #expect(!response.text.contains("refused"))
+            #expect(response.failure as? DatabaseError == .unavailable)
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"name":"x"}"#, 503), (#"{"name":""}"#, 422), ("{}", 422), (#"{"name":1}"#, 422), ("[]", 422), ("{", 400),
+        ("", 400),
+    ])
+    func `looks at an item before it asks the database`(body: String, status: Int) async throws {
+        try await withUnreachableDatabase { app, _ in
+            let request = try Request(.post, "/api/items", fields: [("Content-Type", "application/json")], body: body)
+            #expect(await app.respond(to: request).status.code == status)
+        }
+    }
+
+    @Test func `looks at the query before it asks the database`() async throws {
+        try await withUnreachableDatabase { app, _ in
+            for (target, status) in [("/api/items?limit=0", 400), ("/api/items/x", 404)] {
+                let response = await app.respond(to: try Request(.get, target))
+                #expect(response.status.code == status)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        (DatabaseError.unavailable, 503), (.waitTimedOut, 503), (.queueFull, 503), (.connectionLost, 503),
+        (.closing, 503), (.deadlineExceeded, 504), (.unexpectedResult("x"), 500),
+    ])
+    func `the database's errors become statuses without detail`(error: DatabaseError, status: Int) async throws {
+        try await withUnreachableDatabase { app, _ in
+            var app = app
+            app.get("/fails") { _ in throw error }
+            let response = await app.respond(to: try Request(.get, "/fails"))
+            #expect(response.status.code == status)
+            #expect((response.fields.value("Retry-After") != nil) == (status == 503))
+            #expect(response.failure as? DatabaseError == error)
+        }
+    }
+
+    @Test(arguments: ["/metrics", "/db"]) func `hides what is served elsewhere`(path: String) async throws {
+        try await withUnreachableDatabase(hidesOperations: true) { app, _ in
+            let response = await app.respond(to: try Request(.get, path))
+            #expect(response.status == .notFound)
+            let health = await app.respond(to: try Request(.get, "/health/live"))
+            #expect(health.status == .ok)
+        }
+    }
+
+    @Test func `the metrics speak the format that is asked for`() async throws {
+        try await withUnreachableDatabase { app, _ in
+            let text = await app.respond(to: try Request(.get, "/metrics"))
+            #expect(text.contentType?.description == "text/plain; version=0.0.4; charset=utf-8")
+            let accept = [("Accept", "application/openmetrics-text; version=1.0.0")]
+            let openMetrics = await app.respond(to: try Request(.get, "/metrics", fields: accept))
+            #expect(
+                openMetrics.contentType?.description == "application/openmetrics-text; version=1.0.0; charset=utf-8")
+            #expect(openMetrics.text.hasSuffix("# EOF\n"))
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import Testing
+
+@testable import Postgres
+
+struct ConnectionOptionsTests {
+    private func keywords(_ options: ConnectionOptions) -> [String: String] {
+        Dictionary(uniqueKeysWithValues: options.keywords)
+    }
+
+    @Test func `names everything by libpq's keywords, each once`() {
+        let options = ConnectionOptions(host: "db.example", port: "5433", database: "items", user: "app")
+        #expect(
+            keywords(options) == [
+                "host": "db.example", "port": "5433", "dbname": "items", "user": "app", "sslmode": "prefer",
+                "client_encoding": "UTF8", "fallback_application_name": "items", "connect_timeout": "3",
+                "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3", "tcp_user_timeout": "15000",
+                "options": "-c statement_timeout=5000",
+            ])
+    }
+
+    @Test func `a password and a certificate are there only when they are given`() {
+        var options = ConnectionOptions(host: "a", database: "d", user: "u", password: "it's \\ secret")
+        options.sslMode = "verify-full"
+        options.sslRootCertificate = "/etc/ssl/rds.pem"
+        let given = keywords(options)
+        #expect(given["password"] == "it's \\ secret")
+        #expect(given["sslmode"] == "verify-full" && given["sslrootcert"] == "/etc/ssl/rds.pem")
+        options.password = ""
+        #expect(keywords(options)["password"] == "")
+    }
+
+    @Test func `a list of hosts asks for the one that takes writes`() {
+        #expect(keywords(ConnectionOptions(host: "a,b", database: "d", user: "u"))["target_session_attrs"] == "read-write")
+        #expect(keywords(ConnectionOptions(host: "a", database: "d", user: "u"))["target_session_attrs"] == nil)
+    }
+
+    @Test(arguments: [(0, "2"), (1, "2"), (2000, "2"), (2001, "3"), (3000, "3"), (59_999, "60")])
+    func `the connect timeout is in whole seconds, rounded up, at least 2`(milliseconds: Int, expected: String) {
+        var options = ConnectionOptions(host: "a", database: "d", user: "u")
+        options.connectTimeoutMilliseconds = milliseconds
+        #expect(keywords(options)["connect_timeout"] == expected)
+    }
+
+    @Test func `without prepared statements there is no start-up parameter that a pooler would refuse`() {
+        let options = ConnectionOptions(
+            host: "a", database: "d", user: "u", statementTimeoutMilliseconds: 1234, prepares: false)
+        #expect(keywords(options)["options"] == nil)
+    }
+}

@@ -1,0 +1,52 @@
+import Testing
+
+@testable import Postgres
+
+struct DatabaseErrorTests {
+    private func server(_ state: String) -> DatabaseError {
+        .server(.init(sqlState: state, message: "no", constraint: nil))
+    }
+
+    @Test(arguments: [
+        ("08006", DatabaseError.Class.connection), ("08001", .connection), ("22021", .data), ("22P02", .data),
+        ("23505", .constraint), ("23514", .constraint), ("25006", .readOnly), ("25P02", .other), ("26000", .statement),
+        ("28P01", .authentication), ("28000", .authentication), ("3D000", .other), ("40001", .conflict),
+        ("40P01", .conflict), ("42601", .statement), ("42P01", .statement), ("53300", .resources), ("54000", .resources),
+        ("57014", .cancelled), ("57P01", .shutdown), ("57P02", .shutdown), ("57P03", .shutdown), ("57P05", .shutdown),
+        ("58030", .shutdown), ("XX000", .other), ("", .other),
+    ])
+    func `puts SQLSTATEs into classes`(state: String, expected: DatabaseError.Class) {
+        #expect(server(state).errorClass == expected)
+    }
+
+    @Test(arguments: [
+        (DatabaseError.unavailable, DatabaseError.Class.connection), (.connectionLost, .connection),
+        (.connectFailed("x"), .connection), (.closing, .connection), (.waitTimedOut, .pool), (.queueFull, .pool),
+        (.deadlineExceeded, .timeout), (.unexpectedResult("x"), .result),
+    ])
+    func `puts its own errors into classes`(error: DatabaseError, expected: DatabaseError.Class) {
+        #expect(error.errorClass == expected)
+    }
+
+    @Test func `a connection that shuts down, breaks or cannot write is retired, and no other`() {
+        for state in ["08006", "25006", "57P01", "57P02", "57P03", "58030"] { #expect(server(state).retiresConnection) }
+        for state in ["22021", "23505", "40001", "42601", "53200", "57014", "XX000"] {
+            #expect(!server(state).retiresConnection)
+        }
+        #expect(DatabaseError.connectionLost.retiresConnection)
+        #expect(!DatabaseError.waitTimedOut.retiresConnection && !DatabaseError.deadlineExceeded.retiresConnection)
+    }
+
+    @Test func `class names are fit for labels`() {
+        for name in DatabaseError.Class.allCases.map(\.rawValue) {
+            #expect(name.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x5F })
+        }
+    }
+
+    @Test func `descriptions are one line`() {
+        #expect(server("23505").description == "23505 no")
+        #expect("\(DatabaseError.connectFailed("refused"))" == "refused")
+        #expect(Handle.oneLine("a\nb\t c\r\n\n  d\n") == "a b  c   d")
+        #expect(Handle.oneLine("") == "")
+    }
+}

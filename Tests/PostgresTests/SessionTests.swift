@@ -1,0 +1,68 @@
+import Testing
+
+@testable import Postgres
+
+@Suite(.needsServer, .timeLimit(.minutes(1)))
+struct SessionTests {
+    @Test func `runs several statements as one transaction and gives the last one's rows as text`() throws {
+        let session = try Session(Server.options)
+        let table = Server.uniqueName()
+        #expect(try session.execute("CREATE TEMP TABLE \(table) (a int)").isEmpty)
+        let rows = try session.execute("INSERT INTO \(table) VALUES (1), (2), (NULL); SELECT a, a IS NULL FROM \(table) ORDER BY a")
+        #expect(rows == [["1", "f"], ["2", "f"], [nil, "t"]])
+        #expect(throws: DatabaseError.self) { try session.execute("INSERT INTO \(table) VALUES (3); SELECT 1 / 0") }
+        #expect(try session.execute("SELECT count(*) FROM \(table)") == [["3"]])
+    }
+
+    @Test func `tells the server's refusal`() throws {
+        let session = try Session(Server.options)
+        try session.execute("CREATE TEMP TABLE refused (a int CONSTRAINT only_one UNIQUE)")
+        do {
+            try session.execute("INSERT INTO refused VALUES (1), (1)")
+            Issue.record("nothing was refused")
+        } catch {
+            guard case .server(let report) = error else {
+                Issue.record("\(error)")
+                return
+            }
+            #expect(report.sqlState == "23505" && report.constraint == "only_one")
+            #expect(report.message == #"duplicate key value violates unique constraint "only_one""#)
+        }
+    }
+
+    @Test func `a broken connection is an error each time`() throws {
+        let session = try Session(Server.options)
+        #expect(throws: DatabaseError.self) { try session.execute("SELECT pg_terminate_backend(pg_backend_pid())") }
+        #expect(throws: DatabaseError.connectionLost) { try session.execute("SELECT 1") }
+    }
+
+    @Test func `says why it cannot connect`() {
+        var options = Server.options
+        options.database = "nobody's database"
+        do {
+            _ = try Session(options)
+            Issue.record("connected")
+        } catch {
+            guard case .connectFailed(let reason) = error else {
+                Issue.record("\(error)")
+                return
+            }
+            #expect(reason.contains(#"database "nobody's database" does not exist"#))
+            #expect(!reason.contains("\n"))
+        }
+    }
+
+    @Test func `values of options are never read as keywords`() {
+        var options = Server.options
+        options.database = "dbname=items host=/elsewhere"
+        #expect(throws: DatabaseError.self) { try Session(options) }
+        options = Server.options
+        options.password = "x' user='postgres"
+        #expect(throws: Never.self) { try Session(options) }
+    }
+
+    @Test func `notices are kept quiet`() throws {
+        let session = try Session(Server.options)
+        #expect(try session.execute("DROP TABLE IF EXISTS never_there").isEmpty)
+    }
+}

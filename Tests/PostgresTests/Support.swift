@@ -1,0 +1,217 @@
+import Glibc
+import Postgres
+import Reactor
+import Synchronization
+import Testing
+
+/// The PostgreSQL that the environment names.
+enum Server {
+    private static func variable(_ name: String) -> String? {
+        // The text belongs to the environment, which nobody changes, and is copied at once.
+        unsafe getenv(name).map { unsafe String(cString: $0) }
+    }
+
+    static let isThere = variable("ITEMS_TEST_DB_HOST") != nil
+
+    static var options: ConnectionOptions {
+        ConnectionOptions(
+            host: variable("ITEMS_TEST_DB_HOST") ?? "", database: variable("ITEMS_TEST_DB_NAME") ?? "items",
+            user: variable("ITEMS_TEST_DB_USER") ?? "items")
+    }
+
+    private static let count = Atomic<Int>(0)
+
+    /// A name that no other test of this or another run has: for tables and for applications.
+    static func uniqueName() -> String {
+        "test_\(getpid())_\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
+    }
+
+    /// Runs SQL on a connection of its own; blocks.
+    @discardableResult
+    static func execute(_ sql: String) throws(DatabaseError) -> [[String?]] {
+        try Session(options).execute(sql)
+    }
+
+    /// The first value of SQL run on a connection of its own.
+    static func value(_ sql: String) throws(DatabaseError) -> String? {
+        try execute(sql).first?.first ?? nil
+    }
+
+    /// Asks again and again until the answer is the expected one; in vain for 10 s at most.
+    static func wait(for sql: String, toBe expected: String) throws -> Bool {
+        let session = try Session(options)
+        let limit = EventLoop.monotonicNanoseconds() + 10_000 * milliseconds
+        while EventLoop.monotonicNanoseconds() < limit {
+            if try session.execute(sql).first?.first == expected { return true }
+        }
+        return false
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Skips where there is no PostgreSQL to test with.
+    static var needsServer: Self { .enabled(if: Server.isThere, "ITEMS_TEST_DB_HOST names no server") }
+}
+
+let milliseconds: UInt64 = 1_000_000
+
+/// What a pool reported, and whoever waits for it to report something.
+final class EventLog: Sendable {
+    private struct Waiter {
+        let isMet: @Sendable ([PoolEvent]) -> Bool
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    private struct Contents {
+        var events: [PoolEvent] = []
+        var waiters: [Waiter] = []
+    }
+
+    private let contents = Mutex(Contents())
+
+    func note(_ event: PoolEvent) {
+        let met = contents.withLock { contents in
+            contents.events.append(event)
+            let events = contents.events
+            let met = contents.waiters.filter { $0.isMet(events) }
+            contents.waiters.removeAll { $0.isMet(events) }
+            return met.map(\.continuation)
+        }
+        for continuation in met { continuation.resume() }
+    }
+
+    var events: [PoolEvent] { contents.withLock { $0.events } }
+
+    func count(_ predicate: (PoolEvent) -> Bool) -> Int { events.count(where: predicate) }
+
+    func has(_ predicate: (PoolEvent) -> Bool) -> Bool { events.contains(where: predicate) }
+
+    /// Returns once `count` of the events so far satisfy `predicate`.
+    func wait(for count: Int = 1, _ predicate: @escaping @Sendable (PoolEvent) -> Bool) async {
+        let isMet = { @Sendable (events: [PoolEvent]) in events.count(where: predicate) >= count }
+        await withCheckedContinuation { continuation in
+            let isMetAlready = contents.withLock { contents in
+                if isMet(contents.events) { return true }
+                contents.waiters.append(Waiter(isMet: isMet, continuation: continuation))
+                return false
+            }
+            if isMetAlready { continuation.resume() }
+        }
+    }
+}
+
+extension PoolEvent {
+    var isSent: Bool { if case .waited = self { true } else { false } }
+    var isOpened: Bool { if case .opened = self { true } else { false } }
+    var isLost: Bool { if case .lost = self { true } else { false } }
+    var isReconnected: Bool { if case .reconnected = self { true } else { false } }
+    var isUp: Bool { if case .up = self { true } else { false } }
+    var isDown: Bool { if case .down = self { true } else { false } }
+    var openError: DatabaseError? { if case .openFailed(let error) = self { error } else { nil } }
+}
+
+/// A pool on a loop of its own, with what it reported.
+struct TestPool: Sendable {
+    let loop: EventLoop
+    let pool: Pool
+    let log: EventLog
+    /// The application name of its connections.
+    let name: String
+
+    /// The number of its connections as the server sees it.
+    var connectionsQuery: String { "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)'" }
+
+    /// Runs `body` on the loop: everything it asks for before it suspends is asked for in one turn.
+    func onLoop<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        try await Task(executorPreference: loop) { try await body() }.value
+    }
+
+    /// Asks for all of them in one turn of the loop; the outcomes are in the order of the statements.
+    func queryTogether(
+        _ queries: [(Statement, [Parameter])]
+    ) async throws -> [Result<Rows, DatabaseError>] {
+        try await onLoop {
+            await withTaskGroup(of: (Int, Result<Rows, DatabaseError>).self) { group in
+                for (index, (statement, parameters)) in queries.enumerated() {
+                    group.addTask {
+                        do throws(DatabaseError) {
+                            return (index, .success(try await pool.query(statement, parameters)))
+                        } catch {
+                            return (index, .failure(error))
+                        }
+                    }
+                }
+                var outcomes: [(Int, Result<Rows, DatabaseError>)] = []
+                for await outcome in group { outcomes.append(outcome) }
+                return outcomes.sorted { $0.0 < $1.0 }.map(\.1)
+            }
+        }
+    }
+
+    /// The process that serves the pool's only connection.
+    func backend() async throws -> Int64 {
+        try await pool.query(Statement("pid", "SELECT pg_backend_pid()::int8"))[0].int64(0)
+    }
+}
+
+struct PoolBounds {
+    var minimum = 1
+    var maximum = 4
+    var wait = 3000
+    var statement = 5000
+}
+
+/// Runs `body` with an open pool, and closes it.
+func withPool<Value>(
+    _ bounds: PoolBounds = PoolBounds(), statements: [Statement] = [],
+    options: @escaping @Sendable () throws(DatabaseError) -> ConnectionOptions = { () throws(DatabaseError) in Server.options },
+    _ body: (TestPool) async throws -> Value
+) async throws -> Value {
+    let loop = try EventLoop(index: 0)
+    loop.start()
+    defer { loop.stop() }
+    let log = EventLog()
+    let name = Server.uniqueName()
+    let connector = Connector(options: options, statements: statements) { (session) throws(DatabaseError) in
+        try session.execute("SET application_name = '\(name)'")
+    }
+    let pool = Pool(
+        on: loop, minimum: bounds.minimum, maximum: bounds.maximum, waitMilliseconds: bounds.wait,
+        statementMilliseconds: bounds.statement, connector: connector, observe: log.note)
+    await pool.open()
+    do {
+        let value = try await body(TestPool(loop: loop, pool: pool, log: log, name: name))
+        await pool.close(withinMilliseconds: 2000)
+        return value
+    } catch {
+        await pool.close(withinMilliseconds: 0)
+        throw error
+    }
+}
+
+/// The error of an operation that must fail.
+func failure<Value>(_ body: () async throws(DatabaseError) -> Value) async -> DatabaseError? {
+    do throws(DatabaseError) {
+        _ = try await body()
+        return nil
+    } catch {
+        return error
+    }
+}
+
+extension DatabaseError {
+    var sqlState: String? { if case .server(let error) = self { error.sqlState } else { nil } }
+}
+
+/// A generator that gives the same numbers in every run (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,189 @@
+import Glibc
+import Testing
+
+@testable import Reactor
+
+@Suite(.timeLimit(.minutes(1)))
+struct EventLoopTests {
+    @Test func `the jobs of an actor run on the loop's thread`() async throws {
+        try await withLoop { loop in
+            #expect(loop.isIsolatingCurrentContext() == false)
+            let resident = Resident(on: loop)
+            let threads = await resident.run { resident in
+                resident.loop.checkIsolated()
+                let first = pthread_self()
+                await Task.yield()
+                return [first, pthread_self()]
+            }
+            #expect(threads[0] == threads[1])
+            #expect(threads[0] != pthread_self())
+            await loop.perform { resident.assumeIsolated { #expect($0.loop.isIsolatingCurrentContext() == true) } }
+        }
+    }
+
+    /// A callback that comes on a thread the loop knows nothing of.
+    private static func resumeElsewhere() async {
+        await withCheckedContinuation { continuation in
+            Task.detached { continuation.resume() }
+        }
+    }
+
+    @Test func `a task with the loop as its preferred executor resumes on it after a continuation`() async throws {
+        try await withLoop { loop in
+            for _ in 0..<100 {
+                let places = await Task(executorPreference: loop) {
+                    let before = loop.isIsolatingCurrentContext()
+                    await Self.resumeElsewhere()
+                    return [before, loop.isIsolatingCurrentContext()]
+                }.value
+                #expect(places == [true, true])
+            }
+        }
+    }
+
+    @Test func `child tasks inherit the preference`() async throws {
+        try await withLoop { loop in
+            let places = await Task(executorPreference: loop) {
+                await withTaskGroup { group in
+                    for _ in 0..<10 { group.addTask { loop.isIsolatingCurrentContext() } }
+                    return await group.reduce(into: []) { $0.append($1) }
+                }
+            }.value
+            #expect(places == Array(repeating: true, count: 10))
+        }
+    }
+
+    @Test func `jobs from many threads all run, one at a time`() async throws {
+        actor Counter {
+            let loop: EventLoop
+            var count = 0
+            nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+            init(on loop: EventLoop) { self.loop = loop }
+            func increment() { count += 1 }
+        }
+        try await withLoop { loop in
+            let counter = Counter(on: loop)
+            await withTaskGroup { group in
+                for _ in 0..<50 {
+                    group.addTask {
+                        for _ in 0..<200 { await counter.increment() }
+                    }
+                }
+            }
+            #expect(await counter.count == 10_000)
+        }
+    }
+
+    @Test func `perform runs on the loop's thread and waits`() async throws {
+        try await withLoop { loop in
+            let places = Log<Bool?>()
+            await loop.perform { places.note(loop.isIsolatingCurrentContext()) }
+            #expect(places.entries == [true])
+        }
+    }
+
+    @Test(arguments: [0, 1, 5 * milliseconds, 60 * milliseconds])
+    func `pause lasts as long as asked, at least`(nanoseconds: UInt64) async throws {
+        try await withLoop { loop in
+            let start = EventLoop.monotonicNanoseconds()
+            await loop.pause(nanoseconds: nanoseconds)
+            let elapsed = EventLoop.monotonicNanoseconds() - start
+            #expect(elapsed >= nanoseconds)
+            // A tick late by design; the rest is a busy machine's.
+            #expect(elapsed < nanoseconds + 2_000 * milliseconds)
+        }
+    }
+
+    @Test func `sleeps end in the order of their moments`() async throws {
+        try await withLoop { loop in
+            let resident = Resident(on: loop)
+            let order = await resident.run { resident in
+                let order = Log<Int>()
+                await withTaskGroup { group in
+                    for index in [3, 1, 2, 0] {
+                        group.addTask {
+                            await resident.run { _ in
+                                await loop.sleep(nanoseconds: UInt64(index) * 40 * milliseconds)
+                                order.note(index)
+                            }
+                        }
+                    }
+                }
+                return order.entries
+            }
+            #expect(order == [0, 1, 2, 3])
+        }
+    }
+
+    @Test func `a deadline's action runs on the loop, once, and a cancelled one not at all`() async throws {
+        try await withLoop { loop in
+            let resident = Resident(on: loop)
+            let fired = Log<String>()
+            await resident.run { resident in
+                let note = { (name: String) in fired.note(loop.isIsolatingCurrentContext() == true ? name : "") }
+                let kept = loop.makeDeadline { note("kept") }
+                let cancelled = loop.makeDeadline { note("cancelled") }
+                let now = EventLoop.monotonicNanoseconds()
+                loop.arm(kept, at: now + 10 * milliseconds)
+                loop.arm(cancelled, at: now + 10 * milliseconds)
+                #expect(loop.deadlineCount == 2)
+                loop.cancel(cancelled)
+                await loop.sleep(nanoseconds: 100 * milliseconds)
+                #expect(loop.deadlineCount == 0)
+            }
+            #expect(fired.entries == ["kept"])
+        }
+    }
+
+    @Test func `the end of a turn comes after its jobs, and jobs it makes run before the loop waits`() async throws {
+        try await withLoop { loop in
+            let resident = Resident(on: loop)
+            let log = Log<String>()
+            await resident.run { resident in
+                var rounds = 0
+                loop.atTurnEnd {
+                    rounds += 1
+                    guard rounds == 1 else { return }
+                    log.note("end of turn")
+                    // Nothing else wakes the loop for it.
+                    Task(executorPreference: loop) { log.note("made at the end") }
+                }
+                for _ in 0..<3 {
+                    Task(executorPreference: loop) { log.note("job") }
+                }
+            }
+            while log.entries.count < 5 { await loop.perform {} }
+            #expect(log.entries == ["job", "job", "job", "end of turn", "made at the end"])
+        }
+    }
+
+    @Test func `the clock moves on from turn to turn`() async throws {
+        try await withLoop { loop in
+            let resident = Resident(on: loop)
+            let (before, after) = await resident.run { resident in
+                let before = loop.now
+                await loop.sleep(nanoseconds: 20 * milliseconds)
+                return (before, loop.now)
+            }
+            #expect(after >= before + 20 * milliseconds)
+            #expect(after <= EventLoop.monotonicNanoseconds())
+        }
+    }
+
+    @Test func `a stopped loop is let go`() async throws {
+        weak var trace: EventLoop?
+        try await withLoop { loop in
+            trace = loop
+            await loop.perform {}
+        }
+        while trace != nil { await Task.yield() }
+    }
+
+    @Test func `traps when code of the loop runs elsewhere`() async {
+        await #expect(processExitsWith: .failure) {
+            let loop = try EventLoop(index: 0)
+            loop.start()
+            loop.checkIsolated()
+        }
+    }
+}

@@ -1,0 +1,225 @@
+import Glibc
+import Testing
+
+@testable import Reactor
+
+@Suite(.timeLimit(.minutes(1)))
+struct ReadinessTests {
+    /// Runs `body` on a loop with a pair whose near end is watched there.
+    private func watching(
+        mode: Readiness.Mode = .edge,
+        _ body: @Sendable (isolated Resident, SocketPair, Readiness) async throws -> Void
+    ) async throws {
+        try await withLoop { loop in
+            try await Resident(on: loop).run { resident in
+                let pair = SocketPair()
+                let readiness = try Readiness(pair.near.number, on: loop, mode: mode)
+                defer { readiness.cancel() }
+                try await body(resident, pair, readiness)
+            }
+        }
+    }
+
+    /// How a wait ends that may last 50 ms.
+    private static func briefly(_ resident: isolated Resident, _ readiness: Readiness) async -> Readiness.Wake {
+        readiness.arm(expiry: EventLoop.monotonicNanoseconds() + 50 * milliseconds)
+        defer { readiness.disarm() }
+        return await readiness.untilReadable()
+    }
+
+    @Test(arguments: [Readiness.Mode.edge, .level])
+    func `a read becomes ready when something comes`(mode: Readiness.Mode) async throws {
+        try await watching(mode: mode) { resident, pair, readiness in
+            for round in 0..<20 {
+                Task(executorPreference: resident.loop) { try send("\(round)", to: pair.far) }
+                #expect(await readiness.untilReadable() == .ready)
+                let text = try receive(from: pair.near)
+                #expect(text == "\(round)")
+                readiness.readDrained()
+            }
+            #expect(await Self.briefly(resident, readiness) == .expired)
+        }
+    }
+
+    @Test func `by edge, who has not drained the descriptor is ready at once`() async throws {
+        try await watching { resident, pair, readiness in
+            try send("abc", to: pair.far)
+            #expect(await readiness.untilReadable() == .ready)
+            #expect(try receive(from: pair.near, atMost: 1) == "a")
+            #expect(await readiness.untilReadable() == .ready)
+            #expect(try receive(from: pair.near) == "bc")
+            readiness.readDrained()
+            #expect(await Self.briefly(resident, readiness) == .expired)
+        }
+    }
+
+    @Test func `by level, what was left unread is told again`() async throws {
+        try await watching(mode: .level) { resident, pair, readiness in
+            try send("abc", to: pair.far)
+            for letter in ["a", "b", "c"] {
+                #expect(await readiness.untilReadable() == .ready)
+                #expect(try receive(from: pair.near, atMost: 1) == letter)
+            }
+            #expect(await Self.briefly(resident, readiness) == .expired)
+        }
+    }
+
+    @Test(arguments: [Readiness.Mode.edge, .level])
+    func `the end of the stream is ready, again and again`(mode: Readiness.Mode) async throws {
+        try await watching(mode: mode) { resident, pair, readiness in
+            pair.far.shutdownWrite()
+            for _ in 0..<3 {
+                #expect(await readiness.untilReadable() == .ready)
+                let end = try receive(from: pair.near)
+                #expect(end == "")
+                readiness.readDrained()
+            }
+        }
+    }
+
+    @Test(arguments: [Readiness.Mode.edge, .level])
+    func `a blocked write becomes ready when the peer reads`(mode: Readiness.Mode) async throws {
+        try await watching(mode: mode) { resident, pair, readiness in
+            let bytes = [UInt8](repeating: 0x78, count: 1 << 16)
+            var sent = 0
+            for _ in 0..<3 {
+                // The kernel copies the bytes before the call returns.
+                while case .done(let count) = try unsafe bytes.withUnsafeBytes({ try unsafe pair.near.send($0) }) { sent += count }
+                readiness.writeBlocked()
+                let drained = Task(executorPreference: resident.loop) {
+                    var count = 0
+                    while let text = try receive(from: pair.far, atMost: 1 << 16) { count += text.utf8.count }
+                    return count
+                }
+                #expect(await readiness.untilWritable() == .ready)
+                sent -= try await drained.value
+            }
+            #expect(sent == 0)
+        }
+    }
+
+    @Test func `a descriptor that takes bytes is writable`() async throws {
+        for mode in [Readiness.Mode.edge, .level] {
+            try await watching(mode: mode) { resident, pair, readiness in
+                #expect(await readiness.untilWritable() == .ready)
+            }
+        }
+    }
+
+    @Test func `interrupt and cancel wake whoever waits`() async throws {
+        try await watching { resident, pair, readiness in
+            readiness.interrupt()
+            Task(executorPreference: resident.loop) { readiness.interrupt() }
+            #expect(await readiness.untilReadable() == .interrupted)
+            Task(executorPreference: resident.loop) { readiness.cancel() }
+            #expect(await readiness.untilReadable() == .interrupted)
+            readiness.cancel()
+        }
+    }
+
+    @Test func `a deadline wakes whoever waits, never early, and only once`() async throws {
+        try await watching { resident, pair, readiness in
+            let expiry = EventLoop.monotonicNanoseconds() + 30 * milliseconds
+            readiness.arm(expiry: expiry)
+            #expect(await readiness.untilReadable() == .expired)
+            #expect(EventLoop.monotonicNanoseconds() >= expiry)
+            try send("x", to: pair.far)
+            #expect(await readiness.untilReadable() == .ready)
+        }
+    }
+
+    @Test func `a deadline that passes while nobody waits ends the next wait`() async throws {
+        try await watching { resident, pair, readiness in
+            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
+            await resident.loop.sleep(nanoseconds: 60 * milliseconds)
+            #expect(await readiness.untilReadable() == .expired)
+            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
+            await resident.loop.sleep(nanoseconds: 60 * milliseconds)
+            // Moved since: the old moment no longer counts.
+            readiness.arm(expiry: EventLoop.monotonicNanoseconds() + 10_000 * milliseconds)
+            try send("x", to: pair.far)
+            #expect(await readiness.untilReadable() == .ready)
+        }
+    }
+
+    @Test func `a disarmed deadline ends no wait`() async throws {
+        try await watching { resident, pair, readiness in
+            readiness.arm(expiry: EventLoop.monotonicNanoseconds() + milliseconds)
+            readiness.disarm()
+            Task(executorPreference: resident.loop) {
+                await resident.run { await $0.loop.sleep(nanoseconds: 60 * milliseconds) }
+                try send("x", to: pair.far)
+            }
+            #expect(await readiness.untilReadable() == .ready)
+        }
+    }
+
+    @Test func `a number that is used again after cancel is not confused with its former owner`() async throws {
+        try await withLoop { loop in
+            try await Resident(on: loop).run { resident in
+                let first = SocketPair()
+                // The number that is closed and used again; no other code has it between.
+                let number = dup(first.near.number)
+                let former = try Readiness(number, on: loop)
+                try send("for the former owner", to: first.far)
+                let second = SocketPair()
+                former.cancel()
+                try #require(dup2(second.near.number, number) == number)
+                let readiness = try Readiness(number, on: loop)
+                #expect(await Self.briefly(resident, readiness) == .expired)
+                // A late goodbye of the former owner leaves the new one alone.
+                former.cancel()
+                try send("x", to: second.far)
+                #expect(await readiness.untilReadable() == .ready)
+                readiness.cancel()
+                close(number)
+            }
+        }
+    }
+
+    @Test func `many descriptors are told apart`() async throws {
+        try await withLoop { loop in
+            try await Resident(on: loop).run { resident in
+                let pairs = (0..<300).map { _ in SocketPair() }
+                let all = try pairs.map { try Readiness($0.near.number, on: loop) }
+                let ready = Log<Int>()
+                let waiting = all.enumerated().map { index, readiness in
+                    Task(executorPreference: loop) {
+                        if await readiness.untilReadable() == .ready { ready.note(index) }
+                    }
+                }
+                for index in stride(from: 0, to: 300, by: 3) { try send("x", to: pairs[index].far) }
+                while ready.entries.count < 100 { await loop.sleep(nanoseconds: 0) }
+                #expect(ready.entries.sorted() == Array(stride(from: 0, to: 300, by: 3)))
+                for readiness in all { readiness.cancel() }
+                for task in waiting { await task.value }
+            }
+        }
+    }
+
+    @Test func `what cannot be watched is an error`() async throws {
+        try await withLoop { loop in
+            await Resident(on: loop).run { resident in
+                // A regular file is always ready, so epoll refuses it.
+                let number = unsafe open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
+                let file = FileDescriptor(owning: number)
+                #expect(throws: SystemError(errno: EPERM, call: "epoll_ctl")) { try Readiness(number, on: loop) }
+                _ = consume file
+            }
+        }
+    }
+
+    @Test func `traps when two wait for one side`() async {
+        await #expect(processExitsWith: .failure) {
+            try await withLoop { loop in
+                try await Resident(on: loop).run { resident in
+                    let pair = SocketPair()
+                    let readiness = try Readiness(pair.near.number, on: loop)
+                    Task(executorPreference: loop) { _ = await readiness.untilReadable() }
+                    Task(executorPreference: loop) { _ = await readiness.untilReadable() }
+                    await loop.sleep(nanoseconds: 5_000 * 1_000_000)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import Glibc
+import Reactor
+import Synchronization
+
+/// Runs `body` beside a loop of its own, which ends with it.
+func withLoop<Value>(_ body: (EventLoop) async throws -> Value) async throws -> Value {
+    let loop = try EventLoop(index: 0)
+    loop.start()
+    defer { loop.stop() }
+    return try await body(loop)
+}
+
+/// Something that lives on a loop, so that a test can use what belongs to the loop's thread.
+actor Resident {
+    let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+    init(on loop: EventLoop) {
+        self.loop = loop
+    }
+
+    func run<Value: Sendable>(_ body: @Sendable (isolated Resident) async throws -> Value) async rethrows -> Value {
+        try await body(self)
+    }
+}
+
+/// What happened, in order, whoever notes it.
+final class Log<Entry: Sendable>: Sendable {
+    private let notes = Mutex<[Entry]>([])
+
+    func note(_ entry: Entry) { notes.withLock { $0.append(entry) } }
+    var entries: [Entry] { notes.withLock(\.self) }
+}
+
+/// Two connected stream sockets, non-blocking; both close with their last user.
+final class SocketPair: Sendable {
+    let near: FileDescriptor
+    let far: FileDescriptor
+
+    init() {
+        var numbers: [Int32] = [-1, -1]
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        // Two numbers are written into an array of two.
+        precondition(unsafe socketpair(AF_UNIX, kind, 0, &numbers) == 0, "socketpair: errno \(errno)")
+        near = FileDescriptor(owning: numbers[0])
+        far = FileDescriptor(owning: numbers[1])
+    }
+}
+
+/// Writes all of a short text.
+func send(_ text: String, to descriptor: borrowing FileDescriptor) throws {
+    let bytes = Array(text.utf8)
+    // The kernel copies the bytes before the call returns.
+    let attempt = try unsafe bytes.withUnsafeBytes { try unsafe descriptor.send($0) }
+    guard case .done(bytes.count) = attempt else { preconditionFailure("a short text was not taken whole") }
+}
+
+/// What can be read at once: nil when a read would block, empty at the end of the stream.
+func receive(from descriptor: borrowing FileDescriptor, atMost limit: Int = 1000) throws -> String? {
+    var bytes = [UInt8](repeating: 0, count: limit)
+    // The buffer outlives the call.
+    let attempt = try unsafe bytes.withUnsafeMutableBytes { try unsafe descriptor.read(into: $0) }
+    guard case .done(let count) = attempt else { return nil }
+    return String(decoding: bytes.prefix(count), as: UTF8.self)
+}
+
+let milliseconds: UInt64 = 1_000_000
+
+/// A generator that gives the same numbers in every run (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,329 @@
+import HTTP1
+import HTTPTypes
+import Testing
+
+@testable import Vial
+
+extension OverSockets {
+    struct ConnectionTests {
+        private let get = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+        private let chunkedHead =
+            "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            + "Transfer-Encoding: chunked\r\n\r\n"
+        private let malformed = "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"
+
+        private var app: App {
+            var app = App()
+            app.get("/{name}") { (_, name: String) in text("this is \(name)") }
+            app.post("/echo") { request in
+                text("\(request.body.count) \(String(decoding: request.body, as: UTF8.self))")
+            }
+            app.get("/bytes/{count}") { (_, count: Int64) in
+                Response(status: .ok, body: [UInt8](repeating: 0x78, count: Int(count)))
+            }
+            app.get("/closing/now") { _ in
+                var response = text("bye")
+                response.closes = true
+                return response
+            }
+            return app
+        }
+
+        private func post(_ body: String, _ fields: String = "") -> String {
+            "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\(fields)"
+                + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        }
+
+        @Test func `serves one request after another on a connection`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                for name in ["a", "b", "c"] {
+                    try client.send("GET /\(name) HTTP/1.1\r\nHost: a\r\nX-Request-Id: id-\(name)\r\n\r\n")
+                    let answer = try client.answer()
+                    #expect(answer.status == 200)
+                    #expect(answer.body == "this is \(name)")
+                    #expect(answer.field("Content-Type") == "text/plain")
+                    #expect(answer.field("X-Request-Id") == "id-\(name)")
+                    #expect(answer.field("Date")?.hasSuffix(" GMT") == true)
+                    #expect(answer.field("Connection") == nil)
+                }
+                #expect(server.events.count(.accepted) == 1)
+                #expect(server.events.count(.closed) == 0)
+            }
+        }
+
+        @Test func `answers pipelined requests in order`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                let names = (0..<50).map(String.init)
+                try client.send(names.map { "GET /\($0) HTTP/1.1\r\nHost: a\r\n\r\n" }.joined() + post("body") + get)
+                for name in names { #expect(try client.answer().body == "this is \(name)") }
+                #expect(try client.answer().body == "4 body")
+                #expect(try client.answer().body == "this is a")
+            }
+        }
+
+        @Test func `sends the head alone as an answer to HEAD`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                try client.send("HEAD /abc HTTP/1.1\r\nHost: a\r\n\r\n" + get)
+                let head = try client.answer(toHead: true)
+                #expect(head.status == 200 && head.field("Content-Length") == "11")
+                #expect(try client.answer().body == "this is a")
+            }
+        }
+
+        @Test func `sends neither body nor length with 204`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                try client.send("OPTIONS /a HTTP/1.1\r\nHost: a\r\n\r\n" + get)
+                let answer = try client.answer()
+                #expect(answer.status == 204 && answer.field("Content-Length") == nil)
+                #expect(answer.field("Allow") == "GET, HEAD, OPTIONS")
+                #expect(try client.answer().body == "this is a")
+            }
+        }
+
+        @Test func `reads chunked bodies`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                try client.send(chunkedHead + "5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nT: x\r\n\r\n" + get)
+                #expect(try client.answer().body == "11 hello world")
+                #expect(try client.answer().body == "this is a")
+            }
+        }
+
+        @Test func `takes a request byte by byte`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                for byte in post("hello") + get { try client.send(String(byte)) }
+                #expect(try client.answer().body == "5 hello")
+                #expect(try client.answer().body == "this is a")
+            }
+        }
+
+        @Test func `keeps nothing of one body for the next request`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                let long = String(repeating: "x", count: 300_000)
+                for body in [long, "a", "", "bc"] {
+                    try client.send(post(body))
+                    #expect(try client.answer().body == "\(body.utf8.count) \(body)")
+                }
+            }
+        }
+
+        @Test func `tells a client to go on that waits for it`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                let message = post("hello", "Expect: 100-continue\r\n")
+                try client.send(String(message.dropLast(5)))
+                let interim = try client.answer()
+                #expect(interim.status == 100 && interim.field("Content-Length") == nil)
+                try client.send("hello")
+                #expect(try client.answer().body == "5 hello")
+                // One that did not wait is not told.
+                try client.send(message)
+                #expect(try client.answer().body == "5 hello")
+            }
+        }
+
+        @Test(arguments: [
+            ("POST /no/thing", "application/json", 404), ("POST /echo", "text/plain", 415),
+            ("DELETE /a", "application/json", 405),
+            ("BREW /a", "application/json", 501),
+        ])
+        func `refuses by the head alone, closes, and lets the client read the answer`(
+            line: String, type: String, status: Int
+        ) async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                try client.send(
+                    "\(line) HTTP/1.1\r\nHost: a\r\nContent-Type: \(type)\r\n"
+                        + "Content-Length: 500000\r\nExpect: 100-continue\r\n\r\n")
+                let answer = try client.answer()
+                #expect(answer.status == status)
+                #expect(answer.field("Connection") == "close")
+                try client.send(String(repeating: "x", count: 400_000))
+                client.finish()
+                #expect(try client.rest() == "")
+                await server.events.wait(for: .closed)
+            }
+        }
+
+        @Test func `refuses a body that is too large before it comes`() async throws {
+            try await withServer(app, .loopback.with(\.limits.bodyByteLimit, 10)) { server in
+                let client = try server.connect()
+                try client.send(get + post("01234567890"))
+                #expect(try client.answer().status == 200)
+                let refusal = try client.answer()
+                #expect(refusal.status == 413 && refusal.field("Connection") == "close")
+                #expect(refusal.head.hasPrefix("HTTP/1.1 413 Content Too Large\r\n"))
+                #expect(try client.rest() == "")
+                #expect(server.events.count(.refused("body_too_large")) == 1)
+            }
+        }
+
+        @Test func `answers what was asked before bad bytes, then refuses those, then closes`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                try client.send(get + get + malformed + get)
+                #expect(try client.answer().body == "this is a")
+                #expect(try client.answer().body == "this is a")
+                let refusal = try client.answer()
+                #expect(refusal.status == 400)
+                #expect(refusal.head.hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
+                #expect(refusal.field("Connection") == "close")
+                #expect(refusal.field("Content-Type") == "application/problem+json")
+                #expect(refusal.field("X-Request-Id")?.utf8.count == 32)
+                client.finish()
+                #expect(try client.rest() == "")
+                #expect(server.events.count(.refused("repeated_host")) == 1)
+            }
+        }
+
+        @Test func `refuses a malformed body of a request that has begun`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                try client.send(chunkedHead + "5\r\nhelloX")
+                #expect(try client.answer().status == 400)
+                #expect(
+                    server.events.all == [
+                        .accepted, .started, .refused("invalid_chunk_terminator"), .completed("/echo", 400),
+                    ])
+            }
+        }
+
+        @Test func `a client that sends nothing more still gets its answers`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                try client.send(get + get)
+                client.finish()
+                let answers = try client.rest()
+                #expect(answers.components(of: "this is a") == 2)
+                await server.events.wait(for: .closed)
+            }
+        }
+
+        @Test func `a client that goes within a request leaves nothing behind`() async throws {
+            try await withServer(app) { server in
+                for message in ["", "GET", get + "GET /", String(post("hello").dropLast(2))] {
+                    let client = try server.connect()
+                    try client.send(message)
+                    client.finish()
+                    _ = try client.rest()
+                }
+                await server.events.wait(for: .closed, count: 4)
+                #expect(server.events.count(.started) == 2)
+                #expect(server.events.count(.completed("/a", 200)) == 1)
+                #expect(server.events.count(.abandoned) == 1)
+            }
+        }
+
+        @Test(arguments: [
+            ("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "close"), ("GET /a HTTP/1.0\r\n\r\n", "close"),
+            ("GET /closing/now HTTP/1.1\r\nHost: a\r\n\r\n", "close"),
+        ])
+        func `closes when either side wants it`(message: String, connection: String) async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                try client.send(message + get)
+                #expect(try client.answer().field("Connection") == "close")
+                #expect(try client.rest() == "")
+            }
+        }
+
+        @Test func `keeps the connection of an HTTP/1.0 client that asks for it, and says so`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                for _ in 0..<2 {
+                    try client.send("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+                    #expect(try client.answer().field("Connection") == "keep-alive")
+                }
+            }
+        }
+
+        @Test func `gives a head its time and no more`() async throws {
+            try await withServer(app, .loopback.with(\.headerTimeout, 50)) { server in
+                let client = try server.connect()
+                try client.send(get + "GET / HT")
+                #expect(try client.answer().status == 200)
+                let refusal = try client.answer()
+                #expect(refusal.status == 408 && refusal.field("Connection") == "close")
+                client.finish()
+                #expect(try client.rest() == "")
+                #expect(server.events.count(.refused("head_timed_out")) == 1)
+            }
+        }
+
+        @Test func `gives a body its time and no more`() async throws {
+            try await withServer(app, .loopback.with(\.bodyTimeout, 50)) { server in
+                let client = try server.connect()
+                try client.send(String(post("hello").dropLast(2)))
+                let refusal = try client.answer()
+                #expect(refusal.status == 408 && refusal.field("Connection") == "close")
+                client.finish()
+                #expect(try client.rest() == "")
+                #expect(server.events.count(.completed("/echo", 408)) == 1)
+                #expect(server.events.count(.refused("body_timed_out")) == 1)
+            }
+        }
+
+        @Test func `closes an idle connection without a word`() async throws {
+            try await withServer(app, .loopback.with(\.keepAliveTimeout, 50)) { server in
+                let fresh = try server.connect()
+                #expect(try fresh.rest() == "")
+                let used = try server.connect()
+                try used.send(get)
+                #expect(try used.answer().status == 200)
+                #expect(try used.rest() == "")
+                await server.events.wait(for: .closed, count: 2)
+                #expect(server.events.count(.started) == 1)
+            }
+        }
+
+        @Test func `a time limit for heads does not end a handler that takes longer`() async throws {
+            let gate = Gate()
+            var app = App()
+            app.get("/slow") { _ in
+                await gate.pass()
+                return text("done")
+            }
+            try await withServer(app, .loopback.with(\.headerTimeout, 20).with(\.keepAliveTimeout, 20)) { server in
+                let client = try server.connect()
+                try client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+                await server.events.wait(for: .started)
+                // An idle connection is closed after the same time, so that time is over when it is.
+                let other = try server.connect()
+                #expect(try other.rest() == "")
+                gate.open()
+                #expect(try client.answer().body == "done")
+            }
+        }
+
+        @Test func `cuts a client that does not read`() async throws {
+            try await withServer(app, .loopback.with(\.writeTimeout, 50)) { server in
+                let client = try server.connect(window: 4096)
+                try client.send("GET /bytes/50000000 HTTP/1.1\r\nHost: a\r\n\r\n" + get)
+                await server.events.wait(for: .closed)
+                #expect(throws: (any Error).self) { try client.answer() }
+            }
+        }
+
+        @Test func `sends a large answer to a client that reads`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect(window: 4096)
+                try client.send("GET /bytes/5000000 HTTP/1.1\r\nHost: a\r\n\r\n" + get)
+                #expect(try client.answer().body.utf8.count == 5_000_000)
+                #expect(try client.answer().body == "this is a")
+            }
+        }
+    }
+}
+
+extension String {
+    /// How often `text` occurs.
+    fileprivate func components(of text: String) -> Int {
+        ranges(of: text).count
+    }
+}

@@ -1,0 +1,29 @@
+import Testing
+
+@testable import Vial
+
+struct PathParameterTests {
+    private func number(_ segment: String) -> Int64? {
+        Int64(segment: Array(segment.utf8).span)
+    }
+
+    @Test func `reads whole numbers`() {
+        #expect(number("0") == 0)
+        #expect(number("7") == 7)
+        #expect(number("9223372036854775807") == .max)
+    }
+
+    @Test(arguments: [
+        "", "-1", "+1", "00", "01", "1 ", " 1", "1.0", "1e3", "0x1", "x", "٣", "9223372036854775808",
+        "9999999999999999999",
+        "10000000000000000000", "18446744073709551617", "1\u{0}",
+    ])
+    func `takes nothing else for a number, so that each has one path`(segment: String) {
+        #expect(number(segment) == nil)
+    }
+
+    @Test func `takes any UTF-8 for a text`() {
+        #expect(String(segment: Array("ä/ ".utf8).span) == "ä/ ")
+        #expect(String(segment: [0xC3].span) == nil)
+    }
+}

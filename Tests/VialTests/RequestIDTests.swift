@@ -1,0 +1,61 @@
+import HTTP1
+import HTTPTypes
+import Testing
+
+@testable import Vial
+
+struct RequestIDTests {
+    private func choose(_ fields: [(String, String)], trusted: Bool) throws -> String {
+        var identifiers = RequestID()
+        var bytes = Array("left over".utf8)
+        identifiers.choose(for: try Request(.get, "/", fields: fields).head, isPeerTrusted: trusted, into: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func isNew(_ identifier: String) -> Bool {
+        identifier.utf8.count == 32 && identifier.allSatisfy { $0.isHexDigit && !$0.isUppercase }
+    }
+
+    @Test(arguments: ["a", "A-b_c.d:e=f/g+1", String(repeating: "x", count: 128)], [true, false])
+    func `keeps the client's when it is sane`(identifier: String, trusted: Bool) throws {
+        let trace = ("X-Amzn-Trace-Id", "Root=1-67891233-abcdef")
+        #expect(try choose([trace, ("X-Request-Id", identifier)], trusted: trusted) == identifier)
+    }
+
+    @Test(arguments: ["", "a b", "a\tb", "a\"b", "a;b", "ä", "{}", "a,b", "$(x)", String(repeating: "x", count: 129)])
+    func `makes one in the place of an insane one`(identifier: String) throws {
+        #expect(isNew(try choose([("X-Request-Id", identifier)], trusted: false)))
+        let trace = ("X-Amzn-Trace-Id", "Root=1-67891233-abcdef")
+        #expect(try choose([("X-Request-Id", identifier), trace], trusted: true) == "1-67891233-abcdef")
+    }
+
+    @Test(arguments: [
+        ("Root=1-67891233-abcdef012345678912345678", "1-67891233-abcdef012345678912345678"),
+        ("Self=1-1-1;Root=1-2-3;Parent=4", "1-2-3"),
+        ("Root=1-2-3;Root=4-5-6", "1-2-3"),
+    ])
+    func `takes the root of a trace from trusted peers only`(trace: String, root: String) throws {
+        #expect(try choose([("X-Amzn-Trace-Id", trace)], trusted: true) == root)
+        #expect(isNew(try choose([("X-Amzn-Trace-Id", trace)], trusted: false)))
+    }
+
+    @Test(arguments: ["", "Self=1-2-3", "Root=", "Root=a b", "root=1-2-3", "Root", ";;", "XRoot=1-2-3"])
+    func `makes one when the trace has no sane root`(trace: String) throws {
+        #expect(isNew(try choose([("X-Amzn-Trace-Id", trace)], trusted: true)))
+    }
+
+    @Test func `makes distinct ones, on every loop`() {
+        var seen = Set<String>()
+        for _ in 0..<4 {
+            var identifiers = RequestID()
+            for _ in 0..<1000 {
+                var bytes: [UInt8] = []
+                identifiers.make(into: &bytes)
+                let identifier = String(decoding: bytes, as: UTF8.self)
+                #expect(isNew(identifier))
+                seen.insert(identifier)
+            }
+        }
+        #expect(seen.count == 4000)
+    }
+}

@@ -1,0 +1,154 @@
+import Reactor
+import ServiceLifecycleTestKit
+import Synchronization
+import Testing
+
+@testable import Vial
+
+/// Tests that drive a server over real sockets: one after another, since their time limits are tiny.
+@Suite(.serialized, .timeLimit(.minutes(1))) enum OverSockets {}
+
+/// A server on loops of its own, for the time of one test.
+struct TestServer: Sendable {
+    let port: UInt16
+    let drain: Drain
+    let events: Events
+    let stop: @Sendable () -> Void
+
+    func connect(window: Int32? = nil) throws -> Client { try Client(port: port, window: window) }
+}
+
+/// Runs `body` on a thread where it may block, with a server beside it; then stops the server and waits for its end.
+func withServer(
+    _ app: App, _ options: ServerOptions = .loopback, loops count: Int = 1,
+    _ body: @escaping @Sendable (TestServer) async throws -> Void
+) async throws {
+    let loops = try (0..<count).map { try EventLoop(index: $0) }
+    let clientLoop = try EventLoop(index: count)
+    let drain = Drain()
+    let events = Events()
+    let server = try Server(
+        on: loops, options: options, drain: drain, trusts: { _ in true }, makeApp: { _ in app },
+        observe: { _ in { events.record($0) } })
+    for loop in loops + [clientLoop] { loop.start() }
+    defer { for loop in loops + [clientLoop] { loop.stop() } }
+
+    try await testGracefulShutdown { trigger in
+        let running = Task(executorPreference: loops[0]) { try await server.run() }
+        let test = TestServer(port: server.port, drain: drain, events: events, stop: trigger.triggerGracefulShutdown)
+        let result: Result<Void, any Error>
+        do { result = .success(try await withTaskExecutorPreference(clientLoop) { try await body(test) }) } catch {
+            result = .failure(error)
+        }
+        drain.skipDelay()
+        trigger.triggerGracefulShutdown()
+        try await running.value
+        try result.get()
+    }
+}
+
+extension ServerOptions {
+    /// A port of the kernel's choice, and no more patience at the end than a test has.
+    static var loopback: ServerOptions {
+        ServerOptions().with(\.host, "127.0.0.1").with(\.port, 0).with(\.drainTimeout, 2000)
+    }
+
+    func with<Value>(_ option: WritableKeyPath<ServerOptions, Value>, _ value: Value) -> ServerOptions {
+        var options = self
+        options[keyPath: option] = value
+        return options
+    }
+}
+
+/// What a server reported, in short.
+enum Event: Equatable, Sendable {
+    case accepted, closed, started, abandoned
+    case completed(String, Int)
+    case refused(String)
+    case failed
+    case limitReached(Int)
+    case drain(Drain.Phase)
+    case drainTimedOut(Int)
+
+    init(_ event: ServerEvent) {
+        self =
+            switch event {
+            case .accepted: .accepted
+            case .closed: .closed
+            case .started: .started
+            case .completed(let request, let status, _, _, _): .completed(request.path, status)
+            case .abandoned: .abandoned
+            case .refused(let refusal): .refused(refusal.description)
+            case .acceptFailed, .outOfDescriptors: .failed
+            case .connectionLimitReached(let limit): .limitReached(limit)
+            case .drain(let phase): .drain(phase)
+            case .drainTimedOut(let open): .drainTimedOut(open)
+            }
+    }
+}
+
+/// The events of a server, and those who wait for one.
+final class Events: Sendable {
+    private struct State {
+        var all: [Event] = []
+        var waiting: [(event: Event, count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    }
+
+    private let state = Mutex(State())
+
+    var all: [Event] { state.withLock(\.all) }
+
+    func count(_ event: Event) -> Int { all.count { $0 == event } }
+
+    func record(_ event: ServerEvent) {
+        let event = Event(event)
+        state.withLock { state in
+            state.all.append(event)
+            let count = state.all.count { $0 == event }
+            state.waiting.removeAll { waiting in
+                guard waiting.event == event && waiting.count <= count else { return false }
+                waiting.continuation.resume()
+                return true
+            }
+        }
+    }
+
+    /// Returns once `event` has come `count` times.
+    func wait(for event: Event, count: Int = 1) async {
+        await withCheckedContinuation { continuation in
+            state.withLock { state in
+                if state.all.count(where: { $0 == event }) >= count {
+                    continuation.resume()
+                } else {
+                    state.waiting.append((event, count, continuation))
+                }
+            }
+        }
+    }
+}
+
+/// Keeps a handler until a test lets it go on.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    func open() {
+        state.withLock { state in
+            state.isOpen = true
+            for continuation in state.waiting { continuation.resume() }
+            state.waiting = []
+        }
+    }
+
+    func pass() async {
+        await withCheckedContinuation { continuation in
+            state.withLock { state in
+                if state.isOpen { continuation.resume() } else { state.waiting.append(continuation) }
+            }
+        }
+    }
+}
