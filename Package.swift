@@ -40,10 +40,14 @@ let package = Package(
         .target(name: "Formatting", exclude: ["README.md"], swiftSettings: settings),
         .target(name: "Reactor", dependencies: ["CLinux"], exclude: ["README.md"], swiftSettings: settings),
         .target(name: "HTTP1", dependencies: ["Formatting"], exclude: ["README.md"], swiftSettings: settings),
-        .target(name: "Telemetry", dependencies: ["Formatting", logging], exclude: ["README.md"], swiftSettings: settings),
-        .target(name: "Postgres", dependencies: ["Reactor", "CPostgres", deque, lifecycle], exclude: ["README.md"], swiftSettings: settings),
         .target(
-            name: "Vial", dependencies: ["HTTP1", "Reactor", "Formatting", httpTypes, lifecycle], exclude: ["README.md"],
+            name: "Telemetry", dependencies: ["Formatting", logging], exclude: ["README.md"], swiftSettings: settings),
+        .target(
+            name: "Postgres", dependencies: ["Reactor", "CPostgres", deque, lifecycle], exclude: ["README.md"],
+            swiftSettings: settings),
+        .target(
+            name: "Vial", dependencies: ["HTTP1", "Reactor", "Formatting", httpTypes, lifecycle],
+            exclude: ["README.md"],
             swiftSettings: settings),
         .target(
             name: "Items",
@@ -54,7 +58,8 @@ let package = Package(
         .executableTarget(
             name: "items",
             dependencies: [
-                "Items", "Vial", "Postgres", "HTTP1", "Reactor", "Telemetry", "CLinux", argumentParser, configuration, lifecycle,
+                "Items", "Vial", "Postgres", "HTTP1", "Reactor", "Telemetry", "CLinux", argumentParser, configuration,
+                lifecycle,
                 signals, logging,
             ],
             path: "Sources/Commands", exclude: ["README.md"], swiftSettings: settings),

@@ -69,7 +69,8 @@ struct Serve: ParsableCommand {
         var admin: Server?
         do {
             server = try Server(
-                on: loops, options: .init(configuration), adopting: try ServiceManager.socket(), drain: drain, trusts: trusts,
+                on: loops, options: .init(configuration), adopting: try ServiceManager.socket(), drain: drain,
+                trusts: trusts,
                 makeApp: { loop in
                     makeApp(
                         services[loop.index], basePath: configuration.http.basePath,
@@ -89,7 +90,11 @@ struct Serve: ParsableCommand {
                     })
             }
         } catch {
-            logger.critical("Cannot listen", metadata: ["host": "\(configuration.http.host)", "port": "\(configuration.http.port)", "reason": "\(error)"])
+            logger.critical(
+                "Cannot listen",
+                metadata: [
+                    "host": "\(configuration.http.host)", "port": "\(configuration.http.port)", "reason": "\(error)",
+                ])
             observability.close()
             throw ExitCode.failure
         }
@@ -104,7 +109,9 @@ struct Serve: ParsableCommand {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: running, logger: observability.makeLogger("lifecycle")))
         let stopping = Task { await stop(group, on: signals, drain: drain) }
-        logger.info("Serving", metadata: ["port": "\(server.port)", "workers": "\(loops.count)", "version": "\(BuildInfo.version)"])
+        logger.info(
+            "Serving",
+            metadata: ["port": "\(server.port)", "workers": "\(loops.count)", "version": "\(BuildInfo.version)"])
         let manager = ServiceManager(loops: loops)
         manager.ready()
         try await group.run()

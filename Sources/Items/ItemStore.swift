@@ -16,7 +16,8 @@ public struct ItemStore: Sendable {
     private static let pageAscending = Statement(
         "list_items", "SELECT \(Item.columns) FROM items WHERE id > $1::int8 ORDER BY id LIMIT $2::int8")
     private static let pageDescending = Statement(
-        "list_items_descending", "SELECT \(Item.columns) FROM items WHERE id < $1::int8 ORDER BY id DESC LIMIT $2::int8")
+        "list_items_descending", "SELECT \(Item.columns) FROM items WHERE id < $1::int8 ORDER BY id DESC LIMIT $2::int8"
+    )
     private static let insert = Statement(
         "create_item", "INSERT INTO items (name, description) VALUES ($1::text, $2::text) RETURNING \(Item.columns)",
         kind: .insert)

@@ -38,7 +38,8 @@ public final class LoopObserver: @unchecked Sendable {
         flushDeadline = loop.makeDeadline {}
         let registry = observability.registry
         requests = RequestMetrics(registry)
-        inFlight = registry.gauge("http_requests_in_flight", help: "Requests whose head was read and that have no answer yet.")
+        inFlight = registry.gauge(
+            "http_requests_in_flight", help: "Requests whose head was read and that have no answer yet.")
         connectionsOpen = registry.gauge("http_connections_open", help: "Client connections that are open.")
         accepted = registry.counter("http_connections_accepted_total", help: "Client connections that were accepted.")
         let refusals = { (reason: String) in
@@ -49,7 +50,8 @@ public final class LoopObserver: @unchecked Sendable {
         parseErrors = Dictionary(uniqueKeysWithValues: ProtocolError.allCases.map { ($0, refusals($0.reason)) })
         timeoutErrors = refusals("timeout")
         let pool = { (state: String) in
-            registry.gauge("db_pool_connections", help: "Open database connections by state.", labels: [("state", state)])
+            registry.gauge(
+                "db_pool_connections", help: "Open database connections by state.", labels: [("state", state)])
         }
         poolIdle = pool("idle")
         poolInUse = pool("in_use")
@@ -122,7 +124,9 @@ public final class LoopObserver: @unchecked Sendable {
             reconnects.increment()
         case .up:
             isPoolUp = true
-            if observability.poolChanged(wasUp: false, isUp: true) == true { line(.info, "Database is reachable") { _ in } }
+            if observability.poolChanged(wasUp: false, isUp: true) == true {
+                line(.info, "Database is reachable") { _ in }
+            }
         case .down(let error):
             let wasUp = isPoolUp
             isPoolUp = false

@@ -67,7 +67,8 @@ public final class Migrations: Sendable {
             let done = try version(session)
             for (index, step) in steps.enumerated().dropFirst(done) {
                 try session.execute(step.sql)
-                try session.execute("INSERT INTO schema_migrations (version, name) VALUES (\(index + 1), '\(step.name)')")
+                try session.execute(
+                    "INSERT INTO schema_migrations (version, name) VALUES (\(index + 1), '\(step.name)')")
             }
             try session.execute("COMMIT")
             return steps.dropFirst(done).map(\.name)

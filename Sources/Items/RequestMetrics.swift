@@ -20,13 +20,15 @@ final class RequestMetrics {
             self.registry = registry
             labels = [("method", method), ("route", route)]
             duration = registry.histogram(
-                "http_request_duration_seconds", help: "From the reading of a request's head to its answer.", labels: labels)
+                "http_request_duration_seconds", help: "From the reading of a request's head to its answer.",
+                labels: labels)
         }
 
         func counter(_ status: Int) -> Counter {
             for entry in counters where entry.status == status { return entry.counter }
             let counter = registry.counter(
-                "http_requests_total", help: "Requests that were answered.", labels: labels + [("status", String(status))])
+                "http_requests_total", help: "Requests that were answered.",
+                labels: labels + [("status", String(status))])
             counters.append((status, counter))
             return counter
         }

@@ -72,7 +72,8 @@ public struct App: Sendable {
 
     func plan(for request: Request) -> Plan {
         if request.method == .trace {
-            return refuse(HTTPError(.methodNotAllowed, "TRACE is not allowed."), allow: "GET, HEAD, POST, OPTIONS", request)
+            return refuse(
+                HTTPError(.methodNotAllowed, "TRACE is not allowed."), allow: "GET, HEAD, POST, OPTIONS", request)
         }
         if !Self.knownMethods.contains(request.method) {
             return .answer(HTTPError(.notImplemented, "The method is not implemented.").response(to: request))

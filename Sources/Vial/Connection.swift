@@ -144,7 +144,7 @@ actor Connection {
             return false
         }
         if isKnownUniquelyReferenced(&request) {
-            if request.body.capacity > Self.retainedByteLimit { request.body = [] } else { request.body.removeAll(keepingCapacity: true) }
+            Self.empty(&request.body)
         } else {
             request = Request()
         }
@@ -269,10 +269,15 @@ actor Connection {
         readiness.arm(expiry: readDeadline)
     }
 
+    /// Empties a buffer, and gives its memory back when that is more than an idle connection should hold.
+    private static func empty(_ buffer: inout [UInt8]) {
+        if buffer.capacity > retainedByteLimit { buffer = [] } else { buffer.removeAll(keepingCapacity: true) }
+    }
+
     private func consume(_ count: Int) {
         used += count
         guard used == input.count else { return }
-        if input.capacity > Self.retainedByteLimit { input = [] } else { input.removeAll(keepingCapacity: true) }
+        Self.empty(&input)
         used = 0
     }
 
@@ -302,7 +307,7 @@ actor Connection {
             case nil: return false
             }
         }
-        if output.capacity > Self.retainedByteLimit { output = [] } else { output.removeAll(keepingCapacity: true) }
+        Self.empty(&output)
         // A write that was waited for had a deadline of its own.
         if limit != nil { readiness.arm(expiry: readDeadline) }
         return true

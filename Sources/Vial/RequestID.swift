@@ -17,7 +17,8 @@ struct RequestID {
         bytes.removeAll(keepingCapacity: true)
         if let range = head.firstRange(of: .xRequestID), Self.isSane(head.bytes.span.extracting(range)) {
             bytes.append(span: head.bytes.span.extracting(range))
-        } else if isPeerTrusted, let range = head.firstRange(of: .xAmznTraceID), let root = Self.root(head.bytes, range) {
+        } else if isPeerTrusted, let range = head.firstRange(of: .xAmznTraceID), let root = Self.root(head.bytes, range)
+        {
             bytes.append(span: head.bytes.span.extracting(root))
         } else {
             make(into: &bytes)

@@ -79,7 +79,8 @@ struct Router {
             }
         }
         if pattern == "/" { root = index }
-        precondition(!nodes[index].handlers.contains { $0.method == method }, "\(method) \(pattern) is registered twice")
+        precondition(
+            !nodes[index].handlers.contains { $0.method == method }, "\(method) \(pattern) is registered twice")
         if nodes[index].route == nil {
             let known = routes.first { $0.pattern == pattern }
             let route = known ?? Route(pattern: pattern, ordinal: routes.count)
@@ -122,7 +123,8 @@ struct Router {
             guard end > start else { return end == path.upperBound && index == root ? index : nil }
             let next: Int?
             if isEncoded {
-                guard let decoded = try? PercentEncoding.decodeSegment(request.head.bytes.span.extracting(start..<end)) else {
+                guard let decoded = try? PercentEncoding.decodeSegment(request.head.bytes.span.extracting(start..<end))
+                else {
                     return nil
                 }
                 next = child(of: index, Array(decoded.utf8).span)

@@ -66,7 +66,9 @@ public final class Server: Service {
         await withTaskGroup { group in
             for (worker, acceptor) in zip(workers, acceptors) {
                 group.addTask(executorPreference: worker.loop) {
-                    do throws(SystemError) { try await acceptor.run() } catch { await Self.report(worker) { .acceptFailed(error) } }
+                    do throws(SystemError) { try await acceptor.run() } catch {
+                        await Self.report(worker) { .acceptFailed(error) }
+                    }
                 }
             }
             do { try await gracefulShutdown() } catch {
