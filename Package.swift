@@ -64,7 +64,7 @@ let package = Package(
             ],
             path: "Sources/Commands", exclude: ["README.md"], swiftSettings: settings),
         .testTarget(name: "FormattingTests", dependencies: ["Formatting"], swiftSettings: settings),
-        .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: settings),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux"], swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Reactor"], swiftSettings: settings),

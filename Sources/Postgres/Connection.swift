@@ -160,7 +160,11 @@ final class Connection {
             if case .success? = pending.outcome { false } else { true }
         }
         if !failed {
-            if received.confirmed.isEmpty { swap(&received.confirmed, &answered) } else { received.confirmed += answered }
+            if received.confirmed.isEmpty {
+                swap(&received.confirmed, &answered)
+            } else {
+                received.confirmed += answered
+            }
         } else if answered.count == 1 {
             received.confirmed += answered
         } else {
@@ -227,9 +231,13 @@ extension Parameter {
         switch self {
         case .null: break
         case .int64(let value):
-            for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: value >> Int64(shift))) }
+            for shift in stride(from: 56, through: 0, by: -8) {
+                bytes.append(UInt8(truncatingIfNeeded: value >> Int64(shift)))
+            }
         case .int32(let value):
-            for shift in stride(from: 24, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: value >> Int32(shift))) }
+            for shift in stride(from: 24, through: 0, by: -8) {
+                bytes.append(UInt8(truncatingIfNeeded: value >> Int32(shift)))
+            }
         case .bool(let value): bytes.append(value ? 1 : 0)
         case .text(let text): bytes.append(contentsOf: text.utf8)
         }

@@ -30,7 +30,7 @@ public struct Connector: Sendable {
 
     /// An open connection in pipeline mode, or why there is none.
     func connect() async -> Result<Opened, DatabaseError> {
-        await Self.offLoop { () -> Result<Opened, DatabaseError> in
+        let outcome = await Self.offLoop { () -> Result<Opened, DatabaseError> in
             do throws(DatabaseError) {
                 let options = try options()
                 let session = try Session(options)
@@ -45,7 +45,8 @@ public struct Connector: Sendable {
                 }
                 let handle = session.handle
                 // From here on no call of libpq may block: the loop waits for the socket.
-                guard unsafe PQsetnonblocking(handle.pointer, 1) == 0, unsafe PQenterPipelineMode(handle.pointer) == 1 else {
+                guard unsafe PQsetnonblocking(handle.pointer, 1) == 0, unsafe PQenterPipelineMode(handle.pointer) == 1
+                else {
                     throw .connectFailed(handle.message)
                 }
                 return .success(Opened(handle: handle, prepared: prepared))
@@ -53,6 +54,7 @@ public struct Connector: Sendable {
                 return .failure(error)
             }
         }
+        return outcome ?? .failure(.connectFailed("no thread could be started"))
     }
 
     /// Asks the server to stop what a connection runs; best effort, on a thread of its own (PostgreSQL documentation §34.7).
@@ -60,7 +62,7 @@ public struct Connector: Sendable {
         // The cancel object holds a copy of the address and key, so the connection may go meanwhile.
         guard let cancel = unsafe PQgetCancel(handle.pointer) else { return }
         let address = UInt(bitPattern: unsafe UnsafeRawPointer(cancel))
-        run {
+        let isRunning = run {
             guard let cancel = unsafe OpaquePointer(bitPattern: address) else { return }
             // libpq asks for 256 bytes for the reason of a failure, which nobody can act on.
             unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { reason in
@@ -68,12 +70,15 @@ public struct Connector: Sendable {
             }
             unsafe PQfreeCancel(cancel)
         }
+        if !isRunning { unsafe PQfreeCancel(cancel) }
     }
 
     /// Runs blocking work on a new thread and waits for its value.
-    private static func offLoop<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+    ///
+    /// - Returns: nil when the system has no thread to give.
+    private static func offLoop<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value? {
         await withCheckedContinuation { continuation in
-            run { continuation.resume(returning: work()) }
+            if !run({ continuation.resume(returning: work()) }) { continuation.resume(returning: nil) }
         }
     }
 
@@ -83,7 +88,9 @@ public struct Connector: Sendable {
     }
 
     /// Connects are few: one at a time per pool, so a thread each costs less than keeping one.
-    private static func run(_ body: @escaping @Sendable () -> Void) {
+    ///
+    /// - Returns: false when the system has no thread to give; `body` is not called then.
+    private static func run(_ body: @escaping @Sendable () -> Void) -> Bool {
         // The thread takes over the reference.
         let context = unsafe Unmanaged.passRetained(Work(body: body)).toOpaque()
         var thread = pthread_t()
@@ -94,7 +101,12 @@ public struct Connector: Sendable {
                 unsafe Unmanaged<Work>.fromOpaque(context!).takeRetainedValue().body()
                 return nil
             }, context)
-        precondition(error == 0, "pthread_create: errno \(error)")
+        guard error == 0 else {
+            // Nobody else took the reference.
+            unsafe Unmanaged<Work>.fromOpaque(context).release()
+            return false
+        }
         pthread_detach(thread)
+        return true
     }
 }

@@ -30,7 +30,8 @@ public enum DatabaseError: Error, Equatable, Sendable {
 
     /// A bounded set of names for metrics: SQLSTATE classes by what an operator does about them.
     public enum Class: String, CaseIterable, Sendable {
-        case connection, timeout, pool, authentication, constraint, data, readOnly = "read_only", conflict
+        case connection, timeout, pool, authentication, constraint, data, conflict
+        case readOnly = "read_only"
         case resources, shutdown, cancelled, statement, result, other
     }
 

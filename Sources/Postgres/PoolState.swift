@@ -71,7 +71,8 @@ struct PoolState {
     private var idle: [Int] = []
 
     init(limits: Limits) {
-        precondition(limits.minimum >= 0 && limits.maximum >= 1 && limits.minimum <= limits.maximum, "pool bounds \(limits)")
+        precondition(
+            limits.minimum >= 0 && limits.maximum >= 1 && limits.minimum <= limits.maximum, "pool bounds \(limits)")
         self.limits = limits
     }
 
@@ -161,7 +162,9 @@ struct PoolState {
     ///
     /// - Returns: a connection to open at once in its place, when none is left.
     mutating func lost(_ identifier: Int) -> Int? {
-        precondition(slots[identifier] != nil && slots[identifier] != .connecting, "lost connection \(identifier) while \(state(identifier))")
+        precondition(
+            slots[identifier] != nil && slots[identifier] != .connecting,
+            "lost connection \(identifier) while \(state(identifier))")
         slots[identifier] = nil
         idle.removeAll { $0 == identifier }
         guard availability == .up, slots.count < max(1, limits.minimum), connectingCount == 0 else { return nil }

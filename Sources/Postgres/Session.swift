@@ -32,7 +32,8 @@ public final class Session {
             return unsafe (0..<PQntuples(result)).map { row in
                 (0..<columns).map { column in
                     // Text that belongs to the result is copied before it is cleared.
-                    unsafe PQgetisnull(result, row, column) == 1 ? nil : String(cString: PQgetvalue(result, row, column))
+                    unsafe PQgetisnull(result, row, column) == 1
+                        ? nil : String(cString: PQgetvalue(result, row, column))
                 }
             }
         default: throw unsafe Handle.error(in: result)

@@ -10,6 +10,8 @@ import Synchronization
 public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// Events fetched by one epoll_wait; more wait for the next turn, so that jobs get theirs in between.
     private static let eventBatch = 256
+    /// Jobs run in one turn; more wait for the next one, so that a task that only yields does not keep the loop from its events.
+    private static let jobBatch = 4096
 
     /// Which of the process's loops this is, from 0.
     public let index: Int
@@ -206,13 +208,20 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
 
     private func runJobs() {
+        // With the serial executor alone, a task that prefers this loop would be queued again at each call of an actor here.
+        let serial = unsafe asUnownedSerialExecutor()
+        let task = unsafe asUnownedTaskExecutor()
         var position = 0
-        while position < ready.count {
+        while position < min(ready.count, Self.jobBatch) {
             let job = ready[position]
             position += 1
-            unsafe job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            unsafe job.runSynchronously(isolatedTo: serial, taskExecutor: task)
         }
-        ready.removeAll(keepingCapacity: true)
+        if position == ready.count {
+            ready.removeAll(keepingCapacity: true)
+        } else {
+            ready.removeFirst(position)
+        }
     }
 
     private func report(_ events: UInt32, key: UInt64) {
@@ -222,7 +231,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         }
         let index = Int(key & 0xFFFF_FFFF)
         // An earlier event of this batch may have closed it, and the number may already be another's.
-        guard index < watched.count, let readiness = watched[index], readiness.generation == UInt32(key >> 32) else { return }
+        guard index < watched.count, let readiness = watched[index], readiness.generation == UInt32(key >> 32) else {
+            return
+        }
         readiness.report(events)
     }
 

@@ -102,7 +102,9 @@ public struct Listener: ~Copyable, Sendable {
     }
 
     private static func bind(host: String, port: UInt16, isShared: Bool = true) throws(SystemError) -> FileDescriptor {
-        guard let address = SocketAddress(host: host, port: port) else { throw SystemError(errno: EINVAL, call: "bind") }
+        guard let address = SocketAddress(host: host, port: port) else {
+            throw SystemError(errno: EINVAL, call: "bind")
+        }
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let socket = FileDescriptor(owning: try blockingSystem("socket") { Glibc.socket(address.family, kind, 0) })
         try enable(SOL_SOCKET, SO_REUSEADDR, true, socket)

@@ -55,7 +55,9 @@ public struct SocketAddress: Sendable {
         _ = try blockingSystem("getsockname") {
             // The storage is as long as `length` says.
             unsafe withUnsafeMutablePointer(to: &storage) { pointer in
-                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe getsockname(number, $0, &length) }
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe getsockname(number, $0, &length)
+                }
             }
         }
         return SocketAddress(storage)

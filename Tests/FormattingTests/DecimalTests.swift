@@ -3,7 +3,8 @@ import Testing
 
 struct DecimalTests {
     @Test(arguments: [
-        0, 1, -1, 9, 10, -10, 99, 100, 12_345_678, Int64.max, Int64.min, Int64.min + 1, Int64(Int32.max), Int64(Int32.min),
+        0, 1, -1, 9, 10, -10, 99, 100, 12_345_678, Int64.max, Int64.min, Int64.min + 1, Int64(Int32.max),
+        Int64(Int32.min),
     ])
     func `writes a signed number as Swift does`(value: Int64) {
         #expect(text { $0.append(decimal: value) } == String(value))
@@ -50,7 +51,8 @@ struct DecimalTests {
     }
 
     @Test(arguments: [
-        (UInt64(0), "0.000"), (999, "0.000"), (1000, "0.001"), (412_345, "0.412"), (999_999, "0.999"), (1_000_000, "1.000"),
+        (UInt64(0), "0.000"), (999, "0.000"), (1000, "0.001"), (412_345, "0.412"), (999_999, "0.999"),
+        (1_000_000, "1.000"),
         (12_034_567_890, "12034.567"), (UInt64.max, "18446744073709.551"),
     ])
     func `writes nanoseconds as milliseconds`(nanoseconds: UInt64, expected: String) {

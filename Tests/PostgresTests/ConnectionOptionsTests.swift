@@ -13,7 +13,8 @@ struct ConnectionOptionsTests {
             keywords(options) == [
                 "host": "db.example", "port": "5433", "dbname": "items", "user": "app", "sslmode": "prefer",
                 "client_encoding": "UTF8", "fallback_application_name": "items", "connect_timeout": "3",
-                "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3", "tcp_user_timeout": "15000",
+                "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
+                "tcp_user_timeout": "15000",
                 "options": "-c statement_timeout=5000",
             ])
     }
@@ -30,7 +31,8 @@ struct ConnectionOptionsTests {
     }
 
     @Test func `a list of hosts asks for the one that takes writes`() {
-        #expect(keywords(ConnectionOptions(host: "a,b", database: "d", user: "u"))["target_session_attrs"] == "read-write")
+        #expect(
+            keywords(ConnectionOptions(host: "a,b", database: "d", user: "u"))["target_session_attrs"] == "read-write")
         #expect(keywords(ConnectionOptions(host: "a", database: "d", user: "u"))["target_session_attrs"] == nil)
     }
 

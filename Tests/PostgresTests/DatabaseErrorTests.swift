@@ -11,7 +11,8 @@ struct DatabaseErrorTests {
         ("08006", DatabaseError.Class.connection), ("08001", .connection), ("22021", .data), ("22P02", .data),
         ("23505", .constraint), ("23514", .constraint), ("25006", .readOnly), ("25P02", .other), ("26000", .statement),
         ("28P01", .authentication), ("28000", .authentication), ("3D000", .other), ("40001", .conflict),
-        ("40P01", .conflict), ("42601", .statement), ("42P01", .statement), ("53300", .resources), ("54000", .resources),
+        ("40P01", .conflict), ("42601", .statement), ("42P01", .statement), ("53300", .resources),
+        ("54000", .resources),
         ("57014", .cancelled), ("57P01", .shutdown), ("57P02", .shutdown), ("57P03", .shutdown), ("57P05", .shutdown),
         ("58030", .shutdown), ("XX000", .other), ("", .other),
     ])

@@ -34,7 +34,7 @@ struct DatabaseTests {
         for loop in loops { loop.start() }
         defer { for loop in loops { loop.stop() } }
         let name = Server.uniqueName()
-        let connector = Connector(options: { () throws(DatabaseError) in Server.options }) { (session) throws(DatabaseError) in
+        let connector = Connector(options: always(Server.options)) { (session) throws(DatabaseError) in
             try session.execute("SET application_name = '\(name)'")
         }
         var options = Database.Options()
@@ -43,7 +43,7 @@ struct DatabaseTests {
         let database = Database(on: loops, options: options, connector: connector) { _ in { _ in } }
         await database.open()
         let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)'"
-        #expect(try Server.value(open) == "\(options.minimum)")
+        #expect(try await Server.value(open) == "\(options.minimum)")
         let sleep = Statement("sleep", "SELECT pg_sleep(0.02)", kind: .update)
         try await withThrowingTaskGroup { group in
             for loop in loops {
@@ -51,13 +51,13 @@ struct DatabaseTests {
             }
             try await group.waitForAll()
         }
-        let count = Int(try Server.value(open) ?? "") ?? 0
+        let count = Int(try await Server.value(open) ?? "") ?? 0
         #expect(count >= options.minimum && count <= maximum)
         let load = await database.load()
         #expect(load.open == count && load.inUse == 0 && load.waiting == 0)
         let closing = Task { try await database.run() }
         closing.cancel()
         try await closing.value
-        #expect(try Server.wait(for: open, toBe: "0"))
+        #expect(try await Server.wait(for: open, toBe: "0"))
     }
 }

@@ -13,7 +13,9 @@ struct PoolStateTests {
     /// A state with one open, idle connection, number 1.
     private static func open(maximum: Int = 4) -> PoolState {
         var state = state(0, maximum)
-        if case .connect(let identifier) = state.next(oldest: start, now: start) { state.connected(identifier, now: start) }
+        if case .connect(let identifier) = state.next(oldest: start, now: start) {
+            state.connected(identifier, now: start)
+        }
         return state
     }
 

@@ -3,7 +3,9 @@ import Testing
 
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct RowsTests {
-    private func row<Value>(_ sql: String, _ parameters: [Parameter] = [], _ read: (Row) throws -> Value) async throws -> Value {
+    private func row<Value>(_ sql: String, _ parameters: [Parameter] = [], _ read: (Row) throws -> Value) async throws
+        -> Value
+    {
         try await withPool { (test) async throws in
             let rows = try await test.pool.query(Statement("row", sql), parameters)
             #expect(rows.count == 1)
@@ -73,8 +75,7 @@ struct RowsTests {
         let echo = Statement("echo", "SELECT $1::int8, $2::int4::int8, $3::bool, $4::text, $5::text")
         var options = Server.options
         options.prepares = prepares
-        let fixed = options
-        try await withPool(statements: [echo], options: { () throws(DatabaseError) in fixed }) { (test) async throws in
+        try await withPool(statements: [echo], options: always(options)) { (test) async throws in
             for (index, text) in Self.texts.enumerated() {
                 let number = [0, 1, -1, Int64.max, .min][index % 5]
                 let small = [0, 1, -1, Int32.max, .min][index % 5]
@@ -108,7 +109,9 @@ struct RowsTests {
 
     @Test func `traps at a row that is not there`() async {
         await #expect(processExitsWith: .failure) {
-            try await withPool { (test) async throws in _ = try await test.pool.query(Statement("none", "SELECT 1 WHERE false"))[0] }
+            try await withPool { (test) async throws in
+                _ = try await test.pool.query(Statement("none", "SELECT 1 WHERE false"))[0]
+            }
         }
     }
 }

@@ -8,7 +8,8 @@ struct SessionTests {
         let session = try Session(Server.options)
         let table = Server.uniqueName()
         #expect(try session.execute("CREATE TEMP TABLE \(table) (a int)").isEmpty)
-        let rows = try session.execute("INSERT INTO \(table) VALUES (1), (2), (NULL); SELECT a, a IS NULL FROM \(table) ORDER BY a")
+        let rows = try session.execute(
+            "INSERT INTO \(table) VALUES (1), (2), (NULL); SELECT a, a IS NULL FROM \(table) ORDER BY a")
         #expect(rows == [["1", "f"], ["2", "f"], [nil, "t"]])
         #expect(throws: DatabaseError.self) { try session.execute("INSERT INTO \(table) VALUES (3); SELECT 1 / 0") }
         #expect(try session.execute("SELECT count(*) FROM \(table)") == [["3"]])

@@ -26,19 +26,32 @@ enum Server {
         "test_\(getpid())_\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
     }
 
-    /// Runs SQL on a connection of its own; blocks.
+    /// Runs what blocks on a thread of its own, so that it keeps no other test waiting.
+    private static func aside<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        let loop = try EventLoop(index: 0)
+        loop.start()
+        defer { loop.stop() }
+        return try await Task(executorPreference: loop) { try body() }.value
+    }
+
+    /// Runs SQL on a connection of its own.
     @discardableResult
-    static func execute(_ sql: String) throws(DatabaseError) -> [[String?]] {
-        try Session(options).execute(sql)
+    static func execute(_ sql: String) async throws -> [[String?]] {
+        try await aside { try Session(options).execute(sql) }
     }
 
     /// The first value of SQL run on a connection of its own.
-    static func value(_ sql: String) throws(DatabaseError) -> String? {
-        try execute(sql).first?.first ?? nil
+    static func value(_ sql: String) async throws -> String? {
+        try await execute(sql).first?.first ?? nil
     }
 
     /// Asks again and again until the answer is the expected one; in vain for 10 s at most.
-    static func wait(for sql: String, toBe expected: String) throws -> Bool {
+    static func wait(for sql: String, toBe expected: String) async throws -> Bool {
+        try await aside { try block(until: sql, is: expected) }
+    }
+
+    /// As `wait`, on the calling thread.
+    static func block(until sql: String, is expected: String) throws -> Bool {
         let session = try Session(options)
         let limit = EventLoop.monotonicNanoseconds() + 10_000 * milliseconds
         while EventLoop.monotonicNanoseconds() < limit {
@@ -100,6 +113,35 @@ final class EventLog: Sendable {
     }
 }
 
+/// Holds whoever waits until it is opened, for good.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiters.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+
+    func open() {
+        let waiters = state.withLock { state in
+            state.isOpen = true
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+}
+
 extension PoolEvent {
     var isSent: Bool { if case .waited = self { true } else { false } }
     var isOpened: Bool { if case .opened = self { true } else { false } }
@@ -148,6 +190,20 @@ struct TestPool: Sendable {
         }
     }
 
+    /// The error of a statement that must fail, with the time it took; measured on the loop, since other threads are busy.
+    func failure(
+        of statement: Statement, _ parameters: [Parameter] = [], within limit: UInt64? = nil
+    ) async throws -> (error: DatabaseError?, elapsed: UInt64) {
+        try await onLoop {
+            let start = EventLoop.monotonicNanoseconds()
+            let deadline = limit.map { TaskDeadline(expiry: start + $0) }
+            let error = await TaskDeadline.$current.withValue(deadline) {
+                await PostgresTests.failure { () throws(DatabaseError) in try await pool.query(statement, parameters) }
+            }
+            return (error, EventLoop.monotonicNanoseconds() - start)
+        }
+    }
+
     /// The process that serves the pool's only connection.
     func backend() async throws -> Int64 {
         try await pool.query(Statement("pid", "SELECT pg_backend_pid()::int8"))[0].int64(0)
@@ -161,10 +217,15 @@ struct PoolBounds {
     var statement = 5000
 }
 
+/// The same options for every attempt.
+func always(_ options: ConnectionOptions) -> @Sendable () throws(DatabaseError) -> ConnectionOptions {
+    { () throws(DatabaseError) in options }
+}
+
 /// Runs `body` with an open pool, and closes it.
 func withPool<Value>(
     _ bounds: PoolBounds = PoolBounds(), statements: [Statement] = [],
-    options: @escaping @Sendable () throws(DatabaseError) -> ConnectionOptions = { () throws(DatabaseError) in Server.options },
+    options: @escaping @Sendable () throws(DatabaseError) -> ConnectionOptions = always(Server.options),
     _ body: (TestPool) async throws -> Value
 ) async throws -> Value {
     let loop = try EventLoop(index: 0)
@@ -187,6 +248,15 @@ func withPool<Value>(
         await pool.close(withinMilliseconds: 0)
         throw error
     }
+}
+
+/// Runs `body` beside a table with a unique number and a label.
+func withTable<Value>(_ body: (String) async throws -> Value) async throws -> Value {
+    let table = Server.uniqueName()
+    try await Server.execute("CREATE TABLE \(table) (number int8 UNIQUE, label text)")
+    let value = try await body(table)
+    try await Server.execute("DROP TABLE \(table)")
+    return value
 }
 
 /// The error of an operation that must fail.

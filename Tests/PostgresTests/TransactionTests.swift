@@ -5,13 +5,15 @@ import Testing
 struct TransactionTests {
     private struct Change: Error {}
 
-    private func withTable<Value>(_ body: (TestPool, Statement, Statement) async throws -> Value) async throws -> Value {
-        let table = Server.uniqueName()
-        try Server.execute("CREATE TABLE \(table) (number int8 UNIQUE)")
-        defer { _ = try? Server.execute("DROP TABLE \(table)") }
-        let insert = Statement("insert", "INSERT INTO \(table) VALUES ($1::int8)", kind: .insert)
-        let count = Statement("count", "SELECT count(*) FROM \(table)")
-        return try await withPool(PoolBounds(minimum: 1, maximum: 2), statements: [insert]) { try await body($0, insert, count) }
+    private func withTable<Value>(_ body: (TestPool, Statement, Statement) async throws -> Value) async throws -> Value
+    {
+        try await PostgresTests.withTable { table in
+            let insert = Statement("insert", "INSERT INTO \(table) VALUES ($1::int8)", kind: .insert)
+            let count = Statement("count", "SELECT count(*) FROM \(table)")
+            return try await withPool(PoolBounds(minimum: 1, maximum: 2), statements: [insert]) { test in
+                try await body(test, insert, count)
+            }
+        }
     }
 
     @Test func `is committed when its body returns`() async throws {
@@ -85,7 +87,7 @@ struct TransactionTests {
                 try await group.waitForAll()
             }
             #expect(try await test.pool.query(count)[0].int64(0) == 40)
-            #expect(Int(try Server.value(test.connectionsQuery) ?? "") ?? 9 <= 2)
+            #expect(Int(try await Server.value(test.connectionsQuery) ?? "") ?? 9 <= 2)
         }
     }
 
@@ -103,8 +105,9 @@ struct TransactionTests {
             await #expect(throws: DatabaseError.self) {
                 try await test.pool.transaction { transaction in
                     try await transaction.query(insert, [.int64(1)])
-                    let backend = try await transaction.query(Statement("pid", "SELECT pg_backend_pid()::int8"))[0].int64(0)
-                    try Server.execute("SELECT pg_terminate_backend(\(backend))")
+                    let backend = try await transaction.query(Statement("pid", "SELECT pg_backend_pid()::int8"))[0]
+                        .int64(0)
+                    try await Server.execute("SELECT pg_terminate_backend(\(backend))")
                     await test.log.wait(\.isLost)
                     try await transaction.query(insert, [.int64(2)])
                 }

@@ -10,11 +10,12 @@ struct DeadlineTests {
     /// The beginning of the tick in which a deadline has fired at the latest, whatever way it came there.
     private static func bound(of expiry: UInt64) -> UInt64 {
         let ticks = (expiry >> DeadlineWheel.tickShift) + 1
-        return (ticks + DeadlineWheel.coarseMask) / (DeadlineWheel.coarseMask + 1) * (DeadlineWheel.coarseMask + 1) * tick
+        return (ticks + DeadlineWheel.coarseMask) / (DeadlineWheel.coarseMask + 1) * (DeadlineWheel.coarseMask + 1)
+            * tick
     }
 
     private static func bare() -> Deadline {
-        Deadline { }
+        Deadline {}
     }
 
     @Test func `has nothing to look at while nothing is armed`() {
@@ -40,7 +41,9 @@ struct DeadlineTests {
         #expect(wheel.count == 0 && wheel.nextLook() == nil)
     }
 
-    @Test(arguments: [60 * tick, 61 * tick + 5, 100 * tick, 511 * tick, 512 * tick, 513 * tick, 10_000 * tick, 1_000_003 * tick])
+    @Test(arguments: [
+        60 * tick, 61 * tick + 5, 100 * tick, 511 * tick, 512 * tick, 513 * tick, 10_000 * tick, 1_000_003 * tick,
+    ])
     func `fires a long one never early and at most eight ticks late`(delay: UInt64) throws {
         var wheel = DeadlineWheel(now: Self.start)
         let deadline = Self.bare()
@@ -63,7 +66,9 @@ struct DeadlineTests {
     @Test func `is late only by as much as the caller is`() {
         var wheel = DeadlineWheel(now: Self.start)
         let deadlines = (1...2000).map { _ in Self.bare() }
-        for (index, deadline) in deadlines.enumerated() { wheel.arm(deadline, at: Self.start + UInt64(index) * Self.tick) }
+        for (index, deadline) in deadlines.enumerated() {
+            wheel.arm(deadline, at: Self.start + UInt64(index) * Self.tick)
+        }
         #expect(wheel.expired(now: Self.start + 5000 * Self.tick).count == 2000)
         #expect(wheel.count == 0)
     }
@@ -108,7 +113,10 @@ struct DeadlineTests {
         #expect(wheel.expired(now: Self.start + 10 * Self.tick).count == 2)
         wheel.cancel(deadlines[1])
         wheel.arm(deadlines[0], at: Self.start + 11 * Self.tick)
-        #expect(wheel.expired(now: Self.start + 20 * Self.tick).map(ObjectIdentifier.init) == [ObjectIdentifier(deadlines[0])])
+        #expect(
+            wheel.expired(now: Self.start + 20 * Self.tick).map(ObjectIdentifier.init) == [
+                ObjectIdentifier(deadlines[0])
+            ])
     }
 
     @Test func `an action may cancel or move deadlines that are due in the same turn`() {

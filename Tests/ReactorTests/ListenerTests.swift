@@ -117,7 +117,9 @@ struct ListenerTests {
 
     @Test func `refuses what is no address, and a port that another holds`() throws {
         #expect(throws: SystemError(errno: EINVAL, call: "bind")) { try Listener(host: "localhost", port: 0).port() }
-        #expect(throws: SystemError(errno: EADDRNOTAVAIL, call: "bind")) { try Listener(host: "192.0.2.1", port: 0).port() }
+        #expect(throws: SystemError(errno: EADDRNOTAVAIL, call: "bind")) {
+            try Listener(host: "192.0.2.1", port: 0).port()
+        }
     }
 
     @Test func `says when no descriptor is left, and sheds clients all the same`() async {
@@ -137,7 +139,9 @@ struct ListenerTests {
             var limit = rlimit(rlim_cur: rlim_t(next), rlim_max: rlim_t(next))
             // The kernel reads the limit before the call returns.
             precondition(unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
-            guard case .outOfDescriptors(let error) = listener.accept() else { preconditionFailure("a descriptor was left") }
+            guard case .outOfDescriptors(let error) = listener.accept() else {
+                preconditionFailure("a descriptor was left")
+            }
             precondition(error.isOutOfDescriptors)
             precondition(listener.shedOne())
             let end = try receive(from: client)

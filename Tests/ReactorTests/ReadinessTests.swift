@@ -84,7 +84,9 @@ struct ReadinessTests {
             var sent = 0
             for _ in 0..<3 {
                 // The kernel copies the bytes before the call returns.
-                while case .done(let count) = try unsafe bytes.withUnsafeBytes({ try unsafe pair.near.send($0) }) { sent += count }
+                while case .done(let count) = try unsafe bytes.withUnsafeBytes({ try unsafe pair.near.send($0) }) {
+                    sent += count
+                }
                 readiness.writeBlocked()
                 let drained = Task(executorPreference: resident.loop) {
                     var count = 0

@@ -11,9 +11,10 @@ struct SocketAddressTests {
 
     private static let mappedPrefix: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
 
-    @Test(arguments: [
-        ("127.0.0.1", [127, 0, 0, 1]), ("0.0.0.0", [0, 0, 0, 0]), ("255.254.253.252", [255, 254, 253, 252]),
-    ] as [(String, [UInt8])])
+    @Test(
+        arguments: [
+            ("127.0.0.1", [127, 0, 0, 1]), ("0.0.0.0", [0, 0, 0, 0]), ("255.254.253.252", [255, 254, 253, 252]),
+        ] as [(String, [UInt8])])
     func `maps an IPv4 address into IPv6`(host: String, tail: [UInt8]) throws {
         let address = try #require(SocketAddress(host: host, port: 5001))
         #expect(bytes(address) == Self.mappedPrefix + tail)
@@ -33,7 +34,10 @@ struct SocketAddressTests {
         #expect(address.family == AF_INET6)
     }
 
-    @Test(arguments: ["", "localhost", "1.2.3", "1.2.3.256", "01.2.3.4.5", " 1.2.3.4", "1.2.3.4 ", "::g", ":::", "[::1]", "fe80::1%lo"])
+    @Test(arguments: [
+        "", "localhost", "1.2.3", "1.2.3.256", "01.2.3.4.5", " 1.2.3.4", "1.2.3.4 ", "::g", ":::", "[::1]",
+        "fe80::1%lo",
+    ])
     func `refuses what is no numeric address`(host: String) {
         #expect(SocketAddress(host: host, port: 1) == nil)
     }

@@ -1,0 +1,112 @@
+import DequeModule
+import Reactor
+
+// Connections that come and go.
+extension Pool {
+    func begin(_ identifier: Int) {
+        Task(executorPreference: loop) { await self.connect(identifier) }
+    }
+
+    func connect(_ identifier: Int) async {
+        let start = EventLoop.monotonicNanoseconds()
+        switch await connector.connect() {
+        case .success(let opened):
+            admit(identifier, opened, duration: EventLoop.monotonicNanoseconds() - start)
+        case .failure(let error):
+            attemptFailed(identifier, error)
+        }
+        hasWork = true
+    }
+
+    func admit(_ identifier: Int, _ opened: Connector.Opened, duration: UInt64) {
+        let connection: Connection
+        do {
+            connection = try Connection(identifier, opened.handle, on: loop, prepared: opened.prepared)
+        } catch {
+            attemptFailed(identifier, .connectFailed("\(error)"))
+            return
+        }
+        if state.availability == .closing {
+            _ = state.connectFailed(identifier, now: loop.now, jitter: 0)
+            connection.readiness.cancel()
+            return
+        }
+        let wasUp = state.availability == .up
+        connections[identifier] = connection
+        state.connected(identifier, now: loop.now)
+        observe(.opened(duration: duration))
+        if lostCount > 0 {
+            lostCount -= 1
+            observe(.reconnected)
+        }
+        if !wasUp {
+            observe(.up)
+            for sibling in siblings {
+                Task(executorPreference: sibling.loop) { await sibling.retryNow() }
+            }
+        }
+        Task(executorPreference: loop) { await self.run(identifier) }
+        for missing in state.refill() { begin(missing) }
+    }
+
+    func attemptFailed(_ identifier: Int, _ error: DatabaseError) {
+        let wasDown = state.availability == .down
+        let moment = state.connectFailed(identifier, now: loop.now, jitter: .random(in: 0...1))
+        observe(.openFailed(error))
+        if state.availability == .down {
+            if !wasDown { observe(.down(error)) }
+            failWaiting(.unavailable)
+        }
+        if let moment { loop.arm(retryDeadline, at: moment) }
+    }
+
+    /// The database is there: no pause is of use any more.
+    func retryNow() {
+        guard state.availability == .down else { return }
+        loop.cancel(retryDeadline)
+        retry()
+    }
+
+    func retry() {
+        if let identifier = state.retry() { begin(identifier) }
+    }
+
+    /// Gives an open connection up. Reads that had no answer run again elsewhere, once; writes may have happened.
+    func lose(_ connection: Connection, _ error: DatabaseError) {
+        // Its reader and its writer may both find it broken in one turn.
+        guard connections[connection.identifier] === connection else { return }
+        lostCount = min(lostCount + 1, state.limits.maximum)
+        observe(.lost(error))
+        discard(connection, error)
+        if let replacement = state.lost(connection.identifier) { begin(replacement) }
+        hasWork = true
+    }
+
+    func discard(_ connection: Connection, _ error: DatabaseError) {
+        connections[connection.identifier] = nil
+        let now = loop.now
+        for pending in connection.abandon().reversed() where !pending.isAnswered {
+            var reason = DatabaseError.connectionLost
+            if case .failure(let own)? = pending.outcome { reason = own }
+            if error == .deadlineExceeded && now >= pending.deadline {
+                fail(pending, .deadlineExceeded, now: now)
+            } else if pending.statement.kind == .read && reason.retiresConnection {
+                // Nothing is wrong with the statement: the server shut down, or its connection broke.
+                retry(pending, orFail: reason, now: now)
+            } else {
+                fail(pending, reason, now: now)
+            }
+        }
+    }
+
+    func retireIdle() {
+        for identifier in state.retireIdle(now: loop.now) {
+            guard let connection = connections.removeValue(forKey: identifier) else {
+                fatalError("idle connection \(identifier) is unknown")
+            }
+            _ = connection.abandon()
+        }
+        reportLoad()
+        loop.arm(idleDeadline, at: loop.now + state.limits.idleLimit / 4)
+    }
+}

@@ -1,0 +1,137 @@
+import DequeModule
+import Reactor
+
+// Batches on their way out, and answers on their way back.
+extension Pool {
+    /// The end of a turn: sends what was asked for during it.
+    func flush() {
+        guard hasWork else { return }
+        hasWork = false
+        serveLeases()
+        gathering: while let oldest = queue.first {
+            switch state.next(oldest: oldest.enqueued, now: loop.now) {
+            case .use(let identifier):
+                guard let connection = connections[identifier] else {
+                    fatalError("idle connection \(identifier) is unknown")
+                }
+                sendBatch(on: connection)
+            case .connect(let identifier):
+                begin(identifier)
+            case .wait(let moment):
+                if let moment { loop.arm(growDeadline, at: moment) }
+                armWaitDeadline()
+                break gathering
+            }
+        }
+        reportLoad()
+    }
+
+    func sendBatch(on connection: Connection) {
+        let now = loop.now
+        var batch: [PendingStatement] = []
+        batch.reserveCapacity(min(queue.count, state.limits.batchLimit))
+        while batch.count < state.limits.batchLimit, let pending = queue.popFirst() {
+            // Sent, it would at once cost its neighbours the connection.
+            if now >= pending.deadline { fail(pending, .deadlineExceeded, now: now) } else { batch.append(pending) }
+        }
+        if batch.isEmpty { state.finished(connection.identifier, now: now) } else { send(batch, on: connection) }
+    }
+
+    func send(_ batch: [PendingStatement], on connection: Connection) {
+        let now = loop.now
+        for pending in batch {
+            pending.sent = now
+            observe(.waited(nanoseconds: now - pending.enqueued))
+        }
+        if let unsent = connection.send(batch) {
+            for pending in unsent.reversed() { retry(pending, orFail: .connectionLost, now: now) }
+            lose(connection, .connectionLost)
+            return
+        }
+        guard let isHolding = connection.flush() else {
+            lose(connection, .connectionLost)
+            return
+        }
+        connection.readiness.arm(expiry: connection.deadline)
+        if isHolding && !connection.isDraining {
+            connection.isDraining = true
+            let identifier = connection.identifier
+            Task(executorPreference: loop) { await self.drainOutput(of: identifier) }
+        }
+    }
+
+    /// Pushes what the socket did not take at once.
+    func drainOutput(of identifier: Int) async {
+        while let connection = connections[identifier] {
+            if await connection.readiness.untilWritable() == .interrupted { return }
+            guard let isHolding = connection.flush() else {
+                lose(connection, .connectionLost)
+                return
+            }
+            if !isHolding {
+                connection.isDraining = false
+                return
+            }
+        }
+    }
+
+    /// Reads for one connection until it is gone.
+    func run(_ identifier: Int) async {
+        while let connection = connections[identifier] {
+            switch await connection.readiness.untilReadable() {
+            case .ready: take(connection.receive(), from: connection)
+            case .expired: checkDeadline(of: connection)
+            case .interrupted: return
+            }
+        }
+    }
+
+    func take(_ received: Connection.Received, from connection: Connection) {
+        let now = loop.now
+        for pending in received.confirmed { answer(pending, now: now) }
+        for pending in received.undone.reversed() where !pending.isAnswered {
+            pending.isAlone = true
+            pending.outcome = nil
+            hastenWaitDeadline(to: pending.deadline)
+            queue.prepend(pending)
+        }
+        if let loss = received.loss {
+            lose(connection, loss)
+        } else if !connection.isBusy {
+            if connection.isLeased { return }
+            if case .busy? = state.slots[connection.identifier] { state.finished(connection.identifier, now: now) }
+        }
+        hasWork = true
+    }
+
+    /// Queues a statement again, before all others, unless that happened before or the pool closes.
+    func retry(_ pending: PendingStatement, orFail error: DatabaseError, now: UInt64) {
+        guard pending.losses == 0 && state.availability != .closing else { return fail(pending, error, now: now) }
+        pending.losses += 1
+        pending.outcome = nil
+        hastenWaitDeadline(to: pending.deadline)
+        queue.prepend(pending)
+    }
+
+    func fail(_ pending: PendingStatement, _ error: DatabaseError, now: UInt64) {
+        pending.outcome = .failure(error)
+        answer(pending, now: now)
+    }
+
+    func answer(_ pending: PendingStatement, now: UInt64) {
+        guard let outcome = pending.outcome else {
+            fatalError("\(pending.statement.name) confirmed without an outcome")
+        }
+        switch outcome {
+        case .success: observe(.completed(pending.statement, nanoseconds: now - pending.sent))
+        case .failure(let error): observe(.failed(pending.statement, error))
+        }
+        pending.resume(outcome)
+    }
+
+    func checkDeadline(of connection: Connection) {
+        guard connection.isBusy, loop.now >= connection.deadline else { return }
+        Connector.cancel(connection.handle)
+        lose(connection, .deadlineExceeded)
+    }
+}

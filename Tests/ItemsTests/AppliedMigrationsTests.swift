@@ -1,0 +1,137 @@
+import Glibc
+import Postgres
+import Synchronization
+import Testing
+
+@testable import Items
+
+private func variable(_ name: String) -> String? {
+    // The text belongs to the environment, which nobody changes, and is copied at once.
+    unsafe getenv(name).map { unsafe String(cString: $0) }
+}
+
+@Suite(
+    .enabled(if: variable("ITEMS_TEST_DB_HOST") != nil, "ITEMS_TEST_DB_HOST names no server"), .timeLimit(.minutes(1)))
+struct AppliedMigrationsTests {
+    /// An empty schema, gone with its last user.
+    private final class Schema: Sendable {
+        private static let count = Atomic<Int>(0)
+        private let name = "migrations_\(getpid())_\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
+
+        init() throws {
+            try Self.connect().execute("CREATE SCHEMA \(name)")
+        }
+
+        deinit {
+            _ = try? Self.connect().execute("DROP SCHEMA \(name) CASCADE")
+        }
+
+        /// A connection for which the schema is all there is.
+        func session() throws -> Session {
+            let session = try Self.connect()
+            try session.execute("SET search_path = \(name)")
+            return session
+        }
+
+        private static func connect() throws -> Session {
+            try Session(
+                ConnectionOptions(
+                    host: variable("ITEMS_TEST_DB_HOST") ?? "", database: variable("ITEMS_TEST_DB_NAME") ?? "items",
+                    user: variable("ITEMS_TEST_DB_USER") ?? "items"))
+        }
+    }
+
+    /// What ten threads do at once, and what each of them got.
+    private final class Crowd: Sendable {
+        private let work: @Sendable () throws -> [String]
+        private let results = Mutex<[Result<[String], any Error>]>([])
+
+        init(_ work: @escaping @Sendable () throws -> [String]) {
+            self.work = work
+        }
+
+        func run() throws -> [[String]] {
+            let threads = (0..<10).map { _ in
+                var thread = pthread_t()
+                // The thread takes over the reference.
+                let pointer = unsafe Unmanaged.passRetained(self).toOpaque()
+                let error = unsafe pthread_create(
+                    &thread, nil,
+                    { pointer in
+                        // pthread_create passes on the pointer it was given.
+                        let crowd = unsafe Unmanaged<Crowd>.fromOpaque(pointer!).takeRetainedValue()
+                        let result = Result { try crowd.work() }
+                        crowd.results.withLock { $0.append(result) }
+                        return nil
+                    }, pointer)
+                precondition(error == 0, "pthread_create: errno \(error)")
+                return thread
+            }
+            // Each thread is joined once.
+            for thread in threads { pthread_join(thread, nil) }
+            return try results.withLock { try $0.map { try $0.get() } }
+        }
+    }
+
+    private let names = Migrations.steps.map(\.name)
+
+    @Test func `brings an empty schema up to date, once`() throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        #expect(try Migrations().apply(to: session) == names)
+        #expect(try Migrations().apply(to: session) == [])
+        #expect(
+            try session.execute("SELECT version, name FROM schema_migrations ORDER BY version")
+                == names.enumerated().map { ["\($0 + 1)", $1] })
+        #expect(
+            try session.execute("INSERT INTO items (name) VALUES ('a') RETURNING id, name, description") == [
+                ["1", "a", nil]
+            ])
+        #expect(throws: DatabaseError.self) { try session.execute("INSERT INTO items (name) VALUES ('')") }
+    }
+
+    @Test func `ten processes that start at once apply each step once`() throws {
+        for _ in 0..<3 {
+            let schema = try Schema()
+            let applied = try Crowd { try Migrations().apply(to: schema.session()) }.run()
+            #expect(applied.count == 10)
+            #expect(applied.flatMap(\.self) == names)
+            #expect(try schema.session().execute("SELECT count(*) FROM schema_migrations") == [["\(names.count)"]])
+        }
+    }
+
+    @Test func `ten connections of one process apply each step once`() throws {
+        let schema = try Schema()
+        let migrations = Migrations()
+        let applied = try Crowd { try migrations.apply(to: schema.session()) }.run()
+        #expect(applied.count == 10)
+        #expect(applied.flatMap(\.self) == names)
+    }
+
+    @Test func `keeps the items of the service before it, and completes their table`() throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute(
+            """
+            CREATE TABLE items (id serial PRIMARY KEY, name varchar(255) NOT NULL, description text);
+            INSERT INTO items (name) VALUES ('kept')
+            """)
+        #expect(try Migrations().apply(to: session) == names)
+        #expect(
+            try session.execute("SELECT name, created_at IS NOT NULL, updated_at IS NOT NULL FROM items") == [
+                ["kept", "t", "t"]
+            ])
+    }
+
+    @Test func `a step that fails leaves nothing behind, and the next attempt succeeds`() throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        // A view of that name cannot be completed.
+        try session.execute("CREATE VIEW items AS SELECT 1 AS id")
+        let migrations = Migrations()
+        #expect(throws: DatabaseError.self) { try migrations.apply(to: session) }
+        #expect(try session.execute("SELECT to_regclass('schema_migrations')") == [[nil]])
+        try session.execute("DROP VIEW items")
+        #expect(try migrations.apply(to: session) == names)
+    }
+}

@@ -1,0 +1,68 @@
+import Postgres
+import Reactor
+import Synchronization
+import Testing
+
+@Suite(.needsServer, .timeLimit(.minutes(1)))
+struct ConnectorTests {
+    @Test func `a server that is not there is told, and statements are refused at once`() async throws {
+        var options = Server.options
+        options.host = "/nonexistent"
+        try await withPool(options: always(options)) { (test) async throws in
+            let error = test.log.events.lazy.compactMap(\.openError).first
+            guard case .connectFailed(let reason)? = error else {
+                Issue.record("\(error.debugDescription)")
+                return
+            }
+            #expect(reason.contains("No such file or directory"))
+            #expect(test.log.has(\.isDown))
+            let (refusal, elapsed) = try await test.failure(of: PoolTests.one)
+            #expect(refusal == .unavailable)
+            #expect(elapsed < 1000 * milliseconds)
+            await #expect(throws: DatabaseError.unavailable) { try await test.pool.transaction { _ in } }
+        }
+    }
+
+    @Test func `a user the server does not know is told`() async throws {
+        var options = Server.options
+        options.user = "nobody_of_that_name"
+        try await withPool(options: always(options)) { (test) async throws in
+            guard case .connectFailed(let reason)? = test.log.events.lazy.compactMap(\.openError).first else {
+                Issue.record("it could connect")
+                return
+            }
+            #expect(reason.contains("nobody_of_that_name"))
+            #expect(test.log.has(\.isDown))
+        }
+    }
+
+    @Test func `comes up by itself when the server does, with the options of that moment`() async throws {
+        final class Switch: Sendable {
+            let isOn = Atomic(false)
+        }
+        let power = Switch()
+        let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in
+            guard power.isOn.load(ordering: .relaxed) else { throw .connectFailed("no password yet") }
+            return Server.options
+        }
+        try await withPool(PoolBounds(minimum: 2, maximum: 2), options: options) { (test) async throws in
+            await test.log.wait(for: 3) { $0.openError == .connectFailed("no password yet") }
+            #expect(test.log.count(\.isDown) == 1)
+            power.isOn.store(true, ordering: .relaxed)
+            await test.log.wait(for: 2, \.isOpened)
+            #expect(test.log.count(\.isUp) == 1)
+            #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
+            #expect(try await Server.value(test.connectionsQuery) == "2")
+        }
+    }
+
+    @Test func `a statement to prepare that the server refuses keeps the connection from serving`() async throws {
+        let wrong = Statement("wrong", "SELECT nothing FROM nowhere")
+        try await withPool(statements: [wrong]) { (test) async throws in
+            let error = test.log.events.lazy.compactMap(\.openError).first
+            #expect(error?.sqlState == "42P01")
+            #expect(
+                await failure { () throws(DatabaseError) in try await test.pool.query(PoolTests.one) } == .unavailable)
+        }
+    }
+}
