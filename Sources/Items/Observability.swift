@@ -67,11 +67,10 @@ public final class Observability: Sendable {
 
     private func registerProcess(_ configuration: Configuration, instanceID: String) {
         ProcessMetrics.register(in: registry)
-        let labels = [
-            ("version", BuildInfo.version), ("commit", BuildInfo.commit), ("swift", BuildInfo.swift),
-            ("environment", configuration.environment), ("instance_id", instanceID),
-        ]
-        registry.gauge("build_info", help: "What was built; always 1.", labels: labels).set(1)
+        let build = [("version", BuildInfo.version), ("commit", BuildInfo.commit), ("swift", BuildInfo.swift)]
+        registry.gauge("build_info", help: "What was built; always 1.", labels: build).set(1)
+        let service = [("environment", configuration.environment), ("instance_id", instanceID)]
+        registry.gauge("service_info", help: "Where it runs; always 1.", labels: service).set(1)
         registry.gauge("db_pool_connections_max", help: "Connections the process may open.")
             .set(Int64(configuration.database.poolMaximum))
         let sink = sink
