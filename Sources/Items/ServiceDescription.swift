@@ -2,45 +2,40 @@ public import Formatting
 import Reactor
 public import Vial
 
-/// What `/` tells about the process.
+/// What `/` tells about the process. Only the uptime changes, so the rest is written once.
 public struct ServiceDescription: JSONRepresentable, Sendable {
-    let environment: String
-    let instanceID: String
-    let basePath: String
-    /// Whether `/db` and `/metrics` are served on a port of their own.
-    let hidesOperations: Bool
     let poolMinimum: Int
     let poolMaximum: Int
+    /// The members before and after the uptime's value.
+    private let before: [UInt8]
+    private let after: [UInt8]
     private let start = EventLoop.monotonicNanoseconds()
 
     public init(_ configuration: Configuration, instanceID: String) {
-        environment = configuration.environment
-        self.instanceID = instanceID
-        basePath = configuration.http.basePath
-        hidesOperations = configuration.http.adminPort != nil
         poolMinimum = configuration.database.poolMinimum
         poolMaximum = configuration.database.poolMaximum
-    }
-
-    public func write(to json: inout JSONWriter) throws {
+        let basePath = configuration.http.basePath
+        var json = JSONWriter()
         json.beginObject()
         json.key("service")
         json.value("items")
         json.key("version")
         json.value(BuildInfo.version)
         json.key("environment")
-        json.value(environment)
+        json.value(configuration.environment)
         json.key("instance_id")
         json.value(instanceID)
         json.key("uptime_seconds")
-        json.value(Int64((EventLoop.monotonicNanoseconds() - start) / 1_000_000_000))
+        before = json.bytes
+        json = JSONWriter()
         json.key("links")
         json.beginObject()
         json.key("items")
         json.value(basePath + "/api/items")
         json.key("health")
         json.value(basePath + "/health")
-        if !hidesOperations {
+        // With an admin port these are not found where clients are served.
+        if configuration.http.adminPort == nil {
             json.key("database")
             json.value(basePath + "/db")
             json.key("metrics")
@@ -48,5 +43,12 @@ public struct ServiceDescription: JSONRepresentable, Sendable {
         }
         json.endObject()
         json.endObject()
+        after = [UInt8(ascii: ",")] + json.bytes
+    }
+
+    public func write(to json: inout JSONWriter) throws {
+        json.bytes.append(contentsOf: before)
+        json.bytes.append(decimal: (EventLoop.monotonicNanoseconds() - start) / 1_000_000_000)
+        json.bytes.append(contentsOf: after)
     }
 }

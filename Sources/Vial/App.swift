@@ -71,6 +71,7 @@ public struct App: Sendable {
     }
 
     func plan(for request: Request) -> Plan {
+        if request.method == .get { return route(request) }
         if request.method == .trace {
             return refuse(
                 HTTPError(.methodNotAllowed, "TRACE is not allowed."), allow: "GET, HEAD, POST, OPTIONS", request)
@@ -82,6 +83,10 @@ public struct App: Sendable {
         if request.method == .options && (request.path == "*" || request.path.isEmpty) {
             return allowed("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
         }
+        return route(request)
+    }
+
+    private func route(_ request: Request) -> Plan {
         switch router.match(request) {
         case .notFound:
             return .answer(HTTPError.nothingHere.response(to: request))
@@ -89,7 +94,7 @@ public struct App: Sendable {
             if request.method == .options { return allowed(allow) }
             return refuse(HTTPError(.methodNotAllowed, "The method is not allowed here."), allow: allow, request)
         case .handler(let handler):
-            if Self.methodsWithBody.contains(request.method), !request.isJSON {
+            if request.method != .get, Self.methodsWithBody.contains(request.method), !request.isJSON {
                 let error = HTTPError(.unsupportedMediaType, "The body must be application/json.")
                 return .answer(error.response(to: request))
             }

@@ -173,9 +173,10 @@ actor Connection {
         let status = response.status.code
         // RFC 9110 §8.6: these have no content, and say no length.
         let hasContent = status != 204 && status != 304 && status >= 200
+        let identifier = request.requestIDBytes
         ResponseEncoder.encodeHead(
             status: status, reason: nil, contentType: response.contentType, fields: response.fields,
-            date: worker.date.bytes(at: worker.loop.now), requestID: request.requestIDBytes.span,
+            date: worker.date.bytes(at: worker.loop.now), requestID: identifier.span,
             contentLength: hasContent ? response.body.count : nil,
             persistence: persists ? (request.head.isHTTP11 ? .keepAlive : .keepAliveHTTP10) : .close, into: &output)
         if hasContent && request.method != .head { output.append(contentsOf: response.body) }

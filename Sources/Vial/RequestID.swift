@@ -6,11 +6,16 @@ import HTTP1
 struct RequestID {
     /// Longer ones are not echoed: log lines repeat them.
     static let byteLimit = 128
-    /// 128 bits in hexadecimal.
-    private static let words = 2
-
     // Identifiers need to be distinct, not secret, so a fast generator (splitmix64) seeded by the system does.
     private var state = UInt64.random(in: .min ... .max)
+    /// Rendered once, since half an identifier's digits are enough to tell the requests of one loop apart.
+    private let prefix: [UInt8]
+
+    init() {
+        var prefix: [UInt8] = []
+        Self.append(UInt64.random(in: .min ... .max), to: &prefix)
+        self.prefix = prefix
+    }
 
     /// Writes the identifier of a request whose head is complete.
     mutating func choose(for head: RequestHead, isPeerTrusted: Bool, into bytes: inout [UInt8]) {
@@ -25,21 +30,23 @@ struct RequestID {
         }
     }
 
-    /// Appends a new identifier: 32 hexadecimal digits.
+    /// Appends a new identifier: 32 hexadecimal digits, the first half this loop's own.
     mutating func make(into bytes: inout [UInt8]) {
-        var digits = InlineArray<32, UInt8>(repeating: 0)
-        var index = 0
-        for _ in 0..<Self.words {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var word = state
-            word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-            word ^= word >> 31
-            for shift in stride(from: UInt64(60), through: 0, by: -4) {
-                let nibble = UInt8(truncatingIfNeeded: word >> shift) & 0x0F
-                digits[index] = nibble < 10 ? 0x30 &+ nibble : 0x57 &+ nibble
-                index += 1
-            }
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        bytes.append(contentsOf: prefix)
+        Self.append(word ^ (word >> 31), to: &bytes)
+    }
+
+    private static func append(_ word: UInt64, to bytes: inout [UInt8]) {
+        var digits = InlineArray<16, UInt8>(repeating: 0)
+        var rest = word
+        for index in digits.indices {
+            let digit = UInt8(truncatingIfNeeded: rest) & 0x0F
+            digits[index] = digit < 10 ? 0x30 &+ digit : 0x57 &+ digit
+            rest >>= 4
         }
         bytes.append(span: digits.span)
     }

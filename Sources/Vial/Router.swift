@@ -116,20 +116,20 @@ struct Router {
         // An empty path is the absolute form's way to write "/".
         if start >= path.upperBound { return index }
         let isEncoded = request.head.pathHasPercent
+        let bytes = request.head.bytes
         while start <= path.upperBound {
             var end = start
-            while end < path.upperBound && request.head.bytes[end] != UInt8(ascii: "/") { end += 1 }
+            while end < path.upperBound && bytes[end] != UInt8(ascii: "/") { end += 1 }
             // The root under a base path is spelled with its slash or without.
             guard end > start else { return end == path.upperBound && index == root ? index : nil }
             let next: Int?
             if isEncoded {
-                guard let decoded = try? PercentEncoding.decodeSegment(request.head.bytes.span.extracting(start..<end))
-                else {
+                guard let decoded = try? PercentEncoding.decodeSegment(bytes.span.extracting(start..<end)) else {
                     return nil
                 }
                 next = child(of: index, Array(decoded.utf8).span)
             } else {
-                next = child(of: index, request.head.bytes.span.extracting(start..<end))
+                next = child(of: index, bytes.span.extracting(start..<end))
             }
             guard let next else { return nil }
             if nodes[index].parameter == next { request.captures.append(start..<end) }
