@@ -23,6 +23,7 @@ struct Serve: ParsableCommand {
     /// Everything runs on the loops and in tasks; the main thread waits. An asynchronous `main` would end that thread
     /// under a running process, which valgrind and some debuggers do not survive.
     func run() throws {
+        CurrentProcess.ignoreBrokenPipes()
         let end = DispatchSemaphore(value: 0)
         let outcome = Mutex<Result<Void, any Error>>(.success(()))
         Task {
@@ -38,7 +39,7 @@ struct Serve: ParsableCommand {
         do { configuration = try Configuration.read(from: Configuration.processEnvironment) } catch {
             throw error.reported()
         }
-        let instanceID = configuration.instanceID ?? Host.name
+        let instanceID = configuration.instanceID ?? CurrentProcess.hostName
         let observability = try Observability(configuration, instanceID: instanceID)
         let logger = observability.makeLogger("items")
         for warning in configuration.warnings { logger.warning("\(warning)") }
@@ -124,7 +125,7 @@ struct Serve: ParsableCommand {
     private static func stop(_ services: ServiceGroup, on signals: UnixSignalsSequence, drain: Drain) async {
         var isDraining = false
         for await signal in signals {
-            if isDraining { endNow() }
+            if isDraining { CurrentProcess.endNow() }
             isDraining = true
             if signal == .sigint { drain.skipDelay() }
             ServiceManager.stopping()

@@ -69,18 +69,3 @@ struct ServiceManager {
         }
     }
 }
-
-/// Ends the process without another word: its exit status is 1.
-func endNow() -> Never {
-    _exit(1)
-}
-
-/// The machine's own name, for logs, when no better identity is given.
-enum Host {
-    static var name: String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        // The last byte stays NUL whatever the length.
-        guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "unknown" }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-}

@@ -1,13 +1,14 @@
 """Every line on stdout is one flat JSON object, whatever clients send."""
 
 import json
+import os
 import re
 import subprocess
 
 import pytest
 import requests
 
-from conftest import BINARY, ROOT, Server, Wire, stop_all
+from conftest import BINARY, ROOT, Server, Wire, free_port, stop_all
 
 HOST = "Host: items.test\r\n"
 TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
@@ -224,3 +225,21 @@ def test_a_reader_that_stops_reading_stops_no_request(module_database, launch):
             assert session.get(server.url + "/health", timeout=5).status_code == 200
     finally:
         server.paused.set()
+
+
+def test_a_log_reader_that_goes_away_does_not_end_the_service(module_database):
+    read_end, write_end = os.pipe()
+    port = free_port()
+    environment = {**module_database.environment, "PORT": str(port), "DRAIN_DELAY_MS": "0", "HOST": "127.0.0.1"}
+    process = subprocess.Popen([BINARY, "serve"], env=environment, stdout=write_end)
+    os.close(write_end)
+    try:
+        assert os.read(read_end, 1)
+        os.close(read_end)
+        for _ in range(200):
+            assert requests.get(f"http://127.0.0.1:{port}/health/live", timeout=5).status_code == 200
+        process.terminate()
+        assert process.wait(15) == 0
+    finally:
+        process.kill()
+        process.wait()
