@@ -9,8 +9,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-    // Debug builds, and with them the unit tests, check exclusive access at run time. In release the 67 checks of a request
-    // would cost more than parsing it, and what they could find is a bug that the tests have to find.
+    // Debug builds, and with them the unit tests, check exclusive access at run time. In release these checks would be a
+    // quarter of a request's instructions (`GET /`: 29,200 with, 22,600 without), and what they find, the tests have to find.
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
