@@ -71,6 +71,8 @@ public struct App: Sendable {
     }
 
     func plan(for request: Request) -> Plan {
+        // The object served another request before; what is refused without routing has no route.
+        request.route = nil
         if request.method == .get { return route(request) }
         if request.method == .trace {
             return refuse(

@@ -117,4 +117,17 @@ struct AppTests {
         }
         #expect(await app.respond(to: try Request(.get, "/a/1/b/x%2Fy")).text == "1 x/y")
     }
+
+    @Test(arguments: ["BREW", "TRACE"])
+    func `what is refused without routing has no route, whatever the object served before`(method: String) async throws
+    {
+        var app = App()
+        app.get("/") { _ in text("root") }
+        let request = try Request(.get, "/")
+        _ = await app.respond(to: request)
+        #expect(request.route?.pattern == "/")
+        request.method = try #require(HTTPRequest.Method(method))
+        _ = await app.respond(to: request)
+        #expect(request.route == nil)
+    }
 }
