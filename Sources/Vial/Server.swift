@@ -58,9 +58,6 @@ public final class Server: Service {
     /// The port it listens on.
     public let port: UInt16
 
-    /// Connections that are open.
-    public var openConnections: Int { quota.open }
-
     /// Serves until a graceful shutdown is asked for, then drains. Returns when the last connection is gone.
     public func run() async throws {
         await withTaskGroup { group in
