@@ -31,7 +31,10 @@ struct FramingFields: Sendable {
         contentLength = length
     }
 
-    /// One Transfer-Encoding field: `chunked` in any case and nothing else, RFC 9112 §6.1.
+    /// One Transfer-Encoding field: `chunked` in any case and nothing else.
+    ///
+    /// RFC 9112 §6.1 lets a server answer 501 to a coding it does not know; 400 says as well that nothing behind this
+    /// head is read as a message.
     mutating func takeTransferEncoding(_ value: Span<UInt8>) throws(ProtocolError) {
         guard !isChunked else { throw .repeatedTransferEncoding }
         guard Grammar.isToken(value) else { throw .invalidTransferEncoding }

@@ -17,6 +17,7 @@ public struct ChunkedDecoder: Sendable {
     private var sizeDigitCount = 0
     /// Of the chunk being read: its size while that is read, then what is left of its data.
     private var remaining = 0
+    private var chunkCount = 0
     private var bodyByteCount = 0
     private var extensionByteCount = 0
     private var trailerByteCount = 0
@@ -106,6 +107,8 @@ public struct ChunkedDecoder: Sendable {
             phase = .trailerStart
             return
         }
+        chunkCount += 1
+        guard chunkCount <= Limits.chunkCountLimit else { throw .tooManyChunks }
         guard remaining <= bodyByteLimit - bodyByteCount else { throw .bodyTooLarge }
         bodyByteCount += remaining
         phase = .data

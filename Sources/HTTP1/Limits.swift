@@ -8,12 +8,18 @@ public struct Limits: Sendable {
     public static let fieldLineByteLimit = 16_384
     /// Digits of a chunk's size: 15 hexadecimal digits always fit an `Int`.
     public static let chunkSizeDigitLimit = 15
+    /// Chunks of one body: enough for a body of the default limit in pieces of 16 bytes, since every chunk costs more
+    /// than its data.
+    public static let chunkCountLimit = 65_536
     /// The chunk extensions of one body, all together: nobody needs them, and they are not counted as body.
     public static let chunkExtensionByteLimit = 4096
     /// The trailer lines of one body without their line ends: they are dropped, so only little is read of them.
     public static let trailerByteLimit = 8192
     /// Trailer lines of one body.
     public static let trailerCountLimit = 32
+    /// Answers gathered for one client that sends requests without waiting: then they are sent, and the other clients
+    /// of the loop have their turn.
+    public static let pipelineDepthLimit = 64
     /// Name and value pairs of a query: more than any form of ours has, few enough to be searched in a row.
     public static let queryItemLimit = 128
     /// A whole response head: a load balancer (ALB) answers 502 for more than 32 KiB.

@@ -42,6 +42,7 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
     case bodyTooLarge = "body_too_large"
 
     case invalidChunkSize = "invalid_chunk_size"
+    case tooManyChunks = "too_many_chunks"
     case invalidChunkExtension = "invalid_chunk_extension"
     case chunkExtensionTooLong = "chunk_extension_too_long"
     case invalidChunkTerminator = "invalid_chunk_terminator"
@@ -55,14 +56,14 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
         case .requestLineTooLong: 414
         case .unsupportedExpectation: 417
         case .fieldTooLong, .headTooLong, .tooManyFields, .trailerTooLong, .tooManyTrailers: 431
-        case .methodTooLong, .connectRefused, .unsupportedTransferCoding: 501
+        case .methodTooLong, .connectRefused: 501
         case .unsupportedVersion: 505
         case .badMethod, .badTarget, .invalidPercentEncoding, .encodedNull, .invalidUTF8, .tooManyQueryItems,
             .badVersion, .bareLineFeed, .bareCarriageReturn, .invalidFieldName, .whitespaceBeforeColon, .lineFolding,
             .invalidFieldValue, .missingHost, .repeatedHost, .invalidHost, .hostMismatch, .invalidConnection,
             .invalidContentLength, .repeatedContentLength, .conflictingFraming, .invalidTransferEncoding,
-            .repeatedTransferEncoding, .transferEncodingInHTTP10, .invalidChunkSize, .invalidChunkExtension,
-            .chunkExtensionTooLong, .invalidChunkTerminator:
+            .repeatedTransferEncoding, .transferEncodingInHTTP10, .unsupportedTransferCoding, .invalidChunkSize,
+            .tooManyChunks, .invalidChunkExtension, .chunkExtensionTooLong, .invalidChunkTerminator:
             400
         }
     }
@@ -111,6 +112,7 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
         case .unsupportedTransferCoding: "The only transfer coding supported is chunked."
         case .bodyTooLarge: "The request body is too large."
         case .invalidChunkSize: "A chunk's size is not a hexadecimal number of at most 15 digits."
+        case .tooManyChunks: "The request body has too many chunks."
         case .invalidChunkExtension: "A chunk extension is malformed."
         case .chunkExtensionTooLong: "The chunk extensions are too long."
         case .invalidChunkTerminator: "A chunk's data is not followed by CR LF."

@@ -167,6 +167,7 @@ public final class LoopObserver: @unchecked Sendable {
             let identifier = request.requestIDBytes
             line.field("request_id", utf8: identifier.span)
             if let trace = request.traceRoot { line.field("trace_id", utf8: text.extracting(trace)) }
+            if let scheme = request.forwardedScheme { line.field("scheme", utf8: text.extracting(scheme)) }
             writeRemote(request)
             let remote = remote
             line.field("remote_addr", utf8: remote.span)

@@ -7,7 +7,7 @@ import Synchronization
 /// A turn: run every job, call the end-of-turn hooks, wait for events, report them. Nothing that runs on a loop may
 /// block. An actor that names it as `unownedExecutor` needs no lock for its state; a task made with
 /// `Task(executorPreference: loop)` also resumes here after a continuation instead of passing through the global pool.
-public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+@safe public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// Events fetched by one epoll_wait; more wait for the next turn, so that jobs get theirs in between.
     private static let eventBatch = 256
     /// Jobs run in one turn; more wait for the next one, so that a task that only yields does not keep the loop from its events.
@@ -32,6 +32,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var lastGeneration: UInt32 = 0
     private var wheel: DeadlineWheel
     private var turnHooks: [() -> Void] = []
+    // Each is resumed exactly once: the list is emptied when they are.
+    private var yielded: [UnsafeContinuation<Void, Never>] = unsafe []
 
     public init(index: Int) throws(SystemError) {
         self.index = index
@@ -150,6 +152,19 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         }
     }
 
+    /// Suspends a task that runs on this loop until the events that are there now were reported, and whoever waited for
+    /// them was put in line before it.
+    public func nextTurn() async {
+        await unsafe withUnsafeContinuation { continuation in unsafe yielded.append(continuation) }
+    }
+
+    private func resumeYielded() {
+        guard unsafe !yielded.isEmpty else { return }
+        let waiting = unsafe yielded
+        unsafe yielded.removeAll(keepingCapacity: true)
+        for index in unsafe waiting.indices { unsafe waiting[index].resume() }
+    }
+
     private static let wakeupKey = UInt64.max
 
     func watch(_ readiness: Readiness, events: UInt32) throws(SystemError) {
@@ -203,6 +218,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
                 unsafe report(event.events, key: event.data.u64)
             }
             for deadline in wheel.expired(now: now) { DeadlineWheel.fire(deadline) }
+            resumeYielded()
         }
         thread.store(0, ordering: .relaxed)
     }
@@ -249,7 +265,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Milliseconds to wait for events: 0 while jobs are ready, -1 without limit.
     private func timeout() -> Int32 {
-        if !ready.isEmpty { return 0 }
+        if unsafe !ready.isEmpty || !yielded.isEmpty { return 0 }
         guard let look = wheel.nextLook() else { return -1 }
         // Late by this turn's own length at most, which saves reading the clock.
         return look <= now ? 0 : Int32((look - now + 999_999) / 1_000_000)

@@ -79,6 +79,13 @@ public struct Listener: ~Copyable, Sendable {
         }
     }
 
+    /// Whether a client stands in the accept queue.
+    public var hasClient: Bool {
+        var watch = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+        // One entry, which outlives the call; a limit of 0 never waits.
+        return unsafe poll(&watch, 1, 0) == 1 && watch.revents & Int16(POLLIN) != 0
+    }
+
     /// With no descriptor left: closes one waiting client instead of leaving it without an answer.
     ///
     /// - Returns: whether one was closed.

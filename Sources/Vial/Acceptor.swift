@@ -4,13 +4,15 @@ import Reactor
 actor Acceptor {
     /// How long accepting pauses when there is no descriptor, or no place, for a client.
     private static let pause: UInt64 = 20_000_000
+    /// A lack that lasts, or comes and goes, is reported this often.
+    private static let reportInterval: UInt64 = 10_000_000_000
 
     private let worker: Worker
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.loop.asUnownedSerialExecutor() }
     /// Nil once it is closed: from then on clients are refused instead of waiting for nobody.
     private var listener: Listener?
     private var isOpen = true
-    private var isPaused = false
+    private var nextReport: UInt64 = 0
     private var readiness: Readiness?
 
     init(_ listener: consuming Listener, worker: Worker) {
@@ -43,14 +45,17 @@ actor Acceptor {
     private func acceptAll(_ readiness: Readiness) async {
         while true {
             guard worker.quota.take() else {
-                if !isPaused { worker.observe(.connectionLimitReached(worker.quota.limit)) }
-                await rest()
+                guard listener?.hasClient == true else {
+                    readiness.readDrained()
+                    return
+                }
+                report(.connectionLimitReached(worker.quota.limit))
+                await worker.loop.sleep(nanoseconds: Self.pause)
                 if !isOpen { return }
                 continue
             }
             switch listener?.accept() ?? Listener.Acceptance.none {
             case .client(let socket, let peer):
-                isPaused = false
                 serve(socket, peer)
             case .none:
                 worker.quota.release()
@@ -61,17 +66,18 @@ actor Acceptor {
                 worker.observe(.acceptFailed(error))
             case .outOfDescriptors(let error):
                 worker.quota.release()
-                if !isPaused { worker.observe(.outOfDescriptors(error)) }
+                report(.outOfDescriptors(error))
                 _ = listener?.shedOne()
-                await rest()
+                await worker.loop.sleep(nanoseconds: Self.pause)
                 if !isOpen { return }
             }
         }
     }
 
-    private func rest() async {
-        isPaused = true
-        await worker.loop.sleep(nanoseconds: Self.pause)
+    private func report(_ event: ServerEvent) {
+        guard worker.loop.now >= nextReport else { return }
+        nextReport = worker.loop.now + Self.reportInterval
+        worker.observe(event)
     }
 
     private func serve(_ socket: consuming FileDescriptor, _ peer: SocketAddress) {

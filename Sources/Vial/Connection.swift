@@ -7,7 +7,8 @@ import Reactor
 ///
 /// Its life is the one function `serve`, read top to bottom; what the bytes mean is `RequestReader`'s to say.
 actor Connection {
-    /// Answers of pipelined requests leave in one write, but no later than at this size.
+    /// Answers of pipelined requests leave in one write, but no later than at this size, or at
+    /// `Limits.pipelineDepthLimit` of them.
     private static let outputByteLimit = 65_536
     /// Buffers of an idle connection keep at most this much.
     private static let retainedByteLimit = 1024
@@ -32,6 +33,8 @@ actor Connection {
     private var input: [UInt8] = []
     private var used = 0
     private var output: [UInt8] = []
+    /// Answers since the other clients of the loop had their turn.
+    private var gathered = 0
     /// When what is being read must be there.
     private var readDeadline: UInt64 = 0
     private var isHeadTimed = false
@@ -149,7 +152,20 @@ actor Connection {
             request = Request()
         }
         expectBytes(within: worker.options.keepAliveTimeout)
+        gathered += 1
+        if gathered == Limits.pipelineDepthLimit { return await yieldTurn() }
         return output.count < Self.outputByteLimit ? true : await flush()
+    }
+
+    /// Sends what is gathered and lets the loop see to everyone else: a client that keeps the socket full would have
+    /// the loop to itself otherwise.
+    ///
+    /// - Returns: whether the connection goes on.
+    private func yieldTurn() async -> Bool {
+        gathered = 0
+        guard await flush() else { return false }
+        await worker.loop.nextTurn()
+        return true
     }
 
     /// Appends the answer to the output and reports it.

@@ -62,6 +62,14 @@ public final class Request {
         return RequestID.root(head.bytes, range)
     }
 
+    /// How the client spoke to the balancer: `http` or `https` from the last X-Forwarded-Proto of a peer that is
+    /// trusted; nil when nobody that is believed says so in exactly these words.
+    public var forwardedScheme: Range<Int>? {
+        guard isPeerTrusted, let range = head.lastRange(of: .xForwardedProto) else { return nil }
+        let value = head.bytes[range]
+        return value.elementsEqual("https".utf8) || value.elementsEqual("http".utf8) ? range : nil
+    }
+
     /// The first value of a field; nil when absent.
     public func field(_ name: HTTPField.Name) -> String? { head.value(name.rawName) }
 

@@ -339,9 +339,9 @@ class TestRefusals:
         assert response.headers["Connection"].lower() == "close"
         assert wire.closed()
 
-    def test_of_an_unknown_transfer_coding_is_501(self, wire):
+    def test_of_an_unknown_transfer_coding_is_400(self, wire):
         wire.send(f"{POST}Transfer-Encoding: gzip\r\n\r\n")
-        refused(wire, 501)
+        refused(wire, 400)
 
     @pytest.mark.parametrize("version", ["HTTP/2.0", "HTTP/3.0", "HTTP/0.9"])
     def test_of_another_version_is_505(self, wire, version):

@@ -104,6 +104,13 @@ struct ChunkedDecoderTests {
         }
     }
 
+    @Test func `holds the limit of chunks exactly`() {
+        for (extra, expected) in [(-1, nil), (0, nil), (1, ProtocolError.tooManyChunks)] {
+            let chunks = String(repeating: "1\r\na\r\n", count: Limits.chunkCountLimit + extra)
+            #expect(error("\(chunks)0\r\n\r\n") == expected)
+        }
+    }
+
     @Test func `holds the limits of trailers exactly`() {
         for (extra, expected) in [(-1, nil), (0, nil), (1, ProtocolError.trailerTooLong)] {
             let value = String(repeating: "v", count: Limits.trailerByteLimit - 6 + extra)

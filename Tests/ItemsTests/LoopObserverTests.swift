@@ -44,6 +44,7 @@ struct LoopObserverTests {
     @Test func `a request is one line and three numbers`() throws {
         let request = try request(fields: [
             ("X-Forwarded-For", "1.1.1.1, 198.51.100.1:99"), ("X-Amzn-Trace-Id", "Root=1-2-3;Self=4"),
+            ("X-Forwarded-Proto", "https"),
             ("User-Agent", "a \"b\""),
         ])
         let seen = try observe { observer in
@@ -54,7 +55,7 @@ struct LoopObserverTests {
             seen.lines == [
                 #"{"level":"INFO","msg":"Request completed","method":"GET","path":"/api/items/7","#
                     + #""route":"/api/items/{id}","status":200,"response_time_ms":0.412,"bytes":1834,"#
-                    + #""request_id":"test","trace_id":"1-2-3","remote_addr":"198.51.100.1","user_agent":"a \"b\"""#
+                    + #""request_id":"test","trace_id":"1-2-3","scheme":"https","remote_addr":"198.51.100.1","user_agent":"a \"b\"""#
                     + Self.tail
             ])
         #expect(seen.metrics.contains("\nhttp_requests_in_flight 0\n"))

@@ -63,6 +63,16 @@ extension OverSockets {
             }
         }
 
+        @Test(arguments: [-1, 0, 1, 3 * Limits.pipelineDepthLimit])
+        func `answers every request of a pipeline, however deep`(extra: Int) async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                let names = (0..<Limits.pipelineDepthLimit + extra).map(String.init)
+                try client.send(names.map { "GET /\($0) HTTP/1.1\r\nHost: a\r\n\r\n" }.joined())
+                for name in names { #expect(try client.answer().body == "this is \(name)") }
+            }
+        }
+
         @Test func `sends the head alone as an answer to HEAD`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()

@@ -16,6 +16,17 @@ struct RequestTests {
         #expect(try Request(.get, "/").query("n", as: Int.self) == nil)
     }
 
+    @Test(arguments: [
+        (["https"], "https"), (["http"], "http"), (["http", "https"], "https"), (["HTTPS"], nil), (["https,http"], nil),
+        (["javascript"], nil), ([""], nil), ([], nil),
+    ])
+    func `believes a trusted peer alone how the client spoke to it`(values: [String], scheme: String?) throws {
+        let request = try Request(.get, "/", fields: values.map { ("X-Forwarded-Proto", $0) })
+        #expect(request.forwardedScheme == nil)
+        request.isPeerTrusted = true
+        #expect(request.forwardedScheme.map { request.head.string($0) } == scheme)
+    }
+
     @Test(arguments: ["", "x", "+5", "5x", "--5", "-", "5-", "1.5", " 5", "0x10", "9223372036854775808", "٣"])
     func `names the parameter that is no number`(value: String) throws {
         let encoded = value.utf8.map { "%" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
