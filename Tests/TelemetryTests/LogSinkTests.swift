@@ -151,10 +151,16 @@ private struct Pipe: Sendable {
         let outcome = unsafe Glibc.pipe(&ends)
         precondition(outcome == 0, "no pipe")
         (readEnd, writeEnd) = (ends[0], ends[1])
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     }
 
+    /// Returns once the pipe has no reader: a child process that another test starts has a copy until it runs its program.
     func closeReadEnd() {
         close(readEnd)
+        var watch = pollfd(fd: writeEnd, events: 0, revents: 0)
+        // One entry, which outlives the call; an error is reported without being asked for.
+        let count = unsafe poll(&watch, 1, 10_000)
+        precondition(count == 1 && watch.revents & Int16(POLLERR) != 0, "the pipe still has a reader")
     }
 
     func closeWriteEnd() {
