@@ -263,7 +263,7 @@ import Synchronization
         arrived.removeAll(keepingCapacity: true)
     }
 
-    /// Milliseconds to wait for events: 0 while jobs are ready, -1 without limit.
+    /// Milliseconds to wait for events: 0 while jobs are ready or wait for the next turn, -1 without limit.
     private func timeout() -> Int32 {
         if unsafe !ready.isEmpty || !yielded.isEmpty { return 0 }
         guard let look = wheel.nextLook() else { return -1 }

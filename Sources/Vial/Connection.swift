@@ -13,8 +13,9 @@ actor Connection {
     /// Buffers of an idle connection keep at most this much.
     private static let retainedByteLimit = 1024
     /// After a refusal the client may still be sending: so much is read and dropped, for so long, so that closing does not
-    /// reset the connection before the client has read the answer (RFC 9112 §9.6).
-    private static let lingerByteLimit = 1_048_576
+    /// reset the connection before the client has read the answer (RFC 9112 §9.6). Many clients read only once they have
+    /// sent a whole body, so it is several times the largest body that would have been taken.
+    private static let lingerByteLimit = 16 * 1_048_576
     private static let lingerMilliseconds = 1000
     /// A client that connected right before the end gets this long to send its first request.
     private static let lastRequestMilliseconds = 1000
@@ -153,18 +154,18 @@ actor Connection {
         }
         expectBytes(within: worker.options.keepAliveTimeout)
         gathered += 1
-        if gathered == Limits.pipelineDepthLimit { return await yieldTurn() }
-        return output.count < Self.outputByteLimit ? true : await flush()
+        if output.count < Self.outputByteLimit && gathered < Limits.pipelineDepthLimit { return true }
+        return await yieldTurn()
     }
 
-    /// Sends what is gathered and lets the loop see to everyone else: a client that keeps the socket full would have
-    /// the loop to itself otherwise.
+    /// Sends what is gathered. A client that asked for more already lets the others go first: reading as fast as it asks,
+    /// it would have the loop to itself otherwise.
     ///
     /// - Returns: whether the connection goes on.
     private func yieldTurn() async -> Bool {
         gathered = 0
         guard await flush() else { return false }
-        await worker.loop.nextTurn()
+        if used < input.count { await worker.loop.nextTurn() }
         return true
     }
 
@@ -258,6 +259,8 @@ actor Connection {
                 input.removeFirst(used)
                 used = 0
                 unsafe input.append(contentsOf: UnsafeRawBufferPointer(rebasing: worker.scratch[..<count]))
+                // There is more to read, and the others' turn comes before it.
+                if count == Worker.readByteLimit { await worker.loop.nextTurn() }
                 return true
             case .wouldBlock:
                 readiness.readDrained()
@@ -348,7 +351,11 @@ actor Connection {
             case .done(0): return
             case .done(let count):
                 dropped += count
-                if count < Worker.readByteLimit { readiness.readDrained() }
+                if count < Worker.readByteLimit {
+                    readiness.readDrained()
+                } else {
+                    await worker.loop.nextTurn()
+                }
             case .wouldBlock: readiness.readDrained()
             }
         }
