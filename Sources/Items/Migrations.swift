@@ -7,6 +7,9 @@ public final class Migrations: Sendable {
     private static let lockKey = 0x69_74_65_6D_73
     /// Longest wait for another instance that is migrating.
     private static let lockTimeout = "30s"
+    /// Longest run of one step: an index over a large table takes its time.
+    private static let stepMilliseconds = 3_600_000
+    private static let lockMilliseconds = 35_000
 
     /// A step is never changed once it was released; the next one mends it.
     static let steps: [(name: String, sql: String)] = [
@@ -63,10 +66,10 @@ public final class Migrations: Sendable {
                 CREATE TABLE IF NOT EXISTS schema_migrations (
                     version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
                 )
-                """)
+                """, within: lockMilliseconds)
             let done = try version(session)
             for (index, step) in steps.enumerated().dropFirst(done) {
-                try session.execute(step.sql)
+                try session.execute(step.sql, within: stepMilliseconds)
                 try session.execute(
                     "INSERT INTO schema_migrations (version, name) VALUES (\(index + 1), '\(step.name)')")
             }

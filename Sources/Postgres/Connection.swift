@@ -29,6 +29,14 @@ final class Connection {
     var isLeased = false
     /// A task pushes what the socket did not take at once.
     var isDraining = false
+    /// The server is being asked to stop what runs here. Until it was asked, nothing new is sent, which it might stop instead.
+    var isCancelling = false
+    /// Something was cancelled since it was idle: a cancelled statement may be another than the one meant.
+    var wasCancelled = false
+    /// When a server that was asked to stop something has to have reacted.
+    var cancelDeadline: UInt64?
+    /// Not to be used again once it is idle, for this reason.
+    var retirement: DatabaseError?
     private var expected = Deque<Expected>()
     /// Since the last confirmed Sync.
     private var answered: [PendingStatement] = []
@@ -50,8 +58,11 @@ final class Connection {
 
     var isBusy: Bool { !expected.isEmpty }
 
+    /// Whether the server's last word was that a transaction is open, or it has not said its last word yet.
+    var isInTransaction: Bool { unsafe PQtransactionStatus(handle.pointer) != PQTRANS_IDLE }
+
     /// The first moment at which an answer of what was sent last is too late.
-    private(set) var deadline = UInt64.max
+    var deadline = UInt64.max
 
     /// Sends statements: neighbours that may share a transaction share one Sync, the others have their own.
     ///
@@ -102,11 +113,17 @@ final class Connection {
     /// Everything that was sent and not confirmed, in order; for when the connection is given up.
     func abandon() -> [PendingStatement] {
         readiness.cancel()
-        var unanswered = answered
-        for case .answer(let pending) in expected { unanswered.append(pending) }
+        let unanswered = inFlight
         expected.removeAll()
         answered.removeAll()
         return unanswered
+    }
+
+    /// Everything that was sent and not confirmed, in order.
+    var inFlight: [PendingStatement] {
+        var pending = answered
+        for case .answer(let next) in expected { pending.append(next) }
+        return pending
     }
 
     private func collect(into received: inout Received) {

@@ -1,8 +1,8 @@
 /// Where the database is, who asks, and how a connection is to behave; libpq's parameters by their meaning.
 public struct ConnectionOptions: Sendable {
-    /// A host, a socket directory, or a comma-separated list in libpq's sense.
+    /// A host, a socket directory, or a comma-separated list of them, tried in turn until one takes writes.
     public var host: String
-    /// A port, or a list as long as `host`'s.
+    /// One port for all hosts, or a comma-separated list as long as `host`'s.
     public var port: String
     public var database: String
     public var user: String
@@ -10,7 +10,7 @@ public struct ConnectionOptions: Sendable {
     /// libpq's sslmode.
     public var sslMode: String
     public var sslRootCertificate: String?
-    /// Longest time for one connection attempt; libpq counts whole seconds, at least 2.
+    /// Longest time for one host to be connected to, name resolution aside.
     public var connectTimeoutMilliseconds: Int
     /// The server ends a statement after this; the pool does so itself, too.
     public var statementTimeoutMilliseconds: Int
@@ -34,19 +34,34 @@ public struct ConnectionOptions: Sendable {
         self.prepares = prepares
     }
 
+    /// One server of the list.
+    struct Target: Hashable, Sendable {
+        let host: String
+        let port: String
+    }
+
+    /// The servers, in the order they were given. A list of ports that is shorter than the list of hosts leaves the
+    /// others with its last one.
+    var targets: [Target] {
+        let hosts = host.split(separator: ",", omittingEmptySubsequences: false)
+        let ports = port.split(separator: ",", omittingEmptySubsequences: false)
+        return hosts.enumerated().map { index, host in
+            Target(host: String(host), port: String(ports[min(index, ports.count - 1)]))
+        }
+    }
+
     /// libpq's keywords and values (PostgreSQL documentation §34.1.2): passed as an array, so that no value needs quoting.
-    var keywords: [(String, String)] {
+    func keywords(for target: Target) -> [(String, String)] {
         var pairs = [
-            ("host", host), ("port", port), ("dbname", database), ("user", user), ("sslmode", sslMode),
+            ("host", target.host), ("port", target.port), ("dbname", database), ("user", user), ("sslmode", sslMode),
             ("client_encoding", "UTF8"), ("fallback_application_name", "items"),
-            ("connect_timeout", String(max(2, (connectTimeoutMilliseconds + 999) / 1000))),
             // A peer that vanished without a word is noticed within 15 s, by idle and by busy connections alike.
             ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "15000"),
         ]
         if let password { pairs.append(("password", password)) }
         if let sslRootCertificate { pairs.append(("sslrootcert", sslRootCertificate)) }
-        // With one host there is nothing to choose, and a read-only server is better reported than not found.
+        // With one host there is nothing to choose, and a read-only server still answers reads.
         if host.contains(",") { pairs.append(("target_session_attrs", "read-write")) }
         if prepares { pairs.append(("options", "-c statement_timeout=\(statementTimeoutMilliseconds)")) }
         return pairs

@@ -1,10 +1,12 @@
 import CPostgres
 import Glibc
 
-/// Opens connections on threads of their own: libpq's connect resolves names by blocking, and ignores its time limit in
-/// the non-blocking form (PostgreSQL documentation §34.1, PQconnectStart).
+/// Opens connections on threads of their own, since libpq's connect resolves names by blocking (PostgreSQL documentation
+/// §34.1, PQconnectStart).
 public struct Connector: Sendable {
     let options: @Sendable () throws(DatabaseError) -> ConnectionOptions
+    let renew: @Sendable () -> Bool
+    private let order = TargetOrder()
     let statements: [Statement]
     let prepare: @Sendable (Session) throws(DatabaseError) -> Void
 
@@ -12,12 +14,16 @@ public struct Connector: Sendable {
     ///   - options: asked before every attempt, so that a new password is used by the next one; may block.
     ///   - statements: prepared on every connection before it serves, unless the options forbid it; others are sent whole.
     ///   - prepare: runs on every new connection before it serves; may block, for instance to apply migrations once.
+    ///   - renew: called when the server refuses the user or the password of the options; may block. True when `options`
+    ///     has others by now: the attempt is made again with them, once.
     public init(
         options: @escaping @Sendable () throws(DatabaseError) -> ConnectionOptions,
         statements: [Statement] = [],
-        prepare: @escaping @Sendable (Session) throws(DatabaseError) -> Void = { (_) throws(DatabaseError) in }
+        prepare: @escaping @Sendable (Session) throws(DatabaseError) -> Void = { (_) throws(DatabaseError) in },
+        renew: @escaping @Sendable () -> Bool = { false }
     ) {
         self.options = options
+        self.renew = renew
         self.statements = statements
         self.prepare = prepare
     }
@@ -32,11 +38,10 @@ public struct Connector: Sendable {
     func connect() async -> Result<Opened, DatabaseError> {
         let outcome = await Self.offLoop { () -> Result<Opened, DatabaseError> in
             do throws(DatabaseError) {
-                let options = try options()
-                let session = try Session(options)
+                let (session, prepares) = try open()
                 try prepare(session)
                 var prepared: [Bool] = []
-                if options.prepares {
+                if prepares {
                     for statement in statements {
                         try session.prepare(statement)
                         while prepared.count <= statement.ordinal { prepared.append(false) }
@@ -57,20 +62,33 @@ public struct Connector: Sendable {
         return outcome ?? .failure(.connectFailed("no thread could be started"))
     }
 
-    /// Asks the server to stop what a connection runs; best effort, on a thread of its own (PostgreSQL documentation §34.7).
-    static func cancel(_ handle: Handle) {
+    private func open() throws(DatabaseError) -> (Session, prepares: Bool) {
+        let given = try options()
+        do throws(DatabaseError) {
+            return (try Session(given, in: order), given.prepares)
+        } catch {
+            guard error.errorClass == .authentication, renew() else { throw error }
+            let renewed = try options()
+            return (try Session(renewed, in: order), renewed.prepares)
+        }
+    }
+
+    /// Asks the server to stop what a connection runs, on a thread of its own (PostgreSQL documentation §34.7). Best effort;
+    /// returns when the server has heard it, or cannot.
+    static func cancel(_ handle: Handle) async {
         // The cancel object holds a copy of the address and key, so the connection may go meanwhile.
         guard let cancel = unsafe PQgetCancel(handle.pointer) else { return }
         let address = UInt(bitPattern: unsafe UnsafeRawPointer(cancel))
-        let isRunning = run {
-            guard let cancel = unsafe OpaquePointer(bitPattern: address) else { return }
+        let isAsked: Bool? = await offLoop {
+            guard let cancel = unsafe OpaquePointer(bitPattern: address) else { return false }
             // libpq asks for 256 bytes for the reason of a failure, which nobody can act on.
-            unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { reason in
-                _ = unsafe PQcancel(cancel, reason.baseAddress, 256)
+            let isAsked = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { reason in
+                unsafe PQcancel(cancel, reason.baseAddress, 256) == 1
             }
             unsafe PQfreeCancel(cancel)
+            return isAsked
         }
-        if !isRunning { unsafe PQfreeCancel(cancel) }
+        if isAsked == nil { unsafe PQfreeCancel(cancel) }
     }
 
     /// Runs blocking work on a new thread and waits for its value.

@@ -65,13 +65,19 @@ public enum DatabaseError: Error, Equatable, Sendable {
         }
     }
 
-    /// Whether the connection that reported it serves nobody any more.
+    /// Whether the connection that reported it serves nobody any more. A read-only server still serves reads: what becomes
+    /// of its connections is `Pool.retireGeneration`'s to decide.
     var retiresConnection: Bool {
         switch errorClass {
-        case .connection, .shutdown, .readOnly: true
+        case .connection, .shutdown: true
         default: false
         }
     }
+}
+
+extension DatabaseError {
+    /// The server stopped a statement: because it was asked to, or because of its own limit.
+    var isCancellation: Bool { errorClass == .cancelled }
 }
 
 extension DatabaseError: CustomStringConvertible {

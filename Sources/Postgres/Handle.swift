@@ -21,6 +21,24 @@ import CPostgres
         return Self.oneLine(text)
     }
 
+    /// Why connecting failed, of a handle with verbose errors: the server's own refusal where there is one. With
+    /// `sslmode=prefer` there may be two, of which the first, over TLS, says more.
+    var connectError: DatabaseError {
+        // As in `message`. A refusal is a line like `…FATAL:  28P01: password authentication failed for user "items"`.
+        let text = unsafe PQerrorMessage(pointer).map { unsafe String(cString: $0) } ?? ""
+        var lines = text.split(whereSeparator: \.isNewline)
+        lines.removeAll { $0.hasPrefix("LOCATION:") }
+        for line in lines {
+            let parts = line.split(separator: ":  ", maxSplits: 1)
+            guard parts.count == 2, parts[1].dropFirst(5).hasPrefix(": ") else { continue }
+            let state = parts[1].prefix(5)
+            guard state.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) }) else { continue }
+            let message = Self.oneLine(parts[0] + ": " + String(parts[1].dropFirst(7)))
+            return .server(.init(sqlState: String(state), message: message, constraint: nil))
+        }
+        return .connectFailed(Self.oneLine(lines.joined(separator: "\n")))
+    }
+
     static func oneLine(_ text: String) -> String {
         var line = ""
         for part in text.split(whereSeparator: { $0.isNewline || $0 == "\t" }) {

@@ -51,7 +51,8 @@ extension Pool {
 
     func attemptFailed(_ identifier: Int, _ error: DatabaseError) {
         let wasDown = state.availability == .down
-        let moment = state.connectFailed(identifier, now: loop.now, jitter: .random(in: 0...1))
+        let moment = state.connectFailed(
+            identifier, isCrowded: error.errorClass == .resources, now: loop.now, jitter: .random(in: 0...1))
         observe(.openFailed(error))
         if state.availability == .down {
             if !wasDown { observe(.down(error)) }
@@ -80,6 +81,21 @@ extension Pool {
         discard(connection, error)
         if let replacement = state.lost(connection.identifier) { begin(replacement) }
         hasWork = true
+    }
+
+    /// The server takes no writes: after a failover a connection may be left with what is a standby now, and so may all
+    /// others. They are closed as soon as nothing runs on them, and opened anew, at most once in
+    /// `PoolState.retirementPause`: when the server stays read-only, its reads go on being served.
+    func retireGeneration(_ error: DatabaseError, tellingSiblings: Bool) {
+        guard state.mayRetireGeneration(now: loop.now) else { return }
+        for connection in connections.values {
+            connection.retirement = error
+            if case .idle? = state.slots[connection.identifier] { lose(connection, error) }
+        }
+        guard tellingSiblings else { return }
+        for sibling in siblings {
+            Task(executorPreference: sibling.loop) { await sibling.retireGeneration(error, tellingSiblings: false) }
+        }
     }
 
     func discard(_ connection: Connection, _ error: DatabaseError) {

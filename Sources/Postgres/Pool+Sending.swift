@@ -88,7 +88,18 @@ extension Pool {
 
     func take(_ received: Connection.Received, from connection: Connection) {
         let now = loop.now
-        for pending in received.confirmed { answer(pending, now: now) }
+        var readOnly: DatabaseError?
+        for pending in received.confirmed {
+            if case .failure(let error)? = pending.outcome {
+                if error.errorClass == .readOnly { readOnly = error }
+                // Meant for another statement, or too late; that it was rolled back is certain.
+                if error.isCancellation && connection.wasCancelled && !connection.isLeased && !pending.isAnswered {
+                    retry(pending, orFail: error, now: now)
+                    continue
+                }
+            }
+            answer(pending, now: now)
+        }
         for pending in received.undone.reversed() where !pending.isAnswered {
             pending.isAlone = true
             pending.outcome = nil
@@ -97,11 +108,22 @@ extension Pool {
         }
         if let loss = received.loss {
             lose(connection, loss)
-        } else if !connection.isBusy {
-            if connection.isLeased { return }
-            if case .busy? = state.slots[connection.identifier] { state.finished(connection.identifier, now: now) }
+        } else if connection.isBusy {
+            if connection.wasCancelled { renewDeadline(of: connection) }
+        } else {
+            becomeIdle(connection)
         }
+        if let readOnly { retireGeneration(readOnly, tellingSiblings: true) }
         hasWork = true
+    }
+
+    /// Nothing is in flight on it: it serves the next batch, unless it is spoken for or done with.
+    func becomeIdle(_ connection: Connection) {
+        if connection.isLeased || connection.isCancelling || connection.isBusy { return }
+        connection.wasCancelled = false
+        connection.cancelDeadline = nil
+        if let retirement = connection.retirement { return lose(connection, retirement) }
+        if case .busy? = state.slots[connection.identifier] { state.finished(connection.identifier, now: loop.now) }
     }
 
     /// Queues a statement again, before all others, unless that happened before or the pool closes.
@@ -119,6 +141,8 @@ extension Pool {
     }
 
     func answer(_ pending: PendingStatement, now: UInt64) {
+        // Its deadline was faster.
+        if pending.isAnswered { return }
         guard let outcome = pending.outcome else {
             fatalError("\(pending.statement.name) confirmed without an outcome")
         }
@@ -129,9 +153,45 @@ extension Pool {
         pending.resume(outcome)
     }
 
+    /// Answers whoever has waited enough, and has the server stop what runs: the neighbours are undone by that and run
+    /// again. A server that does not react costs them the connection.
     func checkDeadline(of connection: Connection) {
-        guard connection.isBusy, loop.now >= connection.deadline else { return }
-        Connector.cancel(connection.handle)
-        lose(connection, .deadlineExceeded)
+        let now = loop.now
+        guard connection.isBusy, now >= connection.deadline else { return }
+        if let limit = connection.cancelDeadline, now >= limit { return lose(connection, .deadlineExceeded) }
+        for pending in connection.inFlight where now >= pending.deadline && !pending.isAnswered {
+            observe(.failed(pending.statement, .deadlineExceeded))
+            // Not its outcome: that is still the server's to tell, for what shares its transaction.
+            pending.resume(.failure(.deadlineExceeded))
+        }
+        connection.wasCancelled = true
+        if connection.cancelDeadline == nil { connection.cancelDeadline = now + Self.cancelGrace }
+        armDeadline(of: connection)
+        if connection.isCancelling { return }
+        connection.isCancelling = true
+        let identifier = connection.identifier
+        Task(executorPreference: loop) { await self.cancel(identifier) }
+    }
+
+    private func cancel(_ identifier: Int) async {
+        guard let connection = connections[identifier] else { return }
+        await Connector.cancel(connection.handle)
+        guard connections[identifier] === connection else { return }
+        connection.isCancelling = false
+        becomeIdle(connection)
+        hasWork = true
+    }
+
+    /// The server reacts: what is left has the time it was given. With nobody left who waits, it only has to end.
+    private func renewDeadline(of connection: Connection) {
+        let isAwaited = connection.inFlight.contains { !$0.isAnswered }
+        connection.cancelDeadline = isAwaited ? nil : loop.now + Self.cancelGrace
+        armDeadline(of: connection)
+    }
+
+    private func armDeadline(of connection: Connection) {
+        let first = connection.inFlight.reduce(UInt64.max) { $1.isAnswered ? $0 : min($0, $1.deadline) }
+        connection.deadline = min(first, connection.cancelDeadline ?? .max)
+        connection.readiness.arm(expiry: connection.deadline)
     }
 }

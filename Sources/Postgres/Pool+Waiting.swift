@@ -13,7 +13,7 @@ extension Pool {
         // While it is armed, whoever is queued with less time than it has left moves it.
         guard waitDeadline.expiry == nil else { return }
         var moment = queue.reduce(UInt64.max) { min($0, waitEnd(of: $1)) }
-        if let lease = leaseQueue.first { moment = min(moment, lease.enqueued + state.limits.waitLimit) }
+        moment = leaseQueue.reduce(moment) { min($0, $1.deadline) }
         if moment < .max { loop.arm(waitDeadline, at: moment) }
     }
 
@@ -23,15 +23,14 @@ extension Pool {
 
     func expireWaiting() {
         let now = loop.now
-        let limit = state.limits.waitLimit
         let late = queue.filter { now >= waitEnd(of: $0) }
         if !late.isEmpty { queue.removeAll { now >= waitEnd(of: $0) } }
         for pending in late {
             fail(pending, now >= pending.deadline ? .deadlineExceeded : .waitTimedOut, now: now)
         }
-        while let lease = leaseQueue.first, now >= lease.enqueued + limit {
-            leaseQueue.removeFirst().resume(.failure(.waitTimedOut))
-        }
+        let lateLeases = leaseQueue.filter { now >= $0.deadline }
+        if !lateLeases.isEmpty { leaseQueue.removeAll { now >= $0.deadline } }
+        for lease in lateLeases { lease.resume(.failure(.waitTimedOut)) }
         armWaitDeadline()
         reportLoad()
     }
@@ -47,9 +46,11 @@ extension Pool {
     func lease() async throws(DatabaseError) -> Int {
         if let refusal = state.refusal(waiting: queue.count + leaseQueue.count) { throw refusal }
         let now = loop.now
+        let deadline = min(now + state.limits.waitLimit, TaskDeadline.current?.expiry ?? .max)
+        hastenWaitDeadline(to: deadline)
         // `PendingLease` resumes it exactly once.
         let outcome = await unsafe withUnsafeContinuation { continuation in
-            leaseQueue.append(unsafe PendingLease(enqueued: now, continuation))
+            leaseQueue.append(unsafe PendingLease(enqueued: now, deadline: deadline, continuation))
             hasWork = true
         }
         return try outcome.get()
@@ -59,6 +60,9 @@ extension Pool {
         hasWork = true
         guard let connection = connections[identifier] else { return }
         connection.isLeased = false
+        if let retirement = connection.retirement { return lose(connection, retirement) }
+        // A cancellation may have met the ROLLBACK.
+        if connection.isInTransaction { return lose(connection, .unexpectedResult("a transaction that did not end")) }
         state.finished(identifier, now: loop.now)
     }
 

@@ -51,11 +51,16 @@ struct PoolState {
         case wait(until: UInt64?)
     }
 
-    /// The pause before an attempt grows to this while statements come in, so that their first success is at most a second late …
-    static let busyPauseLimit: UInt64 = 1_000_000_000
+    /// The pause before an attempt grows to this while statements come in, so that their first success comes well within a
+    /// second of the server's return …
+    static let busyPauseLimit: UInt64 = 500_000_000
     /// … and to this while nobody asks.
     static let idlePauseLimit: UInt64 = 5_000_000_000
     static let firstPause: UInt64 = 50_000_000
+    /// The first pause when the server has no connection to give (53300): others wait for one, too.
+    static let crowdedPause: UInt64 = 400_000_000
+    /// How often all connections may be opened anew because the server takes no writes.
+    static let retirementPause: UInt64 = 1_000_000_000
 
     let limits: Limits
     private(set) var slots: [Int: Slot] = [:]
@@ -67,6 +72,7 @@ struct PoolState {
     private var nextIdentifier = 0
     /// After a failed attempt the next one waits until then, whoever asks.
     private var nextAttempt: UInt64 = 0
+    private var nextRetirement: UInt64 = 0
     /// Idle connections, the one used last at the end: it is used first, so that the others can go.
     private var idle: [Int] = []
 
@@ -126,9 +132,11 @@ struct PoolState {
 
     /// An attempt failed.
     ///
-    /// - Parameter jitter: 0…1, evenly spread, so that a fleet does not come back in step.
+    /// - Parameters:
+    ///   - isCrowded: the server is there and has no connection to give.
+    ///   - jitter: 0…1, evenly spread, so that a fleet does not come back in step.
     /// - Returns: when to call `retry`; nil when the pool closes.
-    mutating func connectFailed(_ identifier: Int, now: UInt64, jitter: Double) -> UInt64? {
+    mutating func connectFailed(_ identifier: Int, isCrowded: Bool = false, now: UInt64, jitter: Double) -> UInt64? {
         precondition(slots[identifier] == .connecting, "connection \(identifier) failed while \(state(identifier))")
         slots[identifier] = nil
         failures += 1
@@ -137,7 +145,8 @@ struct PoolState {
         if availability == .closing { return nil }
         if openCount == 0 { availability = .down }
         // Doubled at most ten times, so that the shift cannot overflow; then spread over 0…pause.
-        let pause = min(limit, Self.firstPause << UInt64(min(failures - 1, 10)))
+        let first = isCrowded ? Self.crowdedPause : Self.firstPause
+        let pause = min(limit, first << UInt64(min(failures - 1, 10)))
         nextAttempt = now + max(Self.firstPause / 2, UInt64(Double(pause) * jitter))
         return nextAttempt
     }
@@ -169,6 +178,13 @@ struct PoolState {
         idle.removeAll { $0 == identifier }
         guard availability == .up, slots.count < max(1, limits.minimum), connectingCount == 0 else { return nil }
         return beginConnect()
+    }
+
+    /// Whether all connections may be opened anew, which counts as done then.
+    mutating func mayRetireGeneration(now: UInt64) -> Bool {
+        guard now >= nextRetirement else { return false }
+        nextRetirement = now + Self.retirementPause
+        return true
     }
 
     /// Takes out the connections above the minimum that were idle for too long; the caller closes them.

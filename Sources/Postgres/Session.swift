@@ -1,53 +1,157 @@
 import CPostgres
+import Glibc
+import Reactor
 
 /// A connection used by one blocking thread: what runs before a connection joins a pool, and one-off commands.
+///
+/// No wait is without limit: a server that is frozen, or gone without a word, costs the thread its time limit and no more.
 public final class Session {
-    let handle: Handle
+    /// How much longer than a statement's own limit on the server its answer is waited for.
+    private static let replyGraceMilliseconds = 1000
 
-    /// Connects; blocks for at most the connect timeout per host.
+    let handle: Handle
+    private let replyMilliseconds: Int
+
+    /// Connects to the first server that lets it; blocks for at most the connect timeout per host, and for the resolution
+    /// of the names.
     ///
-    /// - Throws: `DatabaseError.connectFailed`.
-    public init(_ options: ConnectionOptions) throws(DatabaseError) {
-        let pairs = options.keywords
+    /// - Throws: `DatabaseError.server` with the refusal of the server asked last, or `.connectFailed`.
+    public convenience init(_ options: ConnectionOptions) throws(DatabaseError) {
+        try self.init(options, in: TargetOrder())
+    }
+
+    /// - Parameter order: which server to try first; learns from the outcome.
+    convenience init(_ options: ConnectionOptions, in order: TargetOrder) throws(DatabaseError) {
+        var reason = DatabaseError.connectFailed("DB_HOST names no server")
+        for target in order.sorted(options.targets) {
+            do throws(DatabaseError) {
+                try self.init(options, to: target)
+                order.prefer(target)
+                return
+            } catch {
+                reason = error
+                order.defer(target)
+            }
+        }
+        throw reason
+    }
+
+    private init(_ options: ConnectionOptions, to target: ConnectionOptions.Target) throws(DatabaseError) {
+        replyMilliseconds = options.statementTimeoutMilliseconds + Self.replyGraceMilliseconds
+        let pairs = options.keywords(for: target)
         handle = try unsafe Self.withCStrings(pairs.map(\.0), pairs.map(\.1)) { keywords, values in
             // Both arrays end with NULL; libpq copies every string. 0: `dbname` is a name, never a connection string.
-            unsafe PQconnectdbParams(keywords, values, 0).map { unsafe Handle(owning: $0) }
+            unsafe PQconnectStartParams(keywords, values, 0).map { unsafe Handle(owning: $0) }
         }
-        guard unsafe PQstatus(handle.pointer) == CONNECTION_OK else { throw .connectFailed(handle.message) }
+        // So that a refusal carries its SQLSTATE, which libpq keeps to itself while it connects.
+        _ = unsafe PQsetErrorVerbosity(handle.pointer, PQERRORS_VERBOSE)
+        try finishConnecting(within: options.connectTimeoutMilliseconds)
+        _ = unsafe PQsetErrorVerbosity(handle.pointer, PQERRORS_DEFAULT)
         unsafe cpostgres_ignore_notices(handle.pointer)
+    }
+
+    private func finishConnecting(within milliseconds: Int) throws(DatabaseError) {
+        let deadline = Deadline(milliseconds)
+        guard unsafe PQstatus(handle.pointer) != CONNECTION_BAD else { throw handle.connectError }
+        // As if it had asked for writing (PostgreSQL documentation §34.1, PQconnectPoll).
+        var state = PGRES_POLLING_WRITING
+        while state != PGRES_POLLING_OK {
+            guard state == PGRES_POLLING_READING || state == PGRES_POLLING_WRITING else { throw handle.connectError }
+            let events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT
+            guard wait(for: events, until: deadline) else {
+                throw .connectFailed("no answer within \(milliseconds) ms from \(serverName)")
+            }
+            state = unsafe PQconnectPoll(handle.pointer)
+        }
     }
 
     /// Runs one or more statements without parameters, as they stand; several form one transaction.
     ///
+    /// - Parameter milliseconds: how long the answer may take; by default as long as a statement may, and a second.
     /// - Returns: the last statement's rows, every value as text.
+    /// - Throws: `DatabaseError.server`, or `.connectionLost` when the answer did not come; the session is of no use then.
     @discardableResult
-    public func execute(_ sql: String) throws(DatabaseError) -> [[String?]] {
-        // libpq copies the text; NULL only when memory is out.
-        guard let result = unsafe PQexec(handle.pointer, sql) else { throw .connectionLost }
+    public func execute(_ sql: String, within milliseconds: Int? = nil) throws(DatabaseError) -> [[String?]] {
+        // libpq copies the text.
+        let isSent = unsafe PQsendQuery(handle.pointer, sql) == 1
+        let result = try unsafe lastResult(isSent: isSent, within: milliseconds)
         defer { unsafe PQclear(result) }
-        switch unsafe PQresultStatus(result) {
-        case PGRES_COMMAND_OK: return []
-        case PGRES_TUPLES_OK:
-            let columns = unsafe PQnfields(result)
-            return unsafe (0..<PQntuples(result)).map { row in
-                (0..<columns).map { column in
-                    // Text that belongs to the result is copied before it is cleared.
-                    unsafe PQgetisnull(result, row, column) == 1
-                        ? nil : String(cString: PQgetvalue(result, row, column))
-                }
+        guard unsafe PQresultStatus(result) == PGRES_TUPLES_OK else { return [] }
+        let columns = unsafe PQnfields(result)
+        return unsafe (0..<PQntuples(result)).map { row in
+            (0..<columns).map { column in
+                // Text that belongs to the result is copied before it is cleared.
+                unsafe PQgetisnull(result, row, column) == 1 ? nil : String(cString: PQgetvalue(result, row, column))
             }
-        default: throw unsafe Handle.error(in: result)
         }
     }
 
     /// Prepares a statement under its name.
     func prepare(_ statement: Statement) throws(DatabaseError) {
         // libpq copies both texts; the types of the parameters are for the server to find.
-        guard let result = unsafe PQprepare(handle.pointer, statement.name, statement.sql, 0, nil) else {
-            throw .connectionLost
+        let isSent = unsafe PQsendPrepare(handle.pointer, statement.name, statement.sql, 0, nil) == 1
+        unsafe PQclear(try unsafe lastResult(isSent: isSent, within: nil))
+    }
+
+    /// The result of the last command of those sent, the caller's to clear; never one that failed.
+    private func lastResult(isSent: Bool, within milliseconds: Int?) throws(DatabaseError) -> OpaquePointer {
+        guard isSent else { throw .connectionLost }
+        let deadline = Deadline(milliseconds ?? replyMilliseconds)
+        var last: OpaquePointer?
+        while true {
+            while unsafe PQisBusy(handle.pointer) == 1 {
+                guard wait(for: POLLIN, until: deadline), unsafe PQconsumeInput(handle.pointer) == 1 else {
+                    unsafe PQclear(last)
+                    throw .connectionLost
+                }
+            }
+            // Each result is cleared or returned, once; a failed command is the last of those sent.
+            guard let result = unsafe PQgetResult(handle.pointer) else { break }
+            unsafe PQclear(last)
+            unsafe last = unsafe result
         }
-        defer { unsafe PQclear(result) }
-        guard unsafe PQresultStatus(result) == PGRES_COMMAND_OK else { throw unsafe Handle.error(in: result) }
+        guard let last = unsafe last else { throw .connectionLost }
+        switch unsafe PQresultStatus(last) {
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK: return unsafe last
+        default:
+            let error = unsafe Handle.error(in: last)
+            unsafe PQclear(last)
+            throw error
+        }
+    }
+
+    /// A moment on the monotonic clock.
+    private struct Deadline {
+        private let end: UInt64
+
+        init(_ milliseconds: Int) {
+            end = EventLoop.monotonicNanoseconds() + UInt64(max(milliseconds, 0)) * 1_000_000
+        }
+
+        /// For poll(2): rounded up, so that it does not spin through the last millisecond.
+        var remainingMilliseconds: Int32 {
+            let now = EventLoop.monotonicNanoseconds()
+            return now >= end ? 0 : Int32(clamping: (end - now + 999_999) / 1_000_000)
+        }
+    }
+
+    /// Whether the socket became ready in time.
+    private func wait(for events: Int32, until deadline: Deadline) -> Bool {
+        while true {
+            // libpq may have gone on to another socket, for the next address of a name.
+            var watch = pollfd(fd: unsafe PQsocket(handle.pointer), events: Int16(events), revents: 0)
+            // One entry, which outlives the call.
+            let count = unsafe poll(&watch, 1, deadline.remainingMilliseconds)
+            if count == 1 { return true }
+            if count == 0 || errno != EINTR { return false }
+        }
+    }
+
+    /// The server being asked, for people.
+    private var serverName: String {
+        // The texts belong to the connection and are copied at once.
+        let text = { (value: UnsafeMutablePointer<CChar>?) in unsafe value.map { unsafe String(cString: $0) } ?? "" }
+        return unsafe "\(text(PQhost(handle.pointer))) port \(text(PQport(handle.pointer)))"
     }
 
     private static func withCStrings<Result>(

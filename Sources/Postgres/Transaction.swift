@@ -17,11 +17,14 @@ public struct Transaction: Sendable {
 /// A caller that waits for a connection of its own. Used on its pool's loop only.
 @safe final class PendingLease {
     let enqueued: UInt64
+    /// When a connection is of no use any more.
+    let deadline: UInt64
     // Resumed exactly once: the queue forgets it at the same time.
     private let continuation: UnsafeContinuation<Result<Int, DatabaseError>, Never>
 
-    init(enqueued: UInt64, _ continuation: UnsafeContinuation<Result<Int, DatabaseError>, Never>) {
+    init(enqueued: UInt64, deadline: UInt64, _ continuation: UnsafeContinuation<Result<Int, DatabaseError>, Never>) {
         self.enqueued = enqueued
+        self.deadline = deadline
         unsafe self.continuation = unsafe continuation
     }
 

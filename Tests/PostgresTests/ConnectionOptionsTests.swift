@@ -4,7 +4,7 @@ import Testing
 
 struct ConnectionOptionsTests {
     private func keywords(_ options: ConnectionOptions) -> [String: String] {
-        Dictionary(uniqueKeysWithValues: options.keywords)
+        Dictionary(uniqueKeysWithValues: options.keywords(for: options.targets[0]))
     }
 
     @Test func `names everything by libpq's keywords, each once`() {
@@ -12,7 +12,7 @@ struct ConnectionOptionsTests {
         #expect(
             keywords(options) == [
                 "host": "db.example", "port": "5433", "dbname": "items", "user": "app", "sslmode": "prefer",
-                "client_encoding": "UTF8", "fallback_application_name": "items", "connect_timeout": "3",
+                "client_encoding": "UTF8", "fallback_application_name": "items",
                 "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
                 "tcp_user_timeout": "15000",
                 "options": "-c statement_timeout=5000",
@@ -36,11 +36,13 @@ struct ConnectionOptionsTests {
         #expect(keywords(ConnectionOptions(host: "a", database: "d", user: "u"))["target_session_attrs"] == nil)
     }
 
-    @Test(arguments: [(0, "2"), (1, "2"), (2000, "2"), (2001, "3"), (3000, "3"), (59_999, "60")])
-    func `the connect timeout is in whole seconds, rounded up, at least 2`(milliseconds: Int, expected: String) {
-        var options = ConnectionOptions(host: "a", database: "d", user: "u")
-        options.connectTimeoutMilliseconds = milliseconds
-        #expect(keywords(options)["connect_timeout"] == expected)
+    @Test(arguments: [
+        ("a", "1", ["a:1"]), ("a,b", "1", ["a:1", "b:1"]), ("a,b,c", "1,2,3", ["a:1", "b:2", "c:3"]),
+        ("a,b,c", "1,2", ["a:1", "b:2", "c:2"]), ("", "1", [":1"]),
+    ])
+    func `every host of a list has its port`(host: String, port: String, expected: [String]) {
+        let options = ConnectionOptions(host: host, port: port, database: "d", user: "u")
+        #expect(options.targets.map { "\($0.host):\($0.port)" } == expected)
     }
 
     @Test func `without prepared statements there is no start-up parameter that a pooler would refuse`() {

@@ -115,7 +115,7 @@ struct PoolStateTests {
         var identifier = state.refill().first
         var pause = PoolState.firstPause
         let limit = isWanted ? PoolState.busyPauseLimit : PoolState.idlePauseLimit
-        #expect(limit == (isWanted ? 1_000 : 5_000) * Self.millisecond)
+        #expect(limit == (isWanted ? 500 : 5_000) * Self.millisecond)
         for attempt in 1...40 {
             if isWanted && attempt > 1 { #expect(state.refusal(waiting: 0) == .unavailable) }
             let retry = identifier.flatMap { state.connectFailed($0, now: Self.start, jitter: 1) }
@@ -126,6 +126,21 @@ struct PoolStateTests {
         }
         identifier.map { state.connected($0, now: Self.start) }
         #expect(state.failures == 0)
+    }
+
+    @Test func `a server that is full is left alone for longer`() {
+        var state = Self.state(1)
+        let identifier = state.refill()[0]
+        let retry = state.connectFailed(identifier, isCrowded: true, now: Self.start, jitter: 1)
+        #expect(retry == Self.start + PoolState.crowdedPause)
+    }
+
+    @Test func `all connections are opened anew once in a while at most`() {
+        var state = Self.state(1)
+        let pause = PoolState.retirementPause
+        let moments: [UInt64] = [0, 1, pause - 1, pause, pause + 1, 2 * pause]
+        let allowed = moments.map { state.mayRetireGeneration(now: Self.start + $0) }
+        #expect(allowed == [true, false, false, true, false, true])
     }
 
     @Test(arguments: [0, 0.001, 0.25, 0.5, 0.999, 1])

@@ -44,12 +44,13 @@ struct SessionTests {
             _ = try Session(options)
             Issue.record("connected")
         } catch {
-            guard case .connectFailed(let reason) = error else {
+            guard case .server(let refusal) = error else {
                 Issue.record("\(error)")
                 return
             }
-            #expect(reason.contains(#"database "nobody's database" does not exist"#))
-            #expect(!reason.contains("\n"))
+            #expect(refusal.sqlState == "3D000")
+            #expect(refusal.message.hasSuffix(#"FATAL: database "nobody's database" does not exist"#))
+            #expect(!refusal.message.contains("\n") && !refusal.message.contains("LOCATION"))
         }
     }
 

@@ -224,7 +224,7 @@ func always(_ options: ConnectionOptions) -> @Sendable () throws(DatabaseError) 
 
 /// Runs `body` with an open pool, and closes it.
 func withPool<Value>(
-    _ bounds: PoolBounds = PoolBounds(), statements: [Statement] = [],
+    _ bounds: PoolBounds = PoolBounds(), statements: [Statement] = [], preparing sql: String = "",
     options: @escaping @Sendable () throws(DatabaseError) -> ConnectionOptions = always(Server.options),
     _ body: (TestPool) async throws -> Value
 ) async throws -> Value {
@@ -234,7 +234,7 @@ func withPool<Value>(
     let log = EventLog()
     let name = Server.uniqueName()
     let connector = Connector(options: options, statements: statements) { (session) throws(DatabaseError) in
-        try session.execute("SET application_name = '\(name)'")
+        try session.execute("SET application_name = '\(name)'; \(sql)")
     }
     let pool = Pool(
         on: loop, minimum: bounds.minimum, maximum: bounds.maximum, waitMilliseconds: bounds.wait,
@@ -267,6 +267,10 @@ func failure<Value>(_ body: () async throws(DatabaseError) -> Value) async -> Da
     } catch {
         return error
     }
+}
+
+extension Result where Failure == DatabaseError {
+    var error: DatabaseError? { if case .failure(let error) = self { error } else { nil } }
 }
 
 extension DatabaseError {

@@ -1,0 +1,129 @@
+import Reactor
+import Testing
+
+@testable import Postgres
+
+/// What becomes of a statement whose deadline passes while the server works on it, and of its neighbours.
+@Suite(.needsServer, .timeLimit(.minutes(1)))
+struct PoolCancellationTests {
+    private let second = 1000 * milliseconds
+
+    /// Asks for all of them in one turn; those with a limit have it as their task's deadline.
+    private func ask(
+        _ test: TestPool, _ queries: [(Statement, [Parameter], limit: UInt64?)]
+    ) async throws -> [Result<Rows, DatabaseError>] {
+        let pool = test.pool
+        return try await test.onLoop {
+            await withTaskGroup(of: (Int, Result<Rows, DatabaseError>).self) { group in
+                let start = EventLoop.monotonicNanoseconds()
+                for (index, (statement, parameters, limit)) in queries.enumerated() {
+                    group.addTask {
+                        await TaskDeadline.$current.withValue(limit.map { TaskDeadline(expiry: start + $0) }) {
+                            do throws(DatabaseError) {
+                                return (index, .success(try await pool.query(statement, parameters)))
+                            } catch {
+                                return (index, .failure(error))
+                            }
+                        }
+                    }
+                }
+                var outcomes: [(Int, Result<Rows, DatabaseError>)] = []
+                for await outcome in group { outcomes.append(outcome) }
+                return outcomes.sorted { $0.0 < $1.0 }.map(\.1)
+            }
+        }
+    }
+
+    @Test func `its neighbours run again, each once, on the same connection`() async throws {
+        try await withTable { table in
+            let insert = Statement(
+                "insert", "INSERT INTO \(table) VALUES ($1::int8, 'x') RETURNING number", kind: .insert)
+            try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+                let outcomes = try await ask(
+                    test,
+                    [
+                        (insert, [.int64(1)], limit: nil), (PoolTests.sleep, [.int64(4000)], limit: second / 3),
+                        (insert, [.int64(2)], limit: nil), (PoolTests.one, [], limit: nil),
+                    ])
+                #expect(outcomes[1].error == .deadlineExceeded)
+                for index in [0, 2, 3] { #expect(outcomes[index].error == nil) }
+                #expect(try await Server.value("SELECT array_agg(number ORDER BY number) FROM \(table)") == "{1,2}")
+                #expect(!test.log.has(\.isLost))
+                #expect(try await Server.wait(for: "\(test.connectionsQuery) AND wait_event = 'PgSleep'", toBe: "0"))
+            }
+        }
+    }
+
+    @Test func `a statement behind it that is cancelled in its stead runs again`() async throws {
+        try await withTable { table in
+            // Each has a Sync of its own, so that the second begins when the first is done with.
+            let slow = Statement("slow", "SELECT pg_sleep(4), 7::int8", kind: .update)
+            let write = Statement(
+                "write", "INSERT INTO \(table) SELECT $1::int8, 'x' FROM pg_sleep(0.5)", kind: .update)
+            try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+                let outcomes = try await ask(
+                    test,
+                    [
+                        (slow, [], limit: second / 3), (slow, [], limit: second / 3), (write, [.int64(1)], limit: nil),
+                    ])
+                #expect(outcomes[0].error == .deadlineExceeded && outcomes[1].error == .deadlineExceeded)
+                #expect(outcomes[2].error == nil)
+                #expect(try await Server.value("SELECT count(*) FROM \(table)") == "1")
+                #expect(!test.log.has(\.isLost))
+            }
+        }
+    }
+
+    @Test func `the connection serves what comes next`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let backend = try await test.backend()
+            for _ in 0..<5 {
+                let (error, elapsed) = try await test.failure(
+                    of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
+                #expect(error == .deadlineExceeded && elapsed < second)
+                #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
+            }
+            #expect(try await test.backend() == backend)
+        }
+    }
+
+    @Test func `a transaction whose statement is late is rolled back, and its connection is in none afterwards`()
+        async throws
+    {
+        try await withTable { table in
+            let insert = Statement("insert", "INSERT INTO \(table) VALUES ($1::int8, 'x')", kind: .insert)
+            try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+                await #expect(throws: DatabaseError.deadlineExceeded) {
+                    try await test.pool.transaction { transaction in
+                        try await transaction.query(insert, [.int64(1)])
+                        let deadline = TaskDeadline(expiry: EventLoop.monotonicNanoseconds() + second / 10)
+                        try await TaskDeadline.$current.withValue(deadline) {
+                            _ = try await transaction.query(PoolTests.sleep, [.int64(4000)])
+                        }
+                    }
+                }
+                _ = try await test.pool.query(insert, [.int64(2)])
+                #expect(try await Server.value("SELECT array_agg(number) FROM \(table)") == "{2}")
+            }
+        }
+    }
+
+    @Test func `a caller with less time than the pool's wait is told when it is over`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 5000)) { (test) async throws in
+            let gate = Gate()
+            let lent = Task { try await test.pool.transaction { _ in await gate.wait() } }
+            await test.log.wait(\.isSent)
+            let pool = test.pool
+            let elapsed = try await test.onLoop {
+                let start = EventLoop.monotonicNanoseconds()
+                await TaskDeadline.$current.withValue(TaskDeadline(expiry: start + 50 * milliseconds)) {
+                    await #expect(throws: DatabaseError.waitTimedOut) { try await pool.transaction { _ in } }
+                }
+                return EventLoop.monotonicNanoseconds() - start
+            }
+            #expect(elapsed < 3 * second)
+            gate.open()
+            try await lent.value
+        }
+    }
+}

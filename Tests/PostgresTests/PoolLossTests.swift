@@ -1,0 +1,197 @@
+import Reactor
+import Synchronization
+import Testing
+
+@testable import Postgres
+
+/// Counts how often it was asked.
+private final class Attempts: Sendable {
+    private let count = Atomic<Int>(0)
+
+    func next() -> Int { count.wrappingAdd(1, ordering: .relaxed).newValue }
+}
+
+@Suite(.needsServer, .timeLimit(.minutes(1)))
+struct PoolLossTests {
+    @Test func `a connection that breaks while idle is replaced`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let backend = try await test.backend()
+            try await Server.execute("SELECT pg_terminate_backend(\(backend))")
+            await test.log.wait(\.isReconnected)
+            #expect(try await test.backend() != backend)
+            #expect(test.log.count(\.isLost) == 1)
+            #expect(!test.log.has(\.isDown))
+        }
+    }
+
+    @Test func `a read in flight on a connection that breaks runs again elsewhere`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 200)) { (test) async throws in
+            let backend = try await test.backend()
+            // It has run for longer than a statement may wait: that was not waiting.
+            let reading = Task {
+                try await test.queryTogether([(PoolTests.sleep, [.int64(700)]), (PoolTests.one, [])])
+            }
+            await test.log.wait(for: 3, \.isSent)
+            await test.loop.pause(nanoseconds: 300 * milliseconds)
+            try await Server.execute("SELECT pg_terminate_backend(\(backend))")
+            let outcomes = try await reading.value
+            #expect(try outcomes[0].get()[0].int64(1) == 7)
+            #expect(try outcomes[1].get()[0].int64(0) == 1)
+            #expect(test.log.count(\.isLost) == 1)
+            #expect(try await test.backend() != backend)
+        }
+    }
+
+    @Test func `a read that runs again has waited for its turn already`() async throws {
+        // The second connection takes longer to open than a statement may wait.
+        let attempts = Attempts()
+        let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in
+            if attempts.next() > 1 { try Session(Server.options).execute("SELECT pg_sleep(0.4)") }
+            return Server.options
+        }
+        try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 100), options: options) { (test) async throws in
+            let backend = try await test.backend()
+            let reading = Task { try await test.pool.query(PoolTests.sleep, [.int64(500)]) }
+            await test.log.wait(for: 2, \.isSent)
+            try await Server.execute("SELECT pg_terminate_backend(\(backend))")
+            #expect(try await reading.value[0].int64(1) == 7)
+        }
+    }
+
+    @Test func `a write in flight on a connection that breaks is not run again`() async throws {
+        try await withTable { table in
+            let insert = Statement(
+                "insert", "INSERT INTO \(table) SELECT $1::int8, 'x' FROM pg_sleep(3)", kind: .insert)
+            try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+                let backend = try await test.backend()
+                let writing = Task {
+                    await failure { () throws(DatabaseError) in try await test.pool.query(insert, [.int64(1)]) }
+                }
+                #expect(try await Server.wait(for: "\(test.connectionsQuery) AND wait_event = 'PgSleep'", toBe: "1"))
+                try await Server.execute("SELECT pg_terminate_backend(\(backend))")
+                let error = await writing.value
+                #expect(error?.sqlState == "57P01" || error == .connectionLost)
+                #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
+                #expect(try await Server.value("SELECT count(*) FROM \(table)") == "0")
+            }
+        }
+    }
+
+    @Test func `what could not be sent on a broken connection is sent on another one`() async throws {
+        try await withTable { table in
+            let update = Statement(
+                "update", "INSERT INTO \(table) VALUES ($1::int8, 'x') RETURNING number", kind: .update)
+            try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+                let backend = try await test.backend()
+                let outcomes = try await test.onLoop {
+                    // Blocks the loop, so that it sends before it learns of the end.
+                    try Session(Server.options).execute("SELECT pg_terminate_backend(\(backend))")
+                    let isGone = try Server.block(
+                        until: "SELECT count(*) FROM pg_stat_activity WHERE pid = \(backend)", is: "0")
+                    #expect(isGone)
+                    return await withTaskGroup(of: DatabaseError?.self) { group in
+                        for number in 0..<200 {
+                            group.addTask {
+                                await failure { () throws(DatabaseError) in
+                                    try await test.pool.query(update, [.int64(Int64(number))])
+                                }
+                            }
+                        }
+                        return await group.reduce(into: []) { $0.append($1) }
+                    }
+                }
+                #expect(outcomes.count == 200)
+                let failed = outcomes.compactMap(\.self)
+                #expect(
+                    failed.allSatisfy { $0 == .connectionLost || $0.sqlState == "57P01" },
+                    "\(Set(failed.map(\.description)))")
+                #expect(try await Server.value("SELECT count(*) FROM \(table)") == "\(200 - failed.count)")
+                #expect(failed.count < 200)
+            }
+        }
+    }
+
+    @Test func `a server that ends while it is written to costs a connection, not the process`() async throws {
+        let length = Statement("length", "SELECT length($1::text)::int8")
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let backend = try await test.backend()
+            let work = Task {
+                try await test.pool.transaction { transaction in
+                    async let slow = failure { () throws(DatabaseError) in
+                        try await transaction.query(PoolTests.sleep, [.int64(4000)])
+                    }
+                    await test.log.wait(for: 3, \.isSent)
+                    // The server does not read while it sleeps, so that the rest waits for the socket.
+                    let text = String(repeating: "x", count: 20_000_000)
+                    async let first = failure { () throws(DatabaseError) in
+                        try await transaction.query(length, [.text(text)])
+                    }
+                    async let second = failure { () throws(DatabaseError) in
+                        try await transaction.query(length, [.text(text)])
+                    }
+                    return await [slow, first, second]
+                }
+            }
+            await test.log.wait(for: 5, \.isSent)
+            #expect(try await Server.wait(for: "\(test.connectionsQuery) AND wait_event = 'PgSleep'", toBe: "1"))
+            try await Server.execute("SELECT pg_terminate_backend(\(backend))")
+            await #expect(throws: DatabaseError.connectionLost) { try await work.value }
+            #expect(test.log.count(\.isLost) == 1)
+            #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
+        }
+    }
+
+    // Servers that take no writes.
+
+    /// Makes the pool's only connection one of a server that takes no writes.
+    private func makeReadOnly(_ test: TestPool) async throws {
+        let readOnly = Statement(
+            "read_only", "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", kind: .update)
+        _ = try await test.pool.query(readOnly)
+    }
+
+    @Test func `a write that the server does not take costs every connection of its time, and no later one`()
+        async throws
+    {
+        try await withTable { table in
+            let insert = Statement("insert", "INSERT INTO \(table) VALUES ($1::int8, 'x')", kind: .insert)
+            try await withPool(PoolBounds(minimum: 2, maximum: 2)) { (test) async throws in
+                await test.log.wait(for: 2, \.isOpened)
+                try await makeReadOnly(test)
+                let error = await failure { () throws(DatabaseError) in try await test.pool.query(insert, [.int64(1)]) }
+                #expect(error?.sqlState == "25006")
+                await test.log.wait(for: 2, \.isReconnected)
+                #expect(test.log.count(\.isLost) == 2)
+                _ = try await test.pool.query(insert, [.int64(2)])
+                #expect(try await Server.value("SELECT number FROM \(table)") == "2")
+            }
+        }
+    }
+
+    @Test func `a server that stays read-only serves reads, and its connections are not opened anew for each write`()
+        async throws
+    {
+        try await withTable { table in
+            let insert = Statement("insert", "INSERT INTO \(table) VALUES ($1::int8, 'x')", kind: .insert)
+            let readOnly = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+            try await withPool(PoolBounds(minimum: 1, maximum: 1), preparing: readOnly) { (test) async throws in
+                let outcomes = try await test.queryTogether(
+                    (0..<40).map { $0 % 2 == 0 ? (insert, [.int64(Int64($0))]) : (PoolTests.one, []) })
+                for (index, outcome) in outcomes.enumerated() {
+                    if index % 2 == 0 {
+                        #expect(outcome.error?.sqlState == "25006")
+                    } else {
+                        #expect(try outcome.get()[0].int64(0) == 1)
+                    }
+                }
+                for number in 0..<20 {
+                    _ = await failure { () throws(DatabaseError) in
+                        try await test.pool.query(insert, [.int64(Int64(number))])
+                    }
+                }
+                #expect(test.log.count(\.isLost) <= 2)
+                #expect(!test.log.has(\.isDown))
+            }
+        }
+    }
+}
