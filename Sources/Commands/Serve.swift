@@ -106,7 +106,8 @@ struct Serve: ParsableCommand {
         await database.open()
 
         // The last one ends first: metrics can be read while clients are served, the database goes when nobody needs it.
-        let running: [any Service] = [database] + (admin.map { [$0] } ?? []) + [server]
+        let running: [any Service] =
+            [database, KeyExpiry(services[0].store)] + (admin.map { [$0] } ?? []) + [server]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: running, logger: observability.makeLogger("lifecycle")))
         let stopping = Task { await stop(group, on: signals, drain: drain) }

@@ -5,8 +5,9 @@ public import Vial
 
 /// One item, read from a row of `Item.columns` and written as JSON straight from the row's bytes.
 public struct Item: JSONRepresentable {
-    /// What a statement selects or returns for an item, in this order.
-    static let columns = "id, name, description, created_at, updated_at"
+    /// What a statement selects or returns for an item, in this order; the table may be older than this service, with a
+    /// narrower `id`.
+    static let columns = "id::int8, name, description, created_at, updated_at"
 
     public let id: Int64
     private let row: Row

@@ -26,7 +26,20 @@ public final class Migrations: Sendable {
                 ADD COLUMN IF NOT EXISTS created_at timestamptz NOT NULL DEFAULT now(),
                 ADD COLUMN IF NOT EXISTS updated_at timestamptz NOT NULL DEFAULT now();
             """
-        )
+        ),
+        (
+            "idempotency_keys",
+            // The item's text is not kept: a request that is sent again brings the same, or its hash would differ.
+            """
+            CREATE TABLE idempotency_keys (
+                key text PRIMARY KEY,
+                body_hash bytea NOT NULL,
+                item_id bigint NOT NULL,
+                created_at timestamptz NOT NULL
+            );
+            CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
+            """
+        ),
     ]
 
     private let isApplied = Mutex(false)

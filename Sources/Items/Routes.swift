@@ -74,11 +74,28 @@ public func makeApp(
         return try .json(item)
     }
 
+    let created = { @Sendable (item: Item) in
+        try Response.json(item, status: .created).location("\(basePath)/api/items/\(item.id)")
+    }
     app.post("/api/items") { request in
+        let key = try IdempotencyKey(request)
         let new = try request.json(NewItem.self).validated()
-        let item = try await store.insert(name: new.name, description: new.description)
-        services.itemCreated()
-        return try .json(item, status: .created).location("\(basePath)/api/items/\(item.id)")
+        guard let key else {
+            let item = try await store.insert(name: new.name, description: new.description)
+            services.itemCreated()
+            return try created(item)
+        }
+        switch try await store.insertOnce(
+            name: new.name, description: new.description, key: key, body: request.body)
+        {
+        case .created(let item):
+            services.itemCreated()
+            return try created(item)
+        case .repeated(let item):
+            return try created(item).field("Idempotent-Replayed", "true")
+        case .conflict:
+            throw HTTPError(.unprocessableContent, "The Idempotency-Key was used with another body.")
+        }
     }
 
     app.get("/metrics") { request in

@@ -47,3 +47,19 @@ def test_data_outlive_a_restart(database, launch):
     first.stop()
     second = launch(database.environment).wait_until_healthy()
     assert second.get(f"/api/items/{item['id']}").json() == item
+
+
+def test_the_table_of_the_service_before_is_served_as_it_is(database, launch):
+    with database.connect() as connection:
+        connection.execute("CREATE TABLE items (id serial PRIMARY KEY, name varchar(255) NOT NULL, description text)")
+        connection.execute("INSERT INTO items (name, description) VALUES ('Item 1', 'First item'), ('Item 2', NULL)")
+    server = launch(database.environment).wait_until_healthy()
+    listed = server.get("/api/items").json()["items"]
+    assert [(item["id"], item["name"], item["description"]) for item in listed] == [
+        (1, "Item 1", "First item"),
+        (2, "Item 2", None),
+    ]
+    assert server.get("/api/items/2").json() == listed[1]
+    assert server.create("Item 3")["id"] == 3
+    keyed = server.post("/api/items", json={"name": "Item 4"}, headers={"Idempotency-Key": "legacy"})
+    assert keyed.status_code == 201 and keyed.json()["id"] == 4

@@ -5,42 +5,8 @@ import Testing
 
 @testable import Items
 
-private func variable(_ name: String) -> String? {
-    // The text belongs to the environment, which nobody changes, and is copied at once.
-    unsafe getenv(name).map { unsafe String(cString: $0) }
-}
-
-@Suite(
-    .enabled(if: variable("ITEMS_TEST_DB_HOST") != nil, "ITEMS_TEST_DB_HOST names no server"), .timeLimit(.minutes(1)))
+@Suite(.needsServer, .timeLimit(.minutes(1)))
 struct AppliedMigrationsTests {
-    /// An empty schema, gone with its last user.
-    private final class Schema: Sendable {
-        private static let count = Atomic<Int>(0)
-        private let name = "migrations_\(getpid())_\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
-
-        init() throws {
-            try Self.connect().execute("CREATE SCHEMA \(name)")
-        }
-
-        deinit {
-            _ = try? Self.connect().execute("DROP SCHEMA \(name) CASCADE")
-        }
-
-        /// A connection for which the schema is all there is.
-        func session() throws -> Session {
-            let session = try Self.connect()
-            try session.execute("SET search_path = \(name)")
-            return session
-        }
-
-        private static func connect() throws -> Session {
-            try Session(
-                ConnectionOptions(
-                    host: variable("ITEMS_TEST_DB_HOST") ?? "", database: variable("ITEMS_TEST_DB_NAME") ?? "items",
-                    user: variable("ITEMS_TEST_DB_USER") ?? "items"))
-        }
-    }
-
     /// What ten threads do at once, and what each of them got.
     private final class Crowd: Sendable {
         private let work: @Sendable () throws -> [String]
