@@ -12,7 +12,9 @@ public enum InstanceIdentity {
     /// The instance's id by IMDSv2, else the id of the ECS task, else nil. Takes at most two seconds, also where
     /// there is neither.
     public static func discover(_ environment: Environment) -> String? {
-        (instanceID(environment) ?? taskID(environment)).flatMap { isLabel($0) ? $0 : nil }
+        if let id = instanceID(environment), isLabel(id) { return id }
+        if let id = taskID(environment), isLabel(id) { return id }
+        return nil
     }
 
     private static func instanceID(_ environment: Environment) -> String? {

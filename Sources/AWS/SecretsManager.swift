@@ -38,7 +38,7 @@ public struct SecretsManager: Sendable {
         transfer = Transfer(certificateBundle: environment.certificateBundle)
     }
 
-    /// The secret's current version. Tries again where that may help, and gives up after some 20 s at most.
+    /// The secret's current version. Tries again where that may help, and gives up after half a minute at most.
     public func fetch() throws(SecretError) -> DatabaseSecret {
         var attempt = 1
         while true {
