@@ -68,6 +68,9 @@ extension SecretError {
             self = .throttled
         default:
             switch status {
+            case 401 where code.isEmpty, 403 where code.isEmpty:
+                // Not Secrets Manager's own words: something on the way, or a stand-in for it.
+                self = .accessDenied("status \(status) without a reason that is understood")
             case 429: self = .throttled
             case 500...: self = .unavailable(status: status)
             default: self = .refused(status: status, code: code)
