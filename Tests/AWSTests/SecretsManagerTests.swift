@@ -109,6 +109,14 @@ struct SecretsManagerTests {
         }
     }
 
+    @Test(arguments: [401, 403]) func `a refusal in words of another is one nevertheless`(status: Int) throws {
+        try LoopbackServer { _ in .answer(status, "<ErrorResponse/>") }.run { server in
+            let error = #expect(throws: SecretError.self) { try manager(.test(server.url)).fetch() }
+            #expect(error.map { "\($0)".hasPrefix("access denied: status \(status)") } == true)
+            #expect(server.requests.count == 1)
+        }
+    }
+
     @Test(
         arguments: [
             ("garbage", .malformedAnswer), ("", .malformedAnswer), ("[]", .malformedAnswer),
