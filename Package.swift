@@ -40,6 +40,8 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "AWS", dependencies: ["CCurl"], exclude: ["README.md"], swiftSettings: settings),
         .target(name: "Formatting", exclude: ["README.md"], swiftSettings: settings),
         .target(name: "Reactor", dependencies: ["CLinux"], exclude: ["README.md"], swiftSettings: settings),
         .target(name: "HTTP1", dependencies: ["Formatting"], exclude: ["README.md"], swiftSettings: settings),
@@ -62,11 +64,11 @@ let package = Package(
         .executableTarget(
             name: "items",
             dependencies: [
-                "Items", "Vial", "Postgres", "HTTP1", "Reactor", "Telemetry", "CLinux", argumentParser, configuration,
-                lifecycle,
-                signals, logging,
+                "Items", "Vial", "Postgres", "HTTP1", "Reactor", "Telemetry", "AWS", "CLinux", argumentParser,
+                configuration, lifecycle, signals, logging,
             ],
             path: "Sources/Commands", exclude: ["README.md"], swiftSettings: settings),
+        .testTarget(name: "AWSTests", dependencies: ["AWS"], swiftSettings: settings),
         .testTarget(name: "FormattingTests", dependencies: ["Formatting"], swiftSettings: settings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux"], swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),

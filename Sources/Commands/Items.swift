@@ -12,5 +12,5 @@ struct ItemsCommand: ParsableCommand {
             A bad value ends a command with exit status 78, naming every bad variable at once.
             """,
         version: "items \(BuildInfo.version) (commit \(BuildInfo.commit), Swift \(BuildInfo.swift))",
-        subcommands: [Serve.self, Migrate.self, Healthcheck.self, CheckConfig.self])
+        subcommands: [Serve.self, Migrate.self, Healthcheck.self, CheckConfig.self, ShowSecret.self])
 }

@@ -33,7 +33,7 @@ extension Configuration {
         var reading = Reading(variables, from: reader)
         let password = findPassword(&reading, secretsDirectory: secretsDirectory)
         let http = HTTP(&reading)
-        let database = Database(&reading, password: password?.secret)
+        let database = Database(&reading, password: password)
         if needsDatabase && database.host == nil && reading.areGood(["DB_HOST"]) {
             reading.note(ConfigurationError(variable: "DB_HOST", problem: "must be set"))
         }
@@ -125,7 +125,7 @@ extension Configuration.Health {
 }
 
 extension Configuration.Database {
-    fileprivate init(_ reading: inout Reading, password: Secret?) {
+    fileprivate init(_ reading: inout Reading, password: Password?) {
         let certificate = reading.text("DB_SSLROOTCERT")
         let standard = certificate == nil ? Configuration.SSLMode.prefer : .verifyFull
         let given = reading.text("DB_SSLMODE").flatMap(Configuration.SSLMode.init)
@@ -137,7 +137,8 @@ extension Configuration.Database {
             port: reading.port("DB_PORT"),
             name: reading.requiredText("DB_NAME"),
             user: reading.requiredText("DB_USER"),
-            password: password,
+            password: password?.secret,
+            passwordOrigin: password?.origin,
             sslMode: given ?? standard,
             sslRootCertificate: certificate,
             usesPreparedStatements: reading.flag("DB_PREPARED"),
@@ -154,10 +155,12 @@ extension Configuration.Database {
 extension Configuration.AWS {
     fileprivate init(_ reading: Reading) {
         self.init(
-            region: reading.text("AWS_REGION"),
+            region: reading.text("AWS_REGION") ?? reading.text("AWS_DEFAULT_REGION"),
             endpointURL: reading.text("AWS_ENDPOINT_URL"),
             secretsManagerEndpointURL: reading.text("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             metadataServiceEndpoint: reading.text("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+            isMetadataServiceDisabled: ["true", "1"].contains(reading.text("AWS_EC2_METADATA_DISABLED")),
+            certificateBundle: reading.text("AWS_CA_BUNDLE"),
             accessKeyID: reading.text("AWS_ACCESS_KEY_ID"),
             secretAccessKey: reading.secret("AWS_SECRET_ACCESS_KEY"),
             sessionToken: reading.secret("AWS_SESSION_TOKEN"),

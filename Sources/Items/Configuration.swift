@@ -77,10 +77,16 @@ public struct Configuration: Sendable {
 
         // AWS
         Variable("AWS_REGION", .label, default: nil, "as in the AWS SDKs"),
+        Variable("AWS_DEFAULT_REGION", .label, default: nil, "as in the AWS SDKs, when `AWS_REGION` is unset"),
         Variable("AWS_ENDPOINT_URL", .url, default: nil, "as in the AWS SDKs: every service's endpoint"),
         Variable(
             "AWS_ENDPOINT_URL_SECRETS_MANAGER", .url, default: nil, "as in the AWS SDKs: Secrets Manager's endpoint"),
         Variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", .url, default: nil, "as in the AWS SDKs: IMDSv2's endpoint"),
+        Variable(
+            "AWS_EC2_METADATA_DISABLED", .choice(["true", "false", "1", "0"]), default: nil,
+            "as in the AWS SDKs: `true` asks IMDSv2 for nothing"),
+        Variable(
+            "AWS_CA_BUNDLE", .file, default: nil, "as in the AWS SDKs: the certificates that AWS's are checked against"),
         Variable("AWS_ACCESS_KEY_ID", .text, default: nil, "as in the AWS SDKs"),
         Variable("AWS_SECRET_ACCESS_KEY", .text, default: nil, secret: true, "as in the AWS SDKs"),
         Variable("AWS_SESSION_TOKEN", .text, default: nil, secret: true, "as in the AWS SDKs"),
@@ -157,6 +163,8 @@ public struct Configuration: Sendable {
         public var name: String
         public var user: String
         public var password: Secret?
+        /// Where the password was found, in words; nil without one.
+        public var passwordOrigin: String?
         public var sslMode: SSLMode
         /// A path.
         public var sslRootCertificate: String?
@@ -175,10 +183,14 @@ public struct Configuration: Sendable {
 
     /// What the AWS SDKs read; endpoints are absolute URLs.
     public struct AWS: Sendable {
+        /// `AWS_REGION`, else `AWS_DEFAULT_REGION`.
         public var region: String?
         public var endpointURL: String?
         public var secretsManagerEndpointURL: String?
         public var metadataServiceEndpoint: String?
+        public var isMetadataServiceDisabled: Bool
+        /// A path.
+        public var certificateBundle: String?
         public var accessKeyID: String?
         public var secretAccessKey: Secret?
         public var sessionToken: Secret?

@@ -15,6 +15,8 @@ struct Password {
     let secret: Secret
     /// In words, for people; never holds a part of the secret.
     let source: String
+    /// Which of the places it is, in words, its path included.
+    let origin: String
 
     /// The password, or nil when there is none anywhere.
     ///
@@ -27,19 +29,22 @@ struct Password {
         file: String?, credentialsDirectory: String?, secretsDirectory: String, variable: Secret?
     ) throws(ConfigurationError) -> Password? {
         if let file {
-            return Password(secret: try read(file, for: "DB_PASSWORD_FILE"), source: file)
+            return Password(
+                secret: try read(file, for: "DB_PASSWORD_FILE"), source: file, origin: "DB_PASSWORD_FILE (\(file))")
         }
         if let directory = credentialsDirectory {
             let path = "\(directory)/\(fileName)"
             if FileManager.default.fileExists(atPath: path) {
-                return Password(secret: try read(path, for: "CREDENTIALS_DIRECTORY"), source: path)
+                return Password(
+                    secret: try read(path, for: "CREDENTIALS_DIRECTORY"), source: path,
+                    origin: "$CREDENTIALS_DIRECTORY/\(fileName) (\(path))")
             }
         }
         let path = "\(secretsDirectory)/\(fileName)"
         if FileManager.default.fileExists(atPath: path) {
-            return Password(secret: try read(path, for: "DB_PASSWORD"), source: path)
+            return Password(secret: try read(path, for: "DB_PASSWORD"), source: path, origin: path)
         }
-        return variable.map { Password(secret: $0, source: "DB_PASSWORD") }
+        return variable.map { Password(secret: $0, source: "DB_PASSWORD", origin: "DB_PASSWORD") }
     }
 
     /// The file's text without one line feed at its end, which editors and `echo` leave there.

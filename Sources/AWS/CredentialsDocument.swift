@@ -1,0 +1,34 @@
+import FoundationEssentials
+
+/// The JSON that ECS, EKS and IMDSv2 give credentials in.
+struct CredentialsDocument: Decodable {
+    /// IMDSv2 only: anything but `Success` says that there are no credentials behind the role.
+    private let code: String?
+    private let accessKeyID: String?
+    private let secretAccessKey: String?
+    private let token: String?
+    private let expiration: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case code = "Code"
+        case accessKeyID = "AccessKeyId"
+        case secretAccessKey = "SecretAccessKey"
+        case token = "Token"
+        case expiration = "Expiration"
+    }
+
+    static func read(_ json: [UInt8], from source: Credentials.Source) throws(CredentialsError) -> Credentials {
+        guard let document = try? JSONDecoder().decode(Self.self, from: Data(json)),
+            document.code ?? "Success" == "Success"
+        else { throw .malformed(source) }
+        var expiry: Int64?
+        if let text = document.expiration {
+            guard let date = try? Date(text, strategy: .iso8601) else { throw .unusable(source, .expiry) }
+            expiry = Int64(date.timeIntervalSince1970)
+        }
+        return try Credentials(
+            source: source, accessKeyID: document.accessKeyID ?? "",
+            secretAccessKey: Redacted(document.secretAccessKey ?? ""), sessionToken: document.token.map(Redacted.init),
+            expiry: expiry)
+    }
+}

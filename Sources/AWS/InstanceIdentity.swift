@@ -1,0 +1,54 @@
+import FoundationEssentials
+
+/// What AWS calls the machine or the task that this process runs on.
+public enum InstanceIdentity {
+    /// For each of the three answers it takes at most: both services are on the machine itself, and a start waits for
+    /// this.
+    private static let timeoutMilliseconds = 600
+
+    /// Longer than any id of AWS; it stands on every log line.
+    private static let byteLimit = 64
+
+    /// The instance's id by IMDSv2, else the id of the ECS task, else nil. Takes at most two seconds, also where
+    /// there is neither.
+    public static func discover(_ environment: Environment) -> String? {
+        if let id = instanceID(environment), isLabel(id) { return id }
+        if let id = taskID(environment), isLabel(id) { return id }
+        return nil
+    }
+
+    private static func instanceID(_ environment: Environment) -> String? {
+        let metadata = InstanceMetadata(environment, attemptLimit: 1, timeoutMilliseconds: timeoutMilliseconds)
+        return try? metadata?.open().read("instance-id")
+    }
+
+    /// The last part of the task's ARN (ECS Developer Guide, "Task metadata endpoint version 4").
+    private static func taskID(_ environment: Environment) -> String? {
+        struct Task: Decodable {
+            let arn: String
+
+            enum CodingKeys: String, CodingKey {
+                case arn = "TaskARN"
+            }
+        }
+        guard let uri = environment.ecsMetadataURI else { return nil }
+        let request = Transfer.Request(
+            method: .get, url: uri + "/task", isLocal: true, connectTimeoutMilliseconds: timeoutMilliseconds,
+            timeoutMilliseconds: timeoutMilliseconds)
+        let transfer = Transfer(certificateBundle: environment.certificateBundle)
+        guard let answer = try? transfer.perform(request), answer.status == 200,
+            let task = try? JSONDecoder().decode(Task.self, from: Data(answer.body))
+        else { return nil }
+        return task.arn.split(separator: "/").last.map(String.init)
+    }
+
+    private static func isLabel(_ text: String) -> Bool {
+        1...byteLimit ~= text.utf8.count
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+                default: false
+                }
+            }
+    }
+}

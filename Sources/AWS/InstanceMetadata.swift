@@ -1,0 +1,124 @@
+/// The instance metadata service of EC2, version 2 only: a token first, then what it opens (EC2 User Guide, "Use
+/// IMDS").
+struct InstanceMetadata: Sendable {
+    private static let standardEndpoint = "http://169.254.169.254"
+
+    /// The service is on the machine itself and answers within milliseconds. A longer wait is for one that is not
+    /// there.
+    static let timeoutMilliseconds = 1000
+
+    /// A packet lost on the way is sent again within a second; beyond that the service is away.
+    static let attemptLimit = 2
+
+    /// For the requests of one question, which take milliseconds. Not longer, since a token is as good as what it
+    /// opens.
+    private static let tokenLifetimeSeconds = 60
+
+    private let endpoint: String
+    private let transfer: Transfer
+    private let attemptLimit: Int
+    private let timeoutMilliseconds: Int
+
+    /// - Returns: nil when `AWS_EC2_METADATA_DISABLED` says so.
+    init?(
+        _ environment: Environment, attemptLimit: Int = attemptLimit, timeoutMilliseconds: Int = timeoutMilliseconds
+    ) {
+        guard !environment.isMetadataServiceDisabled else { return nil }
+        let endpoint = environment.metadataServiceEndpoint ?? Self.standardEndpoint
+        self.endpoint = endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint
+        transfer = Transfer(certificateBundle: environment.certificateBundle)
+        self.attemptLimit = attemptLimit
+        self.timeoutMilliseconds = timeoutMilliseconds
+    }
+
+    /// The right to ask.
+    struct Session: Sendable {
+        fileprivate let service: InstanceMetadata
+        fileprivate let token: String
+
+        /// What the service says at a path below `/latest/meta-data/`, or nil when it knows nothing there.
+        func read(_ path: String) throws(MetadataError) -> String? {
+            let answer: Transfer.Answer
+            do throws(TransferError) {
+                answer = try service.ask(
+                    .get, "/latest/meta-data/\(path)", [("X-aws-ec2-metadata-token", token)])
+            } catch { throw .transfer(error) }
+            switch answer.status {
+            case 200: break
+            case 404: return nil
+            default: throw .status(answer.status)
+            }
+            guard let text = String(validating: answer.body, as: UTF8.self) else { throw .malformed }
+            return text
+        }
+    }
+
+    func open() throws(MetadataError) -> Session {
+        let answer: Transfer.Answer
+        do throws(TransferError) {
+            answer = try ask(
+                .put, "/latest/api/token",
+                [("X-aws-ec2-metadata-token-ttl-seconds", String(Self.tokenLifetimeSeconds))])
+        } catch .timedOut(_, connected: true) {
+            throw .tokenTimedOut
+        } catch { throw .transfer(error) }
+        guard answer.status == 200 else { throw .status(answer.status) }
+        guard !answer.body.isEmpty, answer.body.allSatisfy({ 0x21...0x7E ~= $0 }) else { throw .malformed }
+        return Session(service: self, token: String(decoding: answer.body, as: UTF8.self))
+    }
+
+    private func ask(
+        _ method: Transfer.Method, _ path: String, _ headers: [(name: String, value: String)]
+    ) throws(TransferError) -> Transfer.Answer {
+        let request = Transfer.Request(
+            method: method, url: endpoint + path, headers: headers, isLocal: true,
+            connectTimeoutMilliseconds: timeoutMilliseconds, timeoutMilliseconds: timeoutMilliseconds)
+        var attempt = 1
+        while true {
+            do throws(TransferError) {
+                let answer = try transfer.perform(request)
+                guard answer.status >= 500, attempt < attemptLimit else { return answer }
+            } catch {
+                guard error.isTransient, attempt < attemptLimit else { throw error }
+            }
+            attempt += 1
+        }
+    }
+}
+
+/// Why the metadata service gave no answer.
+public enum MetadataError: Error, Equatable, Sendable {
+    /// It took the request for a token and its answer never came.
+    case tokenTimedOut
+    /// The instance has no role.
+    case noRole
+    case status(Int)
+    /// The answer is not the documented one.
+    case malformed
+    case transfer(TransferError)
+}
+
+extension MetadataError: CustomStringConvertible {
+    /// One line, fit for a log.
+    public var description: String {
+        switch self {
+        case .tokenTimedOut:
+            "the instance metadata service did not answer the request for a token: "
+                + "in a container the instance's metadata hop limit (HttpPutResponseHopLimit) must be 2 or more"
+        case .noRole: "the instance has no IAM role"
+        case .status(403): "the instance metadata service is switched off for this instance (status 403)"
+        case .status(let status): "the instance metadata service answered with status \(status)"
+        case .malformed: "the answer of the instance metadata service is not understood"
+        case .transfer(let error): "the instance metadata service: \(error)"
+        }
+    }
+
+    /// Whether the same question may have an answer a moment later.
+    var isTransient: Bool {
+        switch self {
+        case .tokenTimedOut, .noRole, .malformed: false
+        case .status(let status): status >= 500
+        case .transfer(let error): error.isTransient
+        }
+    }
+}

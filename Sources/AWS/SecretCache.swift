@@ -1,0 +1,91 @@
+/// The secret in hand: read when first asked for, kept for about an hour, replaced at once when the database refuses
+/// it.
+///
+/// Safe to use from any thread; blocks while it fetches, which one thread does at a time. While Secrets Manager is
+/// away the last secret stays.
+public final class SecretCache: Sendable {
+    /// A secret and which one it is.
+    public struct Entry: Sendable, Equatable {
+        public let secret: DatabaseSecret
+        /// From 1; a larger number has another secret.
+        public let generation: UInt64
+    }
+
+    private let time: TimeSource
+    private let fetch: @Sendable () throws(SecretError) -> DatabaseSecret
+    private let observe: @Sendable (SecretEvent) -> Void
+    /// Held for a moment.
+    private let state = Lock(SecretCacheState())
+    /// Held while fetching.
+    private let flight = Lock(())
+
+    /// Asks nobody yet.
+    ///
+    /// - Parameters:
+    ///   - time: the machine's, or a test's.
+    ///   - fetch: may block; is never called twice at once.
+    ///   - observe: called on the thread that fetched, outside all locks but that of the fetch.
+    public init(
+        time: TimeSource = .system, fetch: @escaping @Sendable () throws(SecretError) -> DatabaseSecret,
+        observe: @escaping @Sendable (SecretEvent) -> Void = { _ in }
+    ) {
+        self.time = time
+        self.fetch = fetch
+        self.observe = observe
+    }
+
+    /// The secret to connect with. When its time is over one caller fetches, and the others get what is in hand.
+    ///
+    /// - Throws: only when there is none in hand; within a second of a failure the same error without another attempt.
+    public func current() throws(SecretError) -> Entry {
+        switch (need { $0.need(at: $1) }) {
+        case .use(let entry): return entry
+        case .refuse(let error): throw error
+        case .refresh(let entry):
+            return try flight.withLockIfFree { (_) throws(SecretError) in try fly { $0.need(at: $1) } } ?? entry
+        case .fetch:
+            return try flight.withLock { (_) throws(SecretError) in try fly { $0.need(at: $1) } }
+        }
+    }
+
+    /// The secret to use after PostgreSQL said 28P01 (invalid_password) or 28000 (invalid_authorization_specification).
+    ///
+    /// Callers who come meanwhile wait for the same fetch.
+    ///
+    /// - Parameter generation: what the connection was tried with.
+    /// - Returns: a larger generation when there is another secret to try at once; else the same one, because Secrets
+    ///   Manager still holds it, is away, or was asked for this reason within the last ten seconds.
+    public func refetch(after generation: UInt64) throws(SecretError) -> Entry {
+        try flight.withLock { (_) throws(SecretError) in
+            let entry = try fly(isRefetch: true) { $0.need(refused: generation, at: $1) }
+            return entry
+        }
+    }
+
+    private func need(_ decide: (SecretCacheState, UInt64) -> SecretCacheState.Need) -> SecretCacheState.Need {
+        state.withLock { decide($0, time.monotonic()) }
+    }
+
+    /// Fetches if that is still needed; the caller holds `flight`.
+    private func fly(
+        isRefetch: Bool = false, _ decide: (SecretCacheState, UInt64) -> SecretCacheState.Need
+    ) throws(SecretError) -> Entry {
+        switch need(decide) {
+        case .use(let entry): return entry
+        case .refuse(let error): throw error
+        case .refresh, .fetch: break
+        }
+        if isRefetch { state.withLock { $0.refetching(at: time.monotonic()) } }
+        do throws(SecretError) {
+            let secret = try fetch()
+            let (entry, event) = state.withLock { $0.fetched(secret, at: time.monotonic(), fraction: time.fraction()) }
+            observe(event)
+            return entry
+        } catch {
+            let (entry, event) = state.withLock { $0.failed(error, at: time.monotonic()) }
+            observe(event)
+            guard let entry else { throw error }
+            return entry
+        }
+    }
+}

@@ -1,0 +1,107 @@
+/// Why there is no secret. Never holds a part of it, nor of a key.
+public enum SecretError: Error, Equatable, Sendable {
+    /// The identity may not read the secret, or not use its KMS key; AWS's sentence, which names both.
+    case accessDenied(String)
+    /// No secret of this name in the region, or none with a current version.
+    case notFound(region: String)
+    /// Secrets Manager cannot decrypt it with its KMS key; AWS's sentence.
+    case decryptionFailed(String)
+    /// The secret is about to be deleted, or its id is malformed; AWS's sentence.
+    case invalidRequest(String)
+    /// AWS does not know the access key, or finds the signature wrong.
+    case credentialsRefused(code: String)
+    /// The session token is over.
+    case credentialsExpired
+    /// Too many requests for the account or the secret.
+    case throttled
+    /// Status 5xx.
+    case unavailable(status: Int)
+    /// Another refusal: its status, and AWS's name for it, possibly empty.
+    case refused(status: Int, code: String)
+    /// The answer is not the documented JSON.
+    case malformedAnswer
+    /// The secret was read, and is not one for a database.
+    case unusable(DatabaseSecret.Problem)
+    /// `DB_SECRET_ID` begins as an ARN and is none of a secret.
+    case invalidARN
+    /// `AWS_REGION` or the ARN's region is no name of a region.
+    case invalidRegion
+    /// Neither the ARN nor a variable names it, and the metadata service does not either; its error, nil when it is
+    /// switched off.
+    case noRegion(MetadataError?)
+    case credentials(CredentialsError)
+    case transfer(TransferError)
+}
+
+extension SecretError {
+    /// Whether the same request may get through a moment later.
+    public var isTransient: Bool {
+        switch self {
+        case .throttled, .unavailable, .credentialsExpired: true
+        case .credentials(let error): error.isTransient
+        case .transfer(let error): error.isTransient
+        case .accessDenied, .notFound, .decryptionFailed, .invalidRequest, .credentialsRefused, .refused,
+            .malformedAnswer, .unusable, .invalidARN, .invalidRegion, .noRegion:
+            false
+        }
+    }
+
+    /// What a refusal means (Secrets Manager API reference, GetSecretValue and "Common Errors").
+    ///
+    /// - Parameters:
+    ///   - code: without the name space before `#`.
+    ///   - message: AWS's sentence; used where it says more than the code and never quotes the request.
+    init(status: Int, code: String, message: String, region: String) {
+        switch code {
+        case "AccessDeniedException", "AccessDenied": self = .accessDenied(message)
+        case "ResourceNotFoundException": self = .notFound(region: region)
+        case "DecryptionFailure", "DecryptionFailureException": self = .decryptionFailed(message)
+        case "InvalidRequestException", "InvalidParameterException", "ValidationException", "ValidationError":
+            self = .invalidRequest(message)
+        case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "InvalidSignatureException",
+            "SignatureDoesNotMatch", "IncompleteSignature", "IncompleteSignatureException", "RequestExpired",
+            "MissingAuthenticationToken", "MissingAuthenticationTokenException", "AuthFailure", "OptInRequired":
+            self = .credentialsRefused(code: code)
+        case "ExpiredToken", "ExpiredTokenException": self = .credentialsExpired
+        case "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "RequestThrottled",
+            "TooManyRequestsException", "LimitExceededException":
+            self = .throttled
+        default:
+            switch status {
+            case 401 where code.isEmpty, 403 where code.isEmpty:
+                // Not Secrets Manager's own words: something on the way, or a stand-in for it.
+                self = .accessDenied("status \(status) without a reason that is understood")
+            case 429: self = .throttled
+            case 500...: self = .unavailable(status: status)
+            default: self = .refused(status: status, code: code)
+            }
+        }
+    }
+}
+
+extension SecretError: CustomStringConvertible {
+    /// One line, fit for a log.
+    public var description: String {
+        switch self {
+        case .accessDenied(let message): "access denied: \(message)"
+        case .notFound(let region): "there is no such secret in \(region), or it has no current version"
+        case .decryptionFailed(let message): "the secret cannot be decrypted: \(message)"
+        case .invalidRequest(let message): "Secrets Manager refuses the request: \(message)"
+        case .credentialsRefused(let code):
+            "AWS refuses the credentials (\(code)): check the access key and this machine's clock"
+        case .credentialsExpired: "the AWS credentials have expired"
+        case .throttled: "Secrets Manager is throttling"
+        case .unavailable(let status): "Secrets Manager answered with status \(status)"
+        case .refused(let status, ""): "Secrets Manager answered with status \(status)"
+        case .refused(let status, let code): "Secrets Manager answered with status \(status), \(code)"
+        case .malformedAnswer: "the answer of Secrets Manager is not understood"
+        case .unusable(let problem): "the secret \(problem)"
+        case .invalidARN: "DB_SECRET_ID begins with arn: and is no ARN of a secret"
+        case .invalidRegion: "the AWS region holds other characters than letters, digits and hyphens"
+        case .noRegion(nil): "the AWS region is not set: AWS_REGION names it"
+        case .noRegion(let error?): "the AWS region is not set (AWS_REGION names it), and \(error)"
+        case .credentials(let error): "\(error)"
+        case .transfer(let error): "\(error)"
+        }
+    }
+}

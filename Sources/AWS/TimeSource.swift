@@ -1,0 +1,50 @@
+import Glibc
+
+/// Time and chance, which tests supply themselves.
+public struct TimeSource: Sendable {
+    /// Nanoseconds that never go back.
+    let monotonic: @Sendable () -> UInt64
+    /// Seconds since 1970-01-01T00:00:00Z.
+    let utcSeconds: @Sendable () -> Int64
+    /// Lets this many milliseconds pass.
+    let sleep: @Sendable (Int) -> Void
+    /// Evenly distributed from 0 up to 1, without 1: what spreads a fleet's requests.
+    let fraction: @Sendable () -> Double
+
+    /// - Parameters:
+    ///   - monotonic: nanoseconds that never go back.
+    ///   - utcSeconds: since 1970-01-01T00:00:00Z.
+    ///   - sleep: lets so many milliseconds pass; called on the thread that asked.
+    ///   - fraction: evenly distributed from 0 up to 1, without 1.
+    public init(
+        monotonic: @escaping @Sendable () -> UInt64, utcSeconds: @escaping @Sendable () -> Int64,
+        sleep: @escaping @Sendable (Int) -> Void, fraction: @escaping @Sendable () -> Double
+    ) {
+        self.monotonic = monotonic
+        self.utcSeconds = utcSeconds
+        self.sleep = sleep
+        self.fraction = fraction
+    }
+
+    /// The machine's clocks and its random numbers.
+    public static let system = TimeSource(
+        monotonic: {
+            let time = read(CLOCK_MONOTONIC)
+            return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+        },
+        utcSeconds: { Int64(read(CLOCK_REALTIME).tv_sec) },
+        sleep: { milliseconds in
+            var pause = timespec(tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)
+            var rest = timespec()
+            // What is left after a signal is slept as well; both outlive the call.
+            while unsafe nanosleep(&pause, &rest) != 0 && errno == EINTR { pause = rest }
+        },
+        fraction: { Double.random(in: 0..<1) })
+
+    private static func read(_ clock: clockid_t) -> timespec {
+        var time = timespec()
+        // `time` outlives the call.
+        precondition(unsafe clock_gettime(clock, &time) == 0, "clock_gettime(2): our bug, errno \(errno)")
+        return time
+    }
+}

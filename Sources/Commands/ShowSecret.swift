@@ -1,0 +1,55 @@
+import AWS
+import ArgumentParser
+import Items
+
+/// `items secret`: where the database's password comes from, without showing it.
+struct ShowSecret: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "secret",
+        abstract: "Says where the database's password comes from, and reads it, without showing it.",
+        discussion: """
+            With DB_SECRET_ID the secret is read from Secrets Manager as `items serve` does, and the names of its fields are
+            printed, never their values. Exits 0, or 1 with the reason on standard error.
+            """)
+
+    func run() throws {
+        let (settings, errors) = Configuration.examine(Configuration.processEnvironment, needsDatabase: false)
+        // What else is wrong concerns the server, which tells it.
+        let ours = errors.filter { error in error.variables.contains(where: Self.isOurs) }
+        guard ours.isEmpty else { throw ConfigurationErrors(errors: ours).reported() }
+        let database = settings.database
+        let fallback = database.passwordOrigin ?? "none"
+        guard let id = database.secretID else {
+            print("source: \(fallback)")
+            return
+        }
+        CurrentProcess.ignoreBrokenPipes()
+        var standardError = StandardError()
+        print("source: DB_SECRET_ID")
+        print("secret: \(id)")
+        let manager = SecretsManager(secretID: id, environment: Environment(settings.aws)) { event in
+            guard case .retrying(let error, _, let pause) = event else { return }
+            var standardError = StandardError()
+            print("items secret: \(error), trying again in \(pause) ms", to: &standardError)
+        }
+        do throws(SecretError) {
+            print("region: \(try manager.region())")
+            do throws(CredentialsError) {
+                print("credentials: \(try manager.credentials.current().source)")
+            } catch { throw .credentials(error) }
+            let secret = try manager.fetch()
+            print("fields: \(secret.fields.joined(separator: ", "))")
+            if !secret.otherFields.isEmpty { print("unused fields: \(secret.otherFields.joined(separator: ", "))") }
+            if secret.password == nil { print("password: \(fallback)") }
+        } catch {
+            print("items secret: \(error)", to: &standardError)
+            throw ExitCode.failure
+        }
+    }
+
+    /// What decides about the secret.
+    private static func isOurs(_ variable: String) -> Bool {
+        variable == "DB_SECRET_ID" || variable.hasPrefix("DB_PASSWORD") || variable == "CREDENTIALS_DIRECTORY"
+            || variable.hasPrefix("AWS_")
+    }
+}

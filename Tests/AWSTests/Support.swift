@@ -1,0 +1,90 @@
+import Synchronization
+
+@testable import AWS
+
+/// Time that stands still until it is told otherwise; a sleep lets it pass at once.
+final class TestTime: Sendable {
+    private let elapsed = Mutex<UInt64>(0)
+    private let pauses = Mutex<[Int]>([])
+    private let chance: Double
+
+    /// Any moment of 2024.
+    static let start: Int64 = 1_720_000_000
+
+    init(fraction: Double = 0) {
+        chance = fraction
+    }
+
+    func pass(milliseconds: Int) {
+        elapsed.withLock { $0 += UInt64(milliseconds) * 1_000_000 }
+    }
+
+    /// Every sleep that was asked for, in milliseconds.
+    var sleeps: [Int] { pauses.withLock(\.self) }
+
+    var source: TimeSource {
+        TimeSource(
+            // Not from zero, so that a moment before the start can be told from none.
+            monotonic: { self.elapsed.withLock(\.self) + 5_000_000_000 },
+            utcSeconds: { Self.start + Int64(self.elapsed.withLock(\.self) / 1_000_000_000) },
+            sleep: { milliseconds in
+                self.pauses.withLock { $0.append(milliseconds) }
+                self.pass(milliseconds: milliseconds)
+            },
+            fraction: { self.chance })
+    }
+}
+
+/// What happened, in order, whoever notes it.
+final class Log<Entry: Sendable>: Sendable {
+    private let notes = Mutex<[Entry]>([])
+
+    func note(_ entry: Entry) { notes.withLock { $0.append(entry) } }
+    var entries: [Entry] { notes.withLock(\.self) }
+}
+
+/// Answers one after the other; the last one stays.
+final class Script<Answer: Sendable>: Sendable {
+    private let answers: Mutex<[Answer]>
+
+    init(_ answers: Answer...) {
+        self.answers = Mutex(answers)
+    }
+
+    func next() -> Answer {
+        answers.withLock { $0.count > 1 ? $0.removeFirst() : $0[0] }
+    }
+}
+
+let keys = (id: "AKIDEXAMPLE", secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", token: "session/token+with==")
+
+extension Environment {
+    /// Keys in variables, everything else on the given server, nothing on the real network.
+    static func test(_ url: String, token: Bool = false) -> Environment {
+        var environment = Environment()
+        environment.region = "eu-west-1"
+        environment.endpointURL = url
+        environment.metadataServiceEndpoint = url
+        environment.accessKeyID = keys.id
+        environment.secretAccessKey = Redacted(keys.secret)
+        if token { environment.sessionToken = Redacted(keys.token) }
+        return environment
+    }
+
+    /// Without keys, so that the instance's role is asked for.
+    static func instance(_ url: String) -> Environment {
+        var environment = Environment()
+        environment.metadataServiceEndpoint = url
+        return environment
+    }
+}
+
+/// A port of the loopback where nobody listens.
+let nobody = "http://127.0.0.1:1"
+
+/// Everything that printing, interpolating, reflecting and dumping show of a value.
+func renderings(of value: Any) -> String {
+    var dumped = ""
+    dump(value, to: &dumped)
+    return "\(value) \(String(reflecting: value)) \(dumped)"
+}
