@@ -9,12 +9,27 @@ public enum InstanceIdentity {
     /// Longer than any id of AWS; it stands on every log line.
     private static let byteLimit = 64
 
-    /// The instance's id by IMDSv2, else the id of the ECS task, else nil. Takes at most two seconds, also where
-    /// there is neither.
+    /// Where the firmware names the machine's maker: `Amazon EC2` on every instance of the Nitro system, and the version
+    /// of the hypervisor with `amazon` in it on the older ones (EC2 User Guide, "Identify EC2 instances").
+    private static let makerFiles = ["/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/bios_version"]
+
+    /// The instance's id by IMDSv2, else the id of the ECS task, else nil. Takes at most two seconds, and no time where
+    /// there is neither: a machine that is not Amazon's is not asked, unless a variable names the service.
     public static func discover(_ environment: Environment) -> String? {
-        if let id = instanceID(environment), isLabel(id) { return id }
+        if environment.metadataServiceEndpoint != nil || isAmazons(makerFiles), let id = instanceID(environment),
+            isLabel(id)
+        {
+            return id
+        }
         if let id = taskID(environment), isLabel(id) { return id }
         return nil
+    }
+
+    static func isAmazons(_ files: [String]) -> Bool {
+        files.contains { file in
+            guard let text = FileManager.default.contents(atPath: file) else { return false }
+            return String(decoding: text, as: UTF8.self).lowercased().contains("amazon")
+        }
     }
 
     private static func instanceID(_ environment: Environment) -> String? {

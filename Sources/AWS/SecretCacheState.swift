@@ -10,9 +10,10 @@ struct SecretCacheState {
     /// After a refresh that failed: Secrets Manager's outages last minutes, and the secret in hand serves meanwhile.
     static let retryIntervalMilliseconds = 60_000
 
-    /// Between two fetches that a refusal by the database caused. A rotation's window lasts seconds; a wrong secret,
-    /// which stays wrong, must not become a fetch for every connection that is tried.
-    static let refetchIntervalMilliseconds = 10_000
+    /// Between two fetches that a refusal by the database caused. Between a rotation's change of the password and its
+    /// change of the secret lie seconds, in which nobody can connect; a wrong secret, which stays wrong, must not become
+    /// a fetch for every connection that is tried.
+    static let refetchIntervalMilliseconds = 1000
 
     /// After a failed fetch with nothing in hand: as `refetchIntervalMilliseconds`, but nobody can be served meanwhile.
     static let failureIntervalMilliseconds = 1000

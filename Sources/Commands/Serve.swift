@@ -1,3 +1,4 @@
+import AWS
 import ArgumentParser
 import Dispatch
 import Items
@@ -39,7 +40,9 @@ struct Serve: ParsableCommand {
         do { configuration = try Configuration.read(from: Configuration.processEnvironment) } catch {
             throw error.reported()
         }
-        let instanceID = configuration.instanceID ?? CurrentProcess.hostName
+        let instanceID =
+            configuration.instanceID ?? InstanceIdentity.discover(AWS.Environment(configuration.aws))
+            ?? CurrentProcess.hostName
         let observability = try Observability(configuration, instanceID: instanceID)
         let logger = observability.makeLogger("items")
         for warning in configuration.warnings { logger.warning("\(warning)") }
@@ -50,8 +53,9 @@ struct Serve: ParsableCommand {
         let observers = loops.map { observability.makeObserver(on: $0) }
         for (loop, observer) in zip(loops, observers) { loop.atTurnEnd { observer.flush() } }
 
+        let credentials = DatabaseCredentials(configuration, logger: observability.makeLogger("secret"))
         let database = Database(
-            on: loops, options: .init(configuration), connector: Connector(configuration),
+            on: loops, options: .init(configuration), connector: Connector(configuration, credentials: credentials),
             observe: { loop in { observers[loop.index].observe($0) } })
         let services = loops.map { loop in
             let pool = database.pool(for: loop)

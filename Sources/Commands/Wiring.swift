@@ -6,30 +6,18 @@ import Vial
 
 // How the configuration becomes the options of what is wired together.
 
-extension ConnectionOptions {
-    init(_ database: Configuration.Database) {
-        self.init(
-            host: database.host ?? "", port: String(database.port), database: database.name, user: database.user,
-            password: database.password?.exposed, sslMode: database.sslMode.rawValue,
-            sslRootCertificate: database.sslRootCertificate,
-            connectTimeoutMilliseconds: database.connectTimeoutMilliseconds,
-            statementTimeoutMilliseconds: database.statementTimeoutMilliseconds,
-            prepares: database.usesPreparedStatements)
-    }
-}
-
 extension Connector {
     /// Applies migrations on the first connection, unless that is left to `items migrate`.
-    init(_ configuration: Configuration) {
-        let database = configuration.database
-        let options = ConnectionOptions(database)
+    init(_ configuration: Configuration, credentials: DatabaseCredentials) {
+        let migrates = configuration.database.migratesOnStart
         let migrations = Migrations()
         self.init(
-            options: { () throws(DatabaseError) in options },
+            options: credentials.options,
             statements: Services.statements,
             prepare: { (session) throws(DatabaseError) in
-                if database.migratesOnStart { try migrations.apply(to: session) }
-            })
+                if migrates { try migrations.apply(to: session) }
+            },
+            renew: credentials.renew)
     }
 }
 

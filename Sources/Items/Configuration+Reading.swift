@@ -31,12 +31,19 @@ extension Configuration {
         _ reader: ConfigReader, needsDatabase: Bool = true, secretsDirectory: String = "/run/secrets"
     ) -> (configuration: Configuration, errors: [ConfigurationError]) {
         var reading = Reading(variables, from: reader)
-        let password = findPassword(&reading, secretsDirectory: secretsDirectory)
+        let source = PasswordSource(
+            file: reading.text("DB_PASSWORD_FILE"), credentialsDirectory: reading.text("CREDENTIALS_DIRECTORY"),
+            secretsDirectory: secretsDirectory, variable: reading.secret("DB_PASSWORD"))
+        let password = findPassword(source, &reading)
         let http = HTTP(&reading)
-        let database = Database(&reading, password: password)
-        if needsDatabase && database.host == nil && reading.areGood(["DB_HOST"]) {
+        let database = Database(&reading, password: password, from: source)
+        // The secret may name it.
+        if needsDatabase && database.host == nil && database.secretID == nil
+            && reading.areGood(["DB_HOST", "DB_SECRET_ID"])
+        {
             reading.note(ConfigurationError(variable: "DB_HOST", problem: "must be set"))
         }
+        checkPorts(database, &reading)
         checkTimeouts(http, database, &reading)
         if http.port != 0 && http.adminPort == http.port && reading.areGood(["PORT", "ADMIN_PORT"]) {
             reading.note(ConfigurationError(variables: ["PORT", "ADMIN_PORT"], problem: "must differ"))
@@ -62,11 +69,22 @@ extension Configuration {
         return (configuration, reading.sortedErrors)
     }
 
-    private static func findPassword(_ reading: inout Reading, secretsDirectory: String) -> Password? {
+    /// As libpq has it: one port for all hosts, or one for each.
+    private static func checkPorts(_ database: Database, _ reading: inout Reading) {
+        guard let host = database.host, reading.areGood(["DB_HOST", "DB_PORT"]) else { return }
+        let hosts = host.split(separator: ",", omittingEmptySubsequences: false).count
+        let ports = database.port.split(separator: ",").count
+        if ports != 1 && ports != hosts {
+            reading.note(
+                ConfigurationError(
+                    variables: ["DB_HOST", "DB_PORT"],
+                    problem: "must be lists of one length: there are \(ports) ports for \(hosts) hosts"))
+        }
+    }
+
+    private static func findPassword(_ source: PasswordSource, _ reading: inout Reading) -> Password? {
         do throws(ConfigurationError) {
-            let password = try Password.find(
-                file: reading.text("DB_PASSWORD_FILE"), credentialsDirectory: reading.text("CREDENTIALS_DIRECTORY"),
-                secretsDirectory: secretsDirectory, variable: reading.secret("DB_PASSWORD"))
+            let password = try source.find()
             if let password, password.source != "DB_PASSWORD" {
                 reading.show("DB_PASSWORD", as: "\(Secret.redacted) (from \(password.source))")
             }
@@ -125,7 +143,7 @@ extension Configuration.Health {
 }
 
 extension Configuration.Database {
-    fileprivate init(_ reading: inout Reading, password: Password?) {
+    fileprivate init(_ reading: inout Reading, password: Password?, from source: PasswordSource) {
         let certificate = reading.text("DB_SSLROOTCERT")
         let standard = certificate == nil ? Configuration.SSLMode.prefer : .verifyFull
         let given = reading.text("DB_SSLMODE").flatMap(Configuration.SSLMode.init)
@@ -134,11 +152,12 @@ extension Configuration.Database {
         }
         self.init(
             host: reading.text("DB_HOST"),
-            port: reading.port("DB_PORT"),
+            port: reading.requiredText("DB_PORT"),
             name: reading.requiredText("DB_NAME"),
             user: reading.requiredText("DB_USER"),
             password: password?.secret,
             passwordOrigin: password?.origin,
+            passwordSource: source,
             sslMode: given ?? standard,
             sslRootCertificate: certificate,
             usesPreparedStatements: reading.flag("DB_PREPARED"),

@@ -50,7 +50,7 @@ public struct Configuration: Sendable {
 
         // Database
         Variable("DB_HOST", .text, default: nil, "name, address or socket directory; a list as libpq's"),
-        Variable("DB_PORT", .integer(1...65_535), default: "5432", "the database's port"),
+        Variable("DB_PORT", .ports, default: "5432", "the database's port; a list as long as that of `DB_HOST`"),
         Variable("DB_NAME", .text, default: "items", "the database's name"),
         Variable("DB_USER", .text, default: "items", "the role to log in as"),
         Variable("DB_PASSWORD", .text, default: nil, secret: true, "its password; a file is better"),
@@ -159,12 +159,15 @@ public struct Configuration: Sendable {
     public struct Database: Sendable {
         /// As libpq takes it, so possibly a list. Nil only without `needsDatabase`, or when the secret is to name it.
         public var host: String?
-        public var port: UInt16
+        /// One port, or as many as there are hosts, with commas between them.
+        public var port: String
         public var name: String
         public var user: String
         public var password: Secret?
         /// Where the password was found, in words; nil without one.
         public var passwordOrigin: String?
+        /// Where to look for it again when the server refuses it.
+        public var passwordSource: PasswordSource
         public var sslMode: SSLMode
         /// A path.
         public var sslRootCertificate: String?

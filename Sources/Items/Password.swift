@@ -1,48 +1,55 @@
 private import FoundationEssentials
 
-/// Where the database's password is found.
+/// The database's password, as it was found.
+struct Password {
+    let secret: Secret
+    /// In words, for people; never holds a part of the secret.
+    let source: String
+    /// Which of the places it is, in words, its path included.
+    let origin: String
+}
+
+/// Where the database's password is looked for.
 ///
 /// The first of these that is there wins: the file `DB_PASSWORD_FILE` names, `db-password` in `$CREDENTIALS_DIRECTORY`
 /// (systemd), `db-password` in `/run/secrets` (containers), `DB_PASSWORD`. Files come before the variable, so that a
 /// leftover variable cannot undo a rotation; a file that is there and cannot be used is an error and never skipped.
-struct Password {
+public struct PasswordSource: Sendable {
     /// The file's name in a directory of secrets.
     static let fileName = "db-password"
 
     /// Longer than any password or token of a database (an RDS token is 1 to 2 KB); a larger file is another file.
     static let byteLimit = 16_384
 
-    let secret: Secret
-    /// In words, for people; never holds a part of the secret.
-    let source: String
-    /// Which of the places it is, in words, its path included.
-    let origin: String
+    /// The value of `DB_PASSWORD_FILE`.
+    let file: String?
+    /// The value of `CREDENTIALS_DIRECTORY`.
+    let credentialsDirectory: String?
+    /// `/run/secrets`
+    let secretsDirectory: String
+    /// The value of `DB_PASSWORD`.
+    let variable: Secret?
 
-    /// The password, or nil when there is none anywhere.
-    ///
-    /// - Parameters:
-    ///   - file: the value of `DB_PASSWORD_FILE`.
-    ///   - credentialsDirectory: the value of `CREDENTIALS_DIRECTORY`.
-    ///   - secretsDirectory: `/run/secrets`.
-    ///   - variable: the value of `DB_PASSWORD`.
-    static func find(
-        file: String?, credentialsDirectory: String?, secretsDirectory: String, variable: Secret?
-    ) throws(ConfigurationError) -> Password? {
+    /// The password as it stands at this moment, nil when there is none anywhere; reads files, so it may block.
+    public func current() throws(ConfigurationError) -> Secret? { try find()?.secret }
+
+    func find() throws(ConfigurationError) -> Password? {
         if let file {
             return Password(
-                secret: try read(file, for: "DB_PASSWORD_FILE"), source: file, origin: "DB_PASSWORD_FILE (\(file))")
+                secret: try Self.read(file, for: "DB_PASSWORD_FILE"), source: file, origin: "DB_PASSWORD_FILE (\(file))"
+            )
         }
         if let directory = credentialsDirectory {
-            let path = "\(directory)/\(fileName)"
+            let path = "\(directory)/\(Self.fileName)"
             if FileManager.default.fileExists(atPath: path) {
                 return Password(
-                    secret: try read(path, for: "CREDENTIALS_DIRECTORY"), source: path,
-                    origin: "$CREDENTIALS_DIRECTORY/\(fileName) (\(path))")
+                    secret: try Self.read(path, for: "CREDENTIALS_DIRECTORY"), source: path,
+                    origin: "$CREDENTIALS_DIRECTORY/\(Self.fileName) (\(path))")
             }
         }
-        let path = "\(secretsDirectory)/\(fileName)"
+        let path = "\(secretsDirectory)/\(Self.fileName)"
         if FileManager.default.fileExists(atPath: path) {
-            return Password(secret: try read(path, for: "DB_PASSWORD"), source: path, origin: path)
+            return Password(secret: try Self.read(path, for: "DB_PASSWORD"), source: path, origin: path)
         }
         return variable.map { Password(secret: $0, source: "DB_PASSWORD", origin: "DB_PASSWORD") }
     }

@@ -20,6 +20,8 @@ public struct Variable: Sendable {
         case label
         /// Decimal digits without a sign, in this range.
         case integer(ClosedRange<Int>)
+        /// Port numbers from 1 to 65535 between commas, without spaces.
+        case ports
         /// `0`, `1`, `true` or `false`.
         case flag
         /// One of these, in upper or lower case.
@@ -78,6 +80,12 @@ public struct Variable: Sendable {
                 throw Problem("must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             }
             return .integer(number)
+        case .ports:
+            let ports = text.split(separator: ",", omittingEmptySubsequences: false)
+            guard ports.allSatisfy({ (1...65_535).contains(plainDecimal($0) ?? 0) }) else {
+                throw Problem("must be a whole number from 1 to 65535, or several with commas between them")
+            }
+            return .text(text)
         case .flag:
             switch text {
             case "1", "true": return .flag(true)

@@ -5,7 +5,7 @@ import Glibc
 /// §34.1, PQconnectStart).
 public struct Connector: Sendable {
     let options: @Sendable () throws(DatabaseError) -> ConnectionOptions
-    let renew: @Sendable () -> Bool
+    let renew: @Sendable (_ refused: ConnectionOptions) -> Bool
     private let order = TargetOrder()
     let statements: [Statement]
     let prepare: @Sendable (Session) throws(DatabaseError) -> Void
@@ -14,13 +14,13 @@ public struct Connector: Sendable {
     ///   - options: asked before every attempt, so that a new password is used by the next one; may block.
     ///   - statements: prepared on every connection before it serves, unless the options forbid it; others are sent whole.
     ///   - prepare: runs on every new connection before it serves; may block, for instance to apply migrations once.
-    ///   - renew: called when the server refuses the user or the password of the options; may block. True when `options`
-    ///     has others by now: the attempt is made again with them, once.
+    ///   - renew: called when the server refuses the user or the password of these options; may block. True when
+    ///     `options` has others by now: the attempt is made again with them, once.
     public init(
         options: @escaping @Sendable () throws(DatabaseError) -> ConnectionOptions,
         statements: [Statement] = [],
         prepare: @escaping @Sendable (Session) throws(DatabaseError) -> Void = { (_) throws(DatabaseError) in },
-        renew: @escaping @Sendable () -> Bool = { false }
+        renew: @escaping @Sendable (_ refused: ConnectionOptions) -> Bool = { _ in false }
     ) {
         self.options = options
         self.renew = renew
@@ -67,7 +67,7 @@ public struct Connector: Sendable {
         do throws(DatabaseError) {
             return (try Session(given, in: order), given.prepares)
         } catch {
-            guard error.errorClass == .authentication, renew() else { throw error }
+            guard error.errorClass == .authentication, renew(given) else { throw error }
             let renewed = try options()
             return (try Session(renewed, in: order), renewed.prepares)
         }

@@ -31,7 +31,7 @@ struct ConfigurationTests {
 
         let database = configuration.database
         #expect(database.host == nil)
-        #expect(database.port == 5432)
+        #expect(database.port == "5432")
         #expect(database.name == "items")
         #expect(database.user == "items")
         #expect(database.password == nil)
@@ -81,7 +81,7 @@ struct ConfigurationTests {
         #expect(configuration.http.basePath == "/x")
         #expect(configuration.health.paths == ["/a", "/b/c"])
         #expect(configuration.database.host == "a,b")
-        #expect(configuration.database.port == 6432)
+        #expect(configuration.database.port == "6432")
         #expect(!configuration.database.usesPreparedStatements)
         #expect(!configuration.database.migratesOnStart)
         #expect(configuration.database.sslMode == .verifyCA)
@@ -91,6 +91,19 @@ struct ConfigurationTests {
         #expect(configuration.aws.secretAccessKey?.exposed == "k")
         #expect(configuration.aws.endpointURL == "http://[::1]:5000")
         #expect(configuration.drain.delayMilliseconds == 0)
+    }
+
+    @Test(arguments: [
+        ("a", "1", true), ("a,b", "1", true), ("a,b", "1,65535", true), ("a", "1,2", false), ("a,b,c", "1,2", false),
+        ("a", "0", false), ("a,b", "1,", false), ("a,b", "1, 2", false), ("a", "65536", false), ("a", "x", false),
+    ])
+    func `ports are one for all hosts or one for each`(hosts: String, ports: String, isGood: Bool) {
+        let given = ["DB_HOST": hosts, "DB_PORT": ports]
+        #expect((try? read(given, needsDatabase: true))?.database.port == (isGood ? ports : nil))
+    }
+
+    @Test func `the host may be left to the secret`() throws {
+        #expect(try read(["DB_SECRET_ID": "items/db"], needsDatabase: true).database.host == nil)
     }
 
     @Test func `all bad values are named at once, in the table's order`() throws {
@@ -258,6 +271,16 @@ struct PasswordTests {
         }
     }
 
+    @Test func `the password is read anew each time it is asked for`() throws {
+        try withPlaces { places in
+            let source = try read(places.all).database.passwordSource
+            try Data("changed\n".utf8).write(to: URL(filePath: places.file))
+            #expect(try source.current()?.exposed == "changed")
+            try FileManager.default.removeItem(atPath: places.file)
+            #expect(throws: ConfigurationError.self) { try source.current() }
+        }
+    }
+
     @Test func `one line feed at the end is no part of the password`() throws {
         try withPlaces { places in
             for (text, password) in [("a\n", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("a b'$%ü", "a b'$%ü")] {
@@ -269,7 +292,7 @@ struct PasswordTests {
 
     @Test func `a file that cannot be a password is an error and never passed over`() throws {
         try withPlaces { places in
-            let tooLong = [UInt8](repeating: 0x61, count: Password.byteLimit + 1)
+            let tooLong = [UInt8](repeating: 0x61, count: PasswordSource.byteLimit + 1)
             let bad = [[], [0x0A], [0x61, 0x00, 0x62], [0xFF], tooLong]
             for bytes in bad {
                 try Data(bytes).write(to: URL(filePath: places.file))

@@ -189,7 +189,8 @@ struct PoolLossTests {
                         try await test.pool.query(insert, [.int64(Int64(number))])
                     }
                 }
-                #expect(test.log.count(\.isLost) <= 2)
+                // 40 writes were refused; once a second is often enough.
+                #expect(test.log.count(\.isLost) < 20)
                 #expect(!test.log.has(\.isDown))
             }
         }
