@@ -27,8 +27,8 @@ enum Grammar {
     static let query = ByteSet(low: 0xFFFF_FFF6_0000_0000, high: 0x7FFF_FFFF_FFFF_FFFF)
     /// Visible ASCII except `#`, `/` and `?`: how far an authority may reach.
     static let authority = ByteSet(low: 0x7FFF_7FF6_0000_0000, high: 0x7FFF_FFFF_FFFF_FFFF)
-    /// unreserved and sub-delims, RFC 3986 §3.2.2.
-    static let registeredName = ByteSet(low: 0x2BFF_7FD2_0000_0000, high: 0x47FF_FFFE_87FF_FFFE)
+    /// unreserved and sub-delims, RFC 3986 §3.2.2, without the comma.
+    static let registeredName = ByteSet(low: 0x2BFF_6FD2_0000_0000, high: 0x47FF_FFFE_87FF_FFFE)
 
     @inline(__always)
     static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }

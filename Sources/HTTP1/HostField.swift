@@ -3,7 +3,8 @@ enum HostField {
     /// Whether the text is a host with an optional port.
     ///
     /// An empty host is refused, because an http URI has one (RFC 9110 §4.2.1).
-    /// User information, zone identifiers and IPvFuture are refused too.
+    /// User information, zone identifiers and IPvFuture are refused too, and so is a comma: that is how two Host fields
+    /// look once a proxy has joined them.
     static func isValid(_ text: Span<UInt8>) -> Bool {
         guard text.count > 0 else { return false }
         if text[0] == 0x5B {

@@ -39,6 +39,7 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
     case repeatedTransferEncoding = "repeated_transfer_encoding"
     case transferEncodingInHTTP10 = "transfer_encoding_in_http10"
     case unsupportedTransferCoding = "unsupported_transfer_coding"
+    case unexpectedContent = "unexpected_content"
     case bodyTooLarge = "body_too_large"
 
     case invalidChunkSize = "invalid_chunk_size"
@@ -62,14 +63,19 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
             .badVersion, .bareLineFeed, .bareCarriageReturn, .invalidFieldName, .whitespaceBeforeColon, .lineFolding,
             .invalidFieldValue, .missingHost, .repeatedHost, .invalidHost, .hostMismatch, .invalidConnection,
             .invalidContentLength, .repeatedContentLength, .conflictingFraming, .invalidTransferEncoding,
-            .repeatedTransferEncoding, .transferEncodingInHTTP10, .unsupportedTransferCoding, .invalidChunkSize,
-            .tooManyChunks, .invalidChunkExtension, .chunkExtensionTooLong, .invalidChunkTerminator:
+            .repeatedTransferEncoding, .transferEncodingInHTTP10, .unsupportedTransferCoding, .unexpectedContent,
+            .invalidChunkSize, .tooManyChunks, .invalidChunkExtension, .chunkExtensionTooLong, .invalidChunkTerminator:
             400
         }
     }
 
     /// Whether the head it refuses is complete and well-formed when `RequestParser` throws it: the answer can name the request.
-    public var isHeadComplete: Bool { self == .bodyTooLarge || self == .unsupportedExpectation }
+    public var isHeadComplete: Bool {
+        switch self {
+        case .bodyTooLarge, .unsupportedExpectation, .unexpectedContent: true
+        default: false
+        }
+    }
 
     /// A label for metrics and logs: lower-case letters, digits and underscores.
     public var reason: String { rawValue }
@@ -110,6 +116,7 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
         case .repeatedTransferEncoding: "The Transfer-Encoding field occurs more than once."
         case .transferEncodingInHTTP10: "Transfer-Encoding is not allowed in HTTP/1.0."
         case .unsupportedTransferCoding: "The only transfer coding supported is chunked."
+        case .unexpectedContent: "GET and HEAD have no content."
         case .bodyTooLarge: "The request body is too large."
         case .invalidChunkSize: "A chunk's size is not a hexadecimal number of at most 15 digits."
         case .tooManyChunks: "The request body has too many chunks."

@@ -26,8 +26,8 @@ public struct RequestParser: Sendable {
     ///   - bytes: everything received since the last complete message, from the first byte of this one on; never less
     ///     than in the call before.
     ///   - head: the same in every call for one message. It is cleared when a message begins, and its contents are
-    ///     meaningless until this returns a number, but for `bodyTooLarge` and `unsupportedExpectation`: these refuse a
-    ///     well-formed head, which is then complete.
+    ///     meaningless until this returns a number, but for the errors with `isHeadComplete`: these refuse a well-formed
+    ///     head, which is then complete.
     /// - Returns: nil when the head is incomplete. Else the number of bytes it took, its blank line and a skipped empty
     ///   line before it included; the parser is then ready for the next message.
     public mutating func parse(
@@ -43,9 +43,24 @@ public struct RequestParser: Sendable {
         try fields.finish(bytes, authority: line.authority, into: &head)
         head.bytes.append(span: bytes.extracting(0..<end))
         if fields.hasUnknownExpectation { throw .unsupportedExpectation }
-        if case .length(let length) = head.framing, length > limits.bodyByteLimit { throw .bodyTooLarge }
+        switch head.framing {
+        case .none, .length(0): break
+        case _ where isGetOrHead(bytes.extracting(head.method)): throw .unexpectedContent
+        case .length(let length): if length > limits.bodyByteLimit { throw .bodyTooLarge }
+        case .chunked: break
+        }
         line = RequestLineParser()
         lineIsComplete = false
         return end
+    }
+
+    /// Content has no meaning in these two, and a server before us that knows no body there takes it for the next request
+    /// (RFC 9110 §9.3.1).
+    private func isGetOrHead(_ method: Span<UInt8>) -> Bool {
+        switch method.count {
+        case 3: method[0] == 0x47 && method[1] == 0x45 && method[2] == 0x54
+        case 4: method[0] == 0x48 && method[1] == 0x45 && method[2] == 0x41 && method[3] == 0x44
+        default: false
+        }
     }
 }

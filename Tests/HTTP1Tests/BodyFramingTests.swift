@@ -70,4 +70,14 @@ struct BodyFramingTests {
         #expect(refusal(request("Content-Length: 11"), limits: limits) == .bodyTooLarge)
         #expect(refusal(request("Content-Length: 9223372036854775807"), limits: limits) == .bodyTooLarge)
     }
+
+    @Test(arguments: ["GET", "HEAD"])
+    func `refuses content where it has no meaning`(method: String) {
+        func request(_ fields: String) -> String { "\(method) / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n" }
+        #expect(refusal(request("Content-Length: 1\r\n")) == .unexpectedContent)
+        #expect(refusal(request("Content-Length: 1048577\r\n")) == .unexpectedContent)
+        #expect(refusal(request("Transfer-Encoding: chunked\r\n")) == .unexpectedContent)
+        #expect(refusal(request("Content-Length: 0\r\n")) == nil && refusal(request("")) == nil)
+        #expect(refusal(request("Content-Length: 1\r\n").lowercased().replacing("http", with: "HTTP")) == nil)
+    }
 }

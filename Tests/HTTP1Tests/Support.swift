@@ -50,9 +50,9 @@ func refusal(_ wire: [UInt8], limits: Limits = Limits()) -> ProtocolError? {
     return error
 }
 
-/// A GET request with further field lines, each without its line end.
+/// A POST request, which may have content, with further field lines, each without its line end.
 func request(_ fields: String...) -> String {
-    "GET / HTTP/1.1\r\nHost: a\r\n" + fields.map { $0 + "\r\n" }.joined() + "\r\n"
+    "POST / HTTP/1.1\r\nHost: a\r\n" + fields.map { $0 + "\r\n" }.joined() + "\r\n"
 }
 
 extension RequestHead {
