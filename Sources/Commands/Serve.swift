@@ -57,12 +57,13 @@ struct Serve: ParsableCommand {
         let database = Database(
             on: loops, options: .init(configuration), connector: Connector(configuration, credentials: credentials),
             observe: { loop in { observers[loop.index].observe($0) } })
+        let lastSeen = LastSeen()
         let services = loops.map { loop in
             let pool = database.pool(for: loop)
             return Services(
                 pool: pool, database: database,
                 health: Health(
-                    on: loop, pool: pool, drain: drain,
+                    on: loop, pool: pool, drain: drain, lastSeen: lastSeen,
                     graceMilliseconds: configuration.health.databaseGraceMilliseconds),
                 registry: observability.registry, service: description,
                 itemCreated: { observers[loop.index].itemCreated() })

@@ -2,7 +2,26 @@ import Formatting
 import HTTPTypes
 public import Postgres
 public import Reactor
+import Synchronization
 public import Vial
+
+/// When a health check last found the database, for all loops of the process. Any thread may use it.
+public final class LastSeen: Sendable {
+    // 0: never.
+    private let moment = Atomic<UInt64>(0)
+
+    /// Never, so far.
+    public init() {}
+
+    func note(_ now: UInt64) {
+        moment.store(now, ordering: .relaxed)
+    }
+
+    func isWithin(_ nanoseconds: UInt64, of now: UInt64) -> Bool {
+        let moment = moment.load(ordering: .relaxed)
+        return moment > 0 && now < moment + nanoseconds
+    }
+}
 
 /// Whether this instance should get traffic. Checks of one loop that come while one is on its way share its answer.
 public actor Health {
@@ -20,13 +39,16 @@ public actor Health {
     private let pool: Pool
     private let drain: Drain
     private let grace: UInt64
-    private var lastSeen: UInt64?
+    private let lastSeen: LastSeen
     private var isChecking = false
     private var waiting: [CheckedContinuation<Check, Never>] = []
 
-    /// - Parameter graceMilliseconds: how long after the database was last seen the answer is still 200, as "degraded".
-    public init(on loop: EventLoop, pool: Pool, drain: Drain, graceMilliseconds: Int) {
+    /// - Parameters:
+    ///   - lastSeen: shared by the loops of the process.
+    ///   - graceMilliseconds: how long after the database was last seen the answer is still 200, as "degraded".
+    public init(on loop: EventLoop, pool: Pool, drain: Drain, lastSeen: LastSeen, graceMilliseconds: Int) {
         self.loop = loop
+        self.lastSeen = lastSeen
         self.pool = pool
         self.drain = drain
         grace = UInt64(graceMilliseconds) * 1_000_000
@@ -38,7 +60,7 @@ public actor Health {
         let check = await sharedCheck()
         if drain.isDraining { return answer("draining", check, .serviceUnavailable) }
         if check.error == nil { return answer("healthy", check, .ok) }
-        if grace > 0, let lastSeen, loop.now < lastSeen + grace { return answer("degraded", check, .ok) }
+        if lastSeen.isWithin(grace, of: loop.now) { return answer("degraded", check, .ok) }
         return answer("unhealthy", check, .serviceUnavailable)
     }
 
@@ -64,7 +86,7 @@ public actor Health {
         var check = Check()
         do throws(DatabaseError) {
             _ = try await pool.query(Self.statement)
-            lastSeen = loop.now
+            lastSeen.note(loop.now)
         } catch {
             check.error = error
         }

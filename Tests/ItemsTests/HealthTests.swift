@@ -6,6 +6,15 @@ import Testing
 @testable import Vial
 
 @Suite(.timeLimit(.minutes(1))) struct HealthTests {
+    @Test func `the database was seen within a time from when it was noted, and never before`() {
+        let lastSeen = LastSeen()
+        #expect(!lastSeen.isWithin(.max / 2, of: 5))
+        lastSeen.note(100)
+        #expect(lastSeen.isWithin(50, of: 149))
+        #expect(!lastSeen.isWithin(50, of: 150))
+        #expect(!lastSeen.isWithin(0, of: 100))
+    }
+
     @Test(arguments: ["/health", "/health/ready", "/healthz"])
     func `is unhealthy while the database cannot be reached`(path: String) async throws {
         try await withUnreachableDatabase { app, _ in
