@@ -238,10 +238,9 @@ actor Connection {
             case .done(0): return false
             case .done(let count):
                 if count < Worker.readByteLimit { readiness.readDrained() }
-                if used == input.count {
-                    input.removeAll(keepingCapacity: true)
-                    used = 0
-                }
+                // Also with a part of a request left: a client that always sends one would make the buffer grow for ever.
+                input.removeFirst(used)
+                used = 0
                 unsafe input.append(contentsOf: UnsafeRawBufferPointer(rebasing: worker.scratch[..<count]))
                 return true
             case .wouldBlock:
