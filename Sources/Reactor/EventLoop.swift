@@ -32,6 +32,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var lastGeneration: UInt32 = 0
     private var wheel: DeadlineWheel
     private var turnHooks: [() -> Void] = []
+    /// Resumes who waits for the next turn.
+    private var yielding: [() -> Void] = []
 
     public init(index: Int) throws(SystemError) {
         self.index = index
@@ -150,6 +152,15 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         }
     }
 
+    /// Suspends a task that runs on this loop until the loop has looked for events: for who could go on for long without
+    /// ever waiting. `Task.yield` only lets jobs pass that are ready already.
+    public func nextTurn() async {
+        // Taken out before it is called, so each is resumed once.
+        await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            yielding.append { unsafe continuation.resume() }
+        }
+    }
+
     private static let wakeupKey = UInt64.max
 
     func watch(_ readiness: Readiness, events: UInt32) throws(SystemError) {
@@ -203,8 +214,17 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
                 unsafe report(event.events, key: event.data.u64)
             }
             for deadline in wheel.expired(now: now) { DeadlineWheel.fire(deadline) }
+            resumeYielding()
         }
         thread.store(0, ordering: .relaxed)
+    }
+
+    /// After the events, so that whoever they woke goes first.
+    private func resumeYielding() {
+        if yielding.isEmpty { return }
+        let resumed = yielding
+        yielding = []
+        for resume in resumed { resume() }
     }
 
     private func runJobs() {
@@ -247,9 +267,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         arrived.removeAll(keepingCapacity: true)
     }
 
-    /// Milliseconds to wait for events: 0 while jobs are ready, -1 without limit.
+    /// Milliseconds to wait for events: 0 while jobs are ready or wait for the next turn, -1 without limit.
     private func timeout() -> Int32 {
-        if !ready.isEmpty { return 0 }
+        if !ready.isEmpty || !yielding.isEmpty { return 0 }
         guard let look = wheel.nextLook() else { return -1 }
         // Late by this turn's own length at most, which saves reading the clock.
         return look <= now ? 0 : Int32((look - now + 999_999) / 1_000_000)

@@ -12,8 +12,9 @@ actor Connection {
     /// Buffers of an idle connection keep at most this much.
     private static let retainedByteLimit = 1024
     /// After a refusal the client may still be sending: so much is read and dropped, for so long, so that closing does not
-    /// reset the connection before the client has read the answer (RFC 9112 §9.6).
-    private static let lingerByteLimit = 1_048_576
+    /// reset the connection before the client has read the answer (RFC 9112 §9.6). Many clients read only once they have
+    /// sent a whole body, so it is several times the largest body that would have been taken.
+    private static let lingerByteLimit = 16 * 1_048_576
     private static let lingerMilliseconds = 1000
     /// A client that connected right before the end gets this long to send its first request.
     private static let lastRequestMilliseconds = 1000
@@ -149,7 +150,11 @@ actor Connection {
             request = Request()
         }
         expectBytes(within: worker.options.keepAliveTimeout)
-        return output.count < Self.outputByteLimit ? true : await flush()
+        if output.count < Self.outputByteLimit { return true }
+        guard await flush() else { return false }
+        // A client that reads as fast as it asks would keep the loop for itself.
+        await worker.loop.nextTurn()
+        return true
     }
 
     /// Appends the answer to the output and reports it.
@@ -242,6 +247,8 @@ actor Connection {
                 input.removeFirst(used)
                 used = 0
                 unsafe input.append(contentsOf: UnsafeRawBufferPointer(rebasing: worker.scratch[..<count]))
+                // There is more to read, and the others' turn comes before it.
+                if count == Worker.readByteLimit { await worker.loop.nextTurn() }
                 return true
             case .wouldBlock:
                 readiness.readDrained()
@@ -332,7 +339,11 @@ actor Connection {
             case .done(0): return
             case .done(let count):
                 dropped += count
-                if count < Worker.readByteLimit { readiness.readDrained() }
+                if count < Worker.readByteLimit {
+                    readiness.readDrained()
+                } else {
+                    await worker.loop.nextTurn()
+                }
             case .wouldBlock: readiness.readDrained()
             }
         }
