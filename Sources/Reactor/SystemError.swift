@@ -12,8 +12,13 @@ public struct SystemError: Error, Equatable, Sendable {
         self.call = call
     }
 
-    /// The process or the system has no descriptor left.
-    public var isOutOfDescriptors: Bool { errno == EMFILE || errno == ENFILE }
+    /// The process or the system has no descriptor left, or no memory for one.
+    public var isOutOfDescriptors: Bool {
+        switch errno {
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM: true
+        default: false
+        }
+    }
 }
 
 extension SystemError: CustomStringConvertible {

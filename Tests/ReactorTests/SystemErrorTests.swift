@@ -13,6 +13,8 @@ struct SystemErrorTests {
     @Test func `knows when no descriptor is left`() {
         #expect(SystemError(errno: EMFILE, call: "accept").isOutOfDescriptors)
         #expect(SystemError(errno: ENFILE, call: "accept").isOutOfDescriptors)
+        #expect(SystemError(errno: ENOBUFS, call: "accept").isOutOfDescriptors)
+        #expect(SystemError(errno: ENOMEM, call: "accept").isOutOfDescriptors)
         #expect(!SystemError(errno: ECONNABORTED, call: "accept").isOutOfDescriptors)
     }
 
