@@ -4,6 +4,9 @@ import Reactor
 actor Acceptor {
     /// How long accepting pauses when there is no descriptor, or no place, for a client.
     private static let pause: UInt64 = 20_000_000
+    /// How long nothing more is said about a shortage (10 s): with clients that come and go it ends and begins again all
+    /// the time, and they shall not fill the log.
+    private static let reportInterval: UInt64 = 10_000_000_000
 
     private let worker: Worker
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.loop.asUnownedSerialExecutor() }
@@ -11,6 +14,7 @@ actor Acceptor {
     private var listener: Listener?
     private var isOpen = true
     private var isPaused = false
+    private var nextReport: UInt64 = 0
     private var readiness: Readiness?
 
     init(_ listener: consuming Listener, worker: Worker) {
@@ -43,7 +47,7 @@ actor Acceptor {
     private func acceptAll(_ readiness: Readiness) async {
         while true {
             guard worker.quota.take() else {
-                if !isPaused { worker.observe(.connectionLimitReached(worker.quota.limit)) }
+                reportShortage(.connectionLimitReached(worker.quota.limit))
                 await rest()
                 if !isOpen { return }
                 continue
@@ -61,12 +65,18 @@ actor Acceptor {
                 worker.observe(.acceptFailed(error))
             case .outOfDescriptors(let error):
                 worker.quota.release()
-                if !isPaused { worker.observe(.outOfDescriptors(error)) }
+                reportShortage(.outOfDescriptors(error))
                 _ = listener?.shedOne()
                 await rest()
                 if !isOpen { return }
             }
         }
+    }
+
+    private func reportShortage(_ event: ServerEvent) {
+        guard !isPaused && worker.loop.now >= nextReport else { return }
+        nextReport = worker.loop.now + Self.reportInterval
+        worker.observe(event)
     }
 
     private func rest() async {

@@ -18,9 +18,10 @@ public enum ServerEvent {
     case refused(Refusal)
     /// A client was lost or refused before it had a connection.
     case acceptFailed(SystemError)
-    /// No descriptor is left: accepting pauses. Once until it works again.
+    /// No descriptor is left: accepting pauses. Once until it works again, and at most once in ten seconds.
     case outOfDescriptors(SystemError)
-    /// As many connections are open as may be: further clients wait in the accept queue. Once until one is free.
+    /// As many connections are open as may be: further clients wait in the accept queue. Once until one is free, and at
+    /// most once in ten seconds.
     case connectionLimitReached(Int)
     case drain(Drain.Phase)
     /// The drain's time was over with so many connections open; they were cut.
