@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+import requests
 
 from conftest import Wire, until
 from unkind import (
@@ -114,7 +115,8 @@ class TestTheConnectionLimit:
                 assert wire.read().status_code == 404
                 wire.socket.close()
         finally:
-            close([wire.socket for wire in inside + outside])
+            for wire in inside + outside:
+                wire.socket.close()
         assert server.get("/health").status_code == 200
         assert [(line["level"], line["limit"]) for line in told(server, LIMIT_REACHED)] == [("WARNING", 8)]
 
@@ -152,6 +154,13 @@ class TestAServerWithoutDescriptors:
         return server
 
     def serves_again(self, server):
+        def is_reached():
+            try:
+                return server.get("/health/live").ok
+            except requests.ConnectionError:
+                return False  # turned away with the others
+
+        until(is_reached, what="the server to accept again")
         until_alone(server)
         assert server.get("/health").json()["status"] == "healthy"
         assert 1 <= len(told(server, NO_DESCRIPTOR)) <= self.WORKERS, "once for each loop"
