@@ -53,6 +53,20 @@ struct EventLoopTests {
         }
     }
 
+    @Test func `whoever waits for the next turn lets one whole turn pass`() async throws {
+        try await withLoop { loop in
+            let resident = Resident(on: loop)
+            let turns = Log<Int>()
+            await resident.run { resident in
+                resident.loop.atTurnEnd { turns.note(0) }
+                for expected in 1...10 {
+                    await resident.loop.nextTurn()
+                    #expect(turns.entries.count == expected)
+                }
+            }
+        }
+    }
+
     @Test func `a call from one actor of the loop to another goes on at once`() async throws {
         actor Callee {
             let loop: EventLoop
