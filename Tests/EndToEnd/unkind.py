@@ -55,10 +55,10 @@ def reset(connection):
     connection.close()
 
 
-def narrow(server):
-    """A connection with the smallest receive window there is: answers soon stay in the server."""
+def narrow(server, window=2048):
+    """A connection with a small receive window, by default the smallest there is: answers soon stay in the server."""
     client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
     client.settimeout(10)
     client.connect(("127.0.0.1", server.port))
     return client

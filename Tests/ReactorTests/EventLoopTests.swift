@@ -55,15 +55,15 @@ struct EventLoopTests {
 
     @Test func `whoever waits for the next turn lets one whole turn pass`() async throws {
         try await withLoop { loop in
-            let resident = Resident(on: loop)
             let turns = Log<Int>()
-            await resident.run { resident in
-                resident.loop.atTurnEnd { turns.note(0) }
+            // Without the preference it would come back by way of another thread, some turns later.
+            await Task(executorPreference: loop) {
+                loop.atTurnEnd { turns.note(0) }
                 for expected in 1...10 {
-                    await resident.loop.nextTurn()
+                    await loop.nextTurn()
                     #expect(turns.entries.count == expected)
                 }
-            }
+            }.value
         }
     }
 

@@ -1,7 +1,7 @@
 """Honest and hostile clients at once against one server, for a while: python3 Tests/Soak --help.
 
-Honest clients check every answer; hostile ones do all they can think of. In the end nobody honest may have met an error,
-and the server has to hold no more than it did before.
+Honest clients check every answer; hostile ones do all they can think of. In the end nobody honest may have met an
+error, and the server has to hold no more than it did before.
 """
 
 import argparse
@@ -25,7 +25,7 @@ DRAIN_SECONDS = 10
 
 def arguments():
     parser = argparse.ArgumentParser(prog="soak", description=__doc__.splitlines()[0])
-    parser.add_argument("--binary", required=True, help="the server; it finds its database by DB_HOST, DB_NAME, DB_USER")
+    parser.add_argument("--binary", required=True, help="the server; DB_* of the environment are passed on")
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="replays a run")
     parser.add_argument("--honest", type=int, default=6, help="honest clients")
@@ -77,7 +77,8 @@ def main():
     options = arguments()
     # Ends the run as Ctrl-C does, so that the server is stopped.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    print(f"soak: {options.seconds:g} s, SEED={options.seed}, {options.honest} honest and {options.hostile} hostile clients")
+    clients = f"{options.honest} honest and {options.hostile} hostile clients"
+    print(f"soak: {options.seconds:g} s, SEED={options.seed}, {clients}")
     sys.stdout.flush()
     service = Service(options.binary, os.environ)
     try:

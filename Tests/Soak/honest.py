@@ -7,7 +7,7 @@ import random
 import threading
 import time
 
-TEXTS = ("plain", "ünïcödé", "日本語", 'quotes " and \\ backslashes', "emoji 🙂", "tab\tand\nline", "<b>&amp;</b>")
+TEXTS = ("plain", "ünïcödé", "日本語", 'quotes " and \\ backslash', "emoji 🙂", "tab\tand\nline", "<b>&amp;</b>")
 REMEMBERED = 2000  # items a client checks lists and reads against
 
 

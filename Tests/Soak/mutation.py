@@ -17,8 +17,8 @@ VALID = [
     b"DELETE /api/items/x%20y/../1 HTTP/1.1\r\n" + HOST + b"X-Amzn-Trace-Id: Root=1-67891233-abc;Self=1\r\n\r\n",
 ]
 TOKENS = [
-    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b";", b",", b"%00", b"%", b"%e2%28%a1", b"\xff\xfe", b"\xc0\x80", b"//",
-    b"..", b"?", b"#", b'"', b"\\", b"[", b"{", b"0\r\n\r\n", b"-1", b"+1", b"0x10", b"99999999999999999999", b"1e9",
+    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b";", b",", b"%00", b"%", b"%e2%28%a1", b"\xff\xfe", b"\xc0\x80",
+    b"//", b"..", b"?", b"#", b'"', b"\\", b"[", b"{", b"0\r\n\r\n", b"-1", b"+1", b"0x10", b"99999999999999999999", b"1e9",
     b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"Expect: 100-continue\r\n",
     b"Host: other\r\n", b"HTTP/1.1", b"HTTP/1.0", b"limit=1000", b"cursor=a9223372036854775807", b"q=%25", b"\\ud800",
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"x" * 300, b"[" * 100, b"a, " * 200,

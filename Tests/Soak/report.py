@@ -30,7 +30,8 @@ def show(friends, enemies, service, measured):
     table(["honest", "requests", "errors", "p50 ms", "p99 ms", "max ms"], rows)
     table(["hostile", "times", "faults"], [[kind, *numbers] for kind, numbers in sorted(enemies.counts().items())])
     table(["status", "log lines"], sorted(service.statuses.items()))
-    table(["level and message", "lines"], [[f"{level} {text}", n] for (level, text), n in sorted(service.lines.items())])
+    lines = sorted((f"{level} {text}", count) for (level, text), count in service.lines.items())
+    table(["level and message", "lines"], lines)
     table(
         ["server", "RSS KiB", "descriptors", "threads"],
         [[name, value.resident_kib, value.descriptors, value.threads] for name, value in measured],
