@@ -213,7 +213,10 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
                 let event = unsafe events[position]
                 unsafe report(event.events, key: event.data.u64)
             }
-            for deadline in wheel.expired(now: now) { DeadlineWheel.fire(deadline) }
+            // A process that was stopped comes back with EINTR: what arrived meanwhile goes before deadlines that passed.
+            if count >= 0 {
+                for deadline in wheel.expired(now: now) { DeadlineWheel.fire(deadline) }
+            }
             resumeYielding()
         }
         thread.store(0, ordering: .relaxed)

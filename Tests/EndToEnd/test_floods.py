@@ -241,6 +241,32 @@ class TestPipelinedRequests:
         assert cost < 8 * 1024, f"{cost} KiB after 28 MB of requests"
 
 
+class TestAPauseOfTheMachine:
+    def test_costs_no_request_that_came_in_time(self, database, launch):
+        timeouts = {name: "400" for name in ("KEEPALIVE_TIMEOUT_MS", "HEADER_TIMEOUT_MS", "BODY_TIMEOUT_MS")}
+        server = launch(database.environment, **timeouts).wait_until_healthy()
+        idle, begun = [Wire(server) for _ in range(20)], [Wire(server) for _ in range(20)]
+        body = '{"name":"Paused"}'
+        for wire in idle:
+            wire.send(LIVE)
+            assert wire.read().status_code == 200
+        for wire in begun:
+            wire.send(f"{POST_JSON}Content-Length: {len(body)}\r\n\r\n{body[:5]}")
+        server.signal(signal.SIGSTOP)
+        try:
+            for wire in idle:
+                wire.send(LIVE)
+            for wire in begun:
+                wire.send(body[5:])
+            time.sleep(1)  # the subject: every deadline passes
+        finally:
+            server.signal(signal.SIGCONT)
+        assert [wire.read().status_code for wire in idle] == [200] * 20
+        assert [wire.read().status_code for wire in begun] == [201] * 20
+        for wire in idle + begun:
+            wire.socket.close()
+
+
 class TestADrain:
     def test_ends_in_time_whatever_clients_hold(self, database, launch):
         server = launch(database.environment, DRAIN_TIMEOUT_MS="1000").wait_until_healthy()
