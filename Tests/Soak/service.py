@@ -96,6 +96,15 @@ class Service:
                 raise SystemExit(f"the server did not become healthy: {self.errors()} {dict(self.lines)}")
             time.sleep(0.05)
 
+    def create(self, count):
+        """Items that no client knows of."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        for number in range(count):
+            fields = {"Content-Type": "application/json"}
+            connection.request("POST", "/api/items", json.dumps({"name": f"Nobody's {number}"}), fields)
+            connection.getresponse().read()
+        connection.close()
+
     def is_running(self):
         return self.process.poll() is None
 
