@@ -236,6 +236,10 @@ actor Connection {
             var isLastTry = false
             switch await readiness.untilReadable() {
             case .ready: break
+            case .expired where reader.state == .idle:
+                // A request that came in time, to a process that was not running, must not be met by a reset.
+                isLastTry = true
+                expectBytes(within: worker.options.keepAliveTimeout)
             case .expired:
                 await expire()
                 return false
@@ -272,7 +276,7 @@ actor Connection {
     /// The time for what is being read is over.
     private func expire() async {
         switch reader.state {
-        case .idle: return
+        case .idle: fatalError("an idle connection closes without a word")
         case .head:
             let error = HTTPError(.requestTimeout, "The request's head took too long.")
             await refuse(.headTimedOut, error, isHeadComplete: false)

@@ -53,6 +53,20 @@ struct EventLoopTests {
         }
     }
 
+    @Test func `whoever waits for the next turn lets one whole turn pass`() async throws {
+        try await withLoop { loop in
+            let turns = Log<Int>()
+            // Without the preference it would come back by way of another thread, some turns later.
+            await Task(executorPreference: loop) {
+                loop.atTurnEnd { turns.note(0) }
+                for expected in 1...10 {
+                    await loop.nextTurn()
+                    #expect(turns.entries.count == expected)
+                }
+            }.value
+        }
+    }
+
     @Test func `a call from one actor of the loop to another goes on at once`() async throws {
         actor Callee {
             let loop: EventLoop

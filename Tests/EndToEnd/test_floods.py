@@ -1,0 +1,290 @@
+"""Clients that are many, or ask for too much: what they cost is bounded, and the others are served meanwhile."""
+
+import resource
+import signal
+import socket
+import threading
+import time
+
+import pytest
+import requests
+
+from conftest import Wire, until
+from unkind import (
+    HOST,
+    LIVE,
+    POST_JSON,
+    Drip,
+    Flood,
+    descriptors,
+    narrow,
+    reset,
+    resident_kib,
+    sample,
+    slowest_answer,
+    until_alone,
+)
+
+CROWD = 10_000
+CROWD_KIB = 100 * 1024
+IP_BIND_ADDRESS_NO_PORT = 24  # Linux's; the socket module does not name it
+SPARE_DESCRIPTORS = 300  # the server's own and the test's own
+NO_DESCRIPTOR = "No descriptor is left: accepting pauses"
+LIMIT_REACHED = "Connection limit reached: clients wait in the accept queue"
+
+
+@pytest.fixture
+def crowd():
+    """How many connections this machine lets two processes hold, up to the crowd."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield min(CROWD, hard - SPARE_DESCRIPTORS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def connections(server, count):
+    """Clients from several addresses: the ports of one may not be enough."""
+    opened = []
+    try:
+        for number in range(count):
+            client = socket.socket()
+            opened.append(client)
+            client.settimeout(10)
+            # Without the option the port is chosen here, and taken from all other addresses as well.
+            client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            client.bind((f"127.0.0.{2 + number % 8}", 0))
+            client.connect(("127.0.0.1", server.port))
+        return opened
+    except BaseException:
+        close(opened)
+        raise
+
+
+def close(clients):
+    """With a RST, so that thousands leave no ports behind that wait for the last packet."""
+    for client in clients:
+        reset(client)
+
+
+def told(server, message):
+    return [line for line in server.logs() if line["msg"] == message]
+
+
+class TestIdleConnections:
+    def test_cost_little_memory_and_delay_nobody(self, database, launch, crowd):
+        server = launch(database.environment, MAX_CONNECTIONS="20000", ACCESS_LOG="0").wait_until_healthy()
+        before = resident_kib(server)
+        clients = connections(server, crowd)
+        try:
+            for client in clients:
+                client.sendall(LIVE.encode())
+            for client in clients:
+                assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+            assert sample(server, "http_connections_open") == crowd + 1
+            cost = resident_kib(server) - before
+            slowest = slowest_answer(server, 1)
+        finally:
+            close(clients)
+        assert cost < CROWD_KIB * crowd / CROWD, f"{cost} KiB for {crowd}"
+        assert slowest < 0.25, f"a request took {slowest:.3f} s among {crowd} idle connections"
+        until_alone(server)
+        if crowd < CROWD:
+            pytest.skip(f"held with {crowd} connections only: RLIMIT_NOFILE allows no more here")
+
+
+class TestTheConnectionLimit:
+    def test_lets_further_clients_wait_until_a_place_is_free(self, database, launch):
+        server = launch(database.environment, MAX_CONNECTIONS="8", WORKERS="1").wait_until_healthy()
+        inside = [Wire(server) for _ in range(8)]
+        outside = []
+        try:
+            for wire in inside:
+                wire.send(LIVE)
+                assert wire.read().status_code == 200
+            outside += [Wire(server) for _ in range(5)]
+            for number, wire in enumerate(outside):
+                wire.send(f"GET /outside/{number} HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n")
+            until(lambda: told(server, LIMIT_REACHED), what="the line about the limit")
+            inside[0].send(LIVE)
+            assert inside[0].read().status_code == 200, "who is inside is served"
+            assert server.access_logs(route="unmatched") == [], "somebody came in"
+            inside.pop().socket.close()
+            for wire in outside:
+                assert wire.read().status_code == 404
+                wire.socket.close()
+        finally:
+            for wire in inside + outside:
+                wire.socket.close()
+        assert server.get("/health").status_code == 200
+        assert [(line["level"], line["limit"]) for line in told(server, LIMIT_REACHED)] == [("WARNING", 8)]
+
+    def test_is_told_once_though_clients_come_and_go(self, database, launch):
+        server = launch(database.environment, MAX_CONNECTIONS="8", WORKERS="1").wait_until_healthy()
+        come_and_go(server, standing=12, seconds=2)
+        assert server.get("/health").status_code == 200
+        assert len(told(server, LIMIT_REACHED)) == 1
+
+
+def come_and_go(server, standing, seconds):
+    """So many clients at once, each of which soon makes room for the next."""
+    clients, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        clients.append(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+        if len(clients) > standing:
+            clients.pop(0).close()
+        time.sleep(0.005)
+    close(clients)
+
+
+class TestAServerWithoutDescriptors:
+    WORKERS = 2
+
+    @pytest.fixture
+    def server(self, database, launch):
+        """A server that can open ten more descriptors."""
+        server = launch(
+            database.environment, WORKERS=str(self.WORKERS), DB_POOL_MIN="4", DB_POOL_MAX="4"
+        ).wait_until_healthy()
+        until(lambda: server.get("/db").json()["pool"]["open"] == 4, what="the pool to be complete")
+        until_alone(server)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (descriptors(server) + 10, hard))
+        return server
+
+    def serves_again(self, server):
+        def is_reached():
+            try:
+                return server.get("/health/live").ok
+            except requests.ConnectionError:
+                return False  # turned away with the others
+
+        until(is_reached, what="the server to accept again")
+        until_alone(server)
+        assert server.get("/health").json()["status"] == "healthy"
+        assert 1 <= len(told(server, NO_DESCRIPTOR)) <= self.WORKERS, "once for each loop"
+        assert server.errors() == ""
+
+    def test_survives_a_flood_of_clients(self, server):
+        before = descriptors(server)
+        with Wire(server) as inside:
+            inside.send(LIVE)
+            assert inside.read().status_code == 200
+            clients = connections(server, 100)
+            try:
+                until(lambda: told(server, NO_DESCRIPTOR), what="the line about descriptors")
+                for path in ("/health", "/api/items"):
+                    inside.send(f"GET {path} HTTP/1.1\r\n{HOST}\r\n")
+                    assert inside.read().status_code == 200, "who is inside is served"
+                assert server.process.poll() is None
+            finally:
+                close(clients)
+        self.serves_again(server)
+        until(lambda: descriptors(server) <= before, what="every descriptor to be closed")
+
+    def test_does_not_fill_the_log_when_clients_come_and_go(self, server):
+        come_and_go(server, standing=40, seconds=2)
+        self.serves_again(server)
+
+
+class TestPipelinedRequests:
+    @pytest.fixture
+    def server(self, database, launch):
+        server = launch(database.environment, WORKERS="1", ACCESS_LOG="0").wait_until_healthy()
+        server.create("Large", "d" * 10_000)
+        return server
+
+    def test_wait_in_the_client_until_it_reads(self, server):
+        count, before = 5000, resident_kib(server)
+        client = narrow(server)
+        requests = "".join(
+            f"GET /api/items HTTP/1.1\r\n{HOST}X-Request-Id: flood-{number}\r\n\r\n" for number in range(count)
+        )
+        sender = threading.Thread(target=client.sendall, args=[requests.encode()], daemon=True)
+        client.settimeout(60)
+        sender.start()
+        try:
+            assert slowest_answer(server, 1) < 0.5
+            cost = resident_kib(server) - before
+            assert cost < 8 * 1024, f"{cost} KiB for answers that nobody reads; all are 50 MB"
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            wire = object.__new__(Wire)
+            wire.socket, wire.buffer = client, b""
+            for number in range(count):
+                response = wire.read()
+                assert response.status_code == 200 and response.headers["X-Request-Id"] == f"flood-{number}"
+            sender.join(5)
+        finally:
+            reset(client)
+        until_alone(server)
+
+    @pytest.mark.parametrize("path", ["/health/live", "/metrics", "/api/items", "/nowhere"])
+    def test_of_a_client_that_reads_as_fast_as_it_asks_delay_nobody(self, server, path):
+        with Flood(server, f"GET {path} HTTP/1.1\r\n{HOST}\r\n") as flood:
+            until(lambda: flood.received > 1 << 20, what="the flood to be served")
+            slowest = slowest_answer(server, 1.5)
+            received = flood.received
+            until(lambda: flood.received > received, what="the flood to be served as well")
+        assert slowest < 0.5, f"another client waited {slowest:.3f} s"
+        until_alone(server)
+
+    def test_of_which_each_packet_holds_a_part_of_the_next_take_no_memory(self, server):
+        request = f"GET /health/live HTTP/1.1\r\n{HOST}X-Padding: {'x' * 7000}\r\n\r\n".encode()
+        before = resident_kib(server)
+        with Wire(server) as wire:
+            wire.send(request[:1])
+            for _ in range(4000):
+                wire.send(request[1:] + request[:1])
+                assert wire.read().status_code == 200
+            cost = resident_kib(server) - before
+        assert cost < 8 * 1024, f"{cost} KiB after 28 MB of requests"
+
+
+class TestAPauseOfTheMachine:
+    def test_costs_no_request_that_came_in_time(self, database, launch):
+        timeouts = {name: "400" for name in ("KEEPALIVE_TIMEOUT_MS", "HEADER_TIMEOUT_MS", "BODY_TIMEOUT_MS")}
+        server = launch(database.environment, **timeouts).wait_until_healthy()
+        idle, begun = [Wire(server) for _ in range(20)], [Wire(server) for _ in range(20)]
+        body = '{"name":"Paused"}'
+        for wire in idle:
+            wire.send(LIVE)
+            assert wire.read().status_code == 200
+        for wire in begun:
+            wire.send(f"{POST_JSON}Content-Length: {len(body)}\r\n\r\n{body[:5]}")
+        server.signal(signal.SIGSTOP)
+        try:
+            for wire in idle:
+                wire.send(LIVE)
+            for wire in begun:
+                wire.send(body[5:])
+            time.sleep(1)  # the subject: every deadline passes
+        finally:
+            server.signal(signal.SIGCONT)
+        assert [wire.read().status_code for wire in idle] == [200] * 20
+        assert [wire.read().status_code for wire in begun] == [201] * 20
+        for wire in idle + begun:
+            wire.socket.close()
+
+
+class TestADrain:
+    def test_ends_in_time_whatever_clients_hold(self, database, launch):
+        server = launch(database.environment, DRAIN_TIMEOUT_MS="1000").wait_until_healthy()
+        for number in range(20):
+            server.create(f"Large {number}", "d" * 10_000)
+        silent, head, body, refused = (Wire(server) for _ in range(4))
+        deaf = narrow(server)
+        head.send("GET /")
+        body.send(f"{POST_JSON}Content-Length: 100000\r\n\r\n{{")
+        refused.send("nonsense\r\n\r\n")
+        deaf.sendall(f"GET /api/items HTTP/1.1\r\n{HOST}\r\n".encode() * 100)
+        with Flood(server, LIVE) as flood, Drip(head), Drip(body), Drip(refused):
+            until(lambda: flood.received > 1 << 20, what="the flood to be served")
+            began = time.monotonic()
+            server.signal(signal.SIGTERM)
+            assert server.wait() == 0
+            assert time.monotonic() - began < 5
+        close([silent.socket, head.socket, body.socket, refused.socket, deaf])
+        cut = [line["open_connections"] for line in server.logs() if line["msg"].startswith("Drain timed out")]
+        assert len(cut) == 1 and 1 <= cut[0] <= 6
+        assert server.errors() == ""
