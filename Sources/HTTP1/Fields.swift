@@ -112,6 +112,7 @@ public struct Fields: RandomAccessCollection, Equatable, Sendable {
     }
 
     mutating func removeAll() {
+        if entries.count > Limits.retainedFieldLimit { entries = [] }
         count = 0
         present = 0
     }

@@ -27,7 +27,9 @@ public struct Limits: Sendable {
     /// What a handler's fields may take of a response head; the rest is kept for the lines that the encoder writes.
     public static let responseFieldByteLimit = responseHeadByteLimit - 1024
     /// Buffers that grew past this are given back between requests, lest every idle connection keep its largest head.
-    public static let retainedHeadByteLimit = 8192
+    public static let retainedHeadByteLimit = 1024
+    /// As for bytes: browsers behind a load balancer send some 20 fields.
+    public static let retainedFieldLimit = 32
 
     /// All field lines of a head together, without their line ends; 431 above.
     public var headByteLimit: Int

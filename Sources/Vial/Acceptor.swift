@@ -34,11 +34,17 @@ actor Acceptor {
         listener = nil
     }
 
-    /// Takes in what stands in the queue, then stops listening.
-    func finish() async {
+    /// Takes in what stands in the queue, waiting for places where there are none, then stops listening.
+    ///
+    /// - Parameter limit: when the wait for places is over, on the loop's clock.
+    func finish(by limit: UInt64) async {
         isOpen = false
         guard let readiness else { return }
         await acceptAll(readiness)
+        while listener?.hasClient == true && worker.loop.now < limit {
+            await worker.loop.sleep(nanoseconds: Self.pause)
+            await acceptAll(readiness)
+        }
         readiness.interrupt()
     }
 

@@ -52,7 +52,8 @@ actor Connection {
 
     /// Serves the client until either side has had enough.
     func run() async {
-        expectBytes(within: worker.options.keepAliveTimeout)
+        let isLast = worker.drain.phase >= .closing
+        expectBytes(within: isLast ? Self.lastRequestMilliseconds : worker.options.keepAliveTimeout)
         // Bound once: what waits on behalf of a request reads it, and only its moment changes.
         await TaskDeadline.$current.withValue(deadline) { await serve() }
         if plan != nil { worker.observe(.abandoned) }

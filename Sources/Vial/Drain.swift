@@ -3,14 +3,14 @@ import Synchronization
 /// How far the server is on its way to its end. Shared by all loops; it only moves forward.
 ///
 /// A load balancer goes on sending for a while after it was told to stop, so the end comes in phases: first everything is
-/// served as before, with `Connection: close` and a failing health check; then the queue of the listening sockets is
-/// taken in and idle connections close; what is in flight finishes, within a limit; the rest is cut.
+/// served as before, with `Connection: close` and a failing health check; then idle connections close and the queue of
+/// the listening sockets is taken in; what is in flight finishes, within a limit; the rest is cut.
 public final class Drain: Sendable {
     public enum Phase: Int, Comparable, Sendable {
         case serving
         /// Everything is served; answers ask the client to close, and the health check fails.
         case announcing
-        /// Nothing new is accepted; idle connections close, the others finish their request.
+        /// Idle connections close, the others finish their request; of new ones, only those in the queue are taken in.
         case closing
         /// Connections that are left are cut.
         case cutting

@@ -83,9 +83,12 @@ public final class Server: Service {
         while EventLoop.monotonicNanoseconds() < announced && !drain.skipsDelay {
             await first.pause(nanoseconds: Self.drainPoll)
         }
-        for acceptor in acceptors { await acceptor.finish() }
+        // Idle connections close now, which makes room for whoever waits in the queue.
         await enter(.closing)
         let limit = EventLoop.monotonicNanoseconds() + UInt64(options.drainTimeout) * 1_000_000
+        await withTaskGroup { group in
+            for acceptor in acceptors { group.addTask { await acceptor.finish(by: limit) } }
+        }
         while quota.open > 0 && EventLoop.monotonicNanoseconds() < limit {
             await first.pause(nanoseconds: Self.drainPoll)
         }

@@ -288,3 +288,20 @@ class TestADrain:
         cut = [line["open_connections"] for line in server.logs() if line["msg"].startswith("Drain timed out")]
         assert len(cut) == 1 and 1 <= cut[0] <= 6
         assert server.errors() == ""
+
+    def test_serves_who_waited_for_a_place(self, database, launch):
+        server = launch(database.environment, MAX_CONNECTIONS="4", WORKERS="1").wait_until_healthy()
+        idle = [Wire(server) for _ in range(4)]
+        for wire in idle:
+            wire.send(LIVE)
+            assert wire.read().status_code == 200
+        waiting = [Wire(server) for _ in range(6)]
+        for wire in waiting:
+            wire.send(LIVE)
+        server.signal(signal.SIGTERM)
+        for wire in waiting:
+            response = wire.read()
+            assert response.status_code == 200 and response.headers["Connection"] == "close"
+            wire.socket.close()
+        assert server.wait() == 0
+        close([wire.socket for wire in idle])

@@ -31,7 +31,8 @@ func withUnreachableDatabase(
     let pool = database.pool(for: loop)
     let services = Services(
         pool: pool, database: database,
-        health: Health(on: loop, pool: pool, drain: drain, lastSeen: LastSeen(), graceMilliseconds: 0), registry: Registry(),
+        health: Health(on: loop, pool: pool, drain: drain, lastSeen: LastSeen(), graceMilliseconds: 0),
+        registry: Registry(),
         service: ServiceDescription(
             try configuration(["ENVIRONMENT": "test", "BASE_PATH": basePath, "DB_POOL_MAX": "7"]), instanceID: "i-1"),
         itemCreated: {})

@@ -122,7 +122,7 @@ struct PoolLossTests {
                     }
                     await test.log.wait(for: 3, \.isSent)
                     // The server does not read while it sleeps, so that the rest waits for the socket.
-                    let text = String(repeating: "x", count: 20_000_000)
+                    let text = String(repeating: "x", count: 4_000_000)
                     async let first = failure { () throws(DatabaseError) in
                         try await transaction.query(length, [.text(text)])
                     }
