@@ -116,9 +116,9 @@ extension MetadataError: CustomStringConvertible {
     /// Whether the same question may have an answer a moment later.
     var isTransient: Bool {
         switch self {
-        case .tokenTimedOut, .noRole, .malformed: false
         case .status(let status): status >= 500
-        case .transfer(let error): error.isTransient
+        // What was not there at two tries is not there: this is no EC2 instance, or a container that may not ask.
+        case .tokenTimedOut, .noRole, .malformed, .transfer: false
         }
     }
 }

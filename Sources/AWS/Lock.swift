@@ -7,11 +7,13 @@ import Glibc
     // On the heap because its address must never change; initialised by `init`, destroyed by `deinit` and passed to
     // nothing but pthread functions.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    /// Touched only while `mutex` is held; this is what `@unchecked` rests on.
-    private var state: State
+    /// Touched only while `mutex` is held; this is what `@unchecked` rests on. On the heap as well, because a property
+    /// without a size has the object's own address, where the thread sanitizer would see a race.
+    private let state: UnsafeMutablePointer<State>
 
     init(_ state: sending State) {
-        self.state = state
+        unsafe self.state = .allocate(capacity: 1)
+        unsafe self.state.initialize(to: state)
         unsafe mutex = .allocate(capacity: 1)
         succeed(unsafe pthread_mutex_init(mutex, nil))
     }
@@ -19,6 +21,8 @@ import Glibc
     deinit {
         succeed(unsafe pthread_mutex_destroy(mutex))
         unsafe mutex.deallocate()
+        unsafe state.deinitialize(count: 1)
+        unsafe state.deallocate()
     }
 
     /// Waits for its turn, then runs `body` alone.
@@ -27,7 +31,7 @@ import Glibc
     ) throws(Failure) -> Result {
         succeed(unsafe pthread_mutex_lock(mutex))
         defer { succeed(unsafe pthread_mutex_unlock(mutex)) }
-        return try body(&state)
+        return try unsafe body(&state.pointee)
     }
 
     /// Runs `body` alone, unless another thread is at it.
@@ -40,7 +44,7 @@ import Glibc
         guard outcome != EBUSY else { return nil }
         succeed(outcome)
         defer { succeed(unsafe pthread_mutex_unlock(mutex)) }
-        return try body(&state)
+        return try unsafe body(&state.pointee)
     }
 }
 

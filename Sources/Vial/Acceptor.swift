@@ -20,7 +20,7 @@ actor Acceptor {
         self.worker = worker
     }
 
-    /// Accepts until `finish`.
+    /// Accepts until `finish` begins.
     func run() async throws(SystemError) {
         guard let number = listener?.descriptor.number else { return }
         let readiness = try Readiness(number, on: worker.loop)
@@ -29,9 +29,6 @@ actor Acceptor {
             if await readiness.untilReadable() == .interrupted { continue }
             await acceptAll(readiness)
         }
-        readiness.cancel()
-        self.readiness = nil
-        listener = nil
     }
 
     /// Takes in what stands in the queue, waiting for places where there are none, then stops listening.
@@ -39,13 +36,19 @@ actor Acceptor {
     /// - Parameter limit: when the wait for places is over, on the loop's clock.
     func finish(by limit: UInt64) async {
         isOpen = false
-        guard let readiness else { return }
+        guard let readiness else {
+            listener = nil
+            return
+        }
         await acceptAll(readiness)
         while listener?.hasClient == true && worker.loop.now < limit {
             await worker.loop.sleep(nanoseconds: Self.pause)
             await acceptAll(readiness)
         }
-        readiness.interrupt()
+        // Ends the wait of `run`.
+        readiness.cancel()
+        self.readiness = nil
+        listener = nil
     }
 
     private func acceptAll(_ readiness: Readiness) async {

@@ -62,12 +62,16 @@ public final class Request {
         return RequestID.root(head.bytes, range)
     }
 
-    /// How the client spoke to the balancer: `http` or `https` from the last X-Forwarded-Proto of a peer that is
-    /// trusted; nil when nobody that is believed says so in exactly these words.
+    /// How the client spoke to the balancer: `http` or `https` at the end of a trusted peer's X-Forwarded-Proto, which
+    /// that peer wrote itself; nil when nobody that is believed says so in exactly these words.
     public var forwardedScheme: Range<Int>? {
         guard isPeerTrusted, let range = head.lastRange(of: .xForwardedProto) else { return nil }
-        let value = head.bytes[range]
-        return value.elementsEqual("https".utf8) || value.elementsEqual("http".utf8) ? range : nil
+        var start = range.upperBound
+        while start > range.lowerBound, (0x61...0x7A).contains(head.bytes[start - 1]) { start -= 1 }
+        let isElement = start == range.lowerBound || [0x2C, 0x20, 0x09].contains(head.bytes[start - 1])
+        let element = head.bytes[start..<range.upperBound]
+        let isScheme = element.elementsEqual("https".utf8) || element.elementsEqual("http".utf8)
+        return isElement && isScheme ? start..<range.upperBound : nil
     }
 
     /// The first value of a field; nil when absent.

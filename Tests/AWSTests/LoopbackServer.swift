@@ -1,5 +1,6 @@
 import Glibc
-import Synchronization
+
+@testable import AWS
 
 /// A small HTTP server on a thread of its own, one request per connection.
 final class LoopbackServer: Sendable {
@@ -21,8 +22,8 @@ final class LoopbackServer: Sendable {
 
     let url: String
     private let listener: Int32
-    private let log = Mutex<[Request]>([])
-    private let silent = Mutex<[Int32]>([])
+    private let log = Lock<[Request]>([])
+    private let silent = Lock<[Int32]>([])
     private let respond: @Sendable (Request) -> Reply
 
     /// Serves during `body`, then is gone.
@@ -34,13 +35,13 @@ final class LoopbackServer: Sendable {
             shutdown(listener, Int32(SHUT_RDWR))
             thread.join()
             close(listener)
-            for socket in silent.withLock(\.self) { close(socket) }
+            silent.withLock { for socket in $0 { close(socket) } }
         }
         return try body(self)
     }
 
     /// What was asked so far.
-    var requests: [Request] { log.withLock(\.self) }
+    var requests: [Request] { log.withLock { $0 } }
 
     init(_ respond: @escaping @Sendable (Request) -> Reply) {
         self.respond = respond

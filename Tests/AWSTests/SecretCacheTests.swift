@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import Testing
 
 @testable import AWS
@@ -75,6 +74,7 @@ struct SecretCacheTests {
         let fixture = Fixture(.success(try secret("a")), .success(try secret("b")), .success(try secret("c")))
         _ = try fixture.cache.current()
         _ = try fixture.cache.refetch(after: 1)
+        fixture.time.pass(milliseconds: SecretCacheState.refetchIntervalMilliseconds)
         #expect(try fixture.cache.refetch(after: 1).generation == 2 && fixture.fetches == 2)
     }
 

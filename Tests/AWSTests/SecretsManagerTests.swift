@@ -109,6 +109,16 @@ struct SecretsManagerTests {
         }
     }
 
+    @Test func `a metadata service that is not there is not tried again`() {
+        let time = TestTime()
+        var environment = Environment.instance(nobody)
+        environment.region = "eu-west-1"
+        #expect(throws: SecretError.credentials(.instance(.transfer(.unreachable(host: "127.0.0.1"))))) {
+            try manager(environment, time: time).fetch()
+        }
+        #expect(time.sleeps.isEmpty)
+    }
+
     @Test(arguments: [401, 403]) func `a refusal in words of another is one nevertheless`(status: Int) throws {
         try LoopbackServer { _ in .answer(status, "<ErrorResponse/>") }.run { server in
             let error = #expect(throws: SecretError.self) { try manager(.test(server.url)).fetch() }

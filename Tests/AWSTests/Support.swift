@@ -1,11 +1,9 @@
-import Synchronization
-
 @testable import AWS
 
 /// Time that stands still until it is told otherwise; a sleep lets it pass at once.
 final class TestTime: Sendable {
-    private let elapsed = Mutex<UInt64>(0)
-    private let pauses = Mutex<[Int]>([])
+    private let elapsed = Lock<UInt64>(0)
+    private let pauses = Lock<[Int]>([])
     private let chance: Double
 
     /// Any moment of 2024.
@@ -20,13 +18,13 @@ final class TestTime: Sendable {
     }
 
     /// Every sleep that was asked for, in milliseconds.
-    var sleeps: [Int] { pauses.withLock(\.self) }
+    var sleeps: [Int] { pauses.withLock { $0 } }
 
     var source: TimeSource {
         TimeSource(
             // Not from zero, so that a moment before the start can be told from none.
-            monotonic: { self.elapsed.withLock(\.self) + 5_000_000_000 },
-            utcSeconds: { Self.start + Int64(self.elapsed.withLock(\.self) / 1_000_000_000) },
+            monotonic: { self.elapsed.withLock { $0 } + 5_000_000_000 },
+            utcSeconds: { Self.start + Int64(self.elapsed.withLock { $0 } / 1_000_000_000) },
             sleep: { milliseconds in
                 self.pauses.withLock { $0.append(milliseconds) }
                 self.pass(milliseconds: milliseconds)
@@ -37,18 +35,18 @@ final class TestTime: Sendable {
 
 /// What happened, in order, whoever notes it.
 final class Log<Entry: Sendable>: Sendable {
-    private let notes = Mutex<[Entry]>([])
+    private let notes = Lock<[Entry]>([])
 
     func note(_ entry: Entry) { notes.withLock { $0.append(entry) } }
-    var entries: [Entry] { notes.withLock(\.self) }
+    var entries: [Entry] { notes.withLock { $0 } }
 }
 
 /// Answers one after the other; the last one stays.
 final class Script<Answer: Sendable>: Sendable {
-    private let answers: Mutex<[Answer]>
+    private let answers: Lock<[Answer]>
 
     init(_ answers: Answer...) {
-        self.answers = Mutex(answers)
+        self.answers = Lock(answers)
     }
 
     func next() -> Answer {

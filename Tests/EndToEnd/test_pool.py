@@ -83,9 +83,12 @@ def test_connections_that_the_database_ends_are_replaced(database, launch):
     server = launch(database.environment).wait_until_healthy()
     for _ in range(3):
         until(lambda: database.service_connections() >= 2)
-        database.admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name]
-        )
+        ended = [row[0] for row in database.admin.execute(
+            "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name]
+        )]
+        # Before that they may still take a write, whose outcome nobody can tell then.
+        remaining = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
+        until(lambda: database.admin.execute(remaining, [ended]).fetchone()[0] == 0)
         until(lambda: server.get("/api/items").status_code == 200, 5)
         assert server.create("After the end")["id"] > 0
     until(lambda: server.get("/health").status_code == 200, 5)

@@ -227,6 +227,18 @@ struct ConfigurationTests {
         #expect(configuration.lines.contains("DB_PASSWORD=<redacted> (bad)"))
     }
 
+    @Test func `the region has two names, as in the AWS SDKs`() throws {
+        #expect(try read(["AWS_DEFAULT_REGION": "eu-west-1"]).aws.region == "eu-west-1")
+        #expect(try read(["AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "us-east-2"]).aws.region == "us-east-2")
+    }
+
+    @Test(
+        arguments: [(nil, false), ("true", true), ("True", true), ("1", true), ("false", false)] as [(String?, Bool)])
+    func `the metadata service is asked unless it is switched off`(text: String?, isDisabled: Bool) throws {
+        let configuration = try read(["AWS_EC2_METADATA_DISABLED": text ?? ""])
+        #expect(configuration.aws.isMetadataServiceDisabled == isDisabled)
+    }
+
     @Test func `cores are the bits of the mask`() {
         #expect(allowedCores(Array("Name:\titems\nCpus_allowed:\tff,00000003\nCpus_allowed_list:\t0-1\n".utf8)) == 10)
         #expect(allowedCores(Array("Name:\titems\n".utf8)) == nil)
@@ -278,6 +290,24 @@ struct PasswordTests {
             #expect(try source.current()?.exposed == "changed")
             try FileManager.default.removeItem(atPath: places.file)
             #expect(throws: ConfigurationError.self) { try source.current() }
+        }
+    }
+
+    @Test func `the origin names which of the places it is`() throws {
+        try withPlaces { places in
+            var given = places.all
+            func origin() throws -> String? {
+                try read(given, secretsDirectory: places.secrets).database.passwordOrigin
+            }
+            #expect(try origin() == "DB_PASSWORD_FILE (\(places.file))")
+            given["DB_PASSWORD_FILE"] = nil
+            #expect(try origin() == "$CREDENTIALS_DIRECTORY/db-password (\(places.credentials)/db-password)")
+            given["CREDENTIALS_DIRECTORY"] = nil
+            #expect(try origin() == "\(places.secrets)/db-password")
+            try FileManager.default.removeItem(atPath: "\(places.secrets)/db-password")
+            #expect(try origin() == "DB_PASSWORD")
+            given["DB_PASSWORD"] = nil
+            #expect(try origin() == nil)
         }
     }
 
