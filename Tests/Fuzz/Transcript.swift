@@ -32,7 +32,7 @@ struct Transcript: Equatable {
                 step = try reader.read(piece.span, head: &head, body: &body)
             } catch {
                 events.append(.refused(error))
-                if error.isHeadComplete { events.append(.head(head)) }
+                if error.isHeadComplete && !reader.expectsBody { events.append(.head(head)) }
                 // How much of a refused message was taken before depends on the pieces, and nobody needs it any more.
                 used = 0
                 state = .idle
