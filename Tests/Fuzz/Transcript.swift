@@ -69,6 +69,19 @@ struct Transcript: Equatable {
         }
     }
 
+    /// For whoever reads of a finding: what was read, with heads as text.
+    var report: String {
+        let steps = events.map { event in
+            switch event {
+            case .head(let head):
+                "head \(head.string(0..<head.bytes.count).debugDescription) framing \(head.framing) fields \(Array(head.fields))"
+            case .body(let body): "body \(body)"
+            case .refused(let error): "refused: \(error)"
+            }
+        }
+        return (steps + ["then \(state), \(used) bytes used, incomplete body \(body)"]).joined(separator: "\n")
+    }
+
     private mutating func use(_ count: Int, of piece: [UInt8]) {
         require(count >= 0 && count <= piece.count, "the bytes used are among those given")
         used += count
@@ -80,7 +93,8 @@ func tryConnection(_ input: Input) {
     let whole = Transcript(of: input.wire, limits: input.limits, splits: nil, reusesHead: false)
     let pieces = Transcript(of: input.wire, limits: input.limits, splits: input.splits, reusesHead: true)
     require(
-        whole == pieces, "any split of the bytes gives the same steps\nat once: \(whole)\nin pieces: \(pieces)")
+        whole == pieces,
+        "any split of the bytes gives the same steps\n\nat once:\n\(whole.report)\n\nin pieces:\n\(pieces.report)")
     var isRefused = false
     for event in whole.events {
         switch event {

@@ -26,7 +26,7 @@ static void *runtime(const char *name) {
 // Synchronization._MutexHandle._lockSlow(UInt32) -> ()
 #define LOCK "$s15Synchronization12_MutexHandleV9_lockSlowyys6UInt32VF"
 SWIFT void lock_slow(uint32_t thread, SELF) __asm__(LOCK);
-void lock_slow(uint32_t thread, void *self) {
+SWIFT void lock_slow(uint32_t thread, SELF) {
     SWIFT void (*lock)(uint32_t, SELF) = (SWIFT void (*)(uint32_t, SELF))runtime(LOCK);
     lock(thread, self);
     __tsan_acquire(self);
@@ -35,7 +35,7 @@ void lock_slow(uint32_t thread, void *self) {
 // Synchronization._MutexHandle._tryLockSlow() -> Bool
 #define TRY_LOCK "$s15Synchronization12_MutexHandleV12_tryLockSlowSbyF"
 SWIFT bool try_lock_slow(SELF) __asm__(TRY_LOCK);
-bool try_lock_slow(void *self) {
+SWIFT bool try_lock_slow(SELF) {
     SWIFT bool (*try_lock)(SELF) = (SWIFT bool (*)(SELF))runtime(TRY_LOCK);
     bool locked = try_lock(self);
     if (locked) __tsan_acquire(self);
@@ -45,7 +45,7 @@ bool try_lock_slow(void *self) {
 // Synchronization._MutexHandle._unlockSlow() -> ()
 #define UNLOCK "$s15Synchronization12_MutexHandleV11_unlockSlowyyF"
 SWIFT void unlock_slow(SELF) __asm__(UNLOCK);
-void unlock_slow(void *self) {
+SWIFT void unlock_slow(SELF) {
     SWIFT void (*unlock)(SELF) = (SWIFT void (*)(SELF))runtime(UNLOCK);
     __tsan_release(self);
     unlock(self);
