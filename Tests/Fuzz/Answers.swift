@@ -101,7 +101,9 @@ func tryResponseFields(_ input: Input) {
 
 private let reserved: Set = ["connection", "content-length", "date", "server", "transfer-encoding", "x-request-id"]
 
-/// Encodes a head and reads its lines again: the status line, the encoder's own, and those of `fields`, which it returns.
+/// Encodes a head and reads its lines again: the status line, the encoder's own, and those of `fields`.
+///
+/// - Returns: the lines of `fields`.
 @discardableResult
 private func checkEncoded(_ fields: ResponseFields, status: Int) -> [String] {
     var out: [UInt8] = []

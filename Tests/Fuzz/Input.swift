@@ -36,8 +36,8 @@ struct Input {
 
     private static let stretchedByteLimit = 40_000
 
-    /// Two bytes, 0x1A and n, become 128 n times the byte before them, so that a short input reaches the limits that are
-    /// constants (16 KiB for a line) without the fuzzer having to invent every byte.
+    /// Two bytes, 0x1A and n, become 128 n times the byte before them, so that a short input reaches the limits that
+    /// are constants (16 KiB for a line) without the fuzzer having to invent every byte.
     private static func stretch(_ bytes: [UInt8]) -> [UInt8] {
         var out: [UInt8] = []
         var index = 0

@@ -1,4 +1,4 @@
-// What clients send, taken apart by libFuzzer: `scripts/fuzz` builds and runs this, `scripts/fuzz FILE` replays one input.
+// What reads clients' bytes, fed by libFuzzer: `scripts/fuzz` builds and runs it, `scripts/fuzz FILE` replays an input.
 
 /// libFuzzer's own `main`, which `-sanitize=fuzzer` links in; SwiftPM wants a `main` of the program's own.
 @_silgen_name("LLVMFuzzerRunDriver")
