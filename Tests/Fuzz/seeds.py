@@ -27,11 +27,16 @@ TEXTS = {
         b"OPTIONS https://[::1]:443?x HTTP/1.1\r\nHost: [::1]:443\r\n\r\n",
         b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
         b"HEAD /b/of/%C3%A9 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        # One step beyond what is accepted or matched, so that a check that is lost shows at once.
+        b"GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /api/items/.. HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /%2e/of/b HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /" + b"a" * 16_384 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 16_384 + b"\r\n\r\n",
     ],
     CHUNKED_BODY: [
         b"3\r\nabc\r\n0\r\n\r\n",
+        b"9\r\n012345678\r\n" * 2 + b"0\r\n\r\n",
         b'A ; name = "quoted \\" text" ;x\r\n0123456789\r\n000\r\nTrailer: x\r\nY:\r\n\r\nGET',
         b"1;" + b"a" * 4096 + b"\r\na\r\n0\r\n\r\n",
         b"0\r\n" + b"T: t\r\n" * 33 + b"\r\n",
