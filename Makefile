@@ -1,6 +1,6 @@
 # Variables given to make reach the service: `make run PORT=8080 LOG_LEVEL=debug`.
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit e2e soak lint format clean
+.PHONY: help build run test unit e2e soak fuzz sanitize lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ e2e: ## the end-to-end tests alone, against the release binary; E2E="-k drain" c
 
 soak: ## hostile and honest clients at once for SECONDS=300; SEED=… replays a run
 	@SOAK_SECONDS=$(or $(SECONDS),300) scripts/soak
+
+fuzz: ## what a fuzzer finds in the parsers within SECONDS=60
+	@scripts/fuzz $(or $(SECONDS),60)
+
+sanitize: ## the Swift tests under the thread and the address sanitizer
+	@scripts/sanitize
 
 lint: ## formatting, imports and shell scripts
 	@scripts/lint

@@ -85,3 +85,11 @@ let package = Package(
             ], swiftSettings: settings),
     ]
 )
+
+// Links against the compiler's fuzzer runtime, so it exists for scripts/fuzz alone.
+if Context.environment["ITEMS_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["HTTP1", "Vial", httpTypes], path: "Tests/Fuzz",
+            exclude: ["http.dict", "seeds.py"], swiftSettings: settings))
+}

@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# What the scripts that run tests share, on top of common.sh: phases with their times, a private PostgreSQL, Python.
+
+readonly environment=.build/test-environment
+cluster=''
+
+finish() {
+    trap '' INT TERM HUP
+    [[ -z $cluster ]] || scripts/cluster remove "$cluster" || true
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# phase NAME COMMAND...: says how long it took, and that it failed.
+phase() {
+    local name=$1 status=0 began=$SECONDS
+    shift
+    say "── $name"
+    attend "$@" || status=$?
+    say "── $name: $( ((status)) && echo "FAILED ($status)" || echo ok), $((SECONDS - began)) s"
+    return "$status"
+}
+
+# A private cluster under a short path that its owner can reach.
+start_cluster() {
+    cluster=$(mktemp -d /tmp/items-test.XXXXXX)
+    chmod 0711 "$cluster"
+    scripts/cluster start --fast "$cluster"
+    eval "$(scripts/cluster env "$cluster")"
+    export ITEMS_TEST_DB_HOST=$DB_HOST ITEMS_TEST_DB_USER=$DB_USER ITEMS_TEST_DB_NAME=$DB_NAME
+    unset DB_HOST DB_USER DB_NAME
+}
+
+# Kept under .build and filled anew when the list of packages changes.
+python_environment() {
+    cmp --silent Tests/EndToEnd/requirements.txt "$environment/requirements.txt" && return
+    rm -rf -- "$environment"
+    python3 -m venv "$environment"
+    "$environment/bin/pip" install --quiet --disable-pip-version-check -r Tests/EndToEnd/requirements.txt
+    cp Tests/EndToEnd/requirements.txt "$environment/requirements.txt"
+}
