@@ -1,0 +1,184 @@
+"""One scenario: load, fault, healing, quiet, judgement."""
+
+import dataclasses
+import random
+import time
+import typing
+
+from cluster import Missing
+from invariants import Judgement, Verdict
+from load import Load
+from observer import Observer
+from world import World
+
+WARM_SECONDS = 1.2
+SETTLE_SECONDS = 2.5
+
+scenarios = {}
+
+
+@dataclasses.dataclass
+class Scenario:
+    name: str
+    body: typing.Callable
+    world: typing.Callable
+    goal: float = 1.0  # seconds from the database's return to the first success
+    known_within: float | None = None  # after the fault no answer waits any more; None: the database is not wholly away
+    reads_fail: bool = True  # False: another connection could always be had, so every read is retried there
+    strands_backends: bool = False  # the server cannot notice that the service gave a connection up
+    settle: float = SETTLE_SECONDS
+    quick: bool = False  # in the short suite
+    mixes: bool = False  # leaves its world as it found it, so that runs may share one
+    rate: int = 800
+
+
+def scenario(name, world, **options):
+    """Registers a function of a `Run` that does the damage and repairs it."""
+
+    def register(body):
+        scenarios[name] = Scenario(name, body, world, **options)
+        return body
+
+    return register
+
+
+class Run:
+    """What a scenario's body gets: its world, its dice, and where to say what happened when."""
+
+    def __init__(self, chosen, world, seed, long=False, clients=64):
+        self.scenario, self.world, self.seed, self.long, self.clients = chosen, world, seed, long, clients
+        self.rng = random.Random(f"{seed}/{chosen.name}/body")
+        self.tag = f"{chosen.name}-{seed}"
+        self.events, self.verdicts, self.figures, self.none_fail_until = [], [], {}, []
+        self.fault_at = self.healed_at = None
+        self.records, self.stored = [], {}
+        self.lag = 0.0
+        self.alive, self.exit_status = True, None
+        self.usage_before = self.usage_after = None
+
+    @property
+    def cluster(self):
+        return self.world.cluster
+
+    @property
+    def proxy(self):
+        return self.world.proxy
+
+    def fault(self, what):
+        """The first damage is where the clock of the outage starts."""
+        now = time.monotonic()
+        self.events.append((now, what))
+        if self.fault_at is None:
+            self.fault_at = now
+
+    def healed(self, moment=None, what="the database takes connections"):
+        """The last one is where the clock of the recovery starts."""
+        self.healed_at = moment or time.monotonic()
+        self.events.append((self.healed_at, what))
+
+    def note(self, what):
+        self.events.append((time.monotonic(), what))
+
+    def check(self, name, held, detail=""):
+        self.verdicts.append(Verdict(name, bool(held), detail))
+
+    def so_far_no_request_fails(self):
+        self.none_fail_until.append(time.monotonic())
+
+    def pause(self, least, most=None):
+        time.sleep(self.rng.uniform(least, most or least))
+
+    def perform(self):
+        world = self.world
+        load = observer = None
+        try:
+            load = Load(world.service.port, self.clients, self.scenario.rate, self.seed, self.tag)
+            observer = self.observer = Observer(world.clusters, world.service, world.ports)
+            # The generator needs a moment to start, and the pool to find its size.
+            time.sleep(WARM_SECONDS)
+            self.usage_before = world.usage()
+            self.scenario.body(self)
+            time.sleep(self.scenario.settle)
+            if world.service.process.poll() is None:
+                self.usage_after = world.usage()
+            self.stopped_at = time.monotonic()
+            self.records, self.lag = load.stop(), load.lag
+            self.alive = world.service.process.poll() is None
+            self.exit_status = world.service.process.poll()
+            observer.stop()
+            query = "SELECT name, count(*) FROM items WHERE name LIKE %s GROUP BY name"
+            with world.cluster.connect("items") as admin:
+                self.stored = dict(admin.execute(query, [f"{self.tag}-%"]).fetchall())
+        finally:
+            world.heal()
+            if observer:
+                observer.stop()
+            if load:
+                load.kill()
+
+
+@dataclasses.dataclass
+class Result:
+    name: str
+    seed: str
+    outcome: str  # held, violated, skipped, broken
+    verdicts: list = dataclasses.field(default_factory=list)
+    figures: dict = dataclasses.field(default_factory=dict)
+    events: list = dataclasses.field(default_factory=list)
+    said: list = dataclasses.field(default_factory=list)
+    reason: str = ""
+
+    @property
+    def violations(self):
+        return [verdict for verdict in self.verdicts if not verdict.held]
+
+
+def what_it_said(service, since, limit=12):
+    """The service's own lines about its state, and its failures by reason with how often each came."""
+    states, failures = [], {}
+    for line in service.lines():
+        if "response_time_ms" in line:
+            if line.get("status", 0) >= 500:
+                reason = f"{line['status']} {line.get('route')} {line.get('error', '')}"
+                failures[reason] = failures.get(reason, 0) + 1
+        elif line.get("level") != "DEBUG":
+            extra = {k: v for k, v in line.items() if k not in ("level", "instance_id", "environment", "timestamp")}
+            states.append(f"{line.get('timestamp', '')} {line.get('level')} {extra}")
+    common = sorted(failures.items(), key=lambda item: -item[1])
+    return states[since : since + limit] + [f"{count}× {reason}" for reason, count in common[:limit]]
+
+
+def perform(chosen, seed, *, long=False, clients=64, world=None):
+    """One run with its own world, or with one that is given and kept."""
+    own = world is None
+    try:
+        if own:
+            world = World(random.Random(f"{seed}/{chosen.name}/world"))
+            chosen.world(world)
+    except Missing as missing:
+        world.close()
+        return Result(chosen.name, seed, "skipped", reason=str(missing))
+    except Exception as error:
+        world.close()
+        return Result(chosen.name, seed, "broken", reason=f"{type(error).__name__}: {error}")
+    run = Run(chosen, world, seed, long, clients)
+    try:
+        try:
+            run.perform()
+        except Missing as missing:
+            return Result(chosen.name, seed, "skipped", reason=str(missing))
+        except Exception as error:
+            said = what_it_said(world.service, 0) + world.cluster.tail()
+            return Result(chosen.name, seed, "broken", said=said, reason=f"{type(error).__name__}: {error}")
+        if own:
+            status = world.service.stop()
+            run.check("SIGTERM ends it with status 0", status == 0, f"{status}")
+        judgement = Judgement(run)
+        began = run.fault_at
+        return Result(
+            chosen.name, seed, "held" if judgement.held else "violated", judgement.verdicts, judgement.figures,
+            [(round(moment - began, 3), what) for moment, what in run.events], what_it_said(world.service, 0),
+        )
+    finally:
+        if own:
+            world.close()

@@ -1,0 +1,176 @@
+"""PostgreSQL's processes die, stop and freeze; its connections and its tables are taken by others."""
+
+import os
+import signal
+import threading
+import time
+
+import psycopg
+
+from cluster import until
+from scenario import scenario
+from world import direct
+
+# Until the longest statement was given up and an attempt to connect has failed as well.
+FREEZE_KNOWN_WITHIN = 5.0
+
+
+@scenario("backend-kill", direct, quick=True, mixes=True)
+def backend_kill(run):
+    """One backend dies of SIGKILL: the postmaster ends all others and recovers."""
+    victim = run.rng.choice(run.cluster.backends())
+    witness = run.cluster.connect()
+    run.fault(f"SIGKILL to backend {victim}")
+    os.kill(victim, signal.SIGKILL)
+
+    def ended():
+        try:
+            witness.execute("SELECT 1")
+            return False
+        except psycopg.Error:
+            return True
+
+    until(ended, 10, "the crash recovery to begin")
+    run.healed(run.cluster.wait_until_up())
+
+
+@scenario("terminate-all", direct, quick=True, mixes=True, reads_fail=False)
+def terminate_all(run):
+    """An administrator ends every connection of the service, more than once; the database stays."""
+    run.fault("pg_terminate_backend of all")
+    for _ in range(run.rng.randint(2, 4)):
+        run.cluster.terminate()
+        run.healed(what="all terminated")
+        run.pause(0.3, 0.8)
+
+
+@scenario("restart-immediate", direct, quick=True, mixes=True, known_within=0.5)
+def restart_immediate(run):
+    """PostgreSQL stops at once and starts after a while."""
+    run.fault("stop -m immediate")
+    run.cluster.stop("immediate")
+    run.pause(1.0, 2.0) if not run.long else run.pause(2, 6)
+    run.healed(run.cluster.start())
+
+
+@scenario("restart-fast", direct, mixes=True, known_within=0.5)
+def restart_fast(run):
+    """PostgreSQL ends every session in order and starts after a while."""
+    run.fault("stop -m fast")
+    run.cluster.stop("fast")
+    run.pause(0.5, 2.0)
+    run.healed(run.cluster.start())
+
+
+@scenario("outage-long", direct, known_within=0.5)
+def outage_long(run):
+    """Away for long enough that every pause between attempts has grown to its limit."""
+    run.fault("stop -m immediate")
+    run.cluster.stop("immediate")
+    run.pause(25, 35) if run.long else run.pause(9, 12)
+    run.healed(run.cluster.start())
+
+
+@scenario("freeze-backends", direct, quick=True, mixes=True, strands_backends=True)
+def freeze_backends(run):
+    """The service's backends get SIGSTOP; the postmaster goes on, so new connections can be had."""
+    pids = run.cluster.backends()
+    run.fault(f"SIGSTOP to {len(pids)} backends")
+    run.cluster.freeze(pids)
+    time.sleep(20 if run.long else 6)
+    run.cluster.thaw()
+    run.healed(what="SIGCONT")
+
+
+@scenario("freeze-server", direct, mixes=True, strands_backends=True, known_within=FREEZE_KNOWN_WITHIN)
+def freeze_server(run):
+    """The postmaster and all its children get SIGSTOP: the kernel takes connections that nobody answers."""
+    run.fault("SIGSTOP to all of PostgreSQL")
+    run.cluster.freeze()
+    time.sleep(20 if run.long else 8)
+    run.cluster.thaw()
+    run.healed(what="SIGCONT")
+
+
+@scenario("locked", direct, mixes=True)
+def locked(run):
+    """Another client locks the table: statements end at their limit, at the server as well."""
+    with run.cluster.connect("items") as other, other.transaction():
+        other.execute("LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
+        run.fault("LOCK TABLE items")
+        time.sleep(4)
+    run.healed(what="unlocked")
+    time.sleep(0.5)
+
+
+def unprepared(world):
+    """No statement_timeout goes with the connection, so only the service's own cancel requests end a statement."""
+    world.make_cluster()
+    world.serve(DB_PREPARED="0")
+
+
+@scenario("locked-unprepared", unprepared)
+def locked_unprepared(run):
+    locked(run)
+
+
+@scenario("read-only", direct, mixes=True, reads_fail=False)
+def read_only(run):
+    """The primary becomes read-only for new transactions and takes writes again later: SQLSTATE 25006."""
+
+    def switch(value):
+        run.cluster.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        run.cluster.execute("SELECT pg_reload_conf()")
+        with run.cluster.connect() as admin:
+            until(lambda: admin.execute("SHOW default_transaction_read_only").fetchone()[0] == value, 5, "the reload")
+
+    run.fault("default_transaction_read_only = on")
+    switch("on")
+    run.pause(1.5, 3)
+    switch("off")
+    run.healed(what="takes writes")
+
+
+def few_slots(world):
+    """A server with 20 slots; with three for superusers, 17 are left for everybody."""
+    world.make_cluster(max_connections="20")
+    world.cluster.execute("CREATE ROLE crowd LOGIN PASSWORD 'crowd'")
+    world.serve()
+
+
+@scenario("slots-taken", few_slots, quick=True, mixes=True, known_within=0.6)
+def slots_taken(run):
+    """Others take every connection the server has: SQLSTATE 53300."""
+    cluster = run.cluster
+    crowd, taking = [], threading.Event()
+
+    def take():
+        while not taking.is_set():
+            try:
+                crowd.append(
+                    psycopg.connect(
+                        host=cluster.address, port=cluster.port, user="crowd", password="crowd", dbname="postgres"
+                    )
+                )
+            except psycopg.OperationalError:
+                time.sleep(0.002)
+
+    takers = [threading.Thread(target=take, daemon=True) for _ in range(4)]
+    run.fault("others take every slot")
+    for taker in takers:
+        taker.start()
+    began = time.monotonic()
+    while len(crowd) < 17 and time.monotonic() < began + 3:
+        cluster.terminate()
+        time.sleep(0.01)
+    run.check("the others got every slot", len(crowd) == 17, f"{len(crowd)} of 17")
+    run.fault_at = time.monotonic()  # only now there is none left
+    run.pause(2, 3)
+    taking.set()
+    for taker in takers:
+        taker.join()
+    for other in crowd:
+        other.close()
+    query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'crowd'"
+    until(lambda: cluster.execute(query)[0][0] == 0, 5, "the slots to be free")
+    run.healed(what="the slots are free")

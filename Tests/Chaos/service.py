@@ -1,0 +1,132 @@
+"""The service under test: one process of the release binary, seen from outside."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+from cluster import until
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = pathlib.Path(os.environ.get("ITEMS_BINARY", ROOT / ".build/release/items")).resolve()
+
+POOL_MAX = 10
+# Shorter than the defaults, so that a run is short; the same ladder.
+LIMITS = {
+    "REQUEST_TIMEOUT_MS": "4000",
+    "DB_STATEMENT_TIMEOUT_MS": "1500",
+    "DB_POOL_TIMEOUT_MS": "1000",
+    "DB_CONNECT_TIMEOUT_MS": "2000",
+    "DB_POOL_MIN": "2",
+    "DB_POOL_MAX": str(POOL_MAX),
+}
+
+given = set()
+
+
+def free_port(*addresses):
+    """A port that is free on all of these addresses, and given out once."""
+    while True:
+        with contextlib.ExitStack() as stack:
+            first = stack.enter_context(socket.socket())
+            first.bind(((addresses or ("127.0.0.1",))[0], 0))
+            port = first.getsockname()[1]
+            try:
+                for address in addresses[1:]:
+                    stack.enter_context(socket.socket()).bind((address, port))
+            except OSError:
+                continue
+            if port not in given:
+                given.add(port)
+                return port
+
+
+class Service:
+    def __init__(self, directory, environment):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            "PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(self.port), "ENVIRONMENT": "chaos",
+            "INSTANCE_ID": "chaos", "WORKERS": "2", "DRAIN_DELAY_MS": "0", "DRAIN_TIMEOUT_MS": "5000", **LIMITS,
+            **environment,
+        }
+        self.log = pathlib.Path(directory) / f"service-{self.port}.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [BINARY, "serve"], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def get(self, path, timeout=5):
+        with urllib.request.urlopen(self.url + path, timeout=timeout) as response:
+            return response.status, response.read()
+
+    def wait_until_healthy(self, seconds=20):
+        def healthy():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the service ended with {self.process.returncode}: {self.log.read_text()[-800:]}")
+            with contextlib.suppress(OSError):
+                return self.get("/health")[0] == 200
+
+        until(healthy, seconds, "the service to be healthy")
+        return self
+
+    def open_descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
+    def resident_mebibytes(self):
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+    def database_sockets(self, ports):
+        """How many of its TCP sockets are connected, or being connected, to one of these ports."""
+        inodes = set()
+        for number in os.listdir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(OSError):
+                target = os.readlink(f"/proc/{self.pid}/fd/{number}")
+                if target.startswith("socket:["):
+                    inodes.add(target[8:-1])
+        count = 0
+        for line in pathlib.Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            # 01 is ESTABLISHED, 02 SYN_SENT.
+            if fields[9] in inodes and fields[3] in ("01", "02") and int(fields[2].split(":")[1], 16) in ports:
+                count += 1
+        return count
+
+    def lines(self):
+        """Every whole line it wrote, parsed; what is not JSON is kept as it stands."""
+        for line in self.log.read_text(errors="replace").splitlines():
+            try:
+                yield json.loads(line)
+            except ValueError:
+                yield {"level": "CRITICAL", "msg": line}
+
+    def stop(self):
+        """SIGTERM; answers with the exit status, or None when it had to be killed."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                return None
+        return self.process.returncode
+
+    def stopped_in(self):
+        began = time.monotonic()
+        return self.stop(), time.monotonic() - began
