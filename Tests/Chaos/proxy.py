@@ -25,6 +25,7 @@ class Faults:
     stalled: frozenset = frozenset()  # directions of which nothing is read: the sender's window fills
     swallowed: frozenset = frozenset()  # directions whose bytes are read, acknowledged and lost
     cut_after: int | None = None  # bytes towards the client, counted for each connection from now on, then a reset
+    mute_after: int | None = None  # bytes towards the client, counted from the connection's beginning, then silence for good
 
 
 TO_SERVER, TO_CLIENT = "to_server", "to_client"
@@ -41,8 +42,10 @@ class Link:
         self.client = client
         self.server = None
         self.upstream = None
-        self.sent_to_client = 0
+        self.received_by_client = 0  # ever
+        self.sent_to_client = 0  # since cuts were switched on
         self.lost_bytes = False
+        self.is_mute = False
         self.task = None
 
     def make_end_a_reset(self):
@@ -191,11 +194,11 @@ class Proxy:
                 data = await self._loop.sock_recv(source, size)
                 # What arrived while the fault was switched on is held back as well, and so is the end.
                 await self._until(lambda: direction not in self.faults.stalled)
-                if direction in self.faults.swallowed:
+                if link.is_mute or direction in self.faults.swallowed:
                     if data:
                         link.lost_bytes = True
                         continue
-                    await self._until(lambda: direction not in self.faults.swallowed)
+                    await self._until(lambda: not link.is_mute and direction not in self.faults.swallowed)
                 if not data:
                     return
                 if self.faults.latency:
@@ -207,6 +210,11 @@ class Proxy:
                         await self._loop.sock_sendall(sink, data[: max(0, left)])
                         link.make_end_a_reset()
                         return
+                if direction == TO_CLIENT:
+                    link.received_by_client += len(data)
+                    if self.faults.mute_after is not None and link.received_by_client > self.faults.mute_after:
+                        link.is_mute = link.lost_bytes = True
+                        continue
                 await self._loop.sock_sendall(sink, data)
                 if self.faults.bandwidth is not None:
                     await asyncio.sleep(len(data) / self.faults.bandwidth)

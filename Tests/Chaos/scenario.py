@@ -9,6 +9,7 @@ from cluster import Missing
 from invariants import Judgement, Verdict
 from load import Load
 from observer import Observer
+from service import NeverHealthy
 from world import World
 
 WARM_SECONDS = 1.2
@@ -29,7 +30,7 @@ class Scenario:
     settle: float = SETTLE_SECONDS
     quick: bool = False  # in the short suite
     mixes: bool = False  # leaves its world as it found it, so that runs may share one
-    rate: int = 800
+    fills: bool = True  # half of the runs begin with the pool at its maximum
 
 
 def scenario(name, world, **options):
@@ -88,14 +89,29 @@ class Run:
     def pause(self, least, most=None):
         time.sleep(self.rng.uniform(least, most or least))
 
+    def fill_pool(self, seconds=0.4):
+        """Writes wait for a lock, so the pool opens what it may; none of them fails. Answers with the connections."""
+        most = 0
+        with self.cluster.connect("items") as other, other.transaction():
+            other.execute("LOCK TABLE items IN SHARE MODE")
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                most = max(most, len(self.cluster.backends()))
+                time.sleep(0.02)
+        time.sleep(0.2)
+        self.note(f"a lock made the pool grow to {most}")
+        return most
+
     def perform(self):
         world = self.world
         load = observer = None
         try:
-            load = Load(world.service.port, self.clients, self.scenario.rate, self.seed, self.tag)
+            load = Load(world.service.port, self.clients, seed=self.seed, tag=self.tag)
             observer = self.observer = Observer(world.clusters, world.service, world.ports)
             # The generator needs a moment to start, and the pool to find its size.
             time.sleep(WARM_SECONDS)
+            if self.scenario.fills and self.rng.random() < 0.5:
+                self.fill_pool()
             self.usage_before = world.usage()
             self.scenario.body(self)
             time.sleep(self.scenario.settle)
@@ -158,6 +174,9 @@ def perform(chosen, seed, *, long=False, clients=64, world=None):
     except Missing as missing:
         world.close()
         return Result(chosen.name, seed, "skipped", reason=str(missing))
+    except NeverHealthy as error:
+        world.close()
+        return Result(chosen.name, seed, "violated", [Verdict("the service becomes healthy", False, str(error))])
     except Exception as error:
         world.close()
         return Result(chosen.name, seed, "broken", reason=f"{type(error).__name__}: {error}")

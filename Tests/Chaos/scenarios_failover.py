@@ -102,7 +102,7 @@ def promote_list_sockets(run):
     fail_over(run, lambda: None)
 
 
-@scenario("promote-frozen", by_list, goal=GOAL, known_within=5.0, strands_backends=True)
+@scenario("promote-frozen", by_list, goal=GOAL, strands_backends=True)
 def promote_frozen(run):
     """The first of the list does not die but falls silent, and stays so."""
     first, second = run.world.clusters
@@ -146,7 +146,7 @@ def old_primary_proxy(run):
     run.healed(what="the endpoint leads to the new primary; connections to the old one stay")
 
 
-@scenario("old-primary-list", by_list, goal=GOAL, known_within=None)
+@scenario("old-primary-list", by_list, goal=GOAL)
 def old_primary_list(run):
     """The old primary stands first in the list and only reads."""
     _, second = demote(run)

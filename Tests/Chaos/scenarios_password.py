@@ -65,16 +65,9 @@ def alter(world, user, password):
 
 
 def grow(run):
-    """Writes wait for a while, and so the pool opens connections; none of them fails."""
+    """The pool opens connections with what is right now."""
     before = len(run.cluster.backends())
-    most = before
-    with run.cluster.connect("items") as other, other.transaction():
-        other.execute("LOCK TABLE items IN SHARE MODE")
-        until_moment = time.monotonic() + GROW_SECONDS
-        while time.monotonic() < until_moment:
-            most = max(most, len(run.cluster.backends()))
-            time.sleep(0.02)
-    time.sleep(0.3)
+    most = run.fill_pool(GROW_SECONDS)
     run.check("the pool grew after the change", most > before, f"{before} → {most}")
     run.so_far_no_request_fails()
 
@@ -84,7 +77,7 @@ def reconnect(run):
     run.healed(what="every connection was ended")
 
 
-@scenario("rotate-file", by_file, quick=True, reads_fail=False)
+@scenario("rotate-file", by_file, quick=True, reads_fail=False, fills=False)
 def rotate_file(run):
     """The password changes, and the file that holds it is replaced."""
     run.fault("rotation")
@@ -94,7 +87,7 @@ def rotate_file(run):
     reconnect(run)
 
 
-@scenario("rotate-secret", by_secret, reads_fail=False)
+@scenario("rotate-secret", by_secret, reads_fail=False, fills=False)
 def rotate_secret(run):
     """One user: its password changes, and then the secret."""
     run.fault("rotation")
@@ -104,7 +97,7 @@ def rotate_secret(run):
     reconnect(run)
 
 
-@scenario("rotate-secret-late", by_secret)
+@scenario("rotate-secret-late", by_secret, fills=False)
 def rotate_secret_late(run):
     """One user: connections end after its password changed and before the secret says so."""
     run.fault("the role's password changes")
@@ -115,7 +108,7 @@ def rotate_secret_late(run):
     run.healed(what="the secret is up to date")
 
 
-@scenario("rotate-alternating", by_alternating_users, reads_fail=False)
+@scenario("rotate-alternating", by_alternating_users, reads_fail=False, fills=False)
 def rotate_alternating(run):
     """Two users: the secret names the other one, then the first one's password changes and its connections end."""
     run.fault("rotation")

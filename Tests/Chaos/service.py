@@ -7,7 +7,6 @@ import pathlib
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
 
 from cluster import until
@@ -46,6 +45,10 @@ def free_port(*addresses):
                 return port
 
 
+class NeverHealthy(Exception):
+    """The service ended, or did not find its database, although all was well."""
+
+
 class Service:
     def __init__(self, directory, environment):
         self.port = free_port()
@@ -69,14 +72,20 @@ class Service:
         with urllib.request.urlopen(self.url + path, timeout=timeout) as response:
             return response.status, response.read()
 
-    def wait_until_healthy(self, seconds=20):
+    def wait_until_healthy(self, seconds=10):
+        def said():
+            return [line for line in self.lines() if "response_time_ms" not in line][-5:]
+
         def healthy():
             if self.process.poll() is not None:
-                raise RuntimeError(f"the service ended with {self.process.returncode}: {self.log.read_text()[-800:]}")
+                raise NeverHealthy(f"it ended with {self.process.returncode}: {said()}")
             with contextlib.suppress(OSError):
                 return self.get("/health")[0] == 200
 
-        until(healthy, seconds, "the service to be healthy")
+        try:
+            until(healthy, seconds, "the service to be healthy", interval=0.02)
+        except TimeoutError:
+            raise NeverHealthy(f"not within {seconds} s: {said()}") from None
         return self
 
     def open_descriptors(self):
@@ -126,7 +135,3 @@ class Service:
                 self.process.wait()
                 return None
         return self.process.returncode
-
-    def stopped_in(self):
-        began = time.monotonic()
-        return self.stop(), time.monotonic() - began

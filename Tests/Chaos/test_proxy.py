@@ -117,18 +117,18 @@ class TestFaultsOfBytes:
         proxy.set(latency=0.1)
         began = time.monotonic()
         assert ask(client) == b"ping"
-        assert 0.2 <= time.monotonic() - began < 1
+        assert 0.2 <= time.monotonic() - began < 10
         proxy.heal()
         began = time.monotonic()
         ask(client)
-        assert time.monotonic() - began < 0.1
+        assert time.monotonic() - began < 0.19
 
     def test_bandwidth_bounds_the_rate(self, proxy, connect):
         client = connect()
         proxy.set(bandwidth=20_000)
         began = time.monotonic()
         assert len(ask(client, b"x" * 10_000)) == 10_000
-        assert 0.4 <= time.monotonic() - began < 3
+        assert 0.4 <= time.monotonic() - began < 10
 
     def test_a_stall_holds_bytes_back_and_loses_none(self, proxy, connect, echo):
         client = connect()
@@ -180,6 +180,20 @@ class TestFaultsOfBytes:
         assert ask(client) == b"ping"
         client.sendall(b"ping")
         assert client.recv(10) == b"pi"
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+    def test_a_connection_falls_silent_for_good_after_so_many_bytes(self, proxy, connect, echo):
+        proxy.set(mute_after=6)
+        client = connect()
+        assert ask(client) == b"ping"
+        client.sendall(b"lost")
+        assert is_silent(client)
+        proxy.set(mute_after=None)
+        client.sendall(b"lost too")
+        assert is_silent(client) and echo.received == b"pinglost"
+        assert ask(connect()) == b"ping"
+        proxy.heal()
         with pytest.raises(ConnectionResetError):
             client.recv(1)
 
@@ -245,8 +259,7 @@ class TestFaultsOfConnections:
     def test_an_upstream_that_is_away_ends_the_connection(self, proxy, connect, echo):
         echo.close()
         proxy.switch(("127.0.0.1", 1))
-        client = connect()
         try:
-            assert client.recv(1) == b""
+            assert connect().recv(1) == b""
         except ConnectionResetError:
-            pass
+            pass  # it may come before or after connect(2) has returned
