@@ -27,12 +27,18 @@ class SecretsManager:
         self.log = open(directory / "moto.log", "wb")
         environment = {**os.environ, "MOTO_ENABLE_ISO_REGIONS": "false"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)], stdin=subprocess.DEVNULL,
-            stdout=self.log, stderr=self.log, env=environment,
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            env=environment,
         )
         until(self._answers, 20, "moto to answer")
         self.client = boto3.client(
-            "secretsmanager", region_name=REGION, endpoint_url=self.url, aws_access_key_id="chaos",
+            "secretsmanager",
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id="chaos",
             aws_secret_access_key="chaos",
         )
         self.exists = False

@@ -43,7 +43,9 @@ def table(results):
             yield f"    {result.outcome}: {result.reason}"
         for verdict in result.violations:
             yield f"    VIOLATED {verdict.name}: {verdict.detail}"
-    counts = {outcome: sum(r.outcome == outcome for r in results) for outcome in ("held", "violated", "broken", "skipped")}
+    counts = {
+        outcome: sum(r.outcome == outcome for r in results) for outcome in ("held", "violated", "broken", "skipped")
+    }
     yield ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) + "; times in milliseconds"
 
 
@@ -97,7 +99,9 @@ def main():
     parser = argparse.ArgumentParser(description="Breaks the database under a loaded service, and judges the service.")
     parser.add_argument("--seed", default=str(int(time.time())), help="the same seed draws the same faults")
     parser.add_argument("--scenario", default="", help="a regular expression on names; default: all")
-    parser.add_argument("--runs", type=int, default=0, help="so many runs drawn by the seed, instead of each scenario once")
+    parser.add_argument(
+        "--runs", type=int, default=0, help="so many runs drawn by the seed, instead of each scenario once"
+    )
     parser.add_argument("--quick", action="store_true", help="only the short suite")
     parser.add_argument("--long", action="store_true", help="longer outages")
     parser.add_argument("--clients", type=int, default=64)

@@ -80,8 +80,15 @@ def own(path):
 
 def run(*command, **options):
     done = subprocess.run(
-        [str(word) for word in command], cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=90, **as_owner(), **options,
+        [str(word) for word in command],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=90,
+        **as_owner(),
+        **options,
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))}: {done.stdout}")
@@ -105,8 +112,19 @@ class Cluster:
 
     def create(self):
         run(
-            self.bin / "initdb", "--pgdata", self.data, "--username", "postgres", "--auth", "trust", "--encoding",
-            "UTF8", "--locale", "C.UTF-8", "--no-instructions", "--no-sync",
+            self.bin / "initdb",
+            "--pgdata",
+            self.data,
+            "--username",
+            "postgres",
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C.UTF-8",
+            "--no-instructions",
+            "--no-sync",
         )
         (self.data / "pg_hba.conf").write_text(ACCESS)
         return self
@@ -115,12 +133,22 @@ class Cluster:
         """Starts it, and returns the moment at which it took a connection."""
         words = [f"-c {name}={value}" for name, value in self.settings.items() if name != "log_line_prefix"]
         words += [
-            f"-c port={self.port}", f"-c listen_addresses={self.address}",
-            f"-c unix_socket_directories={self.directory}", "-c log_line_prefix='%m [%p] %u '",
+            f"-c port={self.port}",
+            f"-c listen_addresses={self.address}",
+            f"-c unix_socket_directories={self.directory}",
+            "-c log_line_prefix='%m [%p] %u '",
         ]
         run(
-            self.bin / "pg_ctl", "start", "--silent", "--no-wait", "--pgdata", self.data, "--log", self.log,
-            "--options", " ".join(words),
+            self.bin / "pg_ctl",
+            "start",
+            "--silent",
+            "--no-wait",
+            "--pgdata",
+            self.data,
+            "--log",
+            self.log,
+            "--options",
+            " ".join(words),
         )
         return self.wait_until_up()
 
@@ -148,8 +176,20 @@ class Cluster:
         """A streaming standby that every commit here waits for from now on."""
         other = Cluster(directory, port, address, **{name: self.settings[name] for name in self.settings})
         run(
-            self.bin / "pg_basebackup", "--pgdata", other.data, "--host", self.directory, "--port", self.port,
-            "--username", "postgres", "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast",
+            self.bin / "pg_basebackup",
+            "--pgdata",
+            other.data,
+            "--host",
+            self.directory,
+            "--port",
+            self.port,
+            "--username",
+            "postgres",
+            "--write-recovery-conf",
+            "--wal-method",
+            "stream",
+            "--checkpoint",
+            "fast",
             "--no-sync",
         )
         other.start()
@@ -214,8 +254,14 @@ class Cluster:
     def connect(self, database="postgres", **options):
         """As the superuser, by the socket."""
         return psycopg.connect(
-            host=str(self.directory), port=self.port, user="postgres", dbname=database, autocommit=True,
-            connect_timeout=5, application_name="chaos", **options,
+            host=str(self.directory),
+            port=self.port,
+            user="postgres",
+            dbname=database,
+            autocommit=True,
+            connect_timeout=5,
+            application_name="chaos",
+            **options,
         )
 
     def execute(self, sql, *parameters):

@@ -46,7 +46,9 @@ class Judgement:
     def __init__(self, run):
         self.run = run
         self.records = sorted(run.records, key=lambda record: record.end)
-        self.database = [record for record in self.records if record.kind in ALLOWED and record.kind not in (HEALTH, PROBE)]
+        self.database = [
+            record for record in self.records if record.kind in ALLOWED and record.kind not in (HEALTH, PROBE)
+        ]
         self.failed = [record for record in self.database if not record.is_good]
         self.verdicts = list(run.verdicts)
         self.figures = {}
@@ -103,7 +105,7 @@ class Judgement:
         run = self.run
         if run.scenario.known_within is None:
             return []
-        begin, end = run.fault_at + run.scenario.known_within, run.healed_at - 0.05
+        begin, end = run.away_at + run.scenario.known_within, run.healed_at - 0.05
         return [r for r in self.database if begin <= r.start < end]
 
     def _judge(self):
@@ -120,7 +122,11 @@ class Judgement:
         bare = collections.Counter(r.kind for r in self.database if r.status == 503 and not r.retry_after)
         self.say("every 503 says Retry-After", not bare, f"without: {dict(bare)}" if bare else "")
         late = [r for r in self.records if r.seconds > REQUEST_SECONDS + SLACK + self.run.lag]
-        self.say("answers within the request's deadline", not late, f"{len(late)}, slowest {late[0].seconds:.2f} s" if late else "")
+        self.say(
+            "answers within the request's deadline",
+            not late,
+            f"{len(late)}, slowest {late[0].seconds:.2f} s" if late else "",
+        )
 
     def _judge_times(self):
         run, scenario = self.run, self.run.scenario
@@ -128,20 +134,36 @@ class Judgement:
         self.say("no failure before the fault", not before, f"{len(before)}: {before[0].error[:120]}" if before else "")
         for name, back in (("write", self.writes_back), ("read", self.reads_back)):
             held = back is not None and back <= scenario.goal + run.lag
-            self.say(f"first {name} within {scenario.goal:g} s", held, "never" if back is None else f"after {back:.2f} s")
+            self.say(
+                f"first {name} within {scenario.goal:g} s", held, "never" if back is None else f"after {back:.2f} s"
+            )
         quiet = [r for r in self.failed if r.end > run.stopped_at - QUIET_SECONDS]
-        self.say("no failure in the end", not quiet, f"{len(quiet)}: {quiet[0].status} {quiet[0].error[:120]}" if quiet else "")
+        self.say(
+            "no failure in the end",
+            not quiet,
+            f"{len(quiet)}: {quiet[0].status} {quiet[0].error[:120]}" if quiet else "",
+        )
         outage = self._outage()
         if scenario.known_within is not None:
             p95 = percentile([r.seconds for r in outage], 0.95)
             refused = bool(outage) and p95 <= FAST_SECONDS + run.lag
-            self.say("refusals do not wait", refused, f"p95 {p95 * 1000:.0f} ms of {len(outage)}, {scenario.known_within:g} s after the fault")
+            self.say(
+                "refusals do not wait",
+                refused,
+                f"p95 {p95 * 1000:.0f} ms of {len(outage)}, {scenario.known_within:g} s after it is away",
+            )
         if not scenario.reads_fail:
             reads = [r for r in self.failed if r.kind in READS]
-            self.say("no read fails", not reads, f"{len(reads)}: {reads[0].status} {reads[0].error[:120]}" if reads else "")
+            self.say(
+                "no read fails", not reads, f"{len(reads)}: {reads[0].status} {reads[0].error[:120]}" if reads else ""
+            )
         for until in run.none_fail_until:
             early = [r for r in self.failed if r.end < until]
-            self.say("no request fails", not early, f"{len(early)}: {early[0].status} {early[0].error[:120]}" if early else "")
+            self.say(
+                "no request fails",
+                not early,
+                f"{len(early)}: {early[0].status} {early[0].error[:120]}" if early else "",
+            )
         probes = [r for r in self.records if r.kind == PROBE]
         slow = [r for r in probes if r.seconds > PROBE_LIMIT + run.lag]
         detail = f"{len(slow)} of {len(probes)}, slowest {max(r.seconds for r in slow):.2f} s" if slow else ""
@@ -151,7 +173,11 @@ class Judgement:
         acknowledged = {r.detail for r in self.records if r.kind == CREATE and r.status == 201}
         lost = [name for name in acknowledged if not self.run.stored.get(name)]
         twice = [name for name, count in self.run.stored.items() if count > 1]
-        self.say("every acknowledged write is there", acknowledged and not lost, f"{len(lost)} of {len(acknowledged)} lost: {lost[:3]}" if lost else "")
+        self.say(
+            "every acknowledged write is there",
+            acknowledged and not lost,
+            f"{len(lost)} of {len(acknowledged)} lost: {lost[:3]}" if lost else "",
+        )
         self.say("no write happened twice", not twice, f"{len(twice)}: {twice[:3]}" if twice else "")
 
     def _judge_resources(self):
@@ -159,13 +185,33 @@ class Judgement:
         self.say("the same process to the end", run.alive, f"exit status {run.exit_status}" if not run.alive else "")
         self.say("the observer saw enough", observer.samples >= 50, f"{observer.samples} samples")
         if not run.scenario.strands_backends:
-            self.say(f"at most {POOL_MAX} connections (server)", observer.connections <= POOL_MAX, f"{observer.connections}")
+            self.say(
+                f"at most {POOL_MAX} connections (server)", observer.connections <= POOL_MAX, f"{observer.connections}"
+            )
             limit = STATEMENT_SECONDS + 2 * SLACK
-            self.say("statements end at the server", observer.oldest_statement <= limit, f"oldest {observer.oldest_statement:.2f} s")
+            self.say(
+                "statements end at the server",
+                observer.oldest_statement <= limit,
+                f"oldest {observer.oldest_statement:.2f} s",
+            )
         # Giving a connection up asks the server to cancel its statement, by a connection of that request's own.
-        self.say(f"at most {2 * POOL_MAX} sockets to the database", observer.sockets <= 2 * POOL_MAX, f"{observer.sockets}")
+        self.say(
+            f"at most {2 * POOL_MAX} sockets to the database", observer.sockets <= 2 * POOL_MAX, f"{observer.sockets}"
+        )
         before, after = run.usage_before, run.usage_after
         if before and after:
-            self.say("no descriptor is lost", after.descriptors <= before.descriptors + DESCRIPTOR_MARGIN, f"{before.descriptors} → {after.descriptors}")
-            self.say("no thread is lost", after.threads <= before.threads + THREAD_MARGIN, f"{before.threads} → {after.threads}")
-            self.say("no memory is lost", after.memory <= before.memory + MEMORY_MARGIN, f"{before.memory:.0f} → {after.memory:.0f} MiB")
+            self.say(
+                "no descriptor is lost",
+                after.descriptors <= before.descriptors + DESCRIPTOR_MARGIN,
+                f"{before.descriptors} → {after.descriptors}",
+            )
+            self.say(
+                "no thread is lost",
+                after.threads <= before.threads + THREAD_MARGIN,
+                f"{before.threads} → {after.threads}",
+            )
+            self.say(
+                "no memory is lost",
+                after.memory <= before.memory + MEMORY_MARGIN,
+                f"{before.memory:.0f} → {after.memory:.0f} MiB",
+            )

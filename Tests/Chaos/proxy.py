@@ -25,7 +25,7 @@ class Faults:
     stalled: frozenset = frozenset()  # directions of which nothing is read: the sender's window fills
     swallowed: frozenset = frozenset()  # directions whose bytes are read, acknowledged and lost
     cut_after: int | None = None  # bytes towards the client, counted for each connection from now on, then a reset
-    mute_after: int | None = None  # bytes towards the client, counted from the connection's beginning, then silence for good
+    mute_after: int | None = None  # bytes towards the client since it connected, then silence for good
 
 
 TO_SERVER, TO_CLIENT = "to_server", "to_client"

@@ -51,7 +51,7 @@ class Run:
         self.rng = random.Random(f"{seed}/{chosen.name}/body")
         self.tag = f"{chosen.name}-{seed}"
         self.events, self.verdicts, self.figures, self.none_fail_until = [], [], {}, []
-        self.fault_at = self.healed_at = None
+        self.fault_at = self.away_at = self.healed_at = None
         self.records, self.stored = [], {}
         self.lag = 0.0
         self.alive, self.exit_status = True, None
@@ -70,7 +70,12 @@ class Run:
         now = time.monotonic()
         self.events.append((now, what))
         if self.fault_at is None:
-            self.fault_at = now
+            self.fault_at = self.away_at = now
+
+    def away(self, what):
+        """When the damage takes a while to be complete: only now the database is wholly away."""
+        self.away_at = time.monotonic()
+        self.events.append((self.away_at, what))
 
     def healed(self, moment=None, what="the database takes connections"):
         """The last one is where the clock of the recovery starts."""
@@ -195,8 +200,13 @@ def perform(chosen, seed, *, long=False, clients=64, world=None):
         judgement = Judgement(run)
         began = run.fault_at
         return Result(
-            chosen.name, seed, "held" if judgement.held else "violated", judgement.verdicts, judgement.figures,
-            [(round(moment - began, 3), what) for moment, what in run.events], what_it_said(world.service, 0),
+            chosen.name,
+            seed,
+            "held" if judgement.held else "violated",
+            judgement.verdicts,
+            judgement.figures,
+            [(round(moment - began, 3), what) for moment, what in run.events],
+            what_it_said(world.service, 0),
         )
     finally:
         if own:

@@ -41,7 +41,10 @@ class Bouncer:
         cluster = world.cluster
         (self.directory / "pgbouncer.ini").write_text(
             CONFIGURATION.format(
-                address=cluster.address, server=cluster.port, password=PASSWORD, port=self.port,
+                address=cluster.address,
+                server=cluster.port,
+                password=PASSWORD,
+                port=self.port,
                 directory=self.directory,
             )
         )
@@ -50,8 +53,12 @@ class Bouncer:
 
     def start(self):
         self.process = subprocess.Popen(
-            [self.binary, "--quiet", self.directory / "pgbouncer.ini"], cwd="/", stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_owner(),
+            [self.binary, "--quiet", self.directory / "pgbouncer.ini"],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **as_owner(),
         )
         until(self._answers, 10, "pgbouncer to answer")
 

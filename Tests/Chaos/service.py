@@ -54,8 +54,15 @@ class Service:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
-            "PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(self.port), "ENVIRONMENT": "chaos",
-            "INSTANCE_ID": "chaos", "WORKERS": "2", "DRAIN_DELAY_MS": "0", "DRAIN_TIMEOUT_MS": "5000", **LIMITS,
+            "PATH": os.environ["PATH"],
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "ENVIRONMENT": "chaos",
+            "INSTANCE_ID": "chaos",
+            "WORKERS": "2",
+            "DRAIN_DELAY_MS": "0",
+            "DRAIN_TIMEOUT_MS": "5000",
+            **LIMITS,
             **environment,
         }
         self.log = pathlib.Path(directory) / f"service-{self.port}.log"
@@ -101,20 +108,20 @@ class Service:
         return 0.0
 
     def database_sockets(self, ports):
-        """How many of its TCP sockets are connected, or being connected, to one of these ports."""
-        inodes = set()
+        """Of its TCP sockets those connected, or being connected, to one of these ports, with their descriptors."""
+        descriptors = {}
         for number in os.listdir(f"/proc/{self.pid}/fd"):
             with contextlib.suppress(OSError):
                 target = os.readlink(f"/proc/{self.pid}/fd/{number}")
                 if target.startswith("socket:["):
-                    inodes.add(target[8:-1])
-        count = 0
+                    descriptors.setdefault(target[8:-1], []).append(number)
+        found = {}
         for line in pathlib.Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()
             # 01 is ESTABLISHED, 02 SYN_SENT.
-            if fields[9] in inodes and fields[3] in ("01", "02") and int(fields[2].split(":")[1], 16) in ports:
-                count += 1
-        return count
+            if fields[9] in descriptors and fields[3] in ("01", "02") and int(fields[2].split(":")[1], 16) in ports:
+                found[fields[9]] = descriptors[fields[9]]
+        return found
 
     def lines(self):
         """Every whole line it wrote, parsed; what is not JSON is kept as it stands."""

@@ -69,8 +69,10 @@ class World:
 
     def serve(self, host=None, port=None, **environment):
         environment = {
-            "DB_HOST": host or self.cluster.address, "DB_PORT": str(port or self.cluster.port),
-            "DB_PASSWORD": PASSWORD, **environment,
+            "DB_HOST": host or self.cluster.address,
+            "DB_PORT": str(port or self.cluster.port),
+            "DB_PASSWORD": PASSWORD,
+            **environment,
         }
         environment = {name: value for name, value in environment.items() if value is not None}
         self.service = Service(self.directory, environment)
@@ -79,8 +81,9 @@ class World:
 
     def usage(self):
         service = self.service
-        sockets = service.database_sockets(self.ports)
-        return Usage(service.open_descriptors() - sockets, service.threads(), service.resident_mebibytes())
+        # A connection may have more than one descriptor.
+        connected = sum(len(numbers) for numbers in service.database_sockets(self.ports).values())
+        return Usage(service.open_descriptors() - connected, service.threads(), service.resident_mebibytes())
 
     def heal(self):
         """Whatever a run that broke off left behind."""
