@@ -1,8 +1,6 @@
 """Runs scenarios and reports: `python Tests/Chaos/chaos.py --help`."""
 
 import argparse
-import dataclasses
-import json
 import os
 import pathlib
 import random
@@ -15,45 +13,17 @@ import scenarios_network  # noqa: F401
 import scenarios_password  # noqa: F401
 import scenarios_pooler  # noqa: F401
 import scenarios_process  # noqa: F401
+from report import summary, table, write
 from scenario import perform, scenarios
 from service import BINARY, ROOT
 from world import World, direct, proxied
-
-COLUMNS = [
-    ("first_failure_ms", "1st 503"),
-    ("outage_ms", "outage"),
-    ("first_write_ms", "write"),
-    ("first_read_ms", "read"),
-    ("last_failure_ms", "last 503"),
-    ("refusal_p95_ms", "refusal"),
-    ("failed", "failed"),
-    ("requests", "requests"),
-    ("acknowledged", "201"),
-    ("connections_max", "conns"),
-    ("probe_p99_ms", "probes"),
-]
-
-
-def table(results):
-    yield f"{'scenario':26}{'outcome':10}" + "".join(f"{title:>10}" for _, title in COLUMNS)
-    for result in results:
-        cells = "".join(f"{'-' if (v := result.figures.get(key)) is None else v:>10}" for key, _ in COLUMNS)
-        yield f"{result.name:26}{result.outcome:10}{cells}"
-        if result.reason:
-            yield f"    {result.outcome}: {result.reason}"
-        for verdict in result.violations:
-            yield f"    VIOLATED {verdict.name}: {verdict.detail}"
-    counts = {
-        outcome: sum(r.outcome == outcome for r in results) for outcome in ("held", "violated", "broken", "skipped")
-    }
-    yield ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) + "; times in milliseconds"
 
 
 class Worlds:
     """Those that runs share: made when first needed, made anew after a run that did not hold."""
 
     def __init__(self, seed):
-        self.seed, self.kept, self.memory = seed, {}, {}
+        self.seed, self.kept = seed, {}
 
     def get(self, make):
         if make not in self.kept:
@@ -72,27 +42,19 @@ class Worlds:
 
 def mix(seed, runs, chosen, report, clients, long):
     """Runs drawn by the seed; services live on from run to run, so that what leaks adds up."""
-    dice, worlds, results = random.Random(seed), Worlds(seed), []
+    dice, worlds = random.Random(seed), Worlds(seed)
     try:
         for number in range(runs):
             one = dice.choice(chosen)
-            run_seed = f"{seed}.{number}"
-            shared = None
-            if one.mixes:
-                try:
-                    shared = worlds.get(one.world)
-                except Exception as error:
-                    sys.exit(f"chaos: no world for {one.name}: {error}")
-            result = perform(one, run_seed, long=long, clients=clients, world=shared)
-            if shared and result.outcome != "held":
-                worlds.drop(one.world)
-            elif shared:
+            shared = worlds.get(one.world) if one.mixes else None
+            result = perform(one, f"{seed}.{number}", long=long, clients=clients, world=shared)
+            if shared and result.outcome == "held":
                 result.figures["memory_mib"] = round(shared.usage().memory, 1)
-            results.append(result)
-            report(result, number + 1)
+            elif shared:
+                worlds.drop(one.world)
+            report(result)
     finally:
         worlds.close()
-    return results
 
 
 def main():
@@ -118,22 +80,23 @@ def main():
     if not os.access(BINARY, os.X_OK):
         sys.exit(f"chaos: {BINARY} is missing: make build")
 
-    def report(result, number):
+    path = options.report / f"{options.seed}.json"
+    results = []
+
+    def report(result):
+        results.append(result)
         marks = "; ".join(f"{v.name}: {v.detail}" for v in result.violations)
-        print(f"[{number}] {result.name} {result.outcome} {result.reason}{marks}", file=sys.stderr, flush=True)
+        print(f"[{len(results)}] {result.name} {result.outcome} {result.reason}{marks}", file=sys.stderr, flush=True)
+        # After every run, so that one that is interrupted has something to show.
+        write(results, path)
 
     print(f"seed {options.seed}, {BINARY}", file=sys.stderr, flush=True)
     if options.runs:
-        results = mix(options.seed, options.runs, chosen, report, options.clients, options.long)
+        mix(options.seed, options.runs, chosen, report, options.clients, options.long)
     else:
-        results = []
-        for number, one in enumerate(chosen, 1):
-            results.append(perform(one, options.seed, long=options.long, clients=options.clients))
-            report(results[-1], number)
-    print("\n".join(table(results)))
-    options.report.mkdir(parents=True, exist_ok=True)
-    path = options.report / f"{options.seed}.json"
-    path.write_text(json.dumps([dataclasses.asdict(result) for result in results], indent=1))
+        for one in chosen:
+            report(perform(one, options.seed, long=options.long, clients=options.clients))
+    print("\n".join(summary(results) if options.runs else table(results)))
     print(f"seed {options.seed}; everything that was measured is in {path}")
     return 0 if all(result.outcome in ("held", "skipped") for result in results) else 1
 

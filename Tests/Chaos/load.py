@@ -12,6 +12,7 @@ import time
 
 # Longer than any deadline of the service: a request that takes this long hangs.
 CLIENT_SECONDS = 10
+START_SECONDS = 30
 
 CREATE, ITEM, LIST, HEALTH, PROBE = "create", "item", "list", "health", "probe"
 READS = {ITEM, LIST}
@@ -98,12 +99,17 @@ class Generator:
         self.records = []
         self.ids = []
         self.stopping = asyncio.Event()
+        self.unready = clients + len(PROBES)  # those that had no answer yet
         self.lag = 0.0
 
     async def run(self, pipe):
         tasks = [asyncio.create_task(self._client(number)) for number in range(self.clients)]
         tasks += [asyncio.create_task(self._probe(path)) for path in PROBES]
         tasks.append(asyncio.create_task(self._measure_lag()))
+        while self.unready:
+            await asyncio.sleep(0.01)
+        self.lag = 0.0
+        pipe.send("ready")
         while not pipe.poll():
             await asyncio.sleep(0.02)
         pipe.recv()
@@ -126,6 +132,7 @@ class Generator:
         choices = random.Random(f"{self.seed}/{number}")
         client = Client(self.port)
         created = 0
+        is_first = True
         await asyncio.sleep(choices.random() * self.clients / self.rate)
         while not self.stopping.is_set():
             kind = choices.choices([CREATE, ITEM, LIST, HEALTH], [40, 35, 15, 10])[0]
@@ -146,14 +153,19 @@ class Generator:
             else:
                 answer = await client.request("GET", "/health")
             self._record(kind, start, answer, detail)
+            self.unready -= is_first
+            is_first = False
             await asyncio.sleep(choices.random() * 2 * self.clients / self.rate)
         client.close()
 
     async def _probe(self, path):
         client = Client(self.port)
+        is_first = True
         while not self.stopping.is_set():
             start = time.monotonic()
             self._record(PROBE, start, await client.request("GET", path), path)
+            self.unready -= is_first
+            is_first = False
             await asyncio.sleep(PROBE_INTERVAL)
         client.close()
 
@@ -178,6 +190,12 @@ class Load:
         self.process.start()
         child.close()
         self.lag = 0.0
+
+    def wait_until_ready(self):
+        """Every client has had an answer."""
+        if not self.pipe.poll(START_SECONDS):
+            raise TimeoutError("the load does not start")
+        self.pipe.recv()
 
     def stop(self):
         self.pipe.send("stop")

@@ -48,7 +48,7 @@ class Observer:
     def _watch_sockets(self):
         while not self.ending.wait(4 * INTERVAL):
             with contextlib.suppress(OSError):
-                self.sockets = max(self.sockets, len(self.service.database_sockets(self.ports)))
+                self.sockets = max(self.sockets, self.service.descriptors(self.ports)["database"])
 
     def stop(self):
         self.ending.set()

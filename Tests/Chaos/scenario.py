@@ -12,7 +12,7 @@ from observer import Observer
 from service import NeverHealthy
 from world import World
 
-WARM_SECONDS = 1.2
+WARM_SECONDS = 0.8
 SETTLE_SECONDS = 2.5
 
 scenarios = {}
@@ -113,7 +113,7 @@ class Run:
         try:
             load = Load(world.service.port, self.clients, seed=self.seed, tag=self.tag)
             observer = self.observer = Observer(world.clusters, world.service, world.ports)
-            # The generator needs a moment to start, and the pool to find its size.
+            load.wait_until_ready()
             time.sleep(WARM_SECONDS)
             if self.scenario.fills and self.rng.random() < 0.5:
                 self.fill_pool()

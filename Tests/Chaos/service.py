@@ -1,5 +1,6 @@
 """The service under test: one process of the release binary, seen from outside."""
 
+import collections
 import contextlib
 import json
 import os
@@ -95,9 +96,6 @@ class Service:
             raise NeverHealthy(f"not within {seconds} s: {said()}") from None
         return self
 
-    def open_descriptors(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
-
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
@@ -107,21 +105,33 @@ class Service:
                 return int(line.split()[1]) / 1024
         return 0.0
 
-    def database_sockets(self, ports):
-        """Of its TCP sockets those connected, or being connected, to one of these ports, with their descriptors."""
-        descriptors = {}
+    def descriptors(self, ports):
+        """Its descriptors by what they are: how many lead to one of these ports, to clients, and so on.
+
+        Of connections to the database, `database` counts one for each connection and `duplicate` the rest.
+        """
+        names = {"01": "established", "08": "half-closed", "0A": "listening"}
+        peers = {}
+        for line in pathlib.Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            if int(fields[2].split(":")[1], 16) in ports:
+                # Connected or being connected; half-closed ones are about to go.
+                peers[fields[9]] = "database" if fields[3] in ("01", "02") else "database gone"
+            else:
+                peers[fields[9]] = names.get(fields[3], fields[3])
+        counts, seen = collections.Counter(), set()
         for number in os.listdir(f"/proc/{self.pid}/fd"):
             with contextlib.suppress(OSError):
                 target = os.readlink(f"/proc/{self.pid}/fd/{number}")
                 if target.startswith("socket:["):
-                    descriptors.setdefault(target[8:-1], []).append(number)
-        found = {}
-        for line in pathlib.Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:
-            fields = line.split()
-            # 01 is ESTABLISHED, 02 SYN_SENT.
-            if fields[9] in descriptors and fields[3] in ("01", "02") and int(fields[2].split(":")[1], 16) in ports:
-                found[fields[9]] = descriptors[fields[9]]
-        return found
+                    kind = peers.get(target[8:-1], "no longer connected")
+                    if kind == "database" and target in seen:
+                        kind = "duplicate"
+                    seen.add(target)
+                else:
+                    kind = target.split(":[")[0] if ":[" in target else "file"
+                counts[kind] += 1
+        return counts
 
     def lines(self):
         """Every whole line it wrote, parsed; what is not JSON is kept as it stands."""

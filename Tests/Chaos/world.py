@@ -16,7 +16,7 @@ PASSWORD = "first-password"
 
 @dataclasses.dataclass
 class Usage:
-    descriptors: int  # without the connections to the database
+    descriptors: dict  # how many of each kind, without the connections to the database
     threads: int
     memory: float
 
@@ -81,9 +81,10 @@ class World:
 
     def usage(self):
         service = self.service
-        # A connection may have more than one descriptor.
-        connected = sum(len(numbers) for numbers in service.database_sockets(self.ports).values())
-        return Usage(service.open_descriptors() - connected, service.threads(), service.resident_mebibytes())
+        descriptors = service.descriptors(self.ports)
+        for kind in ("database", "duplicate"):
+            descriptors.pop(kind, None)
+        return Usage(descriptors, service.threads(), service.resident_mebibytes())
 
     def heal(self):
         """Whatever a run that broke off left behind."""
