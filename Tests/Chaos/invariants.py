@@ -157,8 +157,8 @@ class Judgement:
             self.say(
                 "no read fails", not reads, f"{len(reads)}: {reads[0].status} {reads[0].error[:120]}" if reads else ""
             )
-        for until in run.none_fail_until:
-            early = [r for r in self.failed if r.end < until]
+        for begin, end in run.none_fail_between:
+            early = [r for r in self.failed if begin <= r.end < end]
             self.say(
                 "no request fails",
                 not early,

@@ -103,6 +103,10 @@ class Proxy:
         """Closes every connection in order."""
         self._call(self._end_links, False)
 
+    def mute(self):
+        """Every connection of now falls silent for good, as behind a router that forgot it. New ones work."""
+        self._call(self._mute_links)
+
     def refuse(self):
         """Nobody listens: a new connection is refused. Old ones stay."""
         self._call(self._close_listener)
@@ -190,8 +194,7 @@ class Proxy:
         try:
             while True:
                 await self._until(lambda: direction not in self.faults.stalled)
-                size = CHUNK if self.faults.bandwidth is None else max(1, self.faults.bandwidth // 20)
-                data = await self._loop.sock_recv(source, size)
+                data = await self._loop.sock_recv(source, CHUNK)
                 # What arrived while the fault was switched on is held back as well, and so is the end.
                 await self._until(lambda: direction not in self.faults.stalled)
                 if link.is_mute or direction in self.faults.swallowed:
@@ -215,11 +218,17 @@ class Proxy:
                     if self.faults.mute_after is not None and link.received_by_client > self.faults.mute_after:
                         link.is_mute = link.lost_bytes = True
                         continue
-                await self._loop.sock_sendall(sink, data)
-                if self.faults.bandwidth is not None:
-                    await asyncio.sleep(len(data) / self.faults.bandwidth)
+                await self._send(sink, data)
         except OSError:
             return
+
+    async def _send(self, sink, data):
+        while (rate := self.faults.bandwidth) is not None and data:
+            # Twenty pieces a second, whatever size they came in.
+            piece, data = data[: max(1, rate // 20)], data[max(1, rate // 20) :]
+            await self._loop.sock_sendall(sink, piece)
+            await asyncio.sleep(len(piece) / rate)
+        await self._loop.sock_sendall(sink, data)
 
     async def _until(self, condition):
         while not condition():
@@ -236,6 +245,10 @@ class Proxy:
 
     def _switch(self, upstream):
         self.upstream = upstream
+
+    def _mute_links(self):
+        for link in self.links:
+            link.is_mute = link.lost_bytes = True
 
     async def _end_links(self, reset):
         await self._cancel(list(self.links), reset)

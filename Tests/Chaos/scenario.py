@@ -50,7 +50,7 @@ class Run:
         self.scenario, self.world, self.seed, self.long, self.clients = chosen, world, seed, long, clients
         self.rng = random.Random(f"{seed}/{chosen.name}/body")
         self.tag = f"{chosen.name}-{seed}"
-        self.events, self.verdicts, self.figures, self.none_fail_until = [], [], {}, []
+        self.events, self.verdicts, self.figures, self.none_fail_between = [], [], {}, []
         self.fault_at = self.away_at = self.healed_at = None
         self.records, self.stored = [], {}
         self.lag = 0.0
@@ -89,7 +89,7 @@ class Run:
         self.verdicts.append(Verdict(name, bool(held), detail))
 
     def so_far_no_request_fails(self):
-        self.none_fail_until.append(time.monotonic())
+        self.none_fail_between.append((0, time.monotonic()))
 
     def pause(self, least, most=None):
         time.sleep(self.rng.uniform(least, most or least))

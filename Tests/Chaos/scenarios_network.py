@@ -100,6 +100,15 @@ def mute(run):
     run.pause(2)
 
 
+# Every connection has to be found out by a statement that gets no answer for 2 s.
+@scenario("net-stale", proxied, mixes=True, strands_backends=True, goal=3.0, settle=5.0)
+def stale(run):
+    """Every connection is silent for good, as after a router forgot them; new ones work at once."""
+    run.fault("every connection falls silent")
+    run.proxy.mute()
+    run.healed(what="new connections work")
+
+
 @scenario("net-latency", proxied, mixes=True)
 def latency(run):
     """Every piece takes 30 ms longer each way: slower, and nothing fails."""

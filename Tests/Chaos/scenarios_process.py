@@ -82,6 +82,36 @@ def freeze_backends(run):
     run.healed(what="SIGCONT")
 
 
+@scenario("freeze-one", direct, mixes=True, strands_backends=True)
+def freeze_one(run):
+    """One backend gets SIGSTOP: what is sent to it fails, and the others serve."""
+    victim = run.rng.choice(run.cluster.backends())
+    run.fault(f"SIGSTOP to backend {victim}")
+    run.cluster.freeze([victim])
+    run.healed(what="the others serve")
+    time.sleep(4)
+    late = time.monotonic()
+    time.sleep(2)
+    run.cluster.thaw()
+    run.note("SIGCONT")
+    run.none_fail_between.append((late, time.monotonic()))
+
+
+@scenario("idle-ended", direct, mixes=True, reads_fail=False)
+def idle_ended(run):
+    """The server ends sessions that are idle for 100 ms: SQLSTATE 57P05, often as a statement comes in."""
+
+    def switch(value):
+        run.cluster.execute(f"ALTER ROLE items SET idle_session_timeout = '{value}'")
+        run.cluster.terminate()
+
+    run.fault("idle_session_timeout = 100ms")
+    switch("100ms")
+    run.pause(2, 3)
+    switch("0")
+    run.healed(what="idle sessions stay")
+
+
 @scenario("freeze-server", direct, mixes=True, strands_backends=True, known_within=FREEZE_KNOWN_WITHIN)
 def freeze_server(run):
     """The postmaster and all its children get SIGSTOP: the kernel takes connections that nobody answers."""

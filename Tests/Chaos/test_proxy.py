@@ -213,6 +213,14 @@ class TestFaultsOfConnections:
         proxy.end()
         assert client.recv(1) == b""
 
+    def test_muted_connections_are_silent_for_good_and_new_ones_work(self, proxy, connect, echo):
+        old = connect()
+        ask(old)
+        proxy.mute()
+        old.sendall(b"lost")
+        assert is_silent(old) and echo.received == b"ping"
+        assert ask(connect()) == b"ping"
+
     def test_refused_connections_are_refused_and_old_ones_stay(self, proxy, connect):
         old = connect()
         ask(old)
