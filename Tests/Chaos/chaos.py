@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import sys
 import time
 
@@ -14,7 +15,7 @@ import scenarios_password  # noqa: F401
 import scenarios_pooler  # noqa: F401
 import scenarios_process  # noqa: F401
 from report import summary, table, write
-from scenario import perform, scenarios
+from scenario import Result, perform, scenarios
 from service import BINARY, ROOT
 from world import World, direct, proxied
 
@@ -26,10 +27,14 @@ class Worlds:
         self.seed, self.kept = seed, {}
 
     def get(self, make):
+        """None when it cannot be made: the run's own attempt will say why."""
         if make not in self.kept:
             world = self.kept[make] = World(random.Random(self.seed))
-            make(world)
-        return self.kept[make]
+            try:
+                make(world)
+            except Exception:
+                self.drop(make)
+        return self.kept.get(make)
 
     def drop(self, make):
         if world := self.kept.pop(make, None):
@@ -80,6 +85,9 @@ def main():
     if not os.access(BINARY, os.X_OK):
         sys.exit(f"chaos: {BINARY} is missing: make build")
 
+    # As Ctrl-C: what was started is ended, and what was measured stays.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     path = options.report / f"{options.seed}.json"
     results = []
 
@@ -91,11 +99,15 @@ def main():
         write(results, path)
 
     print(f"seed {options.seed}, {BINARY}", file=sys.stderr, flush=True)
-    if options.runs:
-        mix(options.seed, options.runs, chosen, report, options.clients, options.long)
-    else:
-        for one in chosen:
-            report(perform(one, options.seed, long=options.long, clients=options.clients))
+    try:
+        if options.runs:
+            mix(options.seed, options.runs, chosen, report, options.clients, options.long)
+        else:
+            for one in chosen:
+                report(perform(one, options.seed, long=options.long, clients=options.clients))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr, flush=True)
+        results.append(Result("interrupted", options.seed, "broken"))
     print("\n".join(summary(results) if options.runs else table(results)))
     print(f"seed {options.seed}; everything that was measured is in {path}")
     return 0 if all(result.outcome in ("held", "skipped") for result in results) else 1

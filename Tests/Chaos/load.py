@@ -8,6 +8,7 @@ import dataclasses
 import json
 import multiprocessing
 import random
+import signal
 import time
 
 # Longer than any deadline of the service: a request that takes this long hangs.
@@ -171,6 +172,9 @@ class Generator:
 
 
 def _generate(pipe, *arguments):
+    # Ctrl-C is for the parent, which ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     async def run():
         generator = Generator(*arguments)
         await generator.run(pipe)

@@ -160,7 +160,7 @@ def what_it_said(service, since, limit=12):
     for line in service.lines():
         if "response_time_ms" in line:
             if line.get("status", 0) >= 500:
-                reason = f"{line['status']} {line.get('route')} {line.get('error', '')}"
+                reason = f"{line['status']} {line.get('method')} {line.get('route')} {line.get('error', '')}"
                 failures[reason] = failures.get(reason, 0) + 1
         elif line.get("level") != "DEBUG":
             extra = {k: v for k, v in line.items() if k not in ("level", "instance_id", "environment", "timestamp")}
@@ -185,6 +185,9 @@ def perform(chosen, seed, *, long=False, clients=64, world=None):
     except Exception as error:
         world.close()
         return Result(chosen.name, seed, "broken", reason=f"{type(error).__name__}: {error}")
+    except BaseException:
+        world.close()
+        raise
     run = Run(chosen, world, seed, long, clients)
     try:
         try:

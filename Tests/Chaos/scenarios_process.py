@@ -141,6 +141,7 @@ def unprepared(world):
 
 @scenario("locked-unprepared", unprepared)
 def locked_unprepared(run):
+    """The same, where the server has no limit of its own and has to be told to cancel."""
     locked(run)
 
 
