@@ -9,15 +9,11 @@ import signal
 import sys
 import time
 
-import scenarios_failover  # noqa: F401  registers
-import scenarios_network  # noqa: F401
-import scenarios_password  # noqa: F401
-import scenarios_pooler  # noqa: F401
-import scenarios_process  # noqa: F401
 from report import summary, table, write
-from scenario import Result, perform, scenarios
+from result import Result, perform
 from service import BINARY, ROOT
-from world import World, direct, proxied
+from suite import scenarios
+from world import World
 
 
 class Worlds:

@@ -183,7 +183,8 @@ class Judgement:
 
     def _judge_resources(self):
         run, observer = self.run, self.run.observer
-        self.say("the same process to the end", run.alive, f"exit status {run.exit_status}" if not run.alive else "")
+        ended = run.exit_status is not None
+        self.say("the same process to the end", not ended, f"exit status {run.exit_status}" if ended else "")
         self.say("the observer saw enough", observer.samples >= 50, f"{observer.samples} samples")
         if not run.scenario.strands_backends:
             self.say(

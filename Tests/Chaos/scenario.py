@@ -1,16 +1,13 @@
-"""One scenario: load, fault, healing, quiet, judgement."""
+"""One scenario: load, fault, healing, quiet."""
 
 import dataclasses
 import random
 import time
 import typing
 
-from cluster import Missing
-from invariants import Judgement, Verdict
+from invariants import Verdict
 from load import Load
 from observer import Observer
-from service import NeverHealthy
-from world import World
 
 WARM_SECONDS = 0.8
 SETTLE_SECONDS = 2.5
@@ -54,7 +51,8 @@ class Run:
         self.fault_at = self.away_at = self.healed_at = None
         self.records, self.stored = [], {}
         self.lag = 0.0
-        self.alive, self.exit_status = True, None
+        self.exit_status = None
+        self.log_start = 0
         self.usage_before = self.usage_after = None
 
     @property
@@ -110,6 +108,7 @@ class Run:
     def perform(self):
         world = self.world
         load = observer = None
+        self.log_start = world.service.log_size()
         try:
             load = Load(world.service.port, self.clients, seed=self.seed, tag=self.tag)
             observer = self.observer = Observer(world.clusters, world.service, world.ports)
@@ -120,12 +119,11 @@ class Run:
             self.usage_before = world.usage()
             self.scenario.body(self)
             time.sleep(self.scenario.settle)
-            if world.service.process.poll() is None:
+            if world.service.exit_status() is None:
                 self.usage_after = world.usage()
             self.stopped_at = time.monotonic()
             self.records, self.lag = load.stop(), load.lag
-            self.alive = world.service.process.poll() is None
-            self.exit_status = world.service.process.poll()
+            self.exit_status = world.service.exit_status()
             observer.stop()
             query = "SELECT name, count(*) FROM items WHERE name LIKE %s GROUP BY name"
             with world.cluster.connect("items") as admin:
@@ -136,81 +134,3 @@ class Run:
                 observer.stop()
             if load:
                 load.kill()
-
-
-@dataclasses.dataclass
-class Result:
-    name: str
-    seed: str
-    outcome: str  # held, violated, skipped, broken
-    verdicts: list = dataclasses.field(default_factory=list)
-    figures: dict = dataclasses.field(default_factory=dict)
-    events: list = dataclasses.field(default_factory=list)
-    said: list = dataclasses.field(default_factory=list)
-    reason: str = ""
-
-    @property
-    def violations(self):
-        return [verdict for verdict in self.verdicts if not verdict.held]
-
-
-def what_it_said(service, since, limit=12):
-    """The service's own lines about its state, and its failures by reason with how often each came."""
-    states, failures = [], {}
-    for line in service.lines():
-        if "response_time_ms" in line:
-            if line.get("status", 0) >= 500:
-                reason = f"{line['status']} {line.get('method')} {line.get('route')} {line.get('error', '')}"
-                failures[reason] = failures.get(reason, 0) + 1
-        elif line.get("level") != "DEBUG":
-            extra = {k: v for k, v in line.items() if k not in ("level", "instance_id", "environment", "timestamp")}
-            states.append(f"{line.get('timestamp', '')} {line.get('level')} {extra}")
-    common = sorted(failures.items(), key=lambda item: -item[1])
-    return states[since : since + limit] + [f"{count}× {reason}" for reason, count in common[:limit]]
-
-
-def perform(chosen, seed, *, long=False, clients=64, world=None):
-    """One run with its own world, or with one that is given and kept."""
-    own = world is None
-    try:
-        if own:
-            world = World(random.Random(f"{seed}/{chosen.name}/world"))
-            chosen.world(world)
-    except Missing as missing:
-        world.close()
-        return Result(chosen.name, seed, "skipped", reason=str(missing))
-    except NeverHealthy as error:
-        world.close()
-        return Result(chosen.name, seed, "violated", [Verdict("the service becomes healthy", False, str(error))])
-    except Exception as error:
-        world.close()
-        return Result(chosen.name, seed, "broken", reason=f"{type(error).__name__}: {error}")
-    except BaseException:
-        world.close()
-        raise
-    run = Run(chosen, world, seed, long, clients)
-    try:
-        try:
-            run.perform()
-        except Missing as missing:
-            return Result(chosen.name, seed, "skipped", reason=str(missing))
-        except Exception as error:
-            said = what_it_said(world.service, 0) + world.cluster.tail()
-            return Result(chosen.name, seed, "broken", said=said, reason=f"{type(error).__name__}: {error}")
-        if own:
-            status = world.service.stop()
-            run.check("SIGTERM ends it with status 0", status == 0, f"{status}")
-        judgement = Judgement(run)
-        began = run.fault_at
-        return Result(
-            chosen.name,
-            seed,
-            "held" if judgement.held else "violated",
-            judgement.verdicts,
-            judgement.figures,
-            [(round(moment - began, 3), what) for moment, what in run.events],
-            what_it_said(world.service, 0),
-        )
-    finally:
-        if own:
-            world.close()

@@ -133,13 +133,22 @@ class Service:
                 counts[kind] += 1
         return counts
 
-    def lines(self):
-        """Every whole line it wrote, parsed; what is not JSON is kept as it stands."""
-        for line in self.log.read_text(errors="replace").splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                yield {"level": "CRITICAL", "msg": line}
+    def log_size(self):
+        return self.log.stat().st_size
+
+    def lines(self, start=0):
+        """Every line it wrote from that byte on, parsed; what is not JSON is kept as it stands."""
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            file.seek(start)
+            for line in file:
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    yield {"level": "CRITICAL", "msg": line.strip()}
+
+    def exit_status(self):
+        """None while it runs."""
+        return self.process.poll()
 
     def stop(self):
         """SIGTERM; answers with the exit status, or None when it had to be killed."""

@@ -4,12 +4,9 @@ import os
 
 import pytest
 
-from scenario import perform, scenarios
+from result import perform
 from service import BINARY
-import scenarios_failover  # noqa: F401  registers
-import scenarios_network  # noqa: F401
-import scenarios_password  # noqa: F401
-import scenarios_process  # noqa: F401
+from suite import scenarios
 
 QUICK = [one for one in scenarios.values() if one.quick]
 

@@ -50,7 +50,6 @@ def run():
         verdicts=[],
         figures={},
         none_fail_between=[],
-        alive=True,
         exit_status=None,
         usage_before=usage(),
         usage_after=usage(),
@@ -179,7 +178,7 @@ def test_a_run_without_writes_proves_nothing(run):
 
 
 def test_a_service_that_ended_is_found(run):
-    run.alive, run.usage_after = False, None
+    run.exit_status, run.usage_after = -4, None
     assert violated(run) == ["the same process to the end"]
 
 
