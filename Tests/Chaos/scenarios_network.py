@@ -33,7 +33,8 @@ def refuse(run):
     run.healed()
 
 
-@scenario("net-black-hole", proxied, quick=True, mixes=True, known_within=2.6, goal=1.0)
+# An attempt that is under way when the database returns waits for the kernel's next SYN, or for its limit and a pause.
+@scenario("net-black-hole", proxied, quick=True, mixes=True, known_within=2.6, goal=2.0)
 def black_hole(run):
     """Every connection gets RST and new ones get no answer, as behind a firewall that drops."""
     run.fault("black hole")
