@@ -1,6 +1,6 @@
 # Variables given to make reach the service: `make run PORT=8080 LOG_LEVEL=debug`.
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit e2e soak fuzz sanitize lint format clean
+.PHONY: help build run test unit e2e chaos soak fuzz sanitize lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ unit: ## the Swift tests alone, against a private PostgreSQL
 
 e2e: ## the end-to-end tests alone, against the release binary; E2E="-k drain" chooses
 	@scripts/test e2e
+
+chaos: ## break the database under load and judge the service; SEED=1 SCENARIO=promote RUNS=200 LONG=1 QUICK=1 LIST=1
+	@scripts/chaos
 
 soak: ## hostile and honest clients at once for SECONDS=300; SEED=… replays a run
 	@SOAK_SECONDS=$(or $(SECONDS),300) scripts/soak

@@ -50,3 +50,16 @@ forward() {
 
 # The command and its children; the command alone while it has no session yet.
 tell() { kill -s "$1" -- "-$attended" 2>/dev/null || kill -s "$1" -- "$attended" 2>/dev/null || true; }
+
+# shellcheck disable=SC2034 # the scripts use it
+python=.build/test-environment/bin/python
+
+# The packages of the Python tests: kept under .build, and filled anew when the list of them changes.
+python_environment() {
+    local environment=${python%/bin/python} list=Tests/EndToEnd/requirements.txt
+    cmp --silent "$list" "$environment/requirements.txt" && return
+    rm -rf -- "$environment"
+    python3 -m venv "$environment"
+    "$python" -m pip install --quiet --disable-pip-version-check -r "$list"
+    cp "$list" "$environment/requirements.txt"
+}

@@ -1,7 +1,6 @@
 # shellcheck shell=bash
-# What the scripts that run tests share, on top of common.sh: phases with their times, a private PostgreSQL, Python.
+# What the scripts that run tests share, on top of common.sh: phases with their times, a private PostgreSQL.
 
-readonly environment=.build/test-environment
 cluster=''
 
 finish() {
@@ -30,13 +29,4 @@ start_cluster() {
     eval "$(scripts/cluster env "$cluster")"
     export ITEMS_TEST_DB_HOST=$DB_HOST ITEMS_TEST_DB_USER=$DB_USER ITEMS_TEST_DB_NAME=$DB_NAME
     unset DB_HOST DB_USER DB_NAME
-}
-
-# Kept under .build and filled anew when the list of packages changes.
-python_environment() {
-    cmp --silent Tests/EndToEnd/requirements.txt "$environment/requirements.txt" && return
-    rm -rf -- "$environment"
-    python3 -m venv "$environment"
-    "$environment/bin/pip" install --quiet --disable-pip-version-check -r Tests/EndToEnd/requirements.txt
-    cp Tests/EndToEnd/requirements.txt "$environment/requirements.txt"
 }

@@ -1,0 +1,311 @@
+"""A TCP proxy on loopback whose faults are switched while connections run through it.
+
+One event loop on a thread of its own does everything; the public methods may be called from any thread and return
+once the fault is in force. Each fault is switched alone, and `heal` takes all of them back.
+"""
+
+import asyncio
+import dataclasses
+import itertools
+import socket
+import struct
+import threading
+
+CHUNK = 65536
+# An attempt that is not answered within this time hangs: on loopback the kernel answers in microseconds.
+HANGS_AFTER = 0.1
+
+
+@dataclasses.dataclass
+class Faults:
+    """What happens to bytes on their way; applies to old and new connections alike."""
+
+    latency: float = 0.0  # seconds that each piece waits before it is forwarded
+    bandwidth: int | None = None  # bytes a second in each direction
+    stalled: frozenset = frozenset()  # directions of which nothing is read: the sender's window fills
+    swallowed: frozenset = frozenset()  # directions whose bytes are read, acknowledged and lost
+    cut_after: int | None = None  # bytes towards the client, counted for each connection from now on, then a reset
+    mute_after: int | None = None  # bytes towards the client since it connected, then silence for good
+
+
+TO_SERVER, TO_CLIENT = "to_server", "to_client"
+BOTH = frozenset({TO_SERVER, TO_CLIENT})
+
+
+class Link:
+    """One client's connection and its counterpart to the upstream."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self, client):
+        self.number = next(self.numbers)
+        self.client = client
+        self.server = None
+        self.upstream = None
+        self.received_by_client = 0  # ever
+        self.sent_to_client = 0  # since cuts were switched on
+        self.lost_bytes = False
+        self.is_mute = False
+        self.task = None
+
+    def make_end_a_reset(self):
+        """Closing with a linger time of zero sends RST instead of FIN."""
+        for side in (self.client, self.server):
+            if side is not None and side.fileno() >= 0:
+                side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def end(self):
+        """Only once no task waits for one of the descriptors: their numbers are given out again at once."""
+        for side in (self.client, self.server):
+            if side is not None:
+                side.close()
+
+
+class Proxy:
+    """Forwards `address` to `upstream`, both (host, port)."""
+
+    def __init__(self, upstream, host="127.0.0.1", port=0):
+        self.upstream = upstream
+        self.faults = Faults()
+        self.links = set()
+        self.accepted = 0
+        self._changed = None
+        self._listener = None
+        self._acceptor = None
+        self._fillers = []
+        self._filler_ports = set()
+        self._wanted = (host, port)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+        self._thread.start()
+        self._call(self._open)
+        self.address = self._wanted
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @property
+    def port(self):
+        return self.address[1]
+
+    def set(self, **faults):
+        """Switches faults of bytes on: those named change, the others stay."""
+        self._call(self._set, dataclasses.replace(self.faults, **faults))
+
+    def reset(self):
+        """Sends RST to both sides of every connection."""
+        self._call(self._end_links, True)
+
+    def end(self):
+        """Closes every connection in order."""
+        self._call(self._end_links, False)
+
+    def mute(self):
+        """Every connection of now falls silent for good, as behind a router that forgot it. New ones work."""
+        self._call(self._mute_links)
+
+    def refuse(self):
+        """Nobody listens: a new connection is refused. Old ones stay."""
+        self._call(self._close_listener)
+
+    def black_hole(self):
+        """A new connection gets no answer at all: the accept queue is full. Old ones stay."""
+        self._call(self._fill_queue)
+
+    def switch(self, upstream):
+        """New connections go elsewhere. Old ones stay."""
+        self._call(self._switch, upstream)
+
+    def heal(self):
+        """Takes every fault back. A connection that lost bytes is reset, as by a peer that does not know it any more."""
+        self._call(self._heal)
+
+    def close(self):
+        if self._thread.is_alive():
+            self._call(self._shut)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    # Everything below runs on the loop.
+
+    def _call(self, action, *arguments):
+        async def act():
+            result = action(*arguments)
+            return await result if asyncio.iscoroutine(result) else result
+
+        return asyncio.run_coroutine_threadsafe(act(), self._loop).result(10)
+
+    async def _open(self):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(self._wanted)
+        listener.listen(128)
+        listener.setblocking(False)
+        self._wanted = listener.getsockname()
+        self._listener = listener
+        self._changed = self._changed or asyncio.Event()
+        self._acceptor = asyncio.create_task(self._accept(listener))
+
+    async def _accept(self, listener):
+        while True:
+            client, peer = await self._loop.sock_accept(listener)
+            if peer[1] in self._filler_ports:
+                self._filler_ports.discard(peer[1])
+                client.close()
+                continue
+            self.accepted += 1
+            link = Link(client)
+            self.links.add(link)
+            link.task = asyncio.create_task(self._serve(link))
+
+    async def _serve(self, link):
+        try:
+            client = link.client
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            link.server = server = socket.socket()
+            server.setblocking(False)
+            link.upstream = self.upstream
+            try:
+                await self._loop.sock_connect(server, link.upstream)
+            except OSError:
+                link.make_end_a_reset()  # the nearest to a refusal that an accepted connection can have
+                return
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            pumps = [
+                asyncio.create_task(self._pump(link, client, server, TO_SERVER)),
+                asyncio.create_task(self._pump(link, server, client, TO_CLIENT)),
+            ]
+            try:
+                # Clients and servers of a database never close only one half, so the first end ends both.
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for pump in pumps:
+                    pump.cancel()
+                await asyncio.gather(*pumps, return_exceptions=True)
+        finally:
+            link.end()
+            self.links.discard(link)
+
+    async def _pump(self, link, source, sink, direction):
+        try:
+            while True:
+                await self._until(lambda: direction not in self.faults.stalled)
+                data = await self._loop.sock_recv(source, CHUNK)
+                # What arrived while the fault was switched on is held back as well, and so is the end.
+                await self._until(lambda: direction not in self.faults.stalled)
+                if link.is_mute or direction in self.faults.swallowed:
+                    if data:
+                        link.lost_bytes = True
+                        continue
+                    await self._until(lambda: not link.is_mute and direction not in self.faults.swallowed)
+                if not data:
+                    return
+                if self.faults.latency:
+                    await asyncio.sleep(self.faults.latency)
+                if direction == TO_CLIENT and self.faults.cut_after is not None:
+                    left = self.faults.cut_after - link.sent_to_client
+                    link.sent_to_client += len(data)
+                    if len(data) >= left:
+                        await self._loop.sock_sendall(sink, data[: max(0, left)])
+                        link.make_end_a_reset()
+                        return
+                if direction == TO_CLIENT:
+                    link.received_by_client += len(data)
+                    if self.faults.mute_after is not None and link.received_by_client > self.faults.mute_after:
+                        link.is_mute = link.lost_bytes = True
+                        continue
+                await self._send(sink, data)
+        except OSError:
+            return
+
+    async def _send(self, sink, data):
+        while (rate := self.faults.bandwidth) is not None and data:
+            # Twenty pieces a second, whatever size they came in.
+            piece, data = data[: max(1, rate // 20)], data[max(1, rate // 20) :]
+            await self._loop.sock_sendall(sink, piece)
+            await asyncio.sleep(len(piece) / rate)
+        await self._loop.sock_sendall(sink, data)
+
+    async def _until(self, condition):
+        while not condition():
+            await self._changed.wait()
+
+    def _set(self, faults):
+        if faults.cut_after != self.faults.cut_after:
+            for link in self.links:
+                link.sent_to_client = 0
+        self.faults = faults
+        # Whoever waits looks at the faults again.
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _switch(self, upstream):
+        self.upstream = upstream
+
+    def _mute_links(self):
+        for link in self.links:
+            link.is_mute = link.lost_bytes = True
+
+    async def _end_links(self, reset):
+        await self._cancel(list(self.links), reset)
+
+    async def _cancel(self, links, reset):
+        for link in links:
+            if reset:
+                link.make_end_a_reset()
+            link.task.cancel()
+        await asyncio.gather(*(link.task for link in links), return_exceptions=True)
+        for link in links:
+            link.end()  # one cancelled before its first step has not done so itself
+            self.links.discard(link)
+
+    async def _stop_accepting(self):
+        if self._acceptor is not None:
+            self._acceptor.cancel()
+            await asyncio.gather(self._acceptor, return_exceptions=True)
+            self._acceptor = None
+
+    async def _close_listener(self):
+        await self._stop_accepting()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    async def _fill_queue(self):
+        if self._listener is None:
+            await self._open()
+        await self._stop_accepting()
+        self._listener.listen(0)
+        while True:
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.bind((self.address[0], 0))
+            self._filler_ports.add(filler.getsockname()[1])
+            self._fillers.append(filler)
+            try:
+                await asyncio.wait_for(self._loop.sock_connect(filler, self.address), HANGS_AFTER)
+            except TimeoutError:
+                return
+
+    async def _heal(self):
+        self._set(Faults())
+        await self._cancel([link for link in self.links if link.lost_bytes], reset=True)
+        for filler in self._fillers:
+            filler.close()
+        self._fillers.clear()
+        if self._listener is None:
+            await self._open()
+        elif self._acceptor is None:
+            self._listener.listen(128)
+            self._acceptor = asyncio.create_task(self._accept(self._listener))
+
+    async def _shut(self):
+        await self._close_listener()
+        for filler in self._fillers:
+            filler.close()
+        self._fillers.clear()
+        await self._end_links(True)

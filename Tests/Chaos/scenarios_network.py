@@ -1,0 +1,142 @@
+"""The way to PostgreSQL fails: every fault the proxy knows."""
+
+from proxy import BOTH, TO_CLIENT, TO_SERVER
+from scenario import scenario
+from world import proxied
+
+# Statements in flight are given up after 2 s, an attempt to connect after 2 s more.
+SILENCE_KNOWN_WITHIN = 5.0
+
+
+def hold(run, least, most, longest):
+    run.pause(least, most) if not run.long else run.pause(longest, longest * 1.5)
+
+
+@scenario("net-reset", proxied, quick=True, mixes=True, reads_fail=False)
+def reset(run):
+    """Every connection gets RST, a few times; new ones work."""
+    run.fault("RST")
+    for _ in range(run.rng.randint(2, 4)):
+        run.proxy.reset()
+        run.healed(what="RST sent")
+        run.pause(0.3, 0.6)
+
+
+@scenario("net-refuse", proxied, mixes=True, known_within=0.5)
+def refuse(run):
+    """Every connection gets RST and new ones are refused."""
+    run.fault("refuse")
+    run.proxy.refuse()
+    run.proxy.reset()
+    hold(run, 1.5, 2.5, 6)
+    run.proxy.heal()
+    run.healed()
+
+
+# An attempt that is under way when the database returns waits for the kernel's next SYN, or for its limit and a pause.
+@scenario("net-black-hole", proxied, quick=True, mixes=True, known_within=2.6, goal=2.0)
+def black_hole(run):
+    """Every connection gets RST and new ones get no answer, as behind a firewall that drops."""
+    run.fault("black hole")
+    run.proxy.black_hole()
+    run.proxy.reset()
+    hold(run, 4.5, 5.5, 12)
+    run.proxy.heal()
+    run.healed()
+
+
+@scenario("net-silence", proxied, quick=True, mixes=True, strands_backends=True, known_within=SILENCE_KNOWN_WITHIN)
+def silence(run):
+    """Half-open: everything is accepted and acknowledged, nothing is answered, nothing is closed."""
+    run.fault("silence in both directions")
+    run.proxy.set(swallowed=BOTH)
+    hold(run, 7, 8, 15)
+    run.proxy.heal()
+    run.healed()
+
+
+@scenario("net-silence-to-client", proxied, mixes=True, strands_backends=True, known_within=SILENCE_KNOWN_WITHIN)
+def silence_to_client(run):
+    """The server gets and does everything, and its answers are lost: no write may be sent again."""
+    run.fault("silence towards the service")
+    run.proxy.set(swallowed=frozenset({TO_CLIENT}))
+    hold(run, 7, 8, 15)
+    run.proxy.heal()
+    run.healed()
+
+
+@scenario("net-silence-to-server", proxied, mixes=True, strands_backends=True, known_within=SILENCE_KNOWN_WITHIN)
+def silence_to_server(run):
+    """What the service sends is lost."""
+    run.fault("silence towards the server")
+    run.proxy.set(swallowed=frozenset({TO_SERVER}))
+    hold(run, 7, 8, 15)
+    run.proxy.heal()
+    run.healed()
+
+
+@scenario("net-stall", proxied, mixes=True, strands_backends=True)
+def stall(run):
+    """A partition that ends: bytes are held back and then arrive."""
+    run.fault("stall in both directions")
+    run.proxy.set(stalled=BOTH)
+    hold(run, 2, 4, 10)
+    run.proxy.heal()
+    run.healed()
+
+
+# An attempt that is under way when the database returns may take its whole time limit, 2 s.
+@scenario("net-mute", proxied, mixes=True, strands_backends=True, goal=3.0)
+def mute(run):
+    """New connections fall silent for good at a random byte of their opening: while they log in, or are prepared."""
+    run.fault("RST, then silence after some bytes")
+    for _ in range(3):
+        run.proxy.set(mute_after=run.rng.randint(1, 2500))
+        run.proxy.reset()
+        run.pause(0.5, 1.5)
+    hold(run, 3, 4, 12)
+    # Those that are silent stay so, as peers that have gone; only new ones work.
+    run.proxy.set(mute_after=None)
+    run.healed(what="new connections work")
+    run.pause(2)
+
+
+# Every connection has to be found out by a statement that gets no answer for 2 s.
+@scenario("net-stale", proxied, mixes=True, strands_backends=True, goal=3.0, settle=5.0)
+def stale(run):
+    """Every connection is silent for good, as after a router forgot them; new ones work at once."""
+    run.fault("every connection falls silent")
+    run.proxy.mute()
+    run.healed(what="new connections work")
+
+
+@scenario("net-latency", proxied, mixes=True)
+def latency(run):
+    """Every piece takes 30 ms longer each way: slower, and nothing fails."""
+    run.fault("30 ms of latency")
+    run.proxy.set(latency=0.03)
+    run.pause(2, 3)
+    run.proxy.heal()
+    run.healed(what="quick again")
+    run.so_far_no_request_fails()
+
+
+@scenario("net-bandwidth", proxied, mixes=True)
+def bandwidth(run):
+    """60 kB/s in each direction: answers may be late, and all is well afterwards."""
+    run.fault("60 kB/s")
+    run.proxy.set(bandwidth=60_000)
+    run.pause(2, 3)
+    run.proxy.heal()
+    run.healed(what="quick again")
+
+
+@scenario("net-cut", proxied, mixes=True)
+def cut(run):
+    """Every connection is cut after a random number of bytes of answers, in the middle of whatever it said."""
+    run.fault("cuts")
+    for _ in range(6):
+        run.proxy.set(cut_after=run.rng.randint(1, 40_000))
+        run.pause(0.2, 0.5)
+    run.proxy.heal()
+    run.healed(what="no more cuts")
