@@ -108,9 +108,10 @@ public func makeApp(
     app.onError(DatabaseError.self) { error in
         switch error.errorClass {
         case .timeout, .cancelled: HTTPError(.gatewayTimeout, "The database did not answer in time.")
-        case .connection, .pool, .authentication, .readOnly, .resources, .shutdown:
+        // A conflict (40001 of a standby, 40P01) is undone and may be tried again as it is.
+        case .connection, .pool, .authentication, .readOnly, .resources, .shutdown, .conflict:
             HTTPError(.serviceUnavailable, "The database is not available.").retryAfter(seconds: 1)
-        case .constraint, .data, .conflict, .statement, .result, .other:
+        case .constraint, .data, .statement, .result, .other:
             HTTPError(.internalServerError, "The server made a mistake.")
         }
     }

@@ -1,5 +1,6 @@
 import CPostgres
 import DequeModule
+import Glibc
 import Reactor
 
 /// One open connection in pipeline mode on its loop: sends batches, collects answers until their Sync is confirmed.
@@ -57,6 +58,16 @@ final class Connection {
     }
 
     var isBusy: Bool { !expected.isEmpty }
+
+    /// Whether the server has ended it, of a connection on which nothing is in flight: such a server has nothing else to say.
+    var isStale: Bool {
+        var byte: UInt8 = 0
+        // One byte, which outlives the call, and which stays in the socket.
+        let count = unsafe recv(socket.number, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        if count < 0 { return errno != EAGAIN && errno != EINTR }
+        // Under TLS it may be the library's own, such as a session ticket.
+        return unsafe count == 0 || PQsslInUse(handle.pointer) == 0
+    }
 
     /// Whether the server's last word was that a transaction is open, or it has not said its last word yet.
     var isInTransaction: Bool { unsafe PQtransactionStatus(handle.pointer) != PQTRANS_IDLE }

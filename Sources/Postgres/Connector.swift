@@ -1,5 +1,6 @@
 import CPostgres
 import Glibc
+import Synchronization
 
 /// Opens connections on threads of their own, since libpq's connect resolves names by blocking (PostgreSQL documentation
 /// §34.1, PQconnectStart).
@@ -73,9 +74,16 @@ public struct Connector: Sendable {
         }
     }
 
+    /// Cancel requests on their way, over all pools: to a server that is silent each takes a thread and a socket for as
+    /// long as it is. What is not asked for then ends with its connection.
+    private static let cancelLimit = 4
+    private static let cancelCount = Atomic<Int>(0)
+
     /// Asks the server to stop what a connection runs, on a thread of its own (PostgreSQL documentation §34.7). Best effort;
     /// returns when the server has heard it, or cannot.
     static func cancel(_ handle: Handle) async {
+        defer { cancelCount.wrappingSubtract(1, ordering: .relaxed) }
+        guard cancelCount.wrappingAdd(1, ordering: .relaxed).newValue <= cancelLimit else { return }
         // The cancel object holds a copy of the address and key, so the connection may go meanwhile.
         guard let cancel = unsafe PQgetCancel(handle.pointer) else { return }
         let address = UInt(bitPattern: unsafe UnsafeRawPointer(cancel))

@@ -80,7 +80,17 @@ extension Pool {
         observe(.lost(error))
         discard(connection, error)
         if let replacement = state.lost(connection.identifier) { begin(replacement) }
+        dropIdle(after: error)
         hasWork = true
+    }
+
+    /// What ended one connection has often ended others, and what was read for once more must not meet the next one of
+    /// them. A server that fell silent leaves no trace on those that nobody uses, so all of them go.
+    private func dropIdle(after error: DatabaseError) {
+        for connection in connections.values {
+            guard case .idle? = state.slots[connection.identifier] else { continue }
+            if error == .deadlineExceeded || connection.isStale { lose(connection, error) }
+        }
     }
 
     /// The server takes no writes: after a failover a connection may be left with what is a standby now, and so may all

@@ -35,7 +35,7 @@ struct PoolState {
         /// The first attempt is not decided: statements wait.
         case unknown
         case up
-        /// No connection is open and the last attempt failed: statements are refused at once.
+        /// No connection is open and the last two attempts failed, or the very first one: statements are refused at once.
         case down
         /// Nothing new is taken in or opened.
         case closing
@@ -143,7 +143,8 @@ struct PoolState {
         let limit = isWanted ? Self.busyPauseLimit : Self.idlePauseLimit
         isWanted = false
         if availability == .closing { return nil }
-        if openCount == 0 { availability = .down }
+        // One attempt may have met the very fault that ended the connections before it.
+        if openCount == 0 && (availability == .unknown || failures > 1) { availability = .down }
         // Doubled at most ten times, so that the shift cannot overflow; then spread over 0…pause.
         let first = isCrowded ? Self.crowdedPause : Self.firstPause
         let pause = min(limit, first << UInt64(min(failures - 1, 10)))

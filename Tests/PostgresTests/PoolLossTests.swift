@@ -24,6 +24,23 @@ struct PoolLossTests {
         }
     }
 
+    @Test func `a read that runs again meets no connection that broke with the first`() async throws {
+        try await withPool(PoolBounds(minimum: 4, maximum: 4)) { (test) async throws in
+            await test.log.wait(for: 4, \.isOpened)
+            for round in 1...10 {
+                let number = try await test.onLoop {
+                    // Blocks the loop, so that it sends before it learns of the end of any of them.
+                    let mine = "FROM pg_stat_activity WHERE application_name = '\(test.name)'"
+                    try Session(Server.options).execute("SELECT pg_terminate_backend(pid) \(mine)")
+                    #expect(try Server.block(until: "SELECT count(*) \(mine)", is: "0"))
+                    return try await test.pool.query(PoolTests.one)[0].int64(0)
+                }
+                #expect(number == 1)
+                await test.log.wait(for: 4 * (round + 1), \.isOpened)
+            }
+        }
+    }
+
     @Test func `a read in flight on a connection that breaks runs again elsewhere`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 200)) { (test) async throws in
             let backend = try await test.backend()

@@ -17,7 +17,8 @@ struct RequestTests {
     }
 
     @Test(arguments: [
-        (["https"], "https"), (["http"], "http"), (["http", "https"], "https"), (["HTTPS"], nil), (["https,http"], "http"),
+        (["https"], "https"), (["http"], "http"), (["http", "https"], "https"), (["HTTPS"], nil),
+        (["https,http"], "http"),
         (["http, https"], "https"), (["xhttps"], nil), (["Xhttps"], nil), (["http, "], nil), (["https,x"], nil),
         (["javascript"], nil), ([""], nil), ([], nil),
     ])
