@@ -13,7 +13,7 @@ extension Pool {
         case .success(let opened):
             admit(identifier, opened, duration: EventLoop.monotonicNanoseconds() - start)
         case .failure(let error):
-            attemptFailed(identifier, error)
+            attemptFailed(identifier, error, duration: EventLoop.monotonicNanoseconds() - start)
         }
         hasWork = true
     }
@@ -23,7 +23,7 @@ extension Pool {
         do {
             connection = try Connection(identifier, opened.handle, on: loop, prepared: opened.prepared)
         } catch {
-            attemptFailed(identifier, .connectFailed("\(error)"))
+            attemptFailed(identifier, .connectFailed("\(error)"), duration: duration)
             return
         }
         if state.availability == .closing {
@@ -49,10 +49,11 @@ extension Pool {
         for missing in state.refill() { begin(missing) }
     }
 
-    func attemptFailed(_ identifier: Int, _ error: DatabaseError) {
+    func attemptFailed(_ identifier: Int, _ error: DatabaseError, duration: UInt64) {
         let wasDown = state.availability == .down
         let moment = state.connectFailed(
-            identifier, isCrowded: error.errorClass == .resources, now: loop.now, jitter: .random(in: 0...1))
+            identifier, took: duration, isCrowded: error.errorClass == .resources, now: loop.now,
+            jitter: .random(in: 0...1))
         observe(.openFailed(error))
         if state.availability == .down {
             if !wasDown { observe(.down(error)) }

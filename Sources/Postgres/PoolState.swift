@@ -35,7 +35,7 @@ struct PoolState {
         /// The first attempt is not decided: statements wait.
         case unknown
         case up
-        /// No connection is open and the last two attempts failed, or the very first one: statements are refused at once.
+        /// No connection is open, and two attempts failed, or one that took its time: statements are refused at once.
         case down
         /// Nothing new is taken in or opened.
         case closing
@@ -59,6 +59,8 @@ struct PoolState {
     static let firstPause: UInt64 = 50_000_000
     /// The first pause when the server has no connection to give (53300): others wait for one, too.
     static let crowdedPause: UInt64 = 400_000_000
+    /// An attempt that fails within this was refused or reset.
+    static let quickAttempt: UInt64 = 250_000_000
     /// How often all connections may be opened anew because the server takes no writes.
     static let retirementPause: UInt64 = 1_000_000_000
 
@@ -133,18 +135,22 @@ struct PoolState {
     /// An attempt failed.
     ///
     /// - Parameters:
+    ///   - took: how long the attempt was on its way.
     ///   - isCrowded: the server is there and has no connection to give.
     ///   - jitter: 0…1, evenly spread, so that a fleet does not come back in step.
     /// - Returns: when to call `retry`; nil when the pool closes.
-    mutating func connectFailed(_ identifier: Int, isCrowded: Bool = false, now: UInt64, jitter: Double) -> UInt64? {
+    mutating func connectFailed(
+        _ identifier: Int, took: UInt64 = 0, isCrowded: Bool = false, now: UInt64, jitter: Double
+    ) -> UInt64? {
         precondition(slots[identifier] == .connecting, "connection \(identifier) failed while \(state(identifier))")
         slots[identifier] = nil
         failures += 1
         let limit = isWanted ? Self.busyPauseLimit : Self.idlePauseLimit
         isWanted = false
         if availability == .closing { return nil }
-        // One attempt may have met the very fault that ended the connections before it.
-        if openCount == 0 && (availability == .unknown || failures > 1) { availability = .down }
+        // One attempt may have met the very fault that ended the connections before it; one that nobody answered has not.
+        let isDecided = availability == .unknown || failures > 1 || took > Self.quickAttempt
+        if openCount == 0 && isDecided { availability = .down }
         // Doubled at most ten times, so that the shift cannot overflow; then spread over 0…pause.
         let first = isCrowded ? Self.crowdedPause : Self.firstPause
         let pause = min(limit, first << UInt64(min(failures - 1, 10)))

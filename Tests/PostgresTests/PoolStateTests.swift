@@ -218,6 +218,13 @@ struct PoolStateTests {
         #expect(state.availability == .down)
     }
 
+    @Test func `one attempt that nobody answered is enough to be down`() {
+        var state = Self.open()
+        #expect(state.lost(1) == 2)
+        _ = state.connectFailed(2, took: PoolState.quickAttempt + 1, now: Self.start, jitter: 0.5)
+        #expect(state.availability == .down)
+    }
+
     // Shrinking and closing.
 
     @Test func `closes what was idle for long, down to the minimum, the longest idle first`() {
