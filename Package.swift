@@ -58,7 +58,6 @@ let package = Package(
             name: "Items",
             dependencies: [
                 "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", "Formatting", httpTypes, logging, configuration,
-                lifecycle,
             ],
             exclude: ["README.md"], swiftSettings: settings),
         .executableTarget(

@@ -54,7 +54,7 @@ public final class SecretCache: Sendable {
     ///
     /// - Parameter generation: what the connection was tried with.
     /// - Returns: a larger generation when there is another secret to try at once; else the same one, because Secrets
-    ///   Manager still holds it, is away, or was asked for this reason within the last second.
+    ///   Manager still holds it, is away, or was asked for this reason less than a quarter of a second ago.
     public func refetch(after generation: UInt64) throws(SecretError) -> Entry {
         try flight.withLock { (_) throws(SecretError) in
             let entry = try fly(isRefetch: true) { $0.need(refused: generation, at: $1) }

@@ -13,7 +13,7 @@ struct SecretCacheState {
     /// Between two fetches that a refusal by the database caused. Between a rotation's change of the password and its
     /// change of the secret lie seconds, in which nobody can connect; a wrong secret, which stays wrong, must not become
     /// a fetch for every connection that is tried.
-    static let refetchIntervalMilliseconds = 1000
+    static let refetchIntervalMilliseconds = 250
 
     /// After a failed fetch with nothing in hand: as `refetchIntervalMilliseconds`, but nobody can be served meanwhile.
     static let failureIntervalMilliseconds = 1000

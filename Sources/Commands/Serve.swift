@@ -109,10 +109,10 @@ struct Serve: ParsableCommand {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         // Decided, for better or worse, before the first request: with the database there, no client meets an unready service.
         await database.open()
+        await KeyExpiry(on: loops[0], store: services[0].store).begin()
 
         // The last one ends first: metrics can be read while clients are served, the database goes when nobody needs it.
-        let running: [any Service] =
-            [database, KeyExpiry(services[0].store)] + (admin.map { [$0] } ?? []) + [server]
+        let running: [any Service] = [database] + (admin.map { [$0] } ?? []) + [server]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: running, logger: observability.makeLogger("lifecycle")))
         let stopping = Task { await stop(group, on: signals, drain: drain) }

@@ -74,29 +74,19 @@ public struct Connector: Sendable {
         }
     }
 
-    /// Cancel requests on their way, over all pools: to a server that is silent each takes a thread and a socket for as
-    /// long as it is. What is not asked for then ends with its connection.
+    /// Cancel requests on their way at once, over all pools: to a server that is silent each takes a thread and a socket
+    /// for as long as it is.
     private static let cancelLimit = 4
     private static let cancelCount = Atomic<Int>(0)
 
-    /// Asks the server to stop what a connection runs, on a thread of its own (PostgreSQL documentation §34.7). Best effort;
-    /// returns when the server has heard it, or cannot.
-    static func cancel(_ handle: Handle) async {
+    /// Sends a cancel request on a thread of its own, best effort. Returns when the server has heard it, or cannot.
+    ///
+    /// - Returns: false, at once, when too many others are on their way.
+    static func cancel(_ request: CancelRequest) async -> Bool {
         defer { cancelCount.wrappingSubtract(1, ordering: .relaxed) }
-        guard cancelCount.wrappingAdd(1, ordering: .relaxed).newValue <= cancelLimit else { return }
-        // The cancel object holds a copy of the address and key, so the connection may go meanwhile.
-        guard let cancel = unsafe PQgetCancel(handle.pointer) else { return }
-        let address = UInt(bitPattern: unsafe UnsafeRawPointer(cancel))
-        let isAsked: Bool? = await offLoop {
-            guard let cancel = unsafe OpaquePointer(bitPattern: address) else { return false }
-            // libpq asks for 256 bytes for the reason of a failure, which nobody can act on.
-            let isAsked = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { reason in
-                unsafe PQcancel(cancel, reason.baseAddress, 256) == 1
-            }
-            unsafe PQfreeCancel(cancel)
-            return isAsked
-        }
-        if isAsked == nil { unsafe PQfreeCancel(cancel) }
+        guard cancelCount.wrappingAdd(1, ordering: .relaxed).newValue <= cancelLimit else { return false }
+        _ = await offLoop { request.send() }
+        return true
     }
 
     /// Runs blocking work on a new thread and waits for its value.

@@ -126,9 +126,11 @@ extension Pool {
         if case .busy? = state.slots[connection.identifier] { state.finished(connection.identifier, now: loop.now) }
     }
 
-    /// Queues a statement again, before all others, unless that happened before or the pool closes.
+    /// Queues a statement again, before all others, unless that happened often enough or the pool closes.
     func retry(_ pending: PendingStatement, orFail error: DatabaseError, now: UInt64) {
-        guard pending.losses == 0 && state.availability != .closing else { return fail(pending, error, now: now) }
+        guard pending.losses < Self.lossLimit && state.availability != .closing else {
+            return fail(pending, error, now: now)
+        }
         pending.losses += 1
         pending.outcome = nil
         hastenWaitDeadline(to: pending.deadline)
@@ -175,7 +177,12 @@ extension Pool {
 
     private func cancel(_ identifier: Int) async {
         guard let connection = connections[identifier] else { return }
-        await Connector.cancel(connection.handle)
+        if let request = CancelRequest(connection.handle) {
+            let limit = loop.now + Self.cancelPatience
+            while await !Connector.cancel(request), loop.now < limit {
+                await loop.sleep(nanoseconds: Self.cancelPause)
+            }
+        }
         guard connections[identifier] === connection else { return }
         connection.isCancelling = false
         becomeIdle(connection)

@@ -10,6 +10,15 @@ public actor Pool {
     /// The server ends a statement at its limit; the pool waits this much longer before it gives the connection up.
     static let cancelGrace: UInt64 = 500_000_000
 
+    /// How long a cancel request waits for its turn, also when its connection was given up meanwhile: what nobody waits for
+    /// should not run on at the server.
+    static let cancelPatience: UInt64 = 5_000_000_000
+    /// Between two looks whether it has come.
+    static let cancelPause: UInt64 = 5_000_000
+    /// How often a statement that is certain to have done nothing runs again: connections that end together do so within
+    /// milliseconds, so the second one it meets may be going, too.
+    static let lossLimit = 2
+
     public nonisolated let loop: EventLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
@@ -139,7 +148,7 @@ public actor Pool {
             let pending = unsafe PendingStatement(
                 statement, parameters, enqueued: now, deadline: deadline, isAlone: true, continuation)
             // Inside a transaction nothing runs again on another connection.
-            pending.losses = 1
+            pending.losses = Self.lossLimit
             send([pending], on: connection)
         }
         return try outcome.get()

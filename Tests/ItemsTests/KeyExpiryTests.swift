@@ -25,7 +25,7 @@ struct KeyExpiryTests {
                 options: { () throws(DatabaseError) in Schema.options },
                 prepare: { (session) throws(DatabaseError) in try schema.use(in: session) }), observe: { _ in })
         await pool.open()
-        await KeyExpiry(ItemStore(pool)).expire()
+        await KeyExpiry(on: loop, store: ItemStore(pool)).expire()
         await pool.close(withinMilliseconds: 1000)
         #expect(try schema.session().execute("SELECT key FROM idempotency_keys") == [["young"]])
     }
