@@ -51,7 +51,8 @@ class NeverHealthy(Exception):
 
 
 class Service:
-    def __init__(self, directory, environment):
+    def __init__(self, directory, environment, hosts=None):
+        """With `hosts`, that file is the service's /etc/hosts; it may be written anew, but not replaced."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -67,9 +68,13 @@ class Service:
             **environment,
         }
         self.log = pathlib.Path(directory) / f"service-{self.port}.log"
+        command = [BINARY, "serve"]
+        if hosts:
+            mount = 'mount --bind "$0" /etc/hosts && exec "$@"'
+            command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", mount, hosts, *command]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [BINARY, "serve"], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
 
     @property

@@ -67,7 +67,7 @@ class World:
         self.ports.add(self.proxy.port)
         return self.proxy
 
-    def serve(self, host=None, port=None, **environment):
+    def serve(self, host=None, port=None, hosts=None, **environment):
         environment = {
             "DB_HOST": host or self.cluster.address,
             "DB_PORT": str(port or self.cluster.port),
@@ -75,7 +75,7 @@ class World:
             **environment,
         }
         environment = {name: value for name, value in environment.items() if value is not None}
-        self.service = Service(self.directory, environment)
+        self.service = Service(self.directory, environment, hosts)
         self.stack.callback(self.service.stop)
         return self.service.wait_until_healthy()
 
