@@ -37,5 +37,5 @@ class Authority:
 
 
 def serial(certificate):
-    """Of a PEM text, in the decimal form of pg_stat_ssl and the like."""
-    return int(openssl("x509", "-noout", "-serial", text=certificate).split("=")[1], 16)
+    """The serial number in a PEM text."""
+    return openssl("x509", "-noout", "-serial", text=certificate)

@@ -126,5 +126,10 @@ def attempts(server):
     return [line for line in server.logs() if line["msg"] == "Database connection attempt failed"]
 
 
-def statuses(server, path="/health", count=1):
-    return {server.get(path).status_code for _ in range(count)}
+def wait_until_steady(server, seconds=10):
+    """Each event loop finds the database again by itself: twenty checks in a row have to be answered well."""
+
+    def steady():
+        return all(server.get("/health").status_code == 200 for _ in range(20))
+
+    until(steady, seconds, what="every event loop to find the database")

@@ -1,6 +1,6 @@
 """A proxy that speaks TLS for a PostgreSQL server without it, in records as large as TLS allows.
 
-PostgreSQL 15 writes 8 KiB a record; later ones, and poolers and proxies, fill them to 16 KiB.
+PostgreSQL 15 writes 8 KiB a record at most; later ones, and other programs in front of them, fill records to 16 KiB.
 """
 
 import contextlib
@@ -17,7 +17,11 @@ GATHERING_SECONDS = 0.003
 
 
 class RecordProxy:
-    """Listens on a free port of 127.0.0.1 until it is closed."""
+    """Listens on a free port of 127.0.0.1 until it is closed.
+
+    Each answer is sent at once, and its last record is a full one where the answer is long enough: what remains of a
+    whole number of records goes first.
+    """
 
     def __init__(self, upstream, certificate, key):
         self.upstream = upstream
@@ -39,60 +43,79 @@ class RecordProxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                server = socket.create_connection(self.upstream)
+                for one in (client, server):
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    self.sockets.append(one)
+                threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
 
-    def _serve(self, client):
-        with contextlib.suppress(OSError):
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            start = client.recv(8, socket.MSG_WAITALL)
-            server = socket.create_connection(self.upstream)
-            self.sockets.append(server)
-            if start != SSL_REQUEST:  # a cancel request goes without TLS
-                self.sockets.append(client)
-                server.sendall(start + client.recv(65536))
-                client.close()
-                server.close()
-                return
-            client.sendall(b"S")
-            client = self.context.wrap_socket(client, server_side=True)
-            self.sockets.append(client)
-            # An SSL object is for one thread at a time; with these both may wait outside it.
-            lock = threading.Lock()
-            client.setblocking(False)
-            threading.Thread(target=self._answer, args=(server, client, lock), daemon=True).start()
-            self._ask(client, server, lock)
+    def _serve(self, client, server):
+        start = client.recv(8, socket.MSG_WAITALL)
+        if start != SSL_REQUEST:  # a request to cancel, which goes without TLS
+            server.sendall(start + client.recv(65536))
+            client.close()
+            server.close()
+            return
+        client.sendall(b"S")
+        with contextlib.suppress(OSError, ssl.SSLError):
+            Channel(self, client, server).carry()
+        for one in (client, server):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
-    def _ask(self, client, server, lock):
-        with contextlib.suppress(OSError, ValueError):
-            while True:
-                try:
-                    with lock:
-                        data = client.recv(65536)
-                except ssl.SSLWantReadError:
-                    select.select([client], [], [])
-                    continue
-                if not data:
-                    server.shutdown(socket.SHUT_WR)
-                    return
-                server.sendall(data)
 
-    def _answer(self, server, client, lock):
-        with contextlib.suppress(OSError, ValueError):
-            while True:
-                data = server.recv(1 << 20)
-                while data and len(data) < 1 << 20 and select.select([server], [], [], GATHERING_SECONDS)[0]:
-                    more = server.recv(1 << 20)
-                    if not more:
-                        break
-                    data += more
-                if not data:
-                    return
-                for start in range(0, len(data), RECORD):
-                    record = data[start : start + RECORD]
-                    self.largest = max(self.largest, len(record))
-                    while record:
-                        try:
-                            with lock:
-                                record = record[client.send(record) :]
-                        except ssl.SSLWantWriteError:
-                            select.select([], [client], [])
+class Channel:
+    """One connection; what is encrypted stands in memory until it is sent."""
+
+    def __init__(self, proxy, client, server):
+        self.proxy, self.client, self.server = proxy, client, server
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = proxy.context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+
+    def carry(self):
+        while not self._ready():
+            self._take_in()
+        while True:
+            readable = select.select([self.client, self.server], [], [])[0]
+            if self.client in readable:
+                self._take_in()
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    while data := self.tls.read(65536):
+                        self.server.sendall(data)
+            if self.server in readable:
+                self._send(self._gather())
+
+    def _ready(self):
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            self.client.sendall(self.outgoing.read())
+        return True
+
+    def _take_in(self):
+        data = self.client.recv(65536)
+        if not data:
+            raise ConnectionResetError
+        self.incoming.write(data)
+
+    def _gather(self):
+        data = b""
+        while select.select([self.server], [], [], GATHERING_SECONDS)[0] and len(data) < 1 << 20:
+            more = self.server.recv(1 << 20)
+            if not more:
+                break
+            data += more
+        if not data:
+            raise ConnectionResetError
+        return data
+
+    def _send(self, data):
+        first = len(data) % RECORD
+        records = [data[:first]] if first else []
+        records += [data[start : start + RECORD] for start in range(first, len(data), RECORD)]
+        for record in records:
+            self.tls.write(record)
+        self.proxy.largest = max(self.proxy.largest, *map(len, records))
+        self.client.sendall(self.outgoing.read())

@@ -6,7 +6,7 @@ import time
 import pytest
 import requests
 
-from certificates import Authority, serial
+from certificates import Authority, openssl, serial
 from conftest import problem, until
 from network import (
     NetworkDatabase,
@@ -15,6 +15,7 @@ from network import (
     network_cluster,
     temporary_directory,
     unreachable_lines,
+    wait_until_steady,
 )
 from records import RecordProxy
 
@@ -71,6 +72,20 @@ def plain_cluster():
     """One without TLS."""
     with network_cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture
+def large_records(plain_cluster, authority, directory):
+    """A proxy that speaks TLS in large records, and what a service needs to connect by it."""
+    certificate, key = directory / "proxy.pem", directory / "proxy.key"
+    for file, text in zip((certificate, key), authority.issue("localhost")):
+        file.write_text(text)
+    database = NetworkDatabase(plain_cluster)
+    proxy = RecordProxy(("127.0.0.1", plain_cluster.port), certificate, key)
+    trust = {"DB_PORT": str(proxy.port), "DB_SSLROOTCERT": str(authority.certificate)}
+    yield proxy, {**database.environment, **trust}
+    proxy.close()
+    database.drop()
 
 
 def encryption(database):
@@ -180,9 +195,9 @@ class TestCertificate:
     def test_that_expired_is_refused_until_it_is_renewed(self, database, launch, authority, present):
         present(*authority.issue("localhost", expired=True))
         server = launch(database.environment, DB_SSLROOTCERT=str(authority.certificate))
-        assert "certificate has expired" in refusal(server) or "certificate verify failed" in refusal(server)
+        assert "certificate verify failed" in refusal(server)
         present(*authority.issue("localhost"))
-        server.wait_until_healthy()
+        wait_until_steady(server)
         assert_serves(server)
 
     def test_for_another_host_is_refused(self, database, launch, authority, present):
@@ -205,18 +220,14 @@ class TestCertificate:
         install(cluster, certificate, key)
         cluster.start()
         database.admin = cluster.connect()
-        until(lambda: server.get("/health").status_code == 200, 5, what="the service to come back by itself")
+        wait_until_steady(server)
         assert_serves(server, "After the restart")
         assert all(encryption(database)) and presented(cluster) == serial(certificate)
 
 
 def presented(cluster):
     """The serial number of the certificate that the server presents now."""
-    import certificates
-
-    text = certificates.openssl(
-        "s_client", "-connect", f"127.0.0.1:{cluster.port}", "-starttls", "postgres", text=""
-    )
+    text = openssl("s_client", "-connect", f"127.0.0.1:{cluster.port}", "-starttls", "postgres", text="")
     return serial(text[text.index("-----BEGIN") : text.index("-----END CERTIFICATE-----") + 26])
 
 
@@ -232,20 +243,22 @@ class TestBatches:
 
     # Rows of a few bytes and of more than one record, which make libpq's buffer grow.
     @pytest.mark.parametrize("description", ["short", "d" * 2000, "😀" * 10_000], ids=["short", "medium", "long"])
-    def test_are_answered_from_the_largest_records(self, plain_cluster, launch, authority, directory, description):
-        certificate, key = directory / "proxy.pem", directory / "proxy.key"
-        for file, text in zip((certificate, key), authority.issue("localhost")):
-            file.write_text(text)
-        database = NetworkDatabase(plain_cluster)
-        proxy = RecordProxy(("127.0.0.1", plain_cluster.port), certificate, key)
-        try:
-            environment = {**database.environment, "DB_PORT": str(proxy.port), "DB_POOL_MAX": "2", "WORKERS": "1"}
-            server = launch(environment, DB_SSLROOTCERT=str(authority.certificate)).wait_until_healthy()
-            many_clients(server, 2 if len(description) > 5000 else 4, description)
-            assert len(description) < 100 or proxy.largest == 16384
-        finally:
-            proxy.close()
-            database.drop()
+    def test_are_answered_from_the_largest_records(self, large_records, launch, description):
+        proxy, environment = large_records
+        server = launch(environment, DB_POOL_MAX="2", WORKERS="1").wait_until_healthy()
+        many_clients(server, 2, description)
+        assert len(description) < 100 or proxy.largest == 16384
+
+    def test_that_end_with_a_full_record_are_read_to_the_end(self, large_records, launch):
+        """Two reads of what a socket has may end in the middle of a record, of whose rest the socket says nothing."""
+        proxy, environment = large_records
+        server = launch(environment, WORKERS="1").wait_until_healthy()
+        for number in range(9):
+            server.create(f"Item {number}", "d" * 2000)
+        for limit in range(1, 10):  # the last ones: a record that is not full, and one that is
+            page = server.get(f"/api/items?limit={limit}")
+            assert page.status_code == 200 and len(page.json()["items"]) == limit, page.text
+        assert proxy.largest == 16384
 
 
 def many_clients(server, rounds=5, description="d" * 2000):
