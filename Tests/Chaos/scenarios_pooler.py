@@ -1,85 +1,15 @@
 """A transaction pooler between the service and PostgreSQL: pgbouncer, with statements that are not prepared."""
 
-import shutil
 import signal
-import subprocess
 
-import psycopg
-
-from cluster import Missing, as_owner, own, until
+from bouncer import Bouncer
 from scenario import scenario
-from service import free_port
 from world import PASSWORD
-
-CONFIGURATION = """[databases]
-items = host={address} port={server} dbname=items user=items password={password}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = scram-sha-256
-auth_file = {directory}/users
-admin_users = items
-pool_mode = transaction
-default_pool_size = 5
-max_client_conn = 100
-server_login_retry = 1
-logfile = {directory}/pgbouncer.log
-pidfile = {directory}/pgbouncer.pid
-"""
-
-
-class Bouncer:
-    def __init__(self, world):
-        self.binary = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
-        if self.binary is None:
-            raise Missing("pgbouncer")
-        self.directory = world.directory / "pgbouncer"
-        self.directory.mkdir()
-        own(self.directory)
-        self.port = free_port()
-        cluster = world.cluster
-        (self.directory / "pgbouncer.ini").write_text(
-            CONFIGURATION.format(
-                address=cluster.address,
-                server=cluster.port,
-                password=PASSWORD,
-                port=self.port,
-                directory=self.directory,
-            )
-        )
-        (self.directory / "users").write_text(f'"items" "{PASSWORD}"\n')
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen(
-            [self.binary, "--quiet", self.directory / "pgbouncer.ini"],
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            **as_owner(),
-        )
-        until(self._answers, 10, "pgbouncer to answer")
-
-    def _answers(self):
-        try:
-            psycopg.connect(
-                host="127.0.0.1", port=self.port, user="items", password=PASSWORD, dbname="items", connect_timeout=2
-            ).close()
-            return True
-        except psycopg.OperationalError:
-            return False
-
-    def stop(self, number=signal.SIGKILL):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(number)
-            self.process.wait(10)
 
 
 def pooled(world):
     world.make_cluster()
-    world.bouncer = Bouncer(world)
+    world.bouncer = Bouncer(world.directory / "pgbouncer", world.cluster, PASSWORD)
     world.stack.callback(world.bouncer.stop)
     world.bouncer.start()
     world.ports.add(world.bouncer.port)
