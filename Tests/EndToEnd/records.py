@@ -75,13 +75,13 @@ class Channel:
     def carry(self):
         while not self._ready():
             self._take_in()
+        # What came with the end of the handshake, of which no socket will tell.
+        self._pass_on()
         while True:
             readable = select.select([self.client, self.server], [], [])[0]
             if self.client in readable:
                 self._take_in()
-                with contextlib.suppress(ssl.SSLWantReadError):
-                    while data := self.tls.read(65536):
-                        self.server.sendall(data)
+                self._pass_on()
             if self.server in readable:
                 self._send(self._gather())
 
@@ -99,6 +99,11 @@ class Channel:
         if not data:
             raise ConnectionResetError
         self.incoming.write(data)
+
+    def _pass_on(self):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while data := self.tls.read(65536):
+                self.server.sendall(data)
 
     def _gather(self):
         data = b""
