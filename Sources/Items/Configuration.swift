@@ -53,7 +53,7 @@ public struct Configuration: Sendable {
         Variable("DB_PORT", .ports, default: "5432", "the database's port; a list as long as that of `DB_HOST`"),
         Variable("DB_NAME", .text, default: "items", "the database's name"),
         Variable("DB_USER", .text, default: "items", "the role to log in as"),
-        Variable("DB_PASSWORD", .text, default: nil, secret: true, "its password; a file is better"),
+        Variable("DB_PASSWORD", .password, default: nil, secret: true, "its password; a file is better"),
         Variable("DB_PASSWORD_FILE", .text, default: nil, "a file that holds the password, before all other places"),
         Variable(
             "CREDENTIALS_DIRECTORY", .text, default: nil,

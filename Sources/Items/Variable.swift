@@ -13,9 +13,11 @@ public struct Variable: Sendable {
         public init(nilLiteral: ()) { self = .none }
     }
 
-    /// What values are good. Whatever its kind, a value without control characters.
+    /// What values are good: but for a password's, without control characters.
     public enum Kind: Sendable, Equatable {
         case text
+        /// Any text, control characters too: it is handed on and stands in no line.
+        case password
         /// 1 to 64 letters, digits, `.`, `_` and `-`: good for log fields and metric labels.
         case label
         /// Decimal digits without a sign, in this range.
@@ -64,11 +66,12 @@ public struct Variable: Sendable {
 
     /// The good value of `text`, or what is wrong with it. Never names the value of a secret.
     func parse(_ text: String) throws(Problem) -> Value {
+        if kind == .password { return .text(text) }
         guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
             throw Problem("must not hold control characters")
         }
         switch kind {
-        case .text:
+        case .text, .password:
             return .text(text)
         case .label:
             guard text.utf8.count <= 64, text.utf8.allSatisfy(isLabelByte) else {

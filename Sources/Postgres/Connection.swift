@@ -110,8 +110,12 @@ final class Connection {
             return received
         }
         collect(into: &received)
-        // Under TLS a read may leave the rest of a record inside the TLS library, of which the socket knows nothing.
-        if isBusy, received.loss == nil, unsafe PQsslInUse(handle.pointer) == 1 {
+        // Under TLS a read may leave the rest of a record inside the TLS library, of which the socket knows nothing. Once
+        // the socket is empty, so many reads take in a record of any size (16 KiB, in parts of 8 KiB at least).
+        guard unsafe PQsslInUse(handle.pointer) == 1 else { return received }
+        var readsToEmpty = 2
+        while isBusy, received.loss == nil, readsToEmpty > 0 {
+            if isSocketEmpty { readsToEmpty -= 1 } else { readsToEmpty = 2 }
             guard unsafe PQconsumeInput(handle.pointer) == 1 else {
                 received.loss = .connectionLost
                 return received
@@ -119,6 +123,12 @@ final class Connection {
             collect(into: &received)
         }
         return received
+    }
+
+    private var isSocketEmpty: Bool {
+        var byte: UInt8 = 0
+        // One byte, which outlives the call, and which stays in the socket.
+        return unsafe recv(socket.number, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) < 0 && errno == EAGAIN
     }
 
     /// Everything that was sent and not confirmed, in order; for when the connection is given up.
