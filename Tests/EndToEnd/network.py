@@ -1,7 +1,6 @@
 """PostgreSQL on TCP, which asks for a password: the chaos suite's cluster, with a database for each test."""
 
 import contextlib
-import itertools
 import os
 import pathlib
 import shutil
@@ -57,9 +56,6 @@ class NetworkCluster(clusters.Cluster):
         before = self.execute(loaded)
         self.execute("SELECT pg_reload_conf()")
         until(lambda: self.execute(loaded) != before, what="the server to read its files again")
-
-    def log_text(self):
-        return self.log.read_text(errors="replace")
 
     def mark(self):
         """Afterwards `since(mark)` is what the server wrote from now on."""
