@@ -221,10 +221,16 @@ struct ConfigurationTests {
     }
 
     @Test func `a bad secret is not in the error either`() {
-        let (configuration, errors) = Configuration.examine(reader(of: ["DB_PASSWORD": "hush\n"]), needsDatabase: false)
-        #expect(errors.map(\.variables) == [["DB_PASSWORD"]])
+        let given = ["AWS_SECRET_ACCESS_KEY": "hush\n"]
+        let (configuration, errors) = Configuration.examine(reader(of: given), needsDatabase: false)
+        #expect(errors.map(\.variables) == [["AWS_SECRET_ACCESS_KEY"]])
         #expect(!"\(errors)\(configuration)".contains("hush"))
-        #expect(configuration.lines.contains("DB_PASSWORD=<redacted> (bad)"))
+        #expect(configuration.lines.contains("AWS_SECRET_ACCESS_KEY=<redacted> (bad)"))
+    }
+
+    @Test func `a password may hold any character`() throws {
+        let password = "tab\t line\n \u{7F} end"
+        #expect(try read(["DB_PASSWORD": password]).database.password?.exposed == password)
     }
 
     @Test func `the region has two names, as in the AWS SDKs`() throws {
