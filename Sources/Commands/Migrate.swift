@@ -15,24 +15,17 @@ struct Migrate: ParsableCommand {
         do { configuration = try Configuration.read(from: Configuration.processEnvironment) } catch {
             throw error.reported()
         }
+        CurrentProcess.ignoreBrokenPipes()
         do throws(DatabaseError) {
-            let session = try connect(configuration)
+            let silent = Logger(label: "items") { _ in SwiftLogNoOpLogHandler() }
+            let credentials = DatabaseCredentials(configuration, logger: silent)
+            let session = try Connector(options: credentials.options, renew: credentials.renew).session()
             let applied = try Migrations().apply(to: session)
             print(applied.isEmpty ? "The schema is current." : "Applied: \(applied.joined(separator: ", "))")
         } catch {
             var standardError = StandardError()
             print("error: \(error)", to: &standardError)
             throw ExitCode.failure
-        }
-    }
-
-    private func connect(_ configuration: Configuration) throws(DatabaseError) -> Session {
-        let credentials = DatabaseCredentials(
-            configuration, logger: Logger(label: "items") { _ in SwiftLogNoOpLogHandler() })
-        let options = try credentials.options()
-        do throws(DatabaseError) { return try Session(options) } catch {
-            guard error.errorClass == .authentication, credentials.renew(refused: options) else { throw error }
-            return try Session(try credentials.options())
         }
     }
 }

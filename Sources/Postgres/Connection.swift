@@ -61,9 +61,7 @@ final class Connection {
 
     /// Whether the server has ended it, of a connection on which nothing is in flight: such a server has nothing else to say.
     var isStale: Bool {
-        var byte: UInt8 = 0
-        // One byte, which outlives the call, and which stays in the socket.
-        let count = unsafe recv(socket.number, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        let count = peek()
         if count < 0 { return errno != EAGAIN && errno != EINTR }
         // Under TLS it may be the library's own, such as a session ticket.
         return unsafe count == 0 || PQsslInUse(handle.pointer) == 0
@@ -115,7 +113,7 @@ final class Connection {
         guard unsafe PQsslInUse(handle.pointer) == 1 else { return received }
         var readsToEmpty = 2
         while isBusy, received.loss == nil, readsToEmpty > 0 {
-            if isSocketEmpty { readsToEmpty -= 1 } else { readsToEmpty = 2 }
+            readsToEmpty = peek() < 0 && errno == EAGAIN ? readsToEmpty - 1 : 2
             guard unsafe PQconsumeInput(handle.pointer) == 1 else {
                 received.loss = .connectionLost
                 return received
@@ -125,10 +123,11 @@ final class Connection {
         return received
     }
 
-    private var isSocketEmpty: Bool {
+    /// What a read of the socket would return, without waiting and without taking anything out; below 0 with errno.
+    private func peek() -> Int {
         var byte: UInt8 = 0
         // One byte, which outlives the call, and which stays in the socket.
-        return unsafe recv(socket.number, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) < 0 && errno == EAGAIN
+        return unsafe recv(socket.number, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
     }
 
     /// Everything that was sent and not confirmed, in order; for when the connection is given up.

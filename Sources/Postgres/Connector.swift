@@ -63,7 +63,10 @@ public struct Connector: Sendable {
         return outcome ?? .failure(.connectFailed("no thread could be started"))
     }
 
-    private func open() throws(DatabaseError) -> (Session, prepares: Bool) {
+    /// A session with the options of this moment, or with those that `renew` found when the server refused them; blocks.
+    public func session() throws(DatabaseError) -> Session { try open().session }
+
+    private func open() throws(DatabaseError) -> (session: Session, prepares: Bool) {
         let given = try options()
         do throws(DatabaseError) {
             return (try Session(given, in: order), given.prepares)

@@ -8,43 +8,16 @@ import Testing
 struct PoolCancellationTests {
     private let second = 1000 * milliseconds
 
-    /// Asks for all of them in one turn; those with a limit have it as their task's deadline.
-    private func ask(
-        _ test: TestPool, _ queries: [(Statement, [Parameter], limit: UInt64?)]
-    ) async throws -> [Result<Rows, DatabaseError>] {
-        let pool = test.pool
-        return try await test.onLoop {
-            await withTaskGroup(of: (Int, Result<Rows, DatabaseError>).self) { group in
-                let start = EventLoop.monotonicNanoseconds()
-                for (index, (statement, parameters, limit)) in queries.enumerated() {
-                    group.addTask {
-                        await TaskDeadline.$current.withValue(limit.map { TaskDeadline(expiry: start + $0) }) {
-                            do throws(DatabaseError) {
-                                return (index, .success(try await pool.query(statement, parameters)))
-                            } catch {
-                                return (index, .failure(error))
-                            }
-                        }
-                    }
-                }
-                var outcomes: [(Int, Result<Rows, DatabaseError>)] = []
-                for await outcome in group { outcomes.append(outcome) }
-                return outcomes.sorted { $0.0 < $1.0 }.map(\.1)
-            }
-        }
-    }
-
     @Test func `its neighbours run again, each once, on the same connection`() async throws {
         try await withTable { table in
             let insert = Statement(
                 "insert", "INSERT INTO \(table) VALUES ($1::int8, 'x') RETURNING number", kind: .insert)
             try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
-                let outcomes = try await ask(
-                    test,
+                let outcomes = try await test.queryTogether(
                     [
-                        (insert, [.int64(1)], limit: nil), (PoolTests.sleep, [.int64(4000)], limit: second / 3),
-                        (insert, [.int64(2)], limit: nil), (PoolTests.one, [], limit: nil),
-                    ])
+                        (insert, [.int64(1)]), (PoolTests.sleep, [.int64(4000)]), (insert, [.int64(2)]),
+                        (PoolTests.one, []),
+                    ], limits: [1: second / 3])
                 #expect(outcomes[1].error == .deadlineExceeded)
                 for index in [0, 2, 3] { #expect(outcomes[index].error == nil) }
                 #expect(try await Server.value("SELECT array_agg(number ORDER BY number) FROM \(table)") == "{1,2}")
@@ -61,11 +34,8 @@ struct PoolCancellationTests {
             let write = Statement(
                 "write", "INSERT INTO \(table) SELECT $1::int8, 'x' FROM pg_sleep(0.5)", kind: .update)
             try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
-                let outcomes = try await ask(
-                    test,
-                    [
-                        (slow, [], limit: second / 3), (slow, [], limit: second / 3), (write, [.int64(1)], limit: nil),
-                    ])
+                let outcomes = try await test.queryTogether(
+                    [(slow, []), (slow, []), (write, [.int64(1)])], limits: [0: second / 3, 1: second / 3])
                 #expect(outcomes[0].error == .deadlineExceeded && outcomes[1].error == .deadlineExceeded)
                 #expect(outcomes[2].error == nil)
                 #expect(try await Server.value("SELECT count(*) FROM \(table)") == "1")

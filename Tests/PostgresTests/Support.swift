@@ -169,17 +169,23 @@ struct TestPool: Sendable {
     }
 
     /// Asks for all of them in one turn of the loop; the outcomes are in the order of the statements.
+    ///
+    /// - Parameter limits: by the statement's place, how long its task has for it.
     func queryTogether(
-        _ queries: [(Statement, [Parameter])]
+        _ queries: [(Statement, [Parameter])], limits: [Int: UInt64] = [:]
     ) async throws -> [Result<Rows, DatabaseError>] {
         try await onLoop {
             await withTaskGroup(of: (Int, Result<Rows, DatabaseError>).self) { group in
+                let start = EventLoop.monotonicNanoseconds()
                 for (index, (statement, parameters)) in queries.enumerated() {
+                    let deadline = limits[index].map { TaskDeadline(expiry: start + $0) }
                     group.addTask {
-                        do throws(DatabaseError) {
-                            return (index, .success(try await pool.query(statement, parameters)))
-                        } catch {
-                            return (index, .failure(error))
+                        await TaskDeadline.$current.withValue(deadline) {
+                            do throws(DatabaseError) {
+                                return (index, .success(try await pool.query(statement, parameters)))
+                            } catch {
+                                return (index, .failure(error))
+                            }
                         }
                     }
                 }
