@@ -128,7 +128,7 @@ extension Pool {
 
     /// Queues a statement again, before all others, unless that happened often enough or the pool closes.
     func retry(_ pending: PendingStatement, orFail error: DatabaseError, now: UInt64) {
-        guard pending.losses < Self.lossLimit && state.availability != .closing else {
+        guard pending.losses < lossLimit && state.availability != .closing else {
             return fail(pending, error, now: now)
         }
         pending.losses += 1

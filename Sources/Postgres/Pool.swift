@@ -15,9 +15,9 @@ public actor Pool {
     static let cancelPatience: UInt64 = 5_000_000_000
     /// Between two looks whether it has come.
     static let cancelPause: UInt64 = 5_000_000
-    /// How often a statement that is certain to have done nothing runs again: connections that end together do so within
-    /// milliseconds, so the second one it meets may be going, too.
-    static let lossLimit = 2
+    /// How often a statement that is certain to have done nothing runs again: what ends one connection often ends all of
+    /// them, one after the other within milliseconds, and it may be on each, and on one that was opened meanwhile.
+    nonisolated let lossLimit: Int
 
     public nonisolated let loop: EventLoop
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
@@ -55,6 +55,7 @@ public actor Pool {
         self.connector = connector
         self.observe = observe
         statementLimit = UInt64(statementMilliseconds) * 1_000_000
+        lossLimit = maximum + 1
         state = PoolState(
             limits: .init(minimum: minimum, maximum: maximum, waitLimit: UInt64(waitMilliseconds) * 1_000_000))
     }
@@ -148,7 +149,7 @@ public actor Pool {
             let pending = unsafe PendingStatement(
                 statement, parameters, enqueued: now, deadline: deadline, isAlone: true, continuation)
             // Inside a transaction nothing runs again on another connection.
-            pending.losses = Self.lossLimit
+            pending.losses = lossLimit
             send([pending], on: connection)
         }
         return try outcome.get()

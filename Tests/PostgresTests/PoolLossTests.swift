@@ -59,6 +59,32 @@ struct PoolLossTests {
         }
     }
 
+    @Test func `a read survives connections that end one after the other, as many as there may be and one more`() async throws {
+        try await withTable { table in
+            try await Server.execute("CREATE SEQUENCE \(table)_runs OWNED BY \(table).number")
+            // Ends its own connection the first three times.
+            let read = Statement(
+                "read",
+                """
+                SELECT CASE WHEN nextval('\(table)_runs') > 3 THEN 7::int8
+                ELSE (SELECT 1::int8 FROM pg_terminate_backend(pg_backend_pid()), pg_sleep(5)) END
+                """)
+            try await withPool(PoolBounds(minimum: 1, maximum: 2)) { (test) async throws in
+                #expect(try await test.pool.query(read)[0].int64(0) == 7)
+                #expect(test.log.count(\.isLost) == 3)
+            }
+        }
+    }
+
+    @Test func `a read that ends every connection it meets is given up`() async throws {
+        let read = Statement("read", "SELECT 1 FROM pg_terminate_backend(pg_backend_pid()), pg_sleep(5)")
+        try await withPool(PoolBounds(minimum: 1, maximum: 2)) { (test) async throws in
+            let error = await failure { () throws(DatabaseError) in try await test.pool.query(read) }
+            #expect(error?.sqlState == "57P01")
+            #expect(test.log.count(\.isLost) == 4)
+        }
+    }
+
     @Test func `a read that runs again has waited for its turn already`() async throws {
         // The second connection takes longer to open than a statement may wait.
         let attempts = Attempts()
