@@ -71,6 +71,18 @@ public struct LogLine: ~Copyable, ~Escapable {
         close(mark)
     }
 
+    /// Writes text that `write` appends: at most `byteLimit` bytes of ASCII that need no escape.
+    public mutating func field(
+        _ name: StaticString, plain byteLimit: Int, _ write: (inout OutputSpan<UInt8>) -> Void
+    ) {
+        precondition(byteLimit <= Self.valueByteLimit, "a value of \(byteLimit) bytes")
+        guard let mark = open(name) else { return }
+        output.append(0x22)
+        write(&output)
+        output.append(0x22)
+        close(mark)
+    }
+
     public mutating func field(_ name: StaticString, _ value: Int) {
         guard let mark = open(name) else { return }
         output.append(decimal: value)
