@@ -170,10 +170,13 @@ extension OutputSpan<UInt8> {
     /// with the longest run of zero groups as `::`.
     public mutating func append(address: IPAddress) {
         if address.isV4 {
-            for shift in stride(from: UInt64(24), through: 0, by: -8) {
-                append(decimal: (address.low >> shift) & 0xFF)
-                if shift > 0 { append(0x2E) }
-            }
+            append(octet: UInt8(truncatingIfNeeded: address.low >> 24))
+            append(0x2E)
+            append(octet: UInt8(truncatingIfNeeded: address.low >> 16))
+            append(0x2E)
+            append(octet: UInt8(truncatingIfNeeded: address.low >> 8))
+            append(0x2E)
+            append(octet: UInt8(truncatingIfNeeded: address.low))
             return
         }
         var groups = InlineArray<8, UInt16>(repeating: 0)
@@ -202,6 +205,14 @@ extension OutputSpan<UInt8> {
             append(hexadecimal: groups[place])
             place += 1
         }
+    }
+
+    // Every request's line has four of them.
+    @inline(__always)
+    private mutating func append(octet: UInt8) {
+        if octet >= 100 { append(0x30 + octet / 100) }
+        if octet >= 10 { append(0x30 + octet / 10 % 10) }
+        append(0x30 + octet % 10)
     }
 
     private mutating func append(hexadecimal value: UInt16) {

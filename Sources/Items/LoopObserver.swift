@@ -156,27 +156,25 @@ public final class LoopObserver: @unchecked Sendable {
         guard isFault || observability.logsAccess else { return }
         let end = request.start &+ nanoseconds
         line(isFault ? .error : .info, "Request completed", at: end) { line in
-            line.field("method", request.head.method, of: request.head)
-            line.field("path", request.head.path, of: request.head)
+            // Held once: each look into the request would hold and let go of it.
+            let head = request.head.bytes
+            let identifier = request.requestIDBytes
+            line.field("method", utf8: head.span.extracting(request.head.method))
+            line.field("path", utf8: head.span.extracting(request.head.path))
             line.field("route", request.route?.pattern ?? RequestMetrics.unmatched)
             line.field("status", status)
             line.field("response_time_ms", milliseconds: nanoseconds)
             line.field("bytes", bytes)
-            let identifier = request.requestIDBytes
-            line.field("request_id", utf8: identifier.span)
-            if let trace = request.traceRoot {
-                line.field("trace_id", trace, of: request.head)
-            }
-            if let scheme = request.forwardedScheme {
-                line.field("scheme", scheme, of: request.head)
-            }
+            line.field("request_id", plain: identifier.span)
+            if let trace = request.traceRoot { line.field("trace_id", utf8: head.span.extracting(trace)) }
+            if let scheme = request.forwardedScheme { line.field("scheme", utf8: head.span.extracting(scheme)) }
             if let client = clientAddress(of: request) {
                 line.field("remote_addr", plain: IPAddress.textByteLimit) { $0.append(address: client) }
             } else {
                 line.field("remote_addr", "")
             }
             if let agent = request.head.firstRange(of: .userAgent) {
-                line.field("user_agent", agent, of: request.head)
+                line.field("user_agent", utf8: head.span.extracting(agent))
             }
             if let failure { line.field("error", "\(failure)") }
         }
@@ -229,12 +227,5 @@ public final class LoopObserver: @unchecked Sendable {
         observability.registry.histogram(
             "db_query_duration_seconds", help: "From sending a statement to its confirmed end.",
             labels: [("statement", statement.name)])
-    }
-}
-
-extension LogLine {
-    /// Writes a part of a head, which the client may have filled with anything.
-    fileprivate mutating func field(_ name: StaticString, _ range: Range<Int>, of head: borrowing RequestHead) {
-        field(name, utf8: head.bytes.span.extracting(range))
     }
 }

@@ -49,8 +49,7 @@ public struct ServiceDescription: Sendable {
 
     /// The answer to a request that came at this moment of the monotonic clock.
     func response(at now: UInt64) -> Response {
-        var body: [UInt8] = []
-        body.append(addingCapacity: before.count + 20 + after.count) { body in
+        let body = [UInt8](capacity: before.count + 20 + after.count) { body in
             body.append(span: before.span)
             body.append(decimal: (now > start ? now - start : 0) / 1_000_000_000)
             body.append(span: after.span)

@@ -71,6 +71,17 @@ public struct LogLine: ~Copyable, ~Escapable {
         close(mark)
     }
 
+    /// Writes ASCII that needs no escape, within the limit of a value.
+    @_lifetime(self: copy self)
+    public mutating func field(_ name: StaticString, plain text: Span<UInt8>) {
+        precondition(text.count <= Self.valueByteLimit, "a value that would be cut")
+        guard let mark = open(name) else { return }
+        output.append(0x22)
+        output.append(span: text)
+        output.append(0x22)
+        close(mark)
+    }
+
     /// Writes text that `write` appends: at most `byteLimit` bytes of ASCII that need no escape.
     public mutating func field(
         _ name: StaticString, plain byteLimit: Int, _ write: (inout OutputSpan<UInt8>) -> Void

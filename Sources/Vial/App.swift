@@ -1,3 +1,4 @@
+import HTTP1
 import HTTPTypes
 
 /// The application as a value: routes and what becomes of errors. A server calls it for every request; a test does so
@@ -81,30 +82,28 @@ public struct App: Sendable {
     func plan(for request: Request) -> Plan {
         // The object served another request before; what is refused without routing has no route.
         request.route = nil
-        if request.method == .get { return route(request) }
-        if request.method == .trace {
+        switch request.head.knownMethod {
+        case .trace:
             return refuse(
                 HTTPError(.methodNotAllowed, "TRACE is not allowed."), allow: "GET, HEAD, POST, OPTIONS", request)
-        }
-        if !Self.knownMethods.contains(request.method) {
-            return .answer(HTTPError(.notImplemented, "The method is not implemented.").response(to: request))
-        }
+        // RFC 9110 §9.1.
+        case nil: return .answer(HTTPError(.notImplemented, "The method is not implemented.").response(to: request))
         // The absolute form writes "*" as an empty path, RFC 9112 §3.2.4.
-        if request.method == .options && (request.path == "*" || request.path.isEmpty) {
+        case .options where request.path == "*" || request.path.isEmpty:
             return allowed("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+        case let method?: return route(request, method)
         }
-        return route(request)
     }
 
-    private func route(_ request: Request) -> Plan {
-        switch router.match(request) {
+    private func route(_ request: Request, _ method: KnownMethod) -> Plan {
+        switch router.match(request, method) {
         case .notFound:
             return .answer(HTTPError.nothingHere.response(to: request))
         case .methodNotAllowed(let allow):
-            if request.method == .options { return allowed(allow) }
+            if method == .options { return allowed(allow) }
             return refuse(HTTPError(.methodNotAllowed, "The method is not allowed here."), allow: allow, request)
         case .handler(let handler):
-            if request.method != .get, Self.methodsWithBody.contains(request.method), !request.isJSON {
+            if method.hasBody && !request.isJSON {
                 let error = HTTPError(.unsupportedMediaType, "The body must be application/json.")
                 return .answer(error.response(to: request))
             }
@@ -136,12 +135,6 @@ public struct App: Sendable {
         return response
     }
 
-    /// Methods of RFC 9110 and RFC 5789; others are answered 501 (RFC 9110 §9.1).
-    private static let knownMethods: [HTTPRequest.Method] = [
-        .get, .head, .post, .put, .patch, .delete, .options, .connect,
-    ]
-    private static let methodsWithBody: [HTTPRequest.Method] = [.post, .put, .patch]
-
     private func allowed(_ methods: String) -> Plan {
         var response = Response.noContent
         response.fields.append(known: "Allow", methods)
@@ -155,7 +148,7 @@ public struct App: Sendable {
     }
 
     private mutating func add<First: PathParameter & SendableMetatype>(
-        _ method: HTTPRequest.Method, _ pattern: String,
+        _ method: KnownMethod, _ pattern: String,
         _ handler: @escaping @Sendable (Request, First) async throws -> Response
     ) {
         let whole: Handler = { request in
@@ -163,5 +156,15 @@ public struct App: Sendable {
             return try await handler(request, first)
         }
         router.add(method, pattern, base: basePath, .suspending(whole))
+    }
+}
+
+extension KnownMethod {
+    /// Whether a request's content has a meaning: that of JSON here.
+    fileprivate var hasBody: Bool {
+        switch self {
+        case .post, .put, .patch: true
+        case .get, .head, .delete, .options, .trace, .connect: false
+        }
     }
 }

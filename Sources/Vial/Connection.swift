@@ -50,8 +50,6 @@ import Reactor
     private let worker: Worker
     private let socket: FileDescriptor
     private let readiness: Readiness
-    private let peer: SocketAddress
-    private let isPeerTrusted: Bool
     private var phase = Phase.reading
     private var reader: RequestReader
     private(set) var request = Request()
@@ -73,8 +71,8 @@ import Reactor
 
     init(_ socket: consuming FileDescriptor, peer: SocketAddress, worker: Worker) throws(SystemError) {
         self.worker = worker
-        self.peer = peer
-        isPeerTrusted = worker.trusts(peer)
+        request.peer = peer
+        request.isPeerTrusted = worker.trusts(peer)
         reader = RequestReader(limits: worker.options.limits)
         readiness = try Readiness(socket.number, on: worker.loop)
         self.socket = socket
@@ -215,10 +213,7 @@ import Reactor
     private func begin() {
         isHeadTimed = false
         request.start = worker.loop.now
-        request.peer = peer
-        request.isPeerTrusted = isPeerTrusted
-        request.method = HTTPRequest.Method(of: request.head)
-        worker.requestID.choose(for: request.head, isPeerTrusted: isPeerTrusted, into: &request.requestIDBytes)
+        worker.requestID.choose(for: request)
         worker.observe(.started)
         plan = worker.app.plan(for: request)
     }
@@ -258,7 +253,7 @@ import Reactor
         if isKnownUniquelyReferenced(&request) {
             Self.empty(&request.body)
         } else {
-            request = Request()
+            request = request.next()
         }
         expectBytes(within: worker.options.keepAliveTimeout)
         gathered += 1
@@ -279,7 +274,7 @@ import Reactor
         let elapsed = EventLoop.monotonicNanoseconds() &- request.start
         worker.observe(
             .completed(
-                request, status: response.status.code, bytes: request.method == .head ? 0 : response.body.count,
+                request, status: response.status.code, bytes: request.head.knownMethod == .head ? 0 : response.body.count,
                 nanoseconds: elapsed,
                 failure: response.failure))
         return goesOn
@@ -289,7 +284,7 @@ import Reactor
         let status = response.status.code
         // RFC 9110 §8.6: these have no content, and say no length.
         let hasContent = status != 204 && status != 304 && status >= 200
-        let isBodySent = hasContent && request.method != .head
+        let isBodySent = hasContent && request.head.knownMethod != .head
         ResponseEncoder.encode(
             status: status, reason: nil, contentType: response.contentType, fields: response.fields,
             date: worker.date.bytes(at: worker.loop.now), requestID: request.requestIDBytes,
@@ -315,11 +310,8 @@ import Reactor
 
     /// There is no head to go by: an empty request takes the place of the one that cannot be read.
     private func beginNothing() {
-        request = Request()
+        request = request.next()
         request.start = worker.loop.now
-        request.peer = peer
-        request.isPeerTrusted = isPeerTrusted
-        request.method = Request.unreadableMethod
         worker.requestID.make(into: &request.requestIDBytes)
         worker.observe(.started)
     }

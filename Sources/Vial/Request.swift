@@ -8,7 +8,6 @@ public import Reactor
 public final class Request {
     public internal(set) var head = RequestHead()
     public internal(set) var body: [UInt8] = []
-    public internal(set) var method = HTTPRequest.Method.get
     /// What the router matched; nil when nothing did.
     public internal(set) var route: Route?
     /// Where the values of the route's parameters stand in the path.
@@ -22,13 +21,15 @@ public final class Request {
     /// ASCII; see `RequestID`.
     public internal(set) var requestIDBytes: [UInt8] = []
 
-    /// What stands for the method of bytes that are no request: a token nobody sends.
-    static let unreadableMethod: HTTPRequest.Method = {
-        guard let method = HTTPRequest.Method("UNREADABLE") else { fatalError("UNREADABLE is a token") }
-        return method
-    }()
-
     public init() {}
+
+    /// An empty one of the same connection.
+    func next() -> Request {
+        let next = Request()
+        next.peer = peer
+        next.isPeerTrusted = isPeerTrusted
+        return next
+    }
 
     /// A request without a socket, for tests: `Request(.get, "/api/items?limit=2")`.
     ///
@@ -47,8 +48,18 @@ public final class Request {
             fatalError("the message ends before its head does")
         }
         self.body = Array(bytes[used...])
-        self.method = HTTPRequest.Method(of: head)
         requestIDBytes = Array("test".utf8)
+    }
+
+    /// Its method; nil for bytes that are no request.
+    public var method: HTTPRequest.Method? {
+        // The common ones make no string.
+        switch head.knownMethod {
+        case .get: .get
+        case .head: .head
+        case .post: .post
+        default: HTTPRequest.Method(head.string(head.method))
+        }
     }
 
     /// The path as it was sent, percent-encoded, without the query.
@@ -158,20 +169,4 @@ extension Int: QueryParameter {
         self.init(queryValue)
     }
     public static var expectation: String { "a whole number" }
-}
-
-extension HTTPRequest.Method {
-    /// The method of a head, without making a string for the common ones.
-    init(of head: borrowing RequestHead) {
-        let name = head.bytes.span.extracting(head.method)
-        if name.count == 3, name[0] == 0x47, name[1] == 0x45, name[2] == 0x54 {
-            self = .get
-        } else if name.count == 4, name[0] == 0x50, name[1] == 0x4F, name[2] == 0x53, name[3] == 0x54 {
-            self = .post
-        } else if let method = HTTPRequest.Method(head.string(head.method)) {
-            self = method
-        } else {
-            fatalError("the parser let a method through that is no token")
-        }
-    }
 }

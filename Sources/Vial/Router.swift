@@ -1,6 +1,5 @@
 import Formatting
 import HTTP1
-import HTTPTypes
 
 /// One registered pattern, shared by its methods.
 public final class Route: Sendable {
@@ -39,7 +38,7 @@ struct Router {
         var literals: [(bytes: [UInt8], node: Int)] = []
         var parameter: Int?
         var route: Route?
-        var handlers: [(method: HTTPRequest.Method, handler: AnyHandler)] = []
+        var handlers: [(method: KnownMethod, handler: AnyHandler)] = []
     }
 
     /// A function of either kind.
@@ -64,7 +63,7 @@ struct Router {
     /// - Parameters:
     ///   - pattern: begins with `/`; a segment in braces is a parameter.
     ///   - base: put in front of the pattern in the tree, not in the route's name.
-    mutating func add(_ method: HTTPRequest.Method, _ pattern: String, base: String, _ handler: AnyHandler) {
+    mutating func add(_ method: KnownMethod, _ pattern: String, base: String, _ handler: AnyHandler) {
         precondition(pattern.hasPrefix("/"), "pattern \(pattern) does not begin with a slash")
         var index = 0
         var parameters = 0
@@ -104,18 +103,19 @@ struct Router {
     }
 
     /// Finds what a request leads to, and notes its route and captures.
-    func match(_ request: Request) -> Match {
+    func match(_ request: Request, _ method: KnownMethod) -> Match {
         request.route = nil
         request.captures = Captures()
         let path = request.head.path
         guard let index = find(request, path) else { return .notFound }
-        let node = nodes[index]
-        guard let route = node.route else { return .notFound }
+        guard let route = nodes[index].route else { return .notFound }
         request.route = route
         // A HEAD is a GET whose body is not sent, RFC 9110 §9.3.2.
-        let method = request.method == .head ? .get : request.method
-        for entry in node.handlers where entry.method == method { return .handler(entry.handler) }
-        return .methodNotAllowed(allow: allow(of: node))
+        let method = method == .head ? .get : method
+        for position in nodes[index].handlers.indices where nodes[index].handlers[position].method == method {
+            return .handler(nodes[index].handlers[position].handler)
+        }
+        return .methodNotAllowed(allow: allow(of: nodes[index]))
     }
 
     private func find(_ request: Request, _ path: Range<Int>) -> Int? {
@@ -160,7 +160,7 @@ struct Router {
     private func allow(of node: Node) -> String {
         var methods: [String] = []
         for entry in node.handlers {
-            methods.append(entry.method.rawValue)
+            methods.append(entry.method.name.description)
             if entry.method == .get { methods.append("HEAD") }
         }
         methods.append("OPTIONS")

@@ -21,7 +21,6 @@ private let date = Array("Fri, 01 Nov 2024 12:00:00 GMT".utf8)
 func checkPlan(for head: RequestHead) {
     let request = Request()
     request.head = head
-    request.method = HTTPRequest.Method(of: head)
     request.requestIDBytes = Array("fuzz".utf8)
     let plan = app.plan(for: request)
     if let route = request.route { checkRoute(route, request) }
