@@ -31,13 +31,13 @@ public enum ResponseEncoder {
     ///   - body: as it is sent: empty in the answer to HEAD.
     /// - Precondition: `reason` and `requestID` hold no control characters.
     public static func encode(
-        status: Int, reason: String?, contentType: StaticString?, fields: ResponseFields, date: [UInt8],
-        requestID: [UInt8], contentLength: Int?, persistence: Persistence, body: [UInt8], into out: inout [UInt8]
+        status: Int, reason: String?, contentType: StaticString?, fields: ResponseFields, date: Span<UInt8>,
+        requestID: Span<UInt8>, contentLength: Int?, persistence: Persistence, body: Span<UInt8>, into out: inout [UInt8]
     ) {
         precondition((100...599).contains(status), "no such status")
         precondition(date.count == 29, "a date has 29 bytes")
         precondition(
-            requestID.count <= 512 && isText(requestID.span), "a request identifier that would split the response")
+            requestID.count <= 512 && isText(requestID), "a request identifier that would split the response")
         precondition(contentLength ?? 0 >= 0, "a negative Content-Length")
         precondition(reason.map { isText($0.utf8.span) } ?? true, "a reason that would split the response")
         // All of it in one reservation: each append to an array would look at its room and its uniqueness again.
@@ -46,10 +46,10 @@ public enum ResponseEncoder {
         out.append(addingCapacity: count) { out in
             writeStatusLine(status, reason, into: &out)
             out.append(literal: "Server: items\r\nDate: ")
-            out.append(span: date.span)
+            out.append(span: date)
             if requestID.count > 0 {
                 out.append(literal: "\r\nX-Request-Id: ")
-                out.append(span: requestID.span)
+                out.append(span: requestID)
             }
             if let contentType {
                 out.append(literal: "\r\nContent-Type: ")
@@ -67,7 +67,7 @@ public enum ResponseEncoder {
             case .keepAliveHTTP10: out.append(literal: "Connection: keep-alive\r\n\r\n")
             case .close: out.append(literal: "Connection: close\r\n\r\n")
             }
-            out.append(span: body.span)
+            out.append(span: body)
         }
     }
 

@@ -159,9 +159,14 @@ public final class LoopObserver: @unchecked Sendable {
             // Held once: each look into the request would hold and let go of it.
             let head = request.head.bytes
             let identifier = request.requestIDBytes
-            line.field("method", utf8: head.span.extracting(request.head.method))
+            // A token and a pattern of this program need no escape.
+            line.field("method", plain: head.span.extracting(request.head.method))
             line.field("path", utf8: head.span.extracting(request.head.path))
-            line.field("route", request.route?.pattern ?? RequestMetrics.unmatched)
+            if let pattern = request.route?.patternBytes {
+                line.field("route", plain: pattern.span)
+            } else {
+                line.field("route", RequestMetrics.unmatched)
+            }
             line.field("status", status)
             line.field("response_time_ms", milliseconds: nanoseconds)
             line.field("bytes", bytes)

@@ -57,8 +57,9 @@ public final class LogBuffer {
     }
 
     private func handOver() {
-        sink.enqueue(bytes, lineCount: lineCount)
-        bytes.removeAll(keepingCapacity: true)
+        sink.enqueue(&bytes, lineCount: lineCount)
+        // The array that came back may be the writer's first, or a short one.
+        bytes.reserveCapacity(Self.flushByteCount + LogLine.capacity)
         lineCount = 0
         deadline = nil
     }

@@ -53,10 +53,12 @@ import Reactor
     private var phase = Phase.reading
     private var reader: RequestReader
     private(set) var request = Request()
+    /// What the request leads to, while its body is awaited.
     private var plan: App.Plan?
-    /// Received bytes; the first `used` of them are done with.
+    /// Whether a head was read that has no answer yet.
+    private var isInFlight = false
+    /// Received and not yet used: part of a request, or what came behind one whose answer is awaited.
     private var input: [UInt8] = []
-    private var used = 0
     /// Answers; the first `sent` bytes of them have left.
     private var output: [UInt8] = []
     private var sent = 0
@@ -137,13 +139,17 @@ import Reactor
     func respond(_ response: Response) {
         precondition(phase == .responding, "a response while \(phase)")
         phase = .reading
-        complete(response)
+        complete(response, hasMore: !input.isEmpty)
         resume()
     }
 
     /// Goes on reading after a wait for something else.
     private func resume() {
-        if phase == .reading { advance() }
+        if phase == .reading {
+            let kept = input
+            input = []
+            take(kept.span)
+        }
         if phase == .reading { receive() }
     }
 
@@ -152,23 +158,27 @@ import Reactor
     /// - Parameter isLast: reads in any case, and closes without a word when nothing is there.
     private func receive(isLast: Bool = false) {
         while phase == .reading && (readiness.mayRead || isLast) {
-            // The scratch is this loop's, and its bytes are copied before anything else can use it.
+            // The scratch is this loop's: what is left of its bytes is copied before anything else can use it.
             guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return end() }
             switch attempt {
             case .done(0): return end()
             case .done(let count):
-                // Also with a part of a request left: a client that always sends one would make the buffer grow for ever.
-                if used > 0 {
-                    input.removeFirst(used)
-                    used = 0
-                }
-                unsafe input.append(contentsOf: UnsafeRawBufferPointer(rebasing: worker.scratch[..<count]))
+                let received = unsafe Span<UInt8>(
+                    _unsafeBytes: UnsafeRawBufferPointer(rebasing: worker.scratch[..<count]))
                 if count == Worker.readByteLimit {
                     // There is more to read, and the others' turn comes before it.
+                    input.append(span: received)
                     yield()
                 } else {
                     readiness.readDrained()
-                    advance()
+                    if input.isEmpty {
+                        take(received)
+                    } else {
+                        input.append(span: received)
+                        let kept = input
+                        input = []
+                        take(kept.span)
+                    }
                 }
             case .wouldBlock:
                 readiness.readDrained()
@@ -178,80 +188,103 @@ import Reactor
         }
     }
 
+    /// Answers what is there, and keeps the rest.
+    private func take(_ bytes: Span<UInt8>) {
+        let used = advance(bytes)
+        if used < bytes.count && phase != .lingering && phase != .closed {
+            input.append(span: bytes.extracting(used...))
+        }
+    }
+
     /// Answers what was received, as far as nothing has to be waited for, and sends the answers.
-    private func advance() {
+    ///
+    /// - Returns: how many bytes from the start of `bytes` are done with.
+    private func advance(_ bytes: Span<UInt8>) -> Int {
+        var used = 0
         while phase == .reading {
             let step: RequestReader.Step
             do {
-                // A span of `self.input` itself would have to end before `self` may change.
-                let input = input
-                step = try reader.read(input.span.extracting(used...), head: &request.head, body: &request.body)
+                step = try reader.read(bytes.extracting(used...), head: &request.head, body: &request.body)
             } catch {
-                return refuse(.malformed(error), HTTPError(error), isHeadComplete: error.isHeadComplete)
+                refuse(.malformed(error), HTTPError(error), isHeadComplete: error.isHeadComplete)
+                break
             }
             switch step {
             case .incomplete(let count):
-                consume(count)
+                used += count
                 if reader.state == .head && !isHeadTimed {
                     isHeadTimed = true
                     expectBytes(within: worker.options.headerTimeout)
                 }
                 if !output.isEmpty { send(then: .read) }
-                return
+                return used
             case .head(let count):
-                consume(count)
-                begin()
-                if reader.expectsBody { prepareForBody() } else { answer() }
+                used += count
+                let plan = begin()
+                if reader.expectsBody {
+                    prepareForBody(plan, hasMore: used < bytes.count)
+                } else {
+                    answer(plan, hasMore: used < bytes.count)
+                }
             case .complete(let count):
-                consume(count)
-                answer()
+                used += count
+                guard let plan else { fatalError("a request without a plan was complete") }
+                self.plan = nil
+                answer(plan, hasMore: used < bytes.count)
             }
         }
+        return used
     }
 
     /// The head is complete: names the request, and finds out what it leads to.
-    private func begin() {
+    private func begin() -> App.Plan {
         isHeadTimed = false
+        isInFlight = true
+        let request = request
         request.start = worker.loop.now
         worker.requestID.choose(for: request)
         worker.observe(.started)
-        plan = worker.app.plan(for: request)
+        return worker.app.plan(for: request)
     }
 
     /// Before the body is read: refuses what the head alone decides, and tells a client that asked to go on.
-    private func prepareForBody() {
+    ///
+    /// - Parameter hasMore: whether some of the body is there.
+    private func prepareForBody(_ plan: App.Plan, hasMore: Bool) {
         if case .answer(var response) = plan {
             response.closes = true
             finish(response)
             return send(then: .linger)
         }
+        self.plan = plan
         expectBytes(within: worker.options.bodyTimeout)
         // A client that has sent some of the body already is not waiting (RFC 9110 §10.1.1).
-        if request.head.expectsContinue && used == input.count {
+        if request.head.expectsContinue && !hasMore {
             ResponseEncoder.encodeContinue(into: &output)
             send(then: .read)
         }
     }
 
     /// Answers the complete request, or has it answered.
-    private func answer() {
+    ///
+    /// - Parameter hasMore: whether the client has sent more already.
+    private func answer(_ plan: App.Plan, hasMore: Bool) {
         switch plan {
-        case .answer(let response): complete(response)
-        case .immediate(let handler): complete(worker.app.run(handler, request))
+        case .answer(let response): complete(response, hasMore: hasMore)
+        case .immediate(let handler): complete(worker.app.run(handler, request), hasMore: hasMore)
         case .suspending(let handler):
             phase = .responding
             worker.run(handler, for: self)
-        case nil: fatalError("a request without a plan was complete")
         }
     }
 
     /// Takes the response to the complete request, and makes ready for the next one.
-    private func complete(_ response: Response) {
+    private func complete(_ response: Response, hasMore: Bool) {
         let goesOn = finish(response)
         hasServed = true
         guard goesOn else { return send(then: .linger) }
         if isKnownUniquelyReferenced(&request) {
-            Self.empty(&request.body)
+            if !request.body.isEmpty { Self.empty(&request.body) }
         } else {
             request = request.next()
         }
@@ -259,7 +292,7 @@ import Reactor
         gathered += 1
         if output.count >= Self.outputByteLimit || gathered >= Limits.pipelineDepthLimit {
             gathered = 0
-            send(then: .yield)
+            send(then: hasMore ? .yield : .read)
         }
     }
 
@@ -268,7 +301,7 @@ import Reactor
     /// - Returns: whether the connection may go on.
     @discardableResult
     private func finish(_ response: Response) -> Bool {
-        plan = nil
+        isInFlight = false
         let goesOn = request.head.keepAlive && !response.closes && !worker.drain.isDraining
         encode(response, persists: goesOn)
         let elapsed = EventLoop.monotonicNanoseconds() &- request.start
@@ -285,12 +318,13 @@ import Reactor
         // RFC 9110 §8.6: these have no content, and say no length.
         let hasContent = status != 204 && status != 304 && status >= 200
         let isBodySent = hasContent && request.head.knownMethod != .head
+        let date = worker.date.bytes(at: worker.loop.now)
+        let identifier = request.requestIDBytes
         ResponseEncoder.encode(
-            status: status, reason: nil, contentType: response.contentType, fields: response.fields,
-            date: worker.date.bytes(at: worker.loop.now), requestID: request.requestIDBytes,
-            contentLength: hasContent ? response.body.count : nil,
+            status: status, reason: nil, contentType: response.contentType, fields: response.fields, date: date.span,
+            requestID: identifier.span, contentLength: hasContent ? response.body.count : nil,
             persistence: persists ? (request.head.isHTTP11 ? .keepAlive : .keepAliveHTTP10) : .close,
-            body: isBodySent ? response.body : [], into: &output)
+            body: response.body.span.extracting(first: isBodySent ? response.body.count : 0), into: &output)
     }
 
     /// Answers what cannot be a request, after what was asked before it, and closes.
@@ -298,8 +332,8 @@ import Reactor
     /// - Parameter isHeadComplete: whether `request` says what it was.
     private func refuse(_ refusal: ServerEvent.Refusal, _ error: HTTPError, isHeadComplete: Bool) {
         worker.observe(.refused(refusal))
-        if plan == nil {
-            if isHeadComplete { begin() } else { beginNothing() }
+        if !isInFlight {
+            if isHeadComplete { _ = begin() } else { beginNothing() }
         }
         var response = error.response(to: request)
         response.closes = true
@@ -310,6 +344,7 @@ import Reactor
 
     /// There is no head to go by: an empty request takes the place of the one that cannot be read.
     private func beginNothing() {
+        isInFlight = true
         request = request.next()
         request.start = worker.loop.now
         worker.requestID.make(into: &request.requestIDBytes)
@@ -340,13 +375,6 @@ import Reactor
         if buffer.capacity > retainedByteLimit { buffer = [] } else { buffer.removeAll(keepingCapacity: true) }
     }
 
-    private func consume(_ count: Int) {
-        used += count
-        guard used == input.count else { return }
-        Self.empty(&input)
-        used = 0
-    }
-
     /// Sends the output, waiting for room where there is none, then goes on.
     private func send(then next: Next) {
         while sent < output.count {
@@ -374,7 +402,7 @@ import Reactor
         }
         switch next {
         case .read: break
-        case .yield: if used < input.count { yield() }
+        case .yield: yield()
         case .linger: linger()
         }
     }
@@ -419,8 +447,7 @@ import Reactor
 
     private func end() {
         phase = .closed
-        if plan != nil { worker.observe(.abandoned) }
-        plan = nil
+        if isInFlight { worker.observe(.abandoned) }
         readiness.cancel()
         worker.closed(self)
     }

@@ -5,11 +5,14 @@ import HTTP1
 public final class Route: Sendable {
     /// As registered, without the base path: `/api/items/{id}`.
     public let pattern: String
+    /// The same as bytes: ASCII that needs no escape in JSON.
+    public let patternBytes: [UInt8]
     /// Distinguishes routes densely from 0, in the order of registration.
     public let ordinal: Int
 
     init(pattern: String, ordinal: Int) {
         self.pattern = pattern
+        patternBytes = Array(pattern.utf8)
         self.ordinal = ordinal
     }
 }
@@ -65,6 +68,9 @@ struct Router {
     ///   - base: put in front of the pattern in the tree, not in the route's name.
     mutating func add(_ method: KnownMethod, _ pattern: String, base: String, _ handler: AnyHandler) {
         precondition(pattern.hasPrefix("/"), "pattern \(pattern) does not begin with a slash")
+        precondition(
+            pattern.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C },
+            "pattern \(pattern) is not plain ASCII")
         var index = 0
         var parameters = 0
         for segment in (base + pattern).split(separator: "/", omittingEmptySubsequences: true) {

@@ -12,8 +12,8 @@ struct ResponseEncoderTests {
         var out: [UInt8] = []
         let requestID = Array(requestID.utf8)
         ResponseEncoder.encode(
-            status: status, reason: reason, contentType: contentType, fields: fields, date: date,
-            requestID: requestID, contentLength: contentLength, persistence: persistence, body: body, into: &out)
+            status: status, reason: reason, contentType: contentType, fields: fields, date: date.span,
+            requestID: requestID.span, contentLength: contentLength, persistence: persistence, body: body.span, into: &out)
         return String(decoding: out, as: UTF8.self)
     }
 
@@ -73,16 +73,16 @@ struct ResponseEncoderTests {
             var out: [UInt8] = []
             ResponseEncoder.encode(
                 status: 200, reason: "OK\r\nX: y", contentType: nil, fields: ResponseFields(),
-                date: Array("Fri, 01 Nov 2024 12:00:00 GMT".utf8), requestID: [], contentLength: nil,
-                persistence: .close, body: [], into: &out)
+                date: "Fri, 01 Nov 2024 12:00:00 GMT".utf8.span, requestID: "".utf8.span, contentLength: nil,
+                persistence: .close, body: "".utf8.span, into: &out)
         }
         await #expect(processExitsWith: .failure) {
             var out: [UInt8] = []
             let requestID = Array("a\nb".utf8)
             ResponseEncoder.encode(
                 status: 200, reason: nil, contentType: nil, fields: ResponseFields(),
-                date: Array("Fri, 01 Nov 2024 12:00:00 GMT".utf8), requestID: requestID,
-                contentLength: nil, persistence: .close, body: [], into: &out)
+                date: "Fri, 01 Nov 2024 12:00:00 GMT".utf8.span, requestID: requestID.span,
+                contentLength: nil, persistence: .close, body: "".utf8.span, into: &out)
         }
         await #expect(processExitsWith: .failure) {
             var fields = ResponseFields()
