@@ -40,28 +40,25 @@ struct RequestID {
         word ^= word >> 31
         // Nearly always the bytes of the connection's last identifier are there to be written over.
         if bytes.count != Self.newByteCount { bytes = Array(repeating: 0x30, count: Self.newByteCount) }
-        var digits = bytes.mutableSpan
-        Self.write(prefix, to: &digits, at: 0)
-        Self.write(word, to: &digits, at: 16)
+        // Four words of eight digits are the 32 bytes that are there.
+        unsafe bytes.withUnsafeMutableBytes { digits in
+            unsafe digits.storeBytes(of: Self.digits(of: prefix >> 32), toByteOffset: 0, as: UInt64.self)
+            unsafe digits.storeBytes(of: Self.digits(of: prefix), toByteOffset: 8, as: UInt64.self)
+            unsafe digits.storeBytes(of: Self.digits(of: word >> 32), toByteOffset: 16, as: UInt64.self)
+            unsafe digits.storeBytes(of: Self.digits(of: word), toByteOffset: 24, as: UInt64.self)
+        }
     }
 
-    /// Writes 16 hexadecimal digits: eight at a time, a byte each.
+    /// The hexadecimal digits of the lower 32 bits, a byte each, in some order.
     @inline(__always)
-    private static func write(_ word: UInt64, to digits: inout MutableSpan<UInt8>, at start: Int) {
-        for half in 0..<2 {
-            // The even digits of four bytes and, beside each, the odd one.
-            let bytes = word >> UInt64(32 * half) & 0xFFFF_FFFF
-            let spread = (bytes | bytes << 16) & 0x0000_FFFF_0000_FFFF
-            let pairs = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
-            let nibbles = (pairs | pairs << 4) & 0x0F0F_0F0F_0F0F_0F0F
-            // 1 in each byte whose digit is a letter, which are 39 characters behind the digits.
-            let letters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-            var text = nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
-            for index in 0..<8 {
-                digits[start + 8 * half + index] = UInt8(truncatingIfNeeded: text)
-                text >>= 8
-            }
-        }
+    private static func digits(of word: UInt64) -> UInt64 {
+        let bytes = word & 0xFFFF_FFFF
+        let spread = (bytes | bytes << 16) & 0x0000_FFFF_0000_FFFF
+        let pairs = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
+        let nibbles = (pairs | pairs << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        // 1 in each byte whose digit is a letter; letters stand 39 characters behind the digits.
+        let letters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
     }
 
     /// The `Root` of a trace field, `Root=1-67891233-abcdef012345678912345678;Self=…`; nil when there is none.
