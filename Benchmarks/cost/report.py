@@ -1,0 +1,70 @@
+"""What is printed: the tables as docs/performance.md holds them, and the verdict."""
+
+from record import TOLERANCE
+
+# The calls a request is made of, in the order it makes them; whatever else there is has a column behind them.
+FAMILIAR = ("read", "sendto", "recvfrom", "epoll_wait", "futex", "write")
+RECORD_ANEW = "make cost RECORD=1"
+
+
+def table(heads, rows):
+    lines = ["| " + " | ".join(row) + " |" for row in [heads, ["---"] * len(heads), *rows]]
+    return "\n".join(lines)
+
+
+def percent(now, recorded):
+    return f"{100 * (now / recorded - 1):+.1f} %" if recorded else "–"
+
+
+def instructions_table(now, recorded):
+    rows = []
+    for workload, count in now.instructions.items():
+        before = recorded.instructions.get(workload)
+        rows.append([workload, f"{count:,.0f}", f"{before:,.0f}" if before else "–", percent(count, before)])
+    return table(["workload", "instructions", "on record", "difference"], rows)
+
+
+def cell(now, before):
+    """A number of calls, and what it was when that reads differently."""
+    shown = f"{now:.2f}" if now else "–"
+    then = f"{before:.2f}" if before else "–"
+    return shown if shown == then else f"{shown} (was {then})"
+
+
+def calls_table(now, recorded):
+    seen = {call for calls in now.calls.values() for call, number in calls.items() if number >= 0.005}
+    names = [call for call in FAMILIAR if call in seen] + sorted(seen - set(FAMILIAR))
+    rows = []
+    for workload, calls in now.calls.items():
+        before = recorded.calls.get(workload, {})
+        cells = [cell(calls.get(name, 0), before.get(name, 0)) for name in names]
+        all_now, all_before = sum(calls.values()), sum(before.values())
+        rows.append([workload, *cells, cell(all_now, all_before), percent(all_now, all_before)])
+    return table(["workload", *names, "all", "difference"], rows)
+
+
+def other_versions(now, recorded):
+    """What differs between the two in what they were made with, a phrase each."""
+    return [
+        f"{name} {now.versions[name]} (recorded with {recorded.versions.get(name, 'unknown')})"
+        for name in now.versions
+        if now.versions[name] != recorded.versions.get(name)
+    ]
+
+
+def verdict(differences):
+    """Whether the figures pass, and a sentence for each one that is off."""
+    sentences = []
+    for one in differences:
+        if one.is_regression or one.is_improvement:
+            direction = "above" if one.is_regression else "below"
+            sentences.append(
+                f"{one.workload}: {one.measure} per request are {abs(one.share):.1%} {direction} the record "
+                f"({one.now:,.2f}, recorded {one.recorded:,.2f})"
+            )
+    passed = not any(one.is_regression for one in differences)
+    if not passed:
+        sentences.append(f"more than {TOLERANCE:.0%} above the record fails; when it is worth it: {RECORD_ANEW}")
+    elif sentences:
+        sentences.append(f"the record should be renewed: {RECORD_ANEW}")
+    return passed, sentences
