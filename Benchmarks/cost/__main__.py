@@ -1,6 +1,7 @@
 """Instructions and system calls per request, compared with those on record: python3 Benchmarks/cost --help."""
 
 import argparse
+import dataclasses
 import os
 import signal
 import sys
@@ -26,30 +27,13 @@ def arguments():
 
 
 def profile(binary, workload, load):
-    def show(_, dump, requests):
-        with open(dump) as text:
-            total = instructions.collected(text.read()) / requests
-        print(f"{workload}: {total:,.0f} instructions per request, those of a function itself without what it calls:\n")
-        print(hottest.show(dump, requests, total))
+    def show(_, path, requests):
+        with open(path) as dump:
+            print(hottest.show(dump, requests))
 
-    instructions.measure(binary, [workload], load, show)
-
-
-def compare(now, recorded):
-    """Prints both tables and the verdict; whether the figures pass."""
-    print(report.instructions_table(now, recorded), report.calls_table(now, recorded), sep="\n\n", end="\n\n")
-    for phrase in report.other_versions(now, recorded):
-        print(f"cost: {phrase}")
-    if now.versions["architecture"] != recorded.versions["architecture"]:
-        print("cost: instructions are not judged, another architecture has others")
-    if now.load != recorded.load:
-        print(f"cost: FAILED, the record is of another load: {report.RECORD_ANEW}")
-        return False
-    passed, sentences = report.verdict(record.differences(now, recorded))
-    for sentence in sentences:
-        print(f"cost: {sentence}")
-    print(f"cost: {'ok' if passed else 'FAILED'}")
-    return passed
+    once = dataclasses.replace(load, turns=1)
+    count = instructions.measure(binary, [workload], once, show)[workload]
+    print(f"\n{workload}: {count:,.0f} instructions per request; a function's are its own, without those it calls")
 
 
 def main():
@@ -69,7 +53,9 @@ def main():
     )
     if options.record:
         now.save(RECORD)
-    return 0 if compare(now, record.load_figures(RECORD)) else 1
+    passed, lines = report.comparison(now, record.load_figures(RECORD))
+    print("\n".join(lines))
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -1,24 +1,43 @@
-"""The functions a request spends its instructions in, out of callgrind's dump."""
+"""The functions a request spends its instructions in, out of a callgrind dump."""
 
+import collections
 import re
 import subprocess
 
 from report import table
 
 SHOWN = 40
+NAME_LIMIT = 110
 
-# `COUNT (SHARE%)  FILE:FUNCTION [OBJECT]`, as callgrind_annotate writes without source files.
-LINE = re.compile(r"^\s*([\d,]+)\s+\(\s*[\d.]+%\)\s+\S*?:(.+?)(?: \[(\S+)\])?$")
+# Valgrind's manual, "Callgrind Format Specification": a name is written once, behind its number in parentheses.
+NAME = re.compile(r"^(c?(?:ob|fn))=\((\d+)\)(?: (.*))?$")
+COST = re.compile(r"^(?:[+-]?\d+|\*) (\d+)$")
 
 
-def functions(annotated):
-    """Of callgrind_annotate's text: the self cost, name and object of each function, the most expensive first."""
-    found = []
-    for line in annotated.splitlines():
-        match = LINE.match(line)
-        if match and match[2] != "PROGRAM TOTALS":
-            found.append((int(match[1].replace(",", "")), match[2], (match[3] or "").rpartition("/")[2]))
-    return found
+def self_costs(dump):
+    """Instructions of each (function, object) itself, without what it calls.
+
+    callgrind_annotate books everything on `clone` when the counters were zeroed within a thread.
+    """
+    names = {"ob": {}, "fn": {}}
+    current = {"ob": "", "fn": ""}
+    costs = collections.Counter()
+    is_callees = False
+    for line in dump:
+        if name := NAME.match(line):
+            kind = name[1].removeprefix("c")
+            if name[3]:
+                # Callgrind numbers the levels of a recursion: name'2.
+                names[kind][name[2]] = re.sub(r"'\d+$", "", name[3])
+            if kind == name[1]:
+                current[kind] = names[kind].get(name[2], "")
+        elif line.startswith("calls="):
+            is_callees = True
+        elif cost := COST.match(line):
+            if not is_callees:
+                costs[current["fn"], current["ob"].rpartition("/")[2]] += int(cost[1])
+            is_callees = False
+    return costs
 
 
 def demangled(names):
@@ -29,18 +48,17 @@ def demangled(names):
     return lines if len(lines) == len(names) else names
 
 
-def shorter(name, limit=110):
-    return name if len(name) <= limit else name[: limit - 1] + "…"
+def shortened(name):
+    return name if len(name) <= NAME_LIMIT else name[: NAME_LIMIT - 1] + "…"
 
 
-def show(dump, requests, total):
+def show(dump, requests):
     """The table of the functions with the largest self cost, in instructions per request."""
-    command = ["callgrind_annotate", "--threshold=99", "--auto=no", dump]
-    annotated = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = functions(annotated)[:SHOWN]
-    names = demangled([name for _, name, _ in found])
+    costs = self_costs(dump)
+    hottest = costs.most_common(SHOWN)
+    names = demangled([name for (name, _), _ in hottest])
     rows = [
-        [f"{cost / requests:,.0f}", f"{cost / requests / total:.1%}", shorter(name).replace("|", "\\|"), where]
-        for (cost, _, where), name in zip(found, names)
+        [f"{cost / requests:,.0f}", f"{cost / costs.total():.1%}", shortened(name).replace("|", "\\|"), where]
+        for ((_, where), cost), name in zip(hottest, names)
     ]
     return table(["instructions", "share", "function", "in"], rows)

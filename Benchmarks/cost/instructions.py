@@ -61,11 +61,11 @@ def measure(binary, workloads, load, inspect=None):
 
     `binary` must have no debug information: valgrind stops at Swift's.
     """
-    counts = {}
+    counts = {workload: [] for workload in workloads}
     with tempfile.TemporaryDirectory(prefix="items-cost.") as directory:
         callgrind = Callgrind(binary, directory)
         with callgrind.server as server, Lockstep(server, load.connections) as clients:
-            for workload in workloads:
+            for workload in load.order(workloads):
                 clients.play(WORKLOADS[workload], load.warm_up)
                 server.settle()
                 callgrind.zero()
@@ -73,7 +73,7 @@ def measure(binary, workloads, load, inspect=None):
                 server.settle()
                 path = callgrind.dump()
                 with open(path) as dump:
-                    counts[workload] = collected(dump.read()) / requests
+                    counts[workload].append(collected(dump.read()) / requests)
                 if inspect:
                     inspect(workload, path, requests)
-    return counts
+    return {workload: min(found) for workload, found in counts.items()}

@@ -1,6 +1,6 @@
 """What is printed: the tables as docs/performance.md holds them, and the verdict."""
 
-from record import TOLERANCE
+from record import TOLERANCE, differences
 
 # The calls a request is made of, in the order it makes them; whatever else there is has a column behind them.
 FAMILIAR = ("read", "sendto", "recvfrom", "epoll_wait", "futex", "write")
@@ -52,19 +52,33 @@ def other_versions(now, recorded):
     ]
 
 
-def verdict(differences):
+def sentence(difference):
+    direction = "above" if difference.is_regression else "below"
+    return (
+        f"{difference.workload}: {difference.measure} per request are {abs(difference.share):.1%} {direction} the record "
+        f"({difference.now:,.2f}, recorded {difference.recorded:,.2f})"
+    )
+
+
+def verdict(now, recorded):
     """Whether the figures pass, and a sentence for each one that is off."""
-    sentences = []
-    for one in differences:
-        if one.is_regression or one.is_improvement:
-            direction = "above" if one.is_regression else "below"
-            sentences.append(
-                f"{one.workload}: {one.measure} per request are {abs(one.share):.1%} {direction} the record "
-                f"({one.now:,.2f}, recorded {one.recorded:,.2f})"
-            )
-    passed = not any(one.is_regression for one in differences)
+    if now.load != recorded.load:
+        return False, [f"the record is of another load, so nothing can be compared: {RECORD_ANEW}"]
+    found = differences(now, recorded)
+    sentences = [sentence(one) for one in found if one.is_regression or one.is_improvement]
+    passed = not any(one.is_regression for one in found)
     if not passed:
         sentences.append(f"more than {TOLERANCE:.0%} above the record fails; when it is worth it: {RECORD_ANEW}")
     elif sentences:
         sentences.append(f"the record should be renewed: {RECORD_ANEW}")
     return passed, sentences
+
+
+def comparison(now, recorded):
+    """Whether the figures pass, and all lines to print."""
+    passed, sentences = verdict(now, recorded)
+    notes = other_versions(now, recorded)
+    if now.versions["architecture"] != recorded.versions["architecture"]:
+        notes.append("instructions are not judged, another architecture has others")
+    said = [f"cost: {words}" for words in [*notes, *sentences, "ok" if passed else "FAILED"]]
+    return passed, [instructions_table(now, recorded), "", calls_table(now, recorded), "", *said]
