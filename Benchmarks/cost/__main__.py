@@ -12,6 +12,9 @@ import hottest
 import instructions
 import record
 import report
+from instructions import NotCounted
+from lockstep import BadAnswer
+from server import ServerFailed
 from versions import versions
 from workload import WORKLOADS
 
@@ -36,15 +39,13 @@ def profile(binary, workload, load):
     print(f"\n{workload}: {count:,.0f} instructions per request; a function's are its own, without those it calls")
 
 
-def main():
-    options = arguments()
-    # Ends the run as Ctrl-C does, so that the servers are stopped.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+def run(options):
+    """Whether the figures pass; a profile and a new record always do."""
     load = record.Load()
     database.prepare(options.binary)
     if options.profile:
         profile(options.binary, options.profile, load)
-        return 0
+        return True
     now = record.Figures(
         vars(load),
         versions(),
@@ -55,7 +56,19 @@ def main():
         now.save(RECORD)
     passed, lines = report.comparison(now, record.load_figures(RECORD))
     print("\n".join(lines))
-    return 0 if passed else 1
+    return passed
+
+
+def main():
+    options = arguments()
+    # Ends the run as Ctrl-C does, so that the servers are stopped.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        return 0 if run(options) else 1
+    except KeyboardInterrupt:
+        return 130
+    except (BadAnswer, NotCounted, ServerFailed) as failure:
+        return f"cost: {failure}"
 
 
 if __name__ == "__main__":

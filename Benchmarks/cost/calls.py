@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from lockstep import Lockstep
-from server import Server
+from server import Server, ServerFailed
 from workload import WORKLOADS
 
 TRACE_SECONDS = 10
@@ -48,7 +48,7 @@ def wait_for_trace(path, pid):
         if lines and re.match(rf"{pid} .*\+\+\+ (exited|killed)", lines[-1]):
             return lines
         if time.monotonic() > deadline:
-            raise TimeoutError("strace did not finish its trace")
+            raise ServerFailed("strace did not finish its trace")
         time.sleep(0.05)
 
 

@@ -15,10 +15,18 @@ VACUUM (ANALYZE) items;
 """
 
 
+def psql(commands):
+    """What psql answers, in the database that DB_* names."""
+    place = ["-h", os.environ["DB_HOST"], "-U", os.environ["DB_USER"], "-d", os.environ["DB_NAME"]]
+    command = ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", *place]
+    return subprocess.run(command, input=commands, text=True, check=True, stdout=subprocess.PIPE).stdout.strip()
+
+
 def prepare(binary):
-    """Brings the schema up to date and replaces all items of the database that DB_* names."""
+    """Brings the schema up to date and replaces all items."""
     subprocess.run([binary, "migrate"], check=True, stdout=subprocess.DEVNULL)
-    environment = os.environ
-    place = ["-h", environment["DB_HOST"], "-U", environment["DB_USER"], "-d", environment["DB_NAME"]]
-    command = ["psql", "-qX", "-v", "ON_ERROR_STOP=1", *place]
-    subprocess.run(command, input=FILL, text=True, check=True, stdout=subprocess.DEVNULL)
+    psql(FILL)
+
+
+def version():
+    return psql("SHOW server_version").split()[0]

@@ -4,6 +4,8 @@ from record import TOLERANCE, differences
 
 # The calls a request is made of, in the order it makes them; whatever else there is has a column behind them.
 FAMILIAR = ("read", "sendto", "recvfrom", "epoll_wait", "futex", "write")
+# Per request: less reads as 0.00.
+SHOWN_CALLS = 0.005
 RECORD_ANEW = "make cost RECORD=1"
 
 
@@ -26,13 +28,13 @@ def instructions_table(now, recorded):
 
 def cell(now, before):
     """A number of calls, and what it was when that reads differently."""
-    shown = f"{now:.2f}" if now else "–"
-    then = f"{before:.2f}" if before else "–"
+    shown, then = (f"{number:.2f}" if number >= SHOWN_CALLS else "–" for number in (now, before))
     return shown if shown == then else f"{shown} (was {then})"
 
 
 def calls_table(now, recorded):
-    seen = {call for calls in now.calls.values() for call, number in calls.items() if number >= 0.005}
+    tables = [*now.calls.values(), *recorded.calls.values()]
+    seen = {call for calls in tables for call, number in calls.items() if number >= SHOWN_CALLS}
     names = [call for call in FAMILIAR if call in seen] + sorted(seen - set(FAMILIAR))
     rows = []
     for workload, calls in now.calls.items():

@@ -5,6 +5,8 @@ import platform
 import re
 import subprocess
 
+import database
+
 
 def said(*command):
     """The first version number a program says of itself, or `unknown`."""
@@ -22,7 +24,7 @@ def versions():
         "swift": said("swift", "--version"),
         "libc": os.confstr("CS_GNU_LIBC_VERSION").removeprefix("glibc "),
         "libpq": said("pkg-config", "--modversion", "libpq"),
-        "postgresql": said("psql", "--version"),
+        "postgresql": database.version(),
         "kernel": said("uname", "-r"),
         "valgrind": said("valgrind", "--version"),
         "strace": said("strace", "--version"),

@@ -7,6 +7,7 @@ import pytest
 import calls
 import hottest
 import instructions
+from server import ServerFailed
 
 DUMP = """# callgrind format
 version: 1
@@ -113,7 +114,7 @@ def test_a_trace_that_never_ends_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(calls, "TRACE_SECONDS", 0)
     path = tmp_path / "trace"
     path.write_text("\n".join(TRACE[:-1]))
-    with pytest.raises(TimeoutError):
+    with pytest.raises(ServerFailed):
         calls.wait_for_trace(path, 7)
 
 
