@@ -23,7 +23,7 @@ RECORD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "record.json")
 
 def arguments():
     parser = argparse.ArgumentParser(prog="cost", description=__doc__.splitlines()[0])
-    parser.add_argument("--binary", required=True, help="without debug information; replaces the items of DB_*'s database")
+    parser.add_argument("--binary", required=True, help="without debug information; all items of DB_*'s database go")
     parser.add_argument("--record", action="store_true", help="write the figures down instead of comparing them")
     parser.add_argument("--profile", choices=WORKLOADS, help="show where this workload's instructions go instead")
     return parser.parse_args()

@@ -26,7 +26,7 @@ def called(name, line):
 
 
 def counted(trace, windows):
-    """For each window (seconds since the epoch, from and to) how often each call ended within; interrupted ones do not."""
+    """For each window (seconds since the epoch, from and to) how often each call ended in it, uninterrupted."""
     counts = [collections.Counter() for _ in windows]
     for line in trace:
         call = CALL.match(line)
@@ -72,7 +72,7 @@ def measure(binary, workloads, load):
 
 
 def lowest(played, counts):
-    """Of each workload's turns the one with the fewest calls, per request; `played` has workload and requests of each."""
+    """Of each workload's turns the one with the fewest calls, per request; `played` says workload and requests."""
     found = {}
     for (workload, requests), count in zip(played, counts):
         if workload not in found or count.total() / requests < sum(found[workload].values()):

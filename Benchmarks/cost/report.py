@@ -55,11 +55,9 @@ def other_versions(now, recorded):
 
 
 def sentence(difference):
-    direction = "above" if difference.is_regression else "below"
-    return (
-        f"{difference.workload}: {difference.measure} per request are {abs(difference.share):.1%} {direction} the record "
-        f"({difference.now:,.2f}, recorded {difference.recorded:,.2f})"
-    )
+    share = f"{abs(difference.share):.1%} {'above' if difference.is_regression else 'below'} the record"
+    counts = f"{difference.now:,.2f}, recorded {difference.recorded:,.2f}"
+    return f"{difference.workload}: {difference.measure} per request are {share} ({counts})"
 
 
 def verdict(now, recorded):
