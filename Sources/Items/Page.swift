@@ -18,8 +18,8 @@ struct PageRequest {
 
     let limit: Int
     let order: Order
-    /// Items beyond this one in the order.
-    let after: Int64
+    /// Items beyond this one in the order; nil: from its start.
+    let after: Int64?
 
     /// - Throws: `HTTPError` 400 naming the query parameter that is wrong.
     init(_ request: Request) throws {
@@ -34,8 +34,7 @@ struct PageRequest {
             }
             after = cursor.after
         } else {
-            // Identifiers begin at 1.
-            after = order == .ascending ? 0 : Int64.max
+            after = nil
         }
     }
 }
