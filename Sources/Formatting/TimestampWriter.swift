@@ -48,14 +48,26 @@ public struct TimestampWriter {
 
     private mutating func setDate(_ day: Int64) {
         self.day = day
+        let time = CivilTime(secondsSinceEpoch: Int(day * 86_400))
+        if time.year >= 0 && time.year <= 9999 {
+            start = Self.timeStart - 11
+            write(twoDigits: UInt32(time.year / 100), at: -11)
+            write(twoDigits: UInt32(time.year % 100), at: -9)
+            text[start + 4] = 0x2D
+            write(twoDigits: UInt32(time.month), at: -6)
+            text[start + 7] = 0x2D
+            write(twoDigits: UInt32(time.day), at: -3)
+            text[start + 10] = 0x54
+            return
+        }
         var date: [UInt8] = []
-        date.append(date: CivilTime(secondsSinceEpoch: Int(day * 86_400)))
+        date.append(date: time)
         date.append(0x54)
         start = Self.timeStart - date.count
         for (index, byte) in date.enumerated() { text[start + index] = byte }
     }
 
-    /// Writes 0…99 as two decimal digits.
+    /// Writes 0…99 as two decimal digits, `index` bytes from `timeStart`.
     @inline(__always)
     private mutating func write(twoDigits value: UInt32, at index: Int) {
         text[Self.timeStart + index] = 0x30 &+ UInt8(truncatingIfNeeded: value / 10)
