@@ -56,7 +56,7 @@ public struct IPAddress: Hashable, Sendable {
     public var isUnspecified: Bool { high == 0 && (low == 0 || low == Self.v4Mark) }
 
     // The longest form: six groups of four digits and an IPv4 address, "ffff:…:ffff:255.255.255.255".
-    private static let textByteLimit = 45
+    static let textByteLimit = 45
     private static let v4Mark: UInt64 = 0xFFFF_0000_0000
 
     private static func v4(_ text: Span<UInt8>) -> UInt32? {
@@ -160,13 +160,14 @@ extension IPAddress: CustomStringConvertible {
     /// `a.b.c.d`, or the text of RFC 5952.
     public var description: String {
         var bytes: [UInt8] = []
-        bytes.append(address: self)
+        bytes.append(addingCapacity: Self.textByteLimit) { $0.append(address: self) }
         return String(decoding: bytes, as: UTF8.self)
     }
 }
 
-extension [UInt8] {
-    /// Appends an address as `a.b.c.d` or as RFC 5952 writes it: lower case, the longest run of zero groups as `::`.
+extension OutputSpan<UInt8> {
+    /// Appends an address, `IPAddress.textByteLimit` bytes at most: `a.b.c.d`, or as RFC 5952 writes it, in lower case and
+    /// with the longest run of zero groups as `::`.
     public mutating func append(address: IPAddress) {
         if address.isV4 {
             for shift in stride(from: UInt64(24), through: 0, by: -8) {

@@ -40,7 +40,7 @@ public func makeApp(
     var app = App(basePath: basePath)
     let store = services.store
 
-    app.get("/") { _ in try .json(services.service) }
+    app.get("/") { services.service.response(at: $0.start) }
 
     for path in ["/health", "/health/ready"] + healthPaths {
         app.get(path) { _ in await services.health.respond() }

@@ -1,9 +1,10 @@
-public import Formatting
+import Formatting
+import HTTPTypes
 import Reactor
-public import Vial
+import Vial
 
 /// What `/` tells about the process. Only the uptime changes, so the rest is written once.
-public struct ServiceDescription: JSONRepresentable, Sendable {
+public struct ServiceDescription: Sendable {
     let poolMinimum: Int
     let poolMaximum: Int
     /// The members before and after the uptime's value.
@@ -46,9 +47,14 @@ public struct ServiceDescription: JSONRepresentable, Sendable {
         after = [UInt8(ascii: ",")] + json.bytes
     }
 
-    public func write(to json: inout JSONWriter) throws {
-        json.bytes.append(contentsOf: before)
-        json.bytes.append(decimal: (EventLoop.monotonicNanoseconds() - start) / 1_000_000_000)
-        json.bytes.append(contentsOf: after)
+    /// The answer to a request that came at this moment of the monotonic clock.
+    func response(at now: UInt64) -> Response {
+        var body: [UInt8] = []
+        body.append(addingCapacity: before.count + 20 + after.count) { body in
+            body.append(span: before.span)
+            body.append(decimal: (now > start ? now - start : 0) / 1_000_000_000)
+            body.append(span: after.span)
+        }
+        return Response(status: .ok, contentType: "application/json", body: body)
     }
 }

@@ -3,10 +3,12 @@ import HTTP1
 import HTTPTypes
 import Reactor
 
-/// One client's connection, from accept to close: reads requests, has them answered in order, writes the answers.
+/// One client's connection, from accept to close: reads requests, has them answered in order, writes the answers. Used on
+/// its loop's thread only.
 ///
-/// Its life is the one function `serve`, read top to bottom; what the bytes mean is `RequestReader`'s to say.
-actor Connection {
+/// The loop tells it what happened, and it goes on until it has to wait again: its `phase` says for what. What the bytes
+/// mean is `RequestReader`'s to say. A handler that does not suspend is called in passing; one that does, by a `Runner`.
+@safe final class Connection: ReadinessObserver, @unchecked Sendable {
     /// Answers of pipelined requests leave in one write, but no later than at this size, or at
     /// `Limits.pipelineDepthLimit` of them.
     private static let outputByteLimit = 65_536
@@ -20,26 +22,54 @@ actor Connection {
     /// A client that connected right before the end gets this long to send its first request.
     private static let lastRequestMilliseconds = 1000
 
+    /// What it waits for.
+    private enum Phase: Equatable {
+        /// Bytes of a request. Becomes any other.
+        case reading
+        /// A handler's response; nothing is read meanwhile. Becomes `.reading`.
+        case responding
+        /// Room in the socket for the rest of the output. Becomes what stands behind, or `.closed`.
+        case sending(then: Next)
+        /// The turn of the loop's other clients. Becomes `.reading` or `.closed`.
+        case yielding
+        /// The end of what the client sends, which nobody reads. Becomes `.closed`.
+        case lingering
+        /// Nothing any more.
+        case closed
+    }
+
+    /// What follows once the output has left.
+    private enum Next {
+        case read
+        /// A client that asked for more already lets the others go first: reading as fast as it asks, it would have the
+        /// loop to itself otherwise.
+        case yield
+        case linger
+    }
+
     private let worker: Worker
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.loop.asUnownedSerialExecutor() }
     private let socket: FileDescriptor
     private let readiness: Readiness
     private let peer: SocketAddress
     private let isPeerTrusted: Bool
-    private let deadline = TaskDeadline()
+    private var phase = Phase.reading
     private var reader: RequestReader
-    private var request = Request()
+    private(set) var request = Request()
     private var plan: App.Plan?
     /// Received bytes; the first `used` of them are done with.
     private var input: [UInt8] = []
     private var used = 0
+    /// Answers; the first `sent` bytes of them have left.
     private var output: [UInt8] = []
+    private var sent = 0
     /// Answers since the other clients of the loop had their turn.
     private var gathered = 0
     /// When what is being read must be there.
     private var readDeadline: UInt64 = 0
     private var isHeadTimed = false
     private var hasServed = false
+    /// What was read and dropped at the end.
+    private var dropped = 0
 
     init(_ socket: consuming FileDescriptor, peer: SocketAddress, worker: Worker) throws(SystemError) {
         self.worker = worker
@@ -51,29 +81,115 @@ actor Connection {
     }
 
     /// Serves the client until either side has had enough.
-    func run() async {
+    func serve() {
+        readiness.notify(self)
         let isLast = worker.drain.phase >= .closing
         expectBytes(within: isLast ? Self.lastRequestMilliseconds : worker.options.keepAliveTimeout)
-        // Bound once: what waits on behalf of a request reads it, and only its moment changes.
-        await TaskDeadline.$current.withValue(deadline) { await serve() }
-        if plan != nil { worker.observe(.abandoned) }
-        readiness.cancel()
-        worker.closed(self)
     }
 
-    /// Something about the whole server has changed.
+    func becameReadable() {
+        switch phase {
+        case .reading: receive()
+        case .lingering: drop()
+        // Its readiness remembers it.
+        case .responding, .sending, .yielding, .closed: break
+        }
+    }
+
+    func becameWritable() {
+        guard case .sending(let next) = phase else { return }
+        send(then: next)
+        resume()
+    }
+
+    func expired() {
+        switch phase {
+        case .reading where reader.state == .idle:
+            // A request that came in time, to a process that was not running, must not be met by a reset.
+            expectBytes(within: worker.options.keepAliveTimeout)
+            receive(isLast: true)
+        case .reading: timeOut()
+        case .sending, .lingering: end()
+        // To be met again when it reads on.
+        case .yielding: readiness.arm(expiry: worker.loop.now)
+        // The request's deadline is the handler's, and reading on sets another.
+        case .responding, .closed: break
+        }
+    }
+
+    /// The drain has come to another phase.
     func interrupt() {
-        readiness.interrupt()
+        let isCut = worker.drain.phase >= .cutting
+        switch phase {
+        case .reading:
+            if isCut { return end() }
+            guard worker.drain.phase == .closing && reader.state == .idle else { return }
+            // The last moment for a request that is on its way.
+            if hasServed {
+                receive(isLast: true)
+            } else {
+                expectBytes(within: Self.lastRequestMilliseconds)
+            }
+        case .sending, .lingering: if isCut { end() }
+        case .responding, .yielding, .closed: break
+        }
     }
 
-    private func serve() async {
-        while true {
+    /// The handler's response to `request`.
+    func respond(_ response: Response) {
+        precondition(phase == .responding, "a response while \(phase)")
+        phase = .reading
+        complete(response)
+        resume()
+    }
+
+    /// Goes on reading after a wait for something else.
+    private func resume() {
+        if phase == .reading { advance() }
+        if phase == .reading { receive() }
+    }
+
+    /// Reads what the socket has, and answers what is complete.
+    ///
+    /// - Parameter isLast: reads in any case, and closes without a word when nothing is there.
+    private func receive(isLast: Bool = false) {
+        while phase == .reading && (readiness.mayRead || isLast) {
+            // The scratch is this loop's, and its bytes are copied before anything else can use it.
+            guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return end() }
+            switch attempt {
+            case .done(0): return end()
+            case .done(let count):
+                // Also with a part of a request left: a client that always sends one would make the buffer grow for ever.
+                if used > 0 {
+                    input.removeFirst(used)
+                    used = 0
+                }
+                unsafe input.append(contentsOf: UnsafeRawBufferPointer(rebasing: worker.scratch[..<count]))
+                if count == Worker.readByteLimit {
+                    // There is more to read, and the others' turn comes before it.
+                    yield()
+                } else {
+                    readiness.readDrained()
+                    advance()
+                }
+            case .wouldBlock:
+                readiness.readDrained()
+                if isLast { return end() }
+            }
+            if isLast { return }
+        }
+    }
+
+    /// Answers what was received, as far as nothing has to be waited for, and sends the answers.
+    private func advance() {
+        while phase == .reading {
             let step: RequestReader.Step
             do {
+                // A span of `self.input` itself would have to end before `self` may change.
+                let input = input
                 step = try reader.read(input.span.extracting(used...), head: &request.head, body: &request.body)
             } catch {
-                await refuse(.malformed(error), HTTPError(error), isHeadComplete: error.isHeadComplete)
-                return
+                return refuse(.malformed(error), HTTPError(error), isHeadComplete: error.isHeadComplete)
             }
             switch step {
             case .incomplete(let count):
@@ -82,18 +198,15 @@ actor Connection {
                     isHeadTimed = true
                     expectBytes(within: worker.options.headerTimeout)
                 }
-                guard await receive() else { return }
+                if !output.isEmpty { send(then: .read) }
+                return
             case .head(let count):
                 consume(count)
                 begin()
-                if reader.expectsBody {
-                    guard await prepareForBody() else { return }
-                } else if await !respond() {
-                    return
-                }
+                if reader.expectsBody { prepareForBody() } else { answer() }
             case .complete(let count):
                 consume(count)
-                guard await respond() else { return }
+                answer()
             }
         }
     }
@@ -101,8 +214,7 @@ actor Connection {
     /// The head is complete: names the request, and finds out what it leads to.
     private func begin() {
         isHeadTimed = false
-        let start = worker.loop.now
-        request.start = start
+        request.start = worker.loop.now
         request.peer = peer
         request.isPeerTrusted = isPeerTrusted
         request.method = HTTPRequest.Method(of: request.head)
@@ -112,42 +224,37 @@ actor Connection {
     }
 
     /// Before the body is read: refuses what the head alone decides, and tells a client that asked to go on.
-    ///
-    /// - Returns: whether the connection goes on.
-    private func prepareForBody() async -> Bool {
+    private func prepareForBody() {
         if case .answer(var response) = plan {
             response.closes = true
             finish(response)
-            await close()
-            return false
+            return send(then: .linger)
         }
         expectBytes(within: worker.options.bodyTimeout)
         // A client that has sent some of the body already is not waiting (RFC 9110 §10.1.1).
         if request.head.expectsContinue && used == input.count {
             ResponseEncoder.encodeContinue(into: &output)
-            return await flush()
+            send(then: .read)
         }
-        return true
     }
 
-    /// Answers the complete request.
-    ///
-    /// - Returns: whether the connection goes on.
-    private func respond() async -> Bool {
-        let response: Response
-        deadline.expiry = worker.moment(in: worker.options.requestTimeout)
+    /// Answers the complete request, or has it answered.
+    private func answer() {
         switch plan {
-        case .answer(let answer): response = answer
-        case .handler(let handler): response = await worker.app.run(handler, request)
+        case .answer(let response): complete(response)
+        case .immediate(let handler): complete(worker.app.run(handler, request))
+        case .suspending(let handler):
+            phase = .responding
+            worker.run(handler, for: self)
         case nil: fatalError("a request without a plan was complete")
         }
+    }
+
+    /// Takes the response to the complete request, and makes ready for the next one.
+    private func complete(_ response: Response) {
         let goesOn = finish(response)
         hasServed = true
-        deadline.expiry = nil
-        guard goesOn else {
-            await close()
-            return false
-        }
+        guard goesOn else { return send(then: .linger) }
         if isKnownUniquelyReferenced(&request) {
             Self.empty(&request.body)
         } else {
@@ -155,19 +262,10 @@ actor Connection {
         }
         expectBytes(within: worker.options.keepAliveTimeout)
         gathered += 1
-        if output.count < Self.outputByteLimit && gathered < Limits.pipelineDepthLimit { return true }
-        return await yieldTurn()
-    }
-
-    /// Sends what is gathered. A client that asked for more already lets the others go first: reading as fast as it asks,
-    /// it would have the loop to itself otherwise.
-    ///
-    /// - Returns: whether the connection goes on.
-    private func yieldTurn() async -> Bool {
-        gathered = 0
-        guard await flush() else { return false }
-        if used < input.count { await worker.loop.nextTurn() }
-        return true
+        if output.count >= Self.outputByteLimit || gathered >= Limits.pipelineDepthLimit {
+            gathered = 0
+            send(then: .yield)
+        }
     }
 
     /// Appends the answer to the output and reports it.
@@ -177,7 +275,7 @@ actor Connection {
     private func finish(_ response: Response) -> Bool {
         plan = nil
         let goesOn = request.head.keepAlive && !response.closes && !worker.drain.isDraining
-        encode(response, for: request, persists: goesOn)
+        encode(response, persists: goesOn)
         let elapsed = EventLoop.monotonicNanoseconds() &- request.start
         worker.observe(
             .completed(
@@ -187,23 +285,23 @@ actor Connection {
         return goesOn
     }
 
-    private func encode(_ response: Response, for request: Request, persists: Bool) {
+    private func encode(_ response: Response, persists: Bool) {
         let status = response.status.code
         // RFC 9110 §8.6: these have no content, and say no length.
         let hasContent = status != 204 && status != 304 && status >= 200
-        let identifier = request.requestIDBytes
-        ResponseEncoder.encodeHead(
+        let isBodySent = hasContent && request.method != .head
+        ResponseEncoder.encode(
             status: status, reason: nil, contentType: response.contentType, fields: response.fields,
-            date: worker.date.bytes(at: worker.loop.now), requestID: identifier.span,
+            date: worker.date.bytes(at: worker.loop.now), requestID: request.requestIDBytes,
             contentLength: hasContent ? response.body.count : nil,
-            persistence: persists ? (request.head.isHTTP11 ? .keepAlive : .keepAliveHTTP10) : .close, into: &output)
-        if hasContent && request.method != .head { output.append(contentsOf: response.body) }
+            persistence: persists ? (request.head.isHTTP11 ? .keepAlive : .keepAliveHTTP10) : .close,
+            body: isBodySent ? response.body : [], into: &output)
     }
 
     /// Answers what cannot be a request, after what was asked before it, and closes.
     ///
     /// - Parameter isHeadComplete: whether `request` says what it was.
-    private func refuse(_ refusal: ServerEvent.Refusal, _ error: HTTPError, isHeadComplete: Bool) async {
+    private func refuse(_ refusal: ServerEvent.Refusal, _ error: HTTPError, isHeadComplete: Bool) {
         worker.observe(.refused(refusal))
         if plan == nil {
             if isHeadComplete { begin() } else { beginNothing() }
@@ -212,7 +310,7 @@ actor Connection {
         response.closes = true
         response.failure = refusal
         finish(response)
-        await close()
+        send(then: .linger)
     }
 
     /// There is no head to go by: an empty request takes the place of the one that cannot be read.
@@ -226,64 +324,16 @@ actor Connection {
         worker.observe(.started)
     }
 
-    /// Waits for bytes, after sending what is due.
-    ///
-    /// - Returns: whether some came; false when the connection is to close.
-    private func receive() async -> Bool {
-        if !output.isEmpty {
-            guard await flush() else { return false }
-        }
-        while true {
-            var isLastTry = false
-            switch await readiness.untilReadable() {
-            case .ready: break
-            case .expired where reader.state == .idle:
-                // A request that came in time, to a process that was not running, must not be met by a reset.
-                isLastTry = true
-                expectBytes(within: worker.options.keepAliveTimeout)
-            case .expired:
-                await expire()
-                return false
-            case .interrupted:
-                switch worker.drain.phase {
-                case .cutting, .ended: return false
-                case .closing where reader.state == .idle:
-                    // The last moment for a request that is on its way.
-                    isLastTry = hasServed
-                    if !hasServed { expectBytes(within: Self.lastRequestMilliseconds) }
-                case .serving, .announcing, .closing: break
-                }
-            }
-            // The scratch is this loop's, and nothing suspends before its bytes are copied.
-            guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return false }
-            switch attempt {
-            case .done(0): return false
-            case .done(let count):
-                if count < Worker.readByteLimit { readiness.readDrained() }
-                // Also with a part of a request left: a client that always sends one would make the buffer grow for ever.
-                input.removeFirst(used)
-                used = 0
-                unsafe input.append(contentsOf: UnsafeRawBufferPointer(rebasing: worker.scratch[..<count]))
-                // There is more to read, and the others' turn comes before it.
-                if count == Worker.readByteLimit { await worker.loop.nextTurn() }
-                return true
-            case .wouldBlock:
-                readiness.readDrained()
-                if isLastTry { return false }
-            }
-        }
-    }
-
     /// The time for what is being read is over.
-    private func expire() async {
+    private func timeOut() {
         switch reader.state {
         case .idle: fatalError("an idle connection closes without a word")
         case .head:
             let error = HTTPError(.requestTimeout, "The request's head took too long.")
-            await refuse(.headTimedOut, error, isHeadComplete: false)
+            refuse(.headTimedOut, error, isHeadComplete: false)
         case .body, .chunks:
             let error = HTTPError(.requestTimeout, "The request's body took too long.")
-            await refuse(.bodyTimedOut, error, isHeadComplete: true)
+            refuse(.bodyTimedOut, error, isHeadComplete: true)
         }
     }
 
@@ -305,12 +355,8 @@ actor Connection {
         used = 0
     }
 
-    /// Sends the whole output.
-    ///
-    /// - Returns: whether it left; false when the client is gone or does not read.
-    private func flush() async -> Bool {
-        var sent = 0
-        var limit: UInt64?
+    /// Sends the output, waiting for room where there is none, then goes on.
+    private func send(then next: Next) {
         while sent < output.count {
             // The bytes are copied by the kernel before the call returns.
             let attempt = unsafe output.withUnsafeBytes { bytes in
@@ -320,49 +366,70 @@ actor Connection {
             case .done(let count)?: sent += count
             case .wouldBlock?:
                 readiness.writeBlocked()
-                let moment = limit ?? worker.moment(in: worker.options.writeTimeout)
-                limit = moment
-                readiness.arm(expiry: moment)
-                switch await readiness.untilWritable() {
-                case .ready: break
-                case .interrupted where worker.drain.phase < .cutting: break
-                case .expired, .interrupted: return false
-                }
-            case nil: return false
+                // One limit for the whole output, however often a little of it leaves.
+                if case .sending = phase { return }
+                phase = .sending(then: next)
+                readiness.arm(expiry: worker.moment(in: worker.options.writeTimeout))
+                return
+            case nil: return end()
             }
         }
         Self.empty(&output)
-        // A write that was waited for had a deadline of its own.
-        if limit != nil { readiness.arm(expiry: readDeadline) }
-        return true
+        sent = 0
+        if case .sending = phase {
+            phase = .reading
+            readiness.arm(expiry: readDeadline)
+        }
+        switch next {
+        case .read: break
+        case .yield: if used < input.count { yield() }
+        case .linger: linger()
+        }
     }
 
-    /// Sends what is due and closes so that the client can still read it.
-    private func close() async {
-        guard await flush() else { return }
+    /// Reads on when the loop's other clients had their turn.
+    private func yield() {
+        phase = .yielding
+        worker.loop.atNextTurn { [self] in
+            guard phase == .yielding else { return }
+            phase = .reading
+            resume()
+        }
+    }
+
+    /// Everything is said: waits until the client has read it.
+    private func linger() {
+        phase = .lingering
         socket.shutdownWrite()
         expectBytes(within: Self.lingerMilliseconds)
-        var dropped = 0
-        while dropped < Self.lingerByteLimit {
-            switch await readiness.untilReadable() {
-            case .ready: break
-            case .expired: return
-            case .interrupted:
-                if worker.drain.phase >= .cutting { return }
-            }
+        drop()
+    }
+
+    private func drop() {
+        while readiness.mayRead {
             // As in `receive`; the bytes are dropped.
-            guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return }
+            guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return end() }
             switch attempt {
-            case .done(0): return
+            case .done(0): return end()
             case .done(let count):
                 dropped += count
+                if dropped >= Self.lingerByteLimit { return end() }
                 if count < Worker.readByteLimit {
                     readiness.readDrained()
                 } else {
-                    await worker.loop.nextTurn()
+                    worker.loop.atNextTurn { [self] in if phase == .lingering { drop() } }
+                    return
                 }
             case .wouldBlock: readiness.readDrained()
             }
         }
+    }
+
+    private func end() {
+        phase = .closed
+        if plan != nil { worker.observe(.abandoned) }
+        plan = nil
+        readiness.cancel()
+        worker.closed(self)
     }
 }

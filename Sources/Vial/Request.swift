@@ -163,15 +163,15 @@ extension Int: QueryParameter {
 extension HTTPRequest.Method {
     /// The method of a head, without making a string for the common ones.
     init(of head: borrowing RequestHead) {
-        let range = head.method
-        switch (range.count, head.bytes[range.lowerBound]) {
-        case (3, UInt8(ascii: "G")) where head.bytes[range].elementsEqual("GET".utf8): self = .get
-        case (4, UInt8(ascii: "P")) where head.bytes[range].elementsEqual("POST".utf8): self = .post
-        default:
-            guard let method = HTTPRequest.Method(head.string(range)) else {
-                fatalError("the parser let a method through that is no token")
-            }
+        let name = head.bytes.span.extracting(head.method)
+        if name.count == 3, name[0] == 0x47, name[1] == 0x45, name[2] == 0x54 {
+            self = .get
+        } else if name.count == 4, name[0] == 0x50, name[1] == 0x4F, name[2] == 0x53, name[3] == 0x54 {
+            self = .post
+        } else if let method = HTTPRequest.Method(head.string(head.method)) {
             self = method
+        } else {
+            fatalError("the parser let a method through that is no token")
         }
     }
 }

@@ -17,6 +17,8 @@ public final class Route: Sendable {
 
 /// A function behind a route.
 public typealias Handler = @Sendable (Request) async throws -> Response
+/// A function behind a route that never waits for anything.
+public typealias ImmediateHandler = @Sendable (Request) throws -> Response
 
 /// Where parameters stand in a path. Two are enough for every pattern; a third is refused at registration.
 struct Captures {
@@ -37,12 +39,18 @@ struct Router {
         var literals: [(bytes: [UInt8], node: Int)] = []
         var parameter: Int?
         var route: Route?
-        var handlers: [(method: HTTPRequest.Method, handler: Handler)] = []
+        var handlers: [(method: HTTPRequest.Method, handler: AnyHandler)] = []
+    }
+
+    /// A function of either kind.
+    enum AnyHandler {
+        case immediate(ImmediateHandler)
+        case suspending(Handler)
     }
 
     /// What a request leads to.
     enum Match {
-        case handler(Handler)
+        case handler(AnyHandler)
         case notFound
         /// The path is known, the method is not; `allow` is the value of the Allow field.
         case methodNotAllowed(allow: String)
@@ -56,7 +64,7 @@ struct Router {
     /// - Parameters:
     ///   - pattern: begins with `/`; a segment in braces is a parameter.
     ///   - base: put in front of the pattern in the tree, not in the route's name.
-    mutating func add(_ method: HTTPRequest.Method, _ pattern: String, base: String, _ handler: @escaping Handler) {
+    mutating func add(_ method: HTTPRequest.Method, _ pattern: String, base: String, _ handler: AnyHandler) {
         precondition(pattern.hasPrefix("/"), "pattern \(pattern) does not begin with a slash")
         var index = 0
         var parameters = 0

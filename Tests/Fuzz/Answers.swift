@@ -107,9 +107,9 @@ private let reserved: Set = ["connection", "content-length", "date", "server", "
 @discardableResult
 private func checkEncoded(_ fields: ResponseFields, status: Int) -> [String] {
     var out: [UInt8] = []
-    ResponseEncoder.encodeHead(
+    ResponseEncoder.encode(
         status: status, reason: nil, contentType: "text/plain", fields: fields, date: date,
-        requestID: Array("fuzz".utf8).span, contentLength: 5, persistence: .close, into: &out)
+        requestID: Array("fuzz".utf8), contentLength: 5, persistence: .close, body: [], into: &out)
     require(out.count <= Limits.responseHeadByteLimit, "a response head is within its limit")
     var lines: [String] = []
     var start = 0
