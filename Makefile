@@ -6,7 +6,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the release binary, .build/release/items
-	swift build -c release --product items
+	@scripts/build
 
 run: ## install what is missing, build, start a private PostgreSQL unless DB_HOST is set, and serve
 	@scripts/run

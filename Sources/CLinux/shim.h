@@ -2,6 +2,7 @@
 #define CLINUX_SHIM_H
 
 #include <fcntl.h>
+#include <link.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -11,6 +12,17 @@
 
 /* Declared by the C library only with _GNU_SOURCE, which a module cannot set for its importer. */
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+
+#ifndef __USE_GNU
+/* The beginning of what dl_iterate_phdr(3) tells of each loaded object; declared as accept4 is. */
+struct dl_phdr_info {
+    ElfW(Addr) dlpi_addr;
+    const char *dlpi_name;
+    const ElfW(Phdr) *dlpi_phdr;
+    ElfW(Half) dlpi_phnum;
+};
+extern int dl_iterate_phdr(int (*visit)(struct dl_phdr_info *object, size_t size, void *context), void *context);
+#endif
 
 /* A new client's descriptor, non-blocking and closed on exec, or -1. */
 static inline int clinux_accept(int listener, struct sockaddr_storage *peer) {

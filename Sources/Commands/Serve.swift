@@ -121,11 +121,21 @@ struct Serve: ParsableCommand {
             metadata: ["port": "\(server.port)", "workers": "\(loops.count)", "version": "\(BuildInfo.version)"])
         let manager = ServiceManager(loops: loops)
         manager.ready()
+        // A debugger's breakpoints are changes of such pages, so debug builds keep them.
+        #if !DEBUG
+            Task {
+                await loops[0].pause(nanoseconds: settlingTime)
+                CurrentProcess.releaseReadOnlyPages()
+            }
+        #endif
         try await group.run()
         stopping.cancel()
         for (loop, observer) in zip(loops, observers) { await loop.perform { observer.flush(force: true) } }
         observability.close()
     }
+
+    /// After it, in nanoseconds, everything that runs has begun: what the services' own start touches comes after `ready`.
+    private static let settlingTime: UInt64 = 250_000_000
 
     /// The first signal drains, the second ends at once.
     private static func stop(_ services: ServiceGroup, on signals: UnixSignalsSequence, drain: Drain) async {

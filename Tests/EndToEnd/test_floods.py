@@ -18,8 +18,8 @@ from unkind import (
     Flood,
     descriptors,
     narrow,
+    private_kib,
     reset,
-    resident_kib,
     sample,
     slowest_answer,
     until_alone,
@@ -75,7 +75,7 @@ def told(server, message):
 class TestIdleConnections:
     def test_cost_little_memory_and_delay_nobody(self, database, launch, crowd):
         server = launch(database.environment, MAX_CONNECTIONS="20000", ACCESS_LOG="0").wait_until_healthy()
-        before = resident_kib(server)
+        before = private_kib(server)
         clients = connections(server, crowd)
         try:
             for client in clients:
@@ -83,7 +83,7 @@ class TestIdleConnections:
             for client in clients:
                 assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
             assert sample(server, "http_connections_open") == crowd + 1
-            cost = resident_kib(server) - before
+            cost = private_kib(server) - before
             slowest = slowest_answer(server, 1)
         finally:
             close(clients)
@@ -196,7 +196,7 @@ class TestPipelinedRequests:
         return server
 
     def test_wait_in_the_client_until_it_reads(self, server):
-        count, before = 5000, resident_kib(server)
+        count, before = 5000, private_kib(server)
         client = narrow(server)
         requests = "".join(
             f"GET /api/items HTTP/1.1\r\n{HOST}X-Request-Id: flood-{number}\r\n\r\n" for number in range(count)
@@ -206,7 +206,7 @@ class TestPipelinedRequests:
         sender.start()
         try:
             assert slowest_answer(server, 1) < 0.5
-            cost = resident_kib(server) - before
+            cost = private_kib(server) - before
             assert cost < 8 * 1024, f"{cost} KiB for answers that nobody reads; all are 50 MB"
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             wire = object.__new__(Wire)
@@ -231,13 +231,13 @@ class TestPipelinedRequests:
 
     def test_of_which_each_packet_holds_a_part_of_the_next_take_no_memory(self, server):
         request = f"GET /health/live HTTP/1.1\r\n{HOST}X-Padding: {'x' * 7000}\r\n\r\n".encode()
-        before = resident_kib(server)
+        before = private_kib(server)
         with Wire(server) as wire:
             wire.send(request[:1])
             for _ in range(4000):
                 wire.send(request[1:] + request[:1])
                 assert wire.read().status_code == 200
-            cost = resident_kib(server) - before
+            cost = private_kib(server) - before
         assert cost < 8 * 1024, f"{cost} KiB after 28 MB of requests"
 
 

@@ -20,9 +20,10 @@ def post(body='{"name":"Unkind"}'):
     return f"{POST_JSON}Content-Length: {len(body)}\r\n\r\n{body}"
 
 
-def resident_kib(server):
+def private_kib(server):
+    """What it holds in memory of its own; pages of the program's file come and go."""
     with open(f"/proc/{server.process.pid}/status") as status:
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1])
+        return int(re.search(r"RssAnon:\s+(\d+) kB", status.read())[1])
 
 
 def descriptors(server):
