@@ -16,7 +16,7 @@ from unkind import (
     narrow,
     post,
     reset,
-    resident_kib,
+    private_kib,
     sample,
     until_alone,
 )
@@ -241,7 +241,7 @@ class TestAClientThatBreaksOff:
                 if number % 200 == 0:
                     until_alone(server)  # or the memory is that of all of them at once
             until_alone(server)
-            return resident_kib(server)
+            return private_kib(server)
 
         before = clients(3000)  # the allocator's pools grow to their size
         after = clients(4000)
