@@ -1,0 +1,89 @@
+"""Latency of `item` at a rate that the server can hold: half of its maximum, unless one is given."""
+
+import dataclasses
+
+from . import load, pace, process, rounds
+from .failure import Failure
+from .sample import NOISE_CORES
+from .server import Server
+from .table import aligned
+from .workload import WORKLOADS
+
+ITEM = WORKLOADS["item"]
+MAXIMUM_SECONDS = 5
+# The goal of the project's own server.
+P99_MS = 2.0
+STALLS = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    program: str
+    rate: int
+    maximum: float | None  # as wrk found it; None when the rate was given
+    other_cores: float
+    pace: pace.Pace
+
+    @property
+    def remarks(self):
+        words = []
+        if self.pace.is_void:
+            words.append(f"VOID: {self.pace.answered:,} of {self.pace.due:,} answered, {self.pace.refused} not 200")
+        if self.pace.is_late:
+            words.append(f"the client sent late: 99 % within {self.pace.late_p99_ms:.2f} ms")
+        if self.other_cores > NOISE_CORES:
+            words.append(f"noisy: others used {self.other_cores:.2f} cores")
+        return "; ".join(words)
+
+    @property
+    def is_met(self):
+        return not self.pace.is_void and self.pace.p99_ms <= P99_MS and self.pace.stalls <= STALLS
+
+
+def measure(program, own, options, cluster):
+    rows, connections = options.rows[0], options.concurrency[0]
+    rounds.lay_tables(program, own, cluster, rows)
+    with Server(program, cluster, options.port) as server:
+        server.check(ITEM)
+        load.run(server.port, ITEM, connections, 1, rows)
+        maximum = None
+        if not options.rate:
+            found = load.run(server.port, ITEM, connections, MAXIMUM_SECONDS, rows)
+            if found.refused or found.socket_errors:
+                raise Failure(f"{program.name}: {found.refused} answers were not 2xx, {found.socket_errors} socket errors")
+            maximum = found.rate
+        rate = options.rate or max(1, round(maximum / 2))
+        rounds.say(f"{program.name}: {rate:,} requests/s for {options.seconds} s")
+        server.empty_log()
+        before = process.machine_seconds() - server.cpu_seconds() - cluster.cpu_seconds()
+        paced = pace.run(server.port, rate, connections, options.seconds, rows)
+        after = process.machine_seconds() - server.cpu_seconds() - cluster.cpu_seconds()
+        others = max(0.0, after - before - paced.client_cpu_seconds) / paced.seconds
+        return Figure(program.name, rate, maximum, others, paced)
+
+
+def run(programs, options, cluster, record):
+    pace.build()
+    own, figures = programs[0], []
+    for program in rounds.prepare([program for program in programs if "item" in program.workloads], record):
+        try:
+            figures.append(measure(program, own, options, cluster))
+        except Failure as failure:
+            rounds.leave_out(program, failure, record)
+    record.figures["latency"] = [dataclasses.asdict(figure) for figure in figures]
+    return figures
+
+
+def text(figures, options):
+    header = ["server", "requests/s", "of at most", "50 %", "99 %", "99.9 %", "longest", "over 20 ms", "stalls", "remarks"]
+    rows = []
+    for figure in figures:
+        told = figure.pace
+        row = [figure.program, f"{figure.rate:,}", f"{figure.maximum:,.0f}" if figure.maximum else "–"]
+        row += [f"{value:.2f}" for value in (told.p50_ms, told.p99_ms, told.p999_ms, told.max_ms)]
+        rows.append([*row, f"{told.slow:,}", str(told.stalls), figure.remarks])
+    lines = [aligned(header, rows), ""]
+    lines.append(f"item over {options.concurrency[0]} connections for {options.seconds} s; in ms from when a request was due.")
+    verdict = "met" if figures[0].is_met else "MISSED"
+    lines.append(f"goal of items: 99 % within {P99_MS:g} ms and no stall: {verdict}")
+    return "\n".join(lines)

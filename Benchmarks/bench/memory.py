@@ -1,0 +1,107 @@
+"""What a server needs when nothing happens, under load, and for each connection that is merely open; how it starts."""
+
+import dataclasses
+import statistics
+import time
+
+from . import load, rounds
+from .failure import Failure
+from .idle import IdleConnections, seconds_of_a_request
+from .server import Server
+from .table import aligned
+from .workload import WORKLOADS
+
+STARTS = 7
+SETTLE_SECONDS = 1
+LOOK_SECONDS = 0.2
+LOAD_CONNECTIONS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    program: str
+    start_ms: float  # from exec to the first right answer, the median
+    longest_start_ms: float
+    idle_mib: float
+    loaded_mib: float  # the most that was seen under load
+    idle_connections: int
+    connection_kib: float  # for each of them
+    beside_ms: float  # of a request beside them
+
+
+def resident_mib(server):
+    return server.memory().resident / 1024
+
+
+def loaded_mib(server, workload, seconds, rows):
+    wrk = load.start(server.port, workload, LOAD_CONNECTIONS, seconds, rows)
+    most, deadline = 0.0, time.monotonic() + seconds
+    try:
+        while time.monotonic() < deadline:
+            most = max(most, resident_mib(server))
+            time.sleep(LOOK_SECONDS)
+    finally:
+        told = load.finish(wrk, seconds)
+    if told.refused or told.socket_errors:
+        raise Failure(f"{server.program.name}: {told.refused} answers were not 2xx, {told.socket_errors} socket errors")
+    return most
+
+
+def measure(program, own, options, cluster):
+    rows = options.rows[0]
+    rounds.lay_tables(program, own, cluster, rows)
+    starts = []
+    for _ in range(STARTS):
+        with Server(program, cluster, options.port) as server:
+            starts.append(server.start_seconds * 1000)
+    with Server(program, cluster, options.port) as server:
+        time.sleep(SETTLE_SECONDS)
+        idle = resident_mib(server)
+        with IdleConnections(server.port, options.idle) as connections:
+            time.sleep(SETTLE_SECONDS)
+            held = resident_mib(server)
+            beside = seconds_of_a_request(server.port)
+            kept = connections.still_open()
+        if kept < options.idle:
+            raise Failure(f"{program.name} closed {options.idle - kept} of {options.idle} idle connections")
+    # A server of its own: what the idle connections left to the allocator would count here.
+    workload = WORKLOADS["item" if "item" in program.workloads else "root"]
+    with Server(program, cluster, options.port) as server:
+        loaded = loaded_mib(server, workload, options.seconds, rows)
+    return Figure(
+        program=program.name,
+        start_ms=statistics.median(starts),
+        longest_start_ms=max(starts),
+        idle_mib=idle,
+        loaded_mib=loaded,
+        idle_connections=options.idle,
+        connection_kib=(held - idle) * 1024 / options.idle,
+        beside_ms=beside * 1000,
+    )
+
+
+def run(programs, options, cluster, record):
+    own, figures = programs[0], []
+    for program in rounds.prepare(programs, record):
+        try:
+            figures.append(measure(program, own, options, cluster))
+            rounds.say(f"{program.name}: {figures[-1].idle_mib:.1f} MiB idle")
+        except Failure as failure:
+            rounds.leave_out(program, failure, record)
+    record.figures["memory"] = [dataclasses.asdict(figure) for figure in figures]
+    return figures
+
+
+def text(figures):
+    header = ["server", "start ms", "longest", "idle MiB", "loaded MiB", "idle connections", "KiB each", "beside ms", ""]
+    rows = []
+    for figure in figures:
+        row = [figure.program, f"{figure.start_ms:.0f}", f"{figure.longest_start_ms:.0f}", f"{figure.idle_mib:.1f}"]
+        row += [f"{figure.loaded_mib:.1f}", f"{figure.idle_connections:,}", f"{figure.connection_kib:.1f}"]
+        rows.append([*row, f"{figure.beside_ms:.2f}", ""])
+    legend = (
+        f"Start: from exec to the first 200 that asks the database, the median of {STARTS}. Memory is resident; loaded: the\n"
+        f"most seen with {LOAD_CONNECTIONS} connections of item (root where there is no item). Beside: the median of a\n"
+        "request beside the idle connections."
+    )
+    return aligned(header, rows) + "\n\n" + legend

@@ -1,0 +1,77 @@
+"""The rounds: every program in turn, again and again, so that a slow drift of the machine spreads over all of them."""
+
+import sys
+
+from . import sample
+from .failure import Failure
+from .server import Server
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def prepare(programs, record):
+    """Those that can be measured. A peer that cannot be built is left out, and recorded with the reason."""
+    ready = []
+    for program in programs:
+        if program.folder:
+            try:
+                record.versions[program.name] = program.build()
+            except Failure as failure:
+                leave_out(program, failure, record)
+                continue
+        ready.append(program)
+    return ready
+
+
+def leave_out(program, failure, record):
+    """Only a peer can be: without the project's own server there is nothing to compare."""
+    if program.migration:
+        raise failure
+    record.left_out[program.name] = str(failure)
+    say(f"left out: {program.name}: {failure}")
+
+
+def lay_tables(program, own, cluster, rows):
+    """A table that no other server has written to. Peers serve from that of the project's own migrations."""
+    cluster.empty()
+    (program if program.migration else own).migrate({**cluster.environment, **own.environment})
+    cluster.fill(rows)
+
+
+def run(programs, workloads, options, cluster, record):
+    """Adds every sample to the record. The first program is the project's own."""
+    own = programs[0]
+    programs = prepare(programs, record)
+    for number in range(1, options.rounds + 1):
+        for rows in options.rows:
+            for program in programs:
+                asked = [workload for workload in workloads if workload.name in program.workloads]
+                if not asked or program.name in record.left_out:
+                    continue
+                try:
+                    lay_tables(program, own, cluster, rows)
+                    with Server(program, cluster, options.port) as server:
+                        for taken in visit(server, asked, rows, options, cluster):
+                            record.samples.append(taken)
+                            say(progress(number, taken))
+                except Failure as failure:
+                    leave_out(program, failure, record)
+
+
+def visit(server, workloads, rows, options, cluster):
+    """Every workload with every number of connections, on one server."""
+    for workload in workloads:
+        server.check(workload)
+    for connections in options.concurrency:
+        for workload in workloads:
+            yield sample.measure(server, cluster, workload, connections, rows, options.seconds, options.warm_up)
+
+
+def progress(number, taken):
+    marks = "  VOID" * taken.is_void + f"  noisy ({taken.other_cores:.2f} cores)" * taken.is_noisy
+    return (
+        f"round {number}  {taken.workload:<7}{taken.rows:>9} rows {taken.connections:>5} connections  "
+        f"{taken.program:<13}{taken.rate:>10,.0f}/s  99 % {taken.p99_ms:7.2f} ms  {taken.server_cpu:.4f} s/1k{marks}"
+    )
