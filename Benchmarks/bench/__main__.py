@@ -76,7 +76,7 @@ def measure_latency(given):
 
 def measure_memory(given):
     programs, cluster, made = begin(given)
-    print("\n" + memory.text(memory.run(programs, given, cluster, made)) + table.left_out(made))
+    print("\n" + memory.text(memory.run(programs, given, cluster, made), given) + table.left_out(made))
     write_record(made, given.json)
     return 0
 

@@ -25,8 +25,9 @@ class IdleConnections:
             while len(self.sockets) < self.count:
                 self.open(min(WAVE, self.count - len(self.sockets)))
         except OSError as error:
+            opened = len(self.sockets)
             self.close()
-            raise Failure(f"only {len(self.sockets)} of {self.count} connections were opened: {error}") from None
+            raise Failure(f"no more than {opened:,} connections: {error}") from None
         except BaseException:
             self.close()
             raise
@@ -49,7 +50,7 @@ class IdleConnections:
                     if not key.fileobj.recv(65536).startswith(b"HTTP/1.1 200 "):
                         raise OSError("the server did not answer 200")
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"not all were answered within {WAVE_SECONDS} s")
+                    raise TimeoutError(f"they were not all answered within {WAVE_SECONDS} s")
 
     def still_open(self):
         """How many the server has not closed."""

@@ -65,7 +65,7 @@ def measure(program, own, options, cluster):
 def run(programs, options, cluster, record):
     pace.build()
     own, figures = programs[0], []
-    for program in rounds.prepare([program for program in programs if "item" in program.workloads], record):
+    for program in rounds.prepare(programs, [ITEM], record):
         try:
             figures.append(measure(program, own, options, cluster))
         except Failure as failure:

@@ -8,7 +8,7 @@ from . import load, rounds
 from .failure import Failure
 from .idle import IdleConnections, seconds_of_a_request
 from .server import Server
-from .table import aligned
+from .table import aligned, figured
 from .workload import WORKLOADS
 
 STARTS = 7
@@ -24,9 +24,9 @@ class Figure:
     longest_start_ms: float
     idle_mib: float
     loaded_mib: float  # the most that was seen under load
-    idle_connections: int
-    connection_kib: float  # for each of them
-    beside_ms: float  # of a request beside them
+    connection_kib: float | None  # for each idle connection; None when it does not hold so many
+    beside_ms: float | None  # of a request beside them
+    remark: str = ""
 
 
 def resident_mib(server):
@@ -47,6 +47,17 @@ def loaded_mib(server, workload, seconds, rows):
     return most
 
 
+def hold(server, count, before):
+    """KiB for each of so many idle connections, and how many ms a request beside them takes."""
+    with IdleConnections(server.port, count) as connections:
+        time.sleep(SETTLE_SECONDS)
+        held = resident_mib(server)
+        beside = seconds_of_a_request(server.port)
+        if (kept := connections.still_open()) < count:
+            raise Failure(f"it closed {count - kept:,} of {count:,} idle connections")
+    return (held - before) * 1024 / count, beside * 1000
+
+
 def measure(program, own, options, cluster):
     rows = options.rows[0]
     rounds.lay_tables(program, own, cluster, rows)
@@ -57,13 +68,10 @@ def measure(program, own, options, cluster):
     with Server(program, cluster, options.port) as server:
         time.sleep(SETTLE_SECONDS)
         idle = resident_mib(server)
-        with IdleConnections(server.port, options.idle) as connections:
-            time.sleep(SETTLE_SECONDS)
-            held = resident_mib(server)
-            beside = seconds_of_a_request(server.port)
-            kept = connections.still_open()
-        if kept < options.idle:
-            raise Failure(f"{program.name} closed {options.idle - kept} of {options.idle} idle connections")
+        try:
+            connection, beside, remark = *hold(server, options.idle, idle), ""
+        except Failure as failure:
+            connection, beside, remark = None, None, str(failure)
     # A server of its own: what the idle connections left to the allocator would count here.
     workload = WORKLOADS["item" if "item" in program.workloads else "root"]
     with Server(program, cluster, options.port) as server:
@@ -74,15 +82,15 @@ def measure(program, own, options, cluster):
         longest_start_ms=max(starts),
         idle_mib=idle,
         loaded_mib=loaded,
-        idle_connections=options.idle,
-        connection_kib=(held - idle) * 1024 / options.idle,
-        beside_ms=beside * 1000,
+        connection_kib=connection,
+        beside_ms=beside,
+        remark=remark,
     )
 
 
 def run(programs, options, cluster, record):
     own, figures = programs[0], []
-    for program in rounds.prepare(programs, record):
+    for program in rounds.prepare(programs, WORKLOADS.values(), record):
         try:
             figures.append(measure(program, own, options, cluster))
             rounds.say(f"{program.name}: {figures[-1].idle_mib:.1f} MiB idle")
@@ -92,16 +100,17 @@ def run(programs, options, cluster, record):
     return figures
 
 
-def text(figures):
-    header = ["server", "start ms", "longest", "idle MiB", "loaded MiB", "idle connections", "KiB each", "beside ms", ""]
+def text(figures, options):
+    header = ["server", "start", "longest start", "idle", "loaded", "idle connection", "beside", "remarks"]
     rows = []
     for figure in figures:
-        row = [figure.program, f"{figure.start_ms:.0f}", f"{figure.longest_start_ms:.0f}", f"{figure.idle_mib:.1f}"]
-        row += [f"{figure.loaded_mib:.1f}", f"{figure.idle_connections:,}", f"{figure.connection_kib:.1f}"]
-        rows.append([*row, f"{figure.beside_ms:.2f}", ""])
+        row = [figure.program, f"{figure.start_ms:.0f} ms", f"{figure.longest_start_ms:.0f} ms"]
+        row += [f"{figure.idle_mib:.1f} MiB", f"{figure.loaded_mib:.1f} MiB"]
+        row += [figured(figure.connection_kib, ".1f", " KiB"), figured(figure.beside_ms, ".2f", " ms")]
+        rows.append([*row, figure.remark])
     legend = (
-        f"Start: from exec to the first 200 that asks the database, the median of {STARTS}. Memory is resident; loaded: the\n"
-        f"most seen with {LOAD_CONNECTIONS} connections of item (root where there is no item). Beside: the median of a\n"
-        "request beside the idle connections."
+        f"Start: from exec to the first 200 that asks the database, the median of {STARTS}. Memory is resident. Loaded: the most\n"
+        f"that was seen with {LOAD_CONNECTIONS} connections of item (root where there is no item). Idle connection: what each of\n"
+        f"{options.idle:,} adds. Beside: the median of a request beside them."
     )
     return aligned(header, rows) + "\n\n" + legend

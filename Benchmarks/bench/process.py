@@ -87,7 +87,8 @@ def stop(process):
 
 
 def is_in_session(pid, session):
+    """Whether it still runs there; one that nobody has waited for yet does not."""
     try:
-        return os.getsid(pid) == session
+        return os.getsid(pid) == session and (found := fields(pid)) is not None and found[0] != "Z"
     except ProcessLookupError:
         return False

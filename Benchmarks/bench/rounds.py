@@ -11,17 +11,18 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def prepare(programs, record):
-    """Those that can be measured. A peer that cannot be built is left out, and recorded with the reason."""
+def prepare(programs, workloads, record):
+    """Those that can be measured. A peer that cannot be built, or has none of the workloads, is left out, and why."""
     ready = []
     for program in programs:
-        if program.folder:
-            try:
+        try:
+            if not any(workload.name in program.workloads for workload in workloads):
+                raise Failure(f"it has none of {', '.join(workload.name for workload in workloads)}")
+            if program.folder:
                 record.versions[program.name] = program.build()
-            except Failure as failure:
-                leave_out(program, failure, record)
-                continue
-        ready.append(program)
+            ready.append(program)
+        except Failure as failure:
+            leave_out(program, failure, record)
     return ready
 
 
@@ -43,13 +44,13 @@ def lay_tables(program, own, cluster, rows):
 def run(programs, workloads, options, cluster, record):
     """Adds every sample to the record. The first program is the project's own."""
     own = programs[0]
-    programs = prepare(programs, record)
+    programs = prepare(programs, workloads, record)
     for number in range(1, options.rounds + 1):
         for rows in options.rows:
             for program in programs:
-                asked = [workload for workload in workloads if workload.name in program.workloads]
-                if not asked or program.name in record.left_out:
+                if program.name in record.left_out:
                     continue
+                asked = [workload for workload in workloads if workload.name in program.workloads]
                 try:
                     lay_tables(program, own, cluster, rows)
                     with Server(program, cluster, options.port) as server:

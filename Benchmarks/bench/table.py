@@ -20,11 +20,13 @@ def aligned(header, rows):
 
 
 def markdown(header, rows):
-    return "\n".join("| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows]).replace("| --- ", "|---").replace("--- |", "---|")
+    lines = [f"| {' | '.join(row)} |" for row in [header, *rows]]
+    lines.insert(1, "|" + "---|" * len(header))
+    return "\n".join(lines)
 
 
-def figure(value, form):
-    return NOTHING if value is None else format(value, form)
+def figured(value, form, unit=""):
+    return NOTHING if value is None else format(value, form) + unit
 
 
 def spread(summary):
@@ -52,10 +54,10 @@ def text(record):
     rows = []
     for key, summary in ordered(record):
         row = [key[0], key[3], *(f"{key[index]}" for _, index in further)]
-        row += [figure(summary.median("rate"), ",.0f"), spread(summary)]
-        row += [figure(summary.median(name), ".2f") for name in ("p50_ms", "p99_ms", "p999_ms")]
-        row += [figure(summary.median(name), ".4f") for name in ("server_cpu", "postgres_cpu")]
-        row += [figure(summary.median("resident_mib"), ".0f"), figure(summary.median("other_cores"), ".2f")]
+        row += [figured(summary.median("rate"), ",.0f"), spread(summary)]
+        row += [figured(summary.median(name), ".2f") for name in ("p50_ms", "p99_ms", "p999_ms")]
+        row += [figured(summary.median(name), ".4f") for name in ("server_cpu", "postgres_cpu")]
+        row += [figured(summary.median("resident_mib"), ".0f"), figured(summary.median("other_cores"), ".2f")]
         rows.append([*row, ("! " if summary.remarks else "") + summary.remarks])
     legend = (
         "Medians; latencies in ms, memory in MiB resident, s/1k: CPU seconds per 1,000 requests, others: cores used by\n"
@@ -76,8 +78,8 @@ def throughput(record):
     rows = []
     for key, summary in ordered(record):
         row = [key[0], record.titles[key[3]], *(f"{key[index]:,}" for _, index in further)]
-        row += [figure(summary.median("rate"), ",.0f"), spread(summary)]
-        rows.append(row + [figure(summary.median(name), ".2f") + " ms" for name in ("p50_ms", "p99_ms")])
+        row += [figured(summary.median("rate"), ",.0f"), spread(summary)]
+        rows.append(row + [figured(summary.median(name), ".2f", " ms") for name in ("p50_ms", "p99_ms")])
     return markdown(header, rows)
 
 
@@ -88,6 +90,6 @@ def cost(record):
     rows = []
     for key, summary in ordered(record):
         row = [key[0], record.titles[key[3]], *(f"{key[index]:,}" for _, index in further)]
-        row += [figure(summary.median(name), ".4f") for name in ("server_cpu", "postgres_cpu")]
-        rows.append([*row, figure(summary.median("resident_mib"), ".0f") + " MiB"])
+        row += [figured(summary.median(name), ".4f") for name in ("server_cpu", "postgres_cpu")]
+        rows.append([*row, figured(summary.median("resident_mib"), ".0f", " MiB")])
     return markdown(header, rows)
