@@ -35,19 +35,17 @@ sanitize: ## the Swift tests under the thread and the address sanitizer
 bench: ## rate, latency and cost of every workload; PEERS=all AGAINST='../other/items serve' ROUNDS=5 SECONDS=3 JSON=out.json
 	@BENCH_SECONDS=$(SECONDS) scripts/bench
 
-bench-curve: ## item from 1 to 512 connections, drawn to PLOT=curve.svg
-	@BENCH_SECONDS=$(SECONDS) CONCURRENCY=$(or $(CONCURRENCY),1,2,4,8,16,32,64,128,256,512) \
-		WORKLOADS=$(or $(WORKLOADS),item) PLOT=$(or $(PLOT),curve.svg) scripts/bench
+bench-curve: ## item over CONCURRENCY=1,2,4,…,512 connections, drawn to PLOT=curve.svg
+	@BENCH_SECONDS=$(SECONDS) scripts/bench curve
 
-bench-latency: ## item at half the maximum rate, or RATE=…, for SECONDS=60: percentiles and stalls
+bench-latency: ## item at half the maximum rate, or at RATE=…, for SECONDS=60: percentiles and stalls
 	@BENCH_SECONDS=$(SECONDS) scripts/bench latency
 
-bench-memory: ## memory idle, under load and for each idle connection; time to start
+bench-memory: ## memory idle, under load and for each of IDLE=10000 connections; time to start
 	@BENCH_SECONDS=$(SECONDS) scripts/bench memory
 
 bench-scale: ## list and item over ROWS=10000,1000000 and CONCURRENCY=64,1000
-	@BENCH_SECONDS=$(SECONDS) ROWS=$(or $(ROWS),10000,1000000) CONCURRENCY=$(or $(CONCURRENCY),64,1000) \
-		WORKLOADS=$(or $(WORKLOADS),list,item) scripts/bench
+	@BENCH_SECONDS=$(SECONDS) scripts/bench scale
 
 lint: ## formatting, imports and shell scripts
 	@scripts/lint

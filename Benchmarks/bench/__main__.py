@@ -48,7 +48,7 @@ def conclude(made, given):
     print("\n" + table.text(made))
     if lines := goal.ratios(made):
         print("\nrate of items over that of\n  " + "\n  ".join(lines))
-    if lines := list(scale.lines(made)):
+    if given.mode == "scale" and (lines := list(scale.lines(made))):
         print("\nscale\n  " + "\n  ".join(lines))
     if verdicts := list(goal.verdicts(made)):
         print("\ngoals\n  " + "\n  ".join(map(str, verdicts)))
@@ -86,13 +86,14 @@ def show(given):
     if given.plot:
         write_plot(made, given.plot)
     if given.markdown:
-        print(f"### Throughput and latency\n\n{table.throughput(made)}\n\n### Cost per 1,000 requests\n\n{table.cost(made)}")
+        print(f"### Throughput and latency\n\n{table.throughput(made)}\n")
+        print(f"### Cost per 1,000 requests\n\n{table.cost(made)}")
     elif not given.plot:
         print(table.text(made))
     return 0
 
 
-MODES = {"run": run, "latency": measure_latency, "memory": measure_memory, "show": show}
+MODES = {"run": run, "curve": run, "scale": run, "latency": measure_latency, "memory": measure_memory, "show": show}
 
 
 def main():

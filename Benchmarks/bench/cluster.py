@@ -24,7 +24,18 @@ class Cluster:
 
     def ask(self, *statements, user="postgres", database="postgres"):
         """The answer's text, of statements that each commit by themselves."""
-        words = ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-h", self.environment["DB_HOST"], "-U", user, "-d", database]
+        words = [
+            "psql",
+            "-qXAt",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            self.environment["DB_HOST"],
+            "-U",
+            user,
+            "-d",
+            database,
+        ]
         for statement in statements:
             words += ["-c", statement]
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)

@@ -41,7 +41,8 @@ class Verdict:
     def __str__(self):
         cpu = "" if self.cpu is None else f", {self.cpu:.2f} of its CPU time"
         met = "met" if self.is_met else "MISSED"
-        return f"{self.goal.workload}: {self.rate:.2f} of the rate of {self.rival}{cpu}; goal {self.goal.ratio:.2f}: {met}"
+        place = f"{self.goal.workload} ({self.rows} rows, {self.connections} connections)"
+        return f"{place}: {self.rate:.2f} of the rate of {self.rival}{cpu}; goal {self.goal.ratio:.2f}: {met}"
 
 
 def verdicts(record, own="items"):
@@ -71,4 +72,7 @@ def ratios(record, own="items"):
         lines.setdefault((workload, rows, connections), []).append(
             f"{program} {ours.median('rate') / summary.median('rate'):.2f}"
         )
-    return [f"{workload} ({rows} rows, {count} connections): " + ", ".join(words) for (workload, rows, count), words in lines.items()]
+    return [
+        f"{workload} ({rows} rows, {count} connections): " + ", ".join(words)
+        for (workload, rows, count), words in lines.items()
+    ]

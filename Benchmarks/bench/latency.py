@@ -50,7 +50,9 @@ def measure(program, own, options, cluster):
         if not options.rate:
             found = load.run(server.port, ITEM, connections, MAXIMUM_SECONDS, rows)
             if found.refused or found.socket_errors:
-                raise Failure(f"{program.name}: {found.refused} answers were not 2xx, {found.socket_errors} socket errors")
+                raise Failure(
+                    f"{program.name}: {found.refused} answers were not 2xx, {found.socket_errors} socket errors"
+                )
             maximum = found.rate
         rate = options.rate or max(1, round(maximum / 2))
         rounds.say(f"{program.name}: {rate:,} requests/s for {options.seconds} s")
@@ -75,7 +77,18 @@ def run(programs, options, cluster, record):
 
 
 def text(figures, options):
-    header = ["server", "requests/s", "of at most", "50 %", "99 %", "99.9 %", "longest", "over 20 ms", "stalls", "remarks"]
+    header = [
+        "server",
+        "requests/s",
+        "of at most",
+        "50 %",
+        "99 %",
+        "99.9 %",
+        "longest",
+        "over 20 ms",
+        "stalls",
+        "remarks",
+    ]
     rows = []
     for figure in figures:
         told = figure.pace
@@ -83,7 +96,9 @@ def text(figures, options):
         row += [f"{value:.2f}" for value in (told.p50_ms, told.p99_ms, told.p999_ms, told.max_ms)]
         rows.append([*row, f"{told.slow:,}", str(told.stalls), figure.remarks])
     lines = [aligned(header, rows), ""]
-    lines.append(f"item over {options.concurrency[0]} connections for {options.seconds} s; in ms from when a request was due.")
+    lines.append(
+        f"item over {options.concurrency[0]} connections for {options.seconds} s; in ms from when a request was due."
+    )
     verdict = "met" if figures[0].is_met else "MISSED"
     lines.append(f"goal of items: 99 % within {P99_MS:g} ms and no stall: {verdict}")
     return "\n".join(lines)

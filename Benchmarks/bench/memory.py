@@ -109,8 +109,8 @@ def text(figures, options):
         row += [figured(figure.connection_kib, ".1f", " KiB"), figured(figure.beside_ms, ".2f", " ms")]
         rows.append([*row, figure.remark])
     legend = (
-        f"Start: from exec to the first 200 that asks the database, the median of {STARTS}. Memory is resident. Loaded: the most\n"
-        f"that was seen with {LOAD_CONNECTIONS} connections of item (root where there is no item). Idle connection: what each of\n"
-        f"{options.idle:,} adds. Beside: the median of a request beside them."
+        f"Start: from exec to the first 200 that asks the database, the median of {STARTS}. Memory is resident. Loaded: the\n"
+        f"most that was seen with {LOAD_CONNECTIONS} connections of item (root where there is no item). Idle connection: what\n"
+        f"each of {options.idle:,} adds. Beside: the median of a request beside them."
     )
     return aligned(header, rows) + "\n\n" + legend

@@ -44,7 +44,9 @@ def workloads(text):
 
 def measured(parser, **defaults):
     """What all modes that start servers have."""
-    parser.add_argument("--against", metavar="COMMAND", help="another server with the same contract: '../other/items serve'")
+    parser.add_argument(
+        "--against", metavar="COMMAND", help="another server with the same contract: '../other/items serve'"
+    )
     parser.add_argument("--peers", default="", metavar="NAMES", help="peers to build and measure too, or `all`")
     parser.add_argument("--seconds", type=number, default=defaults.get("seconds", 3), help="of load")
     parser.add_argument("--rows", type=numbers, default=defaults.get("rows", "10000"), help="items in the table")
@@ -52,21 +54,43 @@ def measured(parser, **defaults):
     parser.add_argument("--json", metavar="FILE", help="write the run down")
 
 
+def in_rounds(parser, **defaults):
+    """What the modes have that start every server again and again."""
+    measured(parser, **defaults)
+    parser.add_argument("--workloads", type=workloads, default=defaults.get("workloads", "all"), metavar="NAMES")
+    parser.add_argument(
+        "--concurrency",
+        type=connections,
+        default=defaults.get("concurrency", "64"),
+        metavar="NUMBERS",
+        help="connections",
+    )
+    parser.add_argument("--rounds", type=number, default=3)
+    parser.add_argument("--warm-up", type=number, default=1, metavar="SECONDS")
+    parser.add_argument(
+        "--plot",
+        default=defaults.get("plot"),
+        metavar="FILE",
+        help="draw the first workload over the connections, as SVG",
+    )
+
+
 def parser():
     top = argparse.ArgumentParser(prog="scripts/bench", description="Measures items and other servers side by side.")
     modes = top.add_subparsers(dest="mode", required=True, metavar="MODE")
 
     run = modes.add_parser("run", help="rate, latency and cost of every workload, in rounds")
-    measured(run)
-    run.add_argument("--workloads", type=workloads, default="all", metavar="NAMES")
-    run.add_argument("--concurrency", type=connections, default="64", metavar="NUMBERS", help="connections")
-    run.add_argument("--rounds", type=number, default=3)
-    run.add_argument("--warm-up", type=number, default=1, metavar="SECONDS")
-    run.add_argument("--plot", metavar="FILE", help="draw the first workload over the numbers of connections, as SVG")
+    in_rounds(run)
+    curve = modes.add_parser("curve", help="rate and latency of item over the number of connections, drawn")
+    in_rounds(curve, workloads="item", concurrency="1,2,4,8,16,32,64,128,256,512", plot="curve.svg")
+    scale = modes.add_parser("scale", help="what more rows and more connections cost list and item")
+    in_rounds(scale, workloads="list,item", concurrency="64,1000", rows="10000,1000000")
 
     latency = modes.add_parser("latency", help="percentiles and stalls of item at a fixed rate")
     measured(latency, seconds=60)
-    latency.add_argument("--rate", type=number, metavar="NUMBER", help="requests per second; by default half the maximum")
+    latency.add_argument(
+        "--rate", type=number, metavar="NUMBER", help="requests per second; by default half the maximum"
+    )
     latency.add_argument("--concurrency", type=connections, default="64", metavar="NUMBER", help="connections")
 
     memory = modes.add_parser("memory", help="memory idle, under load and for each idle connection; time to start")

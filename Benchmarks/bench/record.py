@@ -45,7 +45,9 @@ def read(path):
 
 def first_line(*words):
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         return (done.stdout.splitlines() or [""])[0].split(" Copyright")[0]
     except OSError:
         return "not installed"

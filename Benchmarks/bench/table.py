@@ -37,7 +37,9 @@ def ordered(record):
     """Summaries with their keys: workloads as they were asked for, programs in the order of the titles."""
     found = summaries(record.samples)
     workloads, programs = list(dict.fromkeys(key[0] for key in found)), list(record.titles)
-    return sorted(found.items(), key=lambda pair: (workloads.index(pair[0][0]), *pair[0][1:3], programs.index(pair[0][3])))
+    return sorted(
+        found.items(), key=lambda pair: (workloads.index(pair[0][0]), *pair[0][1:3], programs.index(pair[0][3]))
+    )
 
 
 def varied(record):
@@ -60,8 +62,8 @@ def text(record):
         row += [figured(summary.median("resident_mib"), ".0f"), figured(summary.median("other_cores"), ".2f")]
         rows.append([*row, ("! " if summary.remarks else "") + summary.remarks])
     legend = (
-        "Medians; latencies in ms, memory in MiB resident, s/1k: CPU seconds per 1,000 requests, others: cores used by\n"
-        "neither server, PostgreSQL nor wrk. wrk at one core is the limit itself: then compare s/1k."
+        "Medians; latencies in ms, memory in MiB resident, s/1k: CPU seconds per 1,000 requests, others: cores used\n"
+        "by neither server, PostgreSQL nor wrk. wrk at one core is the limit itself: then compare s/1k."
     )
     return aligned(header, rows) + "\n\n" + legend + left_out(record)
 

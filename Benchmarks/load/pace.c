@@ -42,7 +42,8 @@ static unsigned count;
 static uint64_t total, rows;
 static int64_t began;
 static double rate;
-static uint32_t *latencies, *lateness; /* in microseconds; how late a request went out although its connection was free */
+/* In microseconds. Lateness is how late a request went out although its connection was free: the client's own fault. */
+static uint32_t *latencies, *lateness;
 static uint64_t answered, sent, refused, slow, stalls;
 static int64_t stalled_until;
 
@@ -122,7 +123,8 @@ static void receive(struct connection *c)
 
 static void open_all(in_port_t port, int epoll)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     for (unsigned i = 0; i < count; i++) {
         struct connection *c = &connections[i];
         int on = 1;

@@ -12,6 +12,16 @@ def test_without_options_everything_is_measured_thrice():
     assert [workload.name for workload in given.workloads] == ["root", "health", "list", "item", "create"]
 
 
+def test_a_curve_is_drawn_over_powers_of_two():
+    given = options.parse(["curve"])
+    assert (given.concurrency, given.plot) == ([1, 2, 4, 8, 16, 32, 64, 128, 256, 512], "curve.svg")
+
+
+def test_the_scale_takes_two_numbers_of_rows_and_of_connections():
+    given = options.parse(["scale"])
+    assert (given.rows, given.concurrency) == ([10000, 1000000], [64, 1000])
+
+
 def test_lists_are_split_at_commas():
     given = options.parse(["run", "--workloads", "item,root", "--concurrency", "1,8", "--rows", "20,1000000"])
     assert [workload.name for workload in given.workloads] == ["item", "root"]
