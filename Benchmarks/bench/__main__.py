@@ -62,7 +62,13 @@ def run(given):
     if given.plot and len(given.concurrency) < 2:
         raise Failure("PLOT needs more than one number of connections: CONCURRENCY=1,8,64,512")
     programs, cluster, made = begin(given)
-    rounds.run(programs, given.workloads, given, cluster, made)
+    try:
+        rounds.run(programs, given.workloads, given, cluster, made)
+    except (Failure, KeyboardInterrupt):
+        # What was measured until then is not lost.
+        if made.samples:
+            conclude(made, given)
+        raise
     return conclude(made, given)
 
 

@@ -34,7 +34,8 @@ class Program:
     def migrate(self, environment):
         done = subprocess.run(self.migration, cwd=ROOT, env=environment, capture_output=True, text=True)
         if done.returncode:
-            raise Failure(f"{shlex.join(self.migration)} failed: {(done.stderr or done.stdout).strip()}")
+            reason = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
+            raise Failure(f"{shlex.join(self.migration)} failed: {reason}")
 
     def build(self):
         """Builds a peer, or finds it built, and returns its versions in words. Fails with what is missing."""

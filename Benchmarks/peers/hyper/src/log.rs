@@ -19,7 +19,10 @@ impl AccessLog {
     }
 
     pub fn record(&self, began: Instant, method: &Method, path: &str, status: StatusCode) {
-        let Some(lines) = &self.lines else { return };
+        let lines = match &self.lines {
+            Some(lines) => lines,
+            None => return,
+        };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (seconds, millis) = (now.as_secs(), now.subsec_millis());
         let (status, taken) = (status.as_u16(), began.elapsed().as_secs_f64() * 1e3);

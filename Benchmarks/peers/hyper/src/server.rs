@@ -65,7 +65,10 @@ impl Service {
     }
 
     async fn find(&self, id: &str) -> Response<Body> {
-        let Ok(id) = id.parse::<i64>() else { return refuse(StatusCode::NOT_FOUND, "no such item") };
+        let id: i64 = match id.parse() {
+            Ok(id) => id,
+            Err(_) => return refuse(StatusCode::NOT_FOUND, "no such item"),
+        };
         let connection = self.database.reader();
         match connection.client.query_opt(&connection.find, &[&id]).await {
             Ok(Some(row)) => answer(StatusCode::OK, &Item::from(&row)),
@@ -133,7 +136,10 @@ async fn accept(service: Rc<Service>, listener: tokio::net::TcpListener) {
     let mut http = Http::new().with_executor(Local);
     http.http1_only(true).pipeline_flush(true);
     loop {
-        let Ok((socket, _)) = listener.accept().await else { continue };
+        let socket = match listener.accept().await {
+            Ok((socket, _)) => socket,
+            Err(_) => continue,
+        };
         let _ = socket.set_nodelay(true);
         let service = service.clone();
         let connection = http.serve_connection(socket, service_fn(move |request| service.clone().respond(request)));
