@@ -3,7 +3,7 @@ import resource
 import signal
 import sys
 
-from . import goal, latency, load, memory, options, plot, program, record, rounds, scale, table
+from . import latency, load, memory, options, plot, program, record, report, rounds
 from .cluster import Cluster
 from .failure import Failure
 
@@ -37,54 +37,31 @@ def write_plot(made, path):
     rounds.say(f"plot: {path}")
 
 
-def write_record(made, path):
-    if path:
-        made.write(path)
-        rounds.say(f"record: {path}")
-
-
-def conclude(made, given):
-    """Tells and writes what was measured; the exit status says whether every sample counts."""
-    print("\n" + table.text(made))
-    if lines := goal.ratios(made):
-        print("\nrate of items over that of\n  " + "\n  ".join(lines))
-    if given.mode == "scale" and (lines := list(scale.lines(made))):
-        print("\nscale\n  " + "\n  ".join(lines))
-    if verdicts := list(goal.verdicts(made)):
-        print("\ngoals\n  " + "\n  ".join(map(str, verdicts)))
-    write_record(made, given.json)
-    if given.plot:
-        write_plot(made, given.plot)
-    return 1 if any(sample.is_void for sample in made.samples) else 0
-
-
-def run(given):
-    if given.plot and len(given.concurrency) < 2:
+def measure(given):
+    if getattr(given, "plot", None) and len(given.concurrency) < 2:
         raise Failure("PLOT needs more than one number of connections: CONCURRENCY=1,8,64,512")
     programs, cluster, made = begin(given)
     try:
-        rounds.run(programs, given.workloads, given, cluster, made)
-    except (Failure, KeyboardInterrupt):
-        # What was measured until then is not lost.
-        if made.samples:
+        if given.mode == "latency":
+            latency.run(programs, given, cluster, made)
+        elif given.mode == "memory":
+            memory.run(programs, given, cluster, made)
+        else:
+            rounds.run(programs, given.workloads, given, cluster, made)
+    finally:
+        # Also of a run that failed or was stopped: what was measured until then is not lost.
+        if made.samples or any(made.figures.values()):
             conclude(made, given)
-        raise
-    return conclude(made, given)
+    return 1 if report.is_void(made) else 0
 
 
-def measure_latency(given):
-    programs, cluster, made = begin(given)
-    figures = latency.run(programs, given, cluster, made)
-    print("\n" + latency.text(figures, given) + table.left_out(made))
-    write_record(made, given.json)
-    return 1 if any(figure.pace.is_void for figure in figures) else 0
-
-
-def measure_memory(given):
-    programs, cluster, made = begin(given)
-    print("\n" + memory.text(memory.run(programs, given, cluster, made), given) + table.left_out(made))
-    write_record(made, given.json)
-    return 0
+def conclude(made, given):
+    print("\n" + report.text(made), flush=True)
+    if given.json:
+        made.write(given.json)
+        rounds.say(f"record: {given.json}")
+    if getattr(given, "plot", None):
+        write_plot(made, given.plot)
 
 
 def show(given):
@@ -92,14 +69,10 @@ def show(given):
     if given.plot:
         write_plot(made, given.plot)
     if given.markdown:
-        print(f"### Throughput and latency\n\n{table.throughput(made)}\n")
-        print(f"### Cost per 1,000 requests\n\n{table.cost(made)}")
+        print(report.markdown(made))
     elif not given.plot:
-        print(table.text(made))
+        print(report.text(made))
     return 0
-
-
-MODES = {"run": run, "curve": run, "scale": run, "latency": measure_latency, "memory": measure_memory, "show": show}
 
 
 def main():
@@ -109,7 +82,7 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         given = options.parse(sys.argv[1:])
-        return MODES[given.mode](given)
+        return show(given) if given.mode == "show" else measure(given)
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1

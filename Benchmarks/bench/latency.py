@@ -6,7 +6,7 @@ from . import load, pace, process, rounds
 from .failure import Failure
 from .sample import NOISE_CORES
 from .server import Server
-from .table import aligned
+from .table import aligned, figured
 from .workload import WORKLOADS
 
 ITEM = WORKLOADS["item"]
@@ -65,18 +65,22 @@ def measure(program, own, options, cluster):
 
 
 def run(programs, options, cluster, record):
+    """Adds a figure for each program to the record."""
     pace.build()
-    own, figures = programs[0], []
+    own, figures = programs[0], record.figures.setdefault("latency", [])
     for program in rounds.prepare(programs, [ITEM], record):
         try:
-            figures.append(measure(program, own, options, cluster))
+            figures.append(dataclasses.asdict(measure(program, own, options, cluster)))
         except Failure as failure:
             rounds.leave_out(program, failure, record)
-    record.figures["latency"] = [dataclasses.asdict(figure) for figure in figures]
-    return figures
 
 
-def text(figures, options):
+def figures(record):
+    entries = record.figures.get("latency", [])
+    return [Figure(**{**entry, "pace": pace.Pace(**entry["pace"])}) for entry in entries]
+
+
+def text(record, own="items"):
     header = [
         "server",
         "requests/s",
@@ -89,16 +93,15 @@ def text(figures, options):
         "stalls",
         "remarks",
     ]
-    rows = []
-    for figure in figures:
+    rows, verdicts = [], []
+    for figure in figures(record):
         told = figure.pace
-        row = [figure.program, f"{figure.rate:,}", f"{figure.maximum:,.0f}" if figure.maximum else "–"]
+        row = [figure.program, f"{figure.rate:,}", figured(figure.maximum, ",.0f")]
         row += [f"{value:.2f}" for value in (told.p50_ms, told.p99_ms, told.p999_ms, told.max_ms)]
         rows.append([*row, f"{told.slow:,}", str(told.stalls), figure.remarks])
-    lines = [aligned(header, rows), ""]
-    lines.append(
-        f"item over {options.concurrency[0]} connections for {options.seconds} s; in ms from when a request was due."
-    )
-    verdict = "met" if figures[0].is_met else "MISSED"
-    lines.append(f"goal of items: 99 % within {P99_MS:g} ms and no stall: {verdict}")
-    return "\n".join(lines)
+        if figure.program == own:
+            met = "met" if figure.is_met else "MISSED"
+            verdicts.append(f"goal of {own}: 99 % within {P99_MS:g} ms and no stall: {met}")
+    connections, seconds = record.options["concurrency"][0], record.options["seconds"]
+    legend = f"item over {connections} connections for {seconds} s; in ms from when a request was due."
+    return "\n".join([aligned(header, rows), "", legend, *verdicts])

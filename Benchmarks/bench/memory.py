@@ -89,28 +89,28 @@ def measure(program, own, options, cluster):
 
 
 def run(programs, options, cluster, record):
-    own, figures = programs[0], []
+    """Adds a figure for each program to the record."""
+    own, figures = programs[0], record.figures.setdefault("memory", [])
     for program in rounds.prepare(programs, WORKLOADS.values(), record):
         try:
-            figures.append(measure(program, own, options, cluster))
-            rounds.say(f"{program.name}: {figures[-1].idle_mib:.1f} MiB idle")
+            figure = measure(program, own, options, cluster)
+            figures.append(dataclasses.asdict(figure))
+            rounds.say(f"{program.name}: {figure.idle_mib:.1f} MiB idle")
         except Failure as failure:
             rounds.leave_out(program, failure, record)
-    record.figures["memory"] = [dataclasses.asdict(figure) for figure in figures]
-    return figures
 
 
-def text(figures, options):
+def text(record):
     header = ["server", "start", "longest start", "idle", "loaded", "idle connection", "beside", "remarks"]
     rows = []
-    for figure in figures:
+    for figure in (Figure(**entry) for entry in record.figures["memory"]):
         row = [figure.program, f"{figure.start_ms:.0f} ms", f"{figure.longest_start_ms:.0f} ms"]
         row += [f"{figure.idle_mib:.1f} MiB", f"{figure.loaded_mib:.1f} MiB"]
         row += [figured(figure.connection_kib, ".1f", " KiB"), figured(figure.beside_ms, ".2f", " ms")]
         rows.append([*row, figure.remark])
     legend = (
-        f"Start: from exec to the first 200 that asks the database, the median of {STARTS}. Memory is resident. Loaded: the\n"
-        f"most that was seen with {LOAD_CONNECTIONS} connections of item (root where there is no item). Idle connection: what\n"
-        f"each of {options.idle:,} adds. Beside: the median of a request beside them."
+        f"Start: from exec to the first 200 that asks the database, the median of {STARTS}. Memory is resident. Loaded:\n"
+        f"the most that was seen with {LOAD_CONNECTIONS} connections of item (root where there is no item).\n"
+        f"Idle connection: what each of {record.options['idle']:,} adds. Beside: the median of a request beside them."
     )
     return aligned(header, rows) + "\n\n" + legend

@@ -27,6 +27,10 @@ def number(text):
     return values[0]
 
 
+def retries(text):
+    return 0 if text == "0" else number(text)
+
+
 def connections(text):
     values = numbers(text)
     if max(values) > MOST_CONNECTIONS:
@@ -66,6 +70,9 @@ def in_rounds(parser, **defaults):
         help="connections",
     )
     parser.add_argument("--rounds", type=number, default=3)
+    parser.add_argument(
+        "--retries", type=retries, default=0, metavar="NUMBER", help="measure again while others use the machine"
+    )
     parser.add_argument("--warm-up", type=number, default=1, metavar="SECONDS")
     parser.add_argument(
         "--plot",

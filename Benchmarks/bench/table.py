@@ -65,12 +65,7 @@ def text(record):
         "Medians; latencies in ms, memory in MiB resident, s/1k: CPU seconds per 1,000 requests, others: cores used\n"
         "by neither server, PostgreSQL nor wrk. wrk at one core is the limit itself: then compare s/1k."
     )
-    return aligned(header, rows) + "\n\n" + legend + left_out(record)
-
-
-def left_out(record):
-    """A line for each program that was not measured, and why."""
-    return "".join(f"\nleft out: {name}: {reason}" for name, reason in record.left_out.items())
+    return aligned(header, rows) + "\n\n" + legend
 
 
 def throughput(record):

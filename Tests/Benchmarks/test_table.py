@@ -48,9 +48,3 @@ def test_a_void_row_shows_dashes_and_says_why(sample, record):
     row = table.text(record(sample(refused=7))).splitlines()[1]
     assert "1,000" not in row
     assert row.endswith("! 1 void: 7 not 2xx, 0 socket errors")
-
-
-def test_what_was_left_out_is_said(sample, record):
-    made = record(sample())
-    made.left_out["go"] = "go needs the packages golang-go"
-    assert table.text(made).endswith("\nleft out: go: go needs the packages golang-go")
