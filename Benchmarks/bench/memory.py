@@ -109,8 +109,8 @@ def text(record):
         row += [figured(figure.connection_kib, ".1f", " KiB"), figured(figure.beside_ms, ".2f", " ms")]
         rows.append([*row, figure.remark])
     legend = (
-        f"Start: from exec to the first 200 that asks the database, the median of {STARTS}. Memory is resident. Loaded:\n"
-        f"the most that was seen with {LOAD_CONNECTIONS} connections of item (root where there is no item).\n"
+        f"Start: from exec to the first 200 that asks the database, the median of {STARTS}. Memory is resident.\n"
+        f"Loaded: the most that was seen with {LOAD_CONNECTIONS} connections of item (root where there is no item).\n"
         f"Idle connection: what each of {record.options['idle']:,} adds. Beside: the median of a request beside them."
     )
     return aligned(header, rows) + "\n\n" + legend

@@ -60,7 +60,20 @@ def parse(output):
         raise Failure(f"the paced client failed: {output.strip() or 'it said nothing'}") from None
 
 
-def run(port, rate, connections, seconds, rows):
+def run(port, rate, connections, seconds, rows, every_second=lambda client: None):
+    """Calls back with the client's pid about once a second, while it runs."""
     words = [str(value) for value in (BINARY, port, rate, connections, seconds, rows)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=seconds + 30)
-    return parse(done.stdout or done.stderr)
+    client = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        # It ends by itself two seconds after the last request was due.
+        for _ in range(int(seconds) + 30):
+            try:
+                output, _ = client.communicate(timeout=1)
+                return parse(output)
+            except subprocess.TimeoutExpired:
+                every_second(client.pid)
+        raise Failure("the paced client did not end")
+    finally:
+        if client.poll() is None:
+            client.kill()
+        client.wait()

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 
@@ -23,7 +24,7 @@ OURS = {
 @dataclasses.dataclass(frozen=True)
 class Program:
     name: str
-    title: str
+    title: str  # {version} stands for the first version that `build` names
     command: tuple
     ready_path: str = "/health"
     workloads: tuple = EVERY_WORKLOAD
@@ -43,6 +44,10 @@ class Program:
         if done.returncode:
             raise Failure(done.stderr.strip() or f"{self.folder}/build failed with {done.returncode}")
         return done.stdout.strip()
+
+    def titled(self, versions):
+        first = re.search(r"\d+\.\d+", versions)
+        return " ".join(self.title.replace("{version}", first[0] if first else "").split())
 
 
 def contract(name, title, command):
@@ -73,11 +78,11 @@ PEERS = {
     program.name: program
     for program in (
         peer("cfloor", "bare epoll loop in C (parses nothing)", "cfloor", ready_path="/", workloads=("root",)),
-        peer("nginx", "nginx", "nginx", ready_path="/", workloads=("root",)),
+        peer("nginx", "nginx {version}", "nginx", ready_path="/", workloads=("root",)),
         peer("hyper", "hyper 0.14 + tokio-postgres", "hyper"),
         peer("hyper-1", "the same, 1 connection a thread", "hyper", environment={"DB_CONNECTIONS_PER_THREAD": "1"}),
         peer("hyper-reader", "the same, 1 of 5 for reads", "hyper", environment={"DB_READERS_PER_THREAD": "1"}),
-        peer("go", "Go net/http + pgx", "go"),
+        peer("go", "Go {version} net/http + pgx", "go"),
         peer("flask", "Flask 3 + gunicorn + psycopg2", "flask"),
     )
 }

@@ -19,7 +19,8 @@ def prepare(programs, workloads, record):
             if not any(workload.name in program.workloads for workload in workloads):
                 raise Failure(f"it has none of {', '.join(workload.name for workload in workloads)}")
             if program.folder:
-                record.versions[program.name] = program.build()
+                record.versions[program.name] = versions = program.build()
+                record.titles[program.name] = program.titled(versions)
             ready.append(program)
         except Failure as failure:
             leave_out(program, failure, record)

@@ -41,6 +41,14 @@ def test_every_peer_has_its_scripts(entry):
         assert (entry.folder / name).stat().st_mode & 0o111
 
 
+@pytest.mark.parametrize(
+    ("versions", "title"),
+    [("nginx version: nginx/1.22.1", "nginx 1.22"), ("go version go1.19.8, pgx 4.15", "nginx 1.19"), ("", "nginx")],
+)
+def test_a_title_holds_the_version_that_was_built(versions, title):
+    assert program.PEERS["nginx"].titled(versions) == title
+
+
 @pytest.fixture
 def broken(tmp_path):
     """A peer whose build fails with a sentence."""

@@ -24,10 +24,11 @@ PACE = Pace(
 def paced(record):
     """A record of latencies at a fixed rate; what is given differs from a run that meets the goal."""
 
-    def make(other_cores=0.0, **different):
+    def make(other_cores=0.0, most_other_cores=0.0, **different):
         made = record()
         made.options = {"mode": "latency", "concurrency": [64], "seconds": 60}
-        figure = {"program": "items", "rate": 1000, "maximum": 2000.0, "other_cores": other_cores}
+        figure = {"program": "items", "rate": 1000, "maximum": 2000.0}
+        figure |= {"other_cores": other_cores, "most_other_cores": most_other_cores}
         made.figures["latency"] = [{**figure, "pace": {**PACE.__dict__, **different}}]
         return made
 
@@ -50,11 +51,25 @@ def test_the_goal_of_latency_is_missed(paced, different):
     [
         ({"answered": 5}, "VOID: 5 of 60,000 answered, 0 not 200"),
         ({"late_p99_ms": 1.5}, "the client sent late: 99 % within 1.50 ms"),
-        ({"other_cores": 0.4}, "noisy: others used 0.40 cores"),
+        ({"other_cores": 0.4}, "noisy: others used 0.40 cores, 0.00 in the worst second"),
+        ({"most_other_cores": 0.9}, "noisy: others used 0.00 cores, 0.90 in the worst second"),
     ],
 )
 def test_what_spoils_a_latency_is_remarked(paced, different, remark):
     assert remark in report.text(paced(**different))
+
+
+def test_others_are_what_the_server_and_the_client_left_of_each_second():
+    others = latency.Others([])
+    others.looks = [(10.0, 100.0), (11.0, 100.1), (13.0, 101.7)]
+    assert others.cores == pytest.approx([0.1, 0.8])
+    assert (others.mean, others.most) == pytest.approx((0.45, 0.8))
+
+
+def test_a_run_of_less_than_two_seconds_knows_no_others():
+    others = latency.Others([])
+    others.look(client=1)
+    assert (others.mean, others.most) == (0.0, 0.0)
 
 
 def test_a_latency_without_all_answers_is_void(paced):
