@@ -1,6 +1,7 @@
 # Variables given to make reach the service: `make run PORT=8080 LOG_LEVEL=debug`.
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit e2e chaos soak fuzz sanitize bench bench-curve bench-latency bench-memory bench-scale lint format clean
+.PHONY: help build run test unit e2e chaos soak cost fuzz sanitize lint format clean
+.PHONY: bench bench-curve bench-latency bench-memory bench-scale
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +26,9 @@ chaos: ## break the database under load and judge the service; SEED=1 SCENARIO=p
 
 soak: ## hostile and honest clients at once for SECONDS=300; SEED=… replays a run
 	@SOAK_SECONDS=$(or $(SECONDS),300) scripts/soak
+
+cost: ## instructions and system calls per request against those on record; RECORD=1, or PROFILE=root for where they go
+	@scripts/cost
 
 fuzz: ## what a fuzzer finds in the parsers within SECONDS=60
 	@scripts/fuzz $(or $(SECONDS),60)

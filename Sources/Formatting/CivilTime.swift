@@ -38,51 +38,18 @@ public struct CivilTime: Equatable, Sendable {
 extension [UInt8] {
     /// Appends `2024-11-01T12:00:00`: RFC 3339 without fraction and zone.
     public mutating func append(dateTime time: CivilTime) {
+        append(date: time)
+        append(0x54)
+        append(timeOfDay: time)
+    }
+
+    /// Appends `2024-11-01`.
+    mutating func append(date time: CivilTime) {
         append(decimal: time.year, width: 4)
         append(0x2D)
         append(decimal: time.month, width: 2)
         append(0x2D)
         append(decimal: time.day, width: 2)
-        append(0x54)
-        append(timeOfDay: time)
-    }
-
-    /// Appends `2024-11-01T12:00:00.000000Z`: RFC 3339 with six decimals.
-    ///
-    /// - Parameter microseconds: since 1970-01-01T00:00:00Z; may be negative.
-    public mutating func append(timestampMicroseconds microseconds: Int64) {
-        var (seconds, fraction) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
-        if fraction < 0 {
-            seconds -= 1
-            fraction += 1_000_000
-        }
-        let time = CivilTime(secondsSinceEpoch: Int(seconds))
-        guard time.year >= 0 && time.year <= 9999 else {
-            append(dateTime: time)
-            append(0x2E)
-            append(decimal: Int(fraction), width: 6)
-            append(0x5A)
-            return
-        }
-        // A page has two of these for each item: written in place and appended once, they take a fifth of the instructions.
-        var text = InlineArray<27, UInt8>(repeating: 0x2D)
-        text.write(twoDigits: time.year / 100, at: 0)
-        text.write(twoDigits: time.year % 100, at: 2)
-        text.write(twoDigits: time.month, at: 5)
-        text.write(twoDigits: time.day, at: 8)
-        text[10] = 0x54
-        text.write(twoDigits: time.hour, at: 11)
-        text[13] = 0x3A
-        text.write(twoDigits: time.minute, at: 14)
-        text[16] = 0x3A
-        text.write(twoDigits: time.second, at: 17)
-        text[19] = 0x2E
-        let rest = Int(fraction)
-        text.write(twoDigits: rest / 10_000, at: 20)
-        text.write(twoDigits: rest / 100 % 100, at: 22)
-        text.write(twoDigits: rest % 100, at: 24)
-        text[26] = 0x5A
-        append(span: text.span)
     }
 
     /// Appends `Fri, 01 Nov 2024 12:00:00 GMT`: an IMF-fixdate, RFC 9110 §5.6.7; 29 bytes.
@@ -110,14 +77,5 @@ extension [UInt8] {
     /// Appends the three letters of entry `index` in a run of three-letter names.
     private mutating func append(name index: Int, of names: String) {
         append(contentsOf: names.utf8.dropFirst(index * 3).prefix(3))
-    }
-}
-
-extension InlineArray where Element == UInt8 {
-    /// Writes 0…99 as two decimal digits.
-    @inline(__always)
-    fileprivate mutating func write(twoDigits value: Int, at index: Int) {
-        self[index] = 0x30 &+ UInt8(truncatingIfNeeded: value / 10)
-        self[index + 1] = 0x30 &+ UInt8(truncatingIfNeeded: value % 10)
     }
 }

@@ -27,20 +27,7 @@ extension [UInt8] {
 
     @inlinable
     public mutating func append(decimal value: UInt64) {
-        if value < 10 {
-            append(0x30 &+ UInt8(truncatingIfNeeded: value))
-            return
-        }
-        // UInt64.max has 20 digits.
-        var digits = InlineArray<20, UInt8>(repeating: 0)
-        var position = 20
-        var rest = value
-        while rest > 0 {
-            position -= 1
-            digits[position] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        }
-        append(span: digits.span.extracting(position..<20))
+        append(addingCapacity: 20) { $0.append(decimal: value) }
     }
 
     /// Appends `value` in decimal with zeros in front up to `width` digits; more digits than that are all kept, and a
@@ -64,9 +51,6 @@ extension [UInt8] {
     /// Appends nanoseconds as milliseconds with three decimals: 412,345 ns becomes `0.412`.
     @inlinable
     public mutating func append(millisecondsOf nanoseconds: UInt64) {
-        let microseconds = nanoseconds / 1000
-        append(decimal: microseconds / 1000)
-        append(0x2E)
-        append(decimal: Int(microseconds % 1000), width: 3)
+        append(addingCapacity: 21) { $0.append(millisecondsOf: nanoseconds) }
     }
 }

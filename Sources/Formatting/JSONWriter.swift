@@ -49,11 +49,14 @@ public struct JSONWriter {
     /// Writes a member's name, which must need no escape; its value comes next.
     @inlinable
     public mutating func key(_ name: StaticString) {
-        separate()
-        bytes.append(0x22)
-        bytes.append(literal: name)
-        bytes.append(0x22)
-        bytes.append(0x3A)
+        let isFirst = !needsComma
+        bytes.append(addingCapacity: name.utf8CodeUnitCount + 4) { output in
+            if !isFirst { output.append(0x2C) }
+            output.append(0x22)
+            output.append(literal: name)
+            output.append(0x22)
+            output.append(0x3A)
+        }
         needsComma = false
     }
 
@@ -90,10 +93,9 @@ public struct JSONWriter {
 
     @inlinable
     public mutating func value(_ text: String) {
-        separate()
-        bytes.append(0x22)
-        bytes.append(jsonEscaped: text)
-        bytes.append(0x22)
+        var text = text
+        // The buffer outlives the closure's call, and the span does not leave it.
+        text.withUTF8 { value(utf8: unsafe Span(_unsafeElements: $0)) }
     }
 
     @inlinable
@@ -105,9 +107,7 @@ public struct JSONWriter {
     @inlinable
     public mutating func value(utf8: Span<UInt8>) {
         separate()
-        bytes.append(0x22)
-        bytes.append(jsonEscaped: utf8)
-        bytes.append(0x22)
+        bytes.append(jsonString: utf8)
     }
 
     /// Writes `"2024-11-01T12:00:00.000000Z"`.
@@ -119,56 +119,18 @@ public struct JSONWriter {
         bytes.append(0x22)
     }
 
+    /// Writes a value in place, with one look at the room for all of it.
+    ///
+    /// - Parameter byteCount: how many bytes it has at most.
+    @inlinable
+    public mutating func value(upTo byteCount: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
+        separate()
+        bytes.append(addingCapacity: byteCount, initializingWith: write)
+    }
+
     @inlinable
     mutating func separate() {
         if needsComma { bytes.append(0x2C) }
         needsComma = true
-    }
-}
-
-extension [UInt8] {
-    /// Appends UTF-8 text with quotes, backslashes and control characters escaped (RFC 8259 §7), without the quotes around it.
-    @inlinable
-    public mutating func append(jsonEscaped utf8: Span<UInt8>) {
-        // Runs without an escape are copied whole; nearly every text is one run.
-        var start = 0
-        for index in utf8.indices {
-            let byte = utf8[index]
-            if byte >= 0x20 && byte != 0x22 && byte != 0x5C { continue }
-            append(span: utf8.extracting(start..<index))
-            append(escapeOf: byte)
-            start = index + 1
-        }
-        append(span: utf8.extracting(start..<utf8.count))
-    }
-
-    @inlinable
-    public mutating func append(jsonEscaped text: String) {
-        var text = text
-        text.withUTF8 { unsafe append(jsonEscaped: Span(_unsafeElements: $0)) }
-    }
-
-    /// Appends the escape of one byte that may not stand in a JSON string as it is.
-    @usableFromInline
-    mutating func append(escapeOf byte: UInt8) {
-        append(0x5C)
-        switch byte {
-        case 0x22, 0x5C: append(byte)
-        case 0x08: append(0x62)
-        case 0x09: append(0x74)
-        case 0x0A: append(0x6E)
-        case 0x0C: append(0x66)
-        case 0x0D: append(0x72)
-        default:
-            append(literal: "u00")
-            append(hexDigit: byte >> 4)
-            append(hexDigit: byte & 0x0F)
-        }
-    }
-
-    /// Appends the lower-case digit of 0…15.
-    @inlinable
-    public mutating func append(hexDigit value: UInt8) {
-        append(value < 10 ? 0x30 + value : 0x57 + value)
     }
 }

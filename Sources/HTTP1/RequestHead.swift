@@ -8,6 +8,8 @@ public struct RequestHead: Equatable, Sendable {
     public internal(set) var bytes: [UInt8] = []
     /// A token, case-sensitive.
     public internal(set) var method: Range<Int> = 0..<0
+    /// Which method it is; nil when the server has no use for it.
+    public internal(set) var knownMethod: KnownMethod?
     /// The path, still percent-encoded: it begins with `/`, or is `*` (OPTIONS only), or is empty for an absolute form
     /// without a path (`http://host`, `http://host?query`), which means `/`, with OPTIONS `*`.
     ///
@@ -44,6 +46,7 @@ public struct RequestHead: Equatable, Sendable {
         }
         fields.removeAll()
         method = 0..<0
+        knownMethod = nil
         path = 0..<0
         query = nil
         isHTTP11 = true

@@ -49,7 +49,8 @@ struct RequestLineParser: Sendable {
                     throw byte == Grammar.lineFeed ? .bareLineFeed : .badMethod
                 }
                 head.method = lineStart..<position
-                if isMethod(head.method, "CONNECT", in: bytes) { throw .connectRefused }
+                head.knownMethod = .recognize(head.method, in: bytes)
+                if head.knownMethod == .connect { throw .connectRefused }
                 position &+= 1
                 partStart = position
                 phase = .targetStart
@@ -58,7 +59,7 @@ struct RequestLineParser: Sendable {
             case .targetStart:
                 guard position < bytes.count else { return nil }
                 guard bytes[position] == 0x2F else {
-                    try beginOtherTarget(bytes, method: head.method)
+                    try beginOtherTarget(bytes, method: head.knownMethod)
                     continue
                 }
                 position &+= 1
@@ -166,9 +167,9 @@ struct RequestLineParser: Sendable {
     private static let http11: UInt64 = 0x312E_312F_5054_5448
 
     /// The first byte of a target that is no path: the asterisk of OPTIONS, or a URI (RFC 9112 §3.2.2, §3.2.4).
-    private mutating func beginOtherTarget(_ bytes: Span<UInt8>, method: Range<Int>) throws(ProtocolError) {
+    private mutating func beginOtherTarget(_ bytes: Span<UInt8>, method: KnownMethod?) throws(ProtocolError) {
         switch bytes[position] {
-        case 0x2A where isMethod(method, "OPTIONS", in: bytes): phase = .asterisk
+        case 0x2A where method == .options: phase = .asterisk
         case 0x48, 0x68: phase = .scheme
         case let byte: throw refusal(of: byte)
         }
@@ -194,15 +195,6 @@ struct RequestLineParser: Sendable {
         case Grammar.lineFeed: .bareLineFeed
         default: .badTarget
         }
-    }
-
-    /// Methods are compared with their case, RFC 9110 §9.1.
-    private func isMethod(_ method: Range<Int>, _ name: StaticString, in bytes: Span<UInt8>) -> Bool {
-        guard method.count == name.utf8CodeUnitCount else { return false }
-        // The literal lies in the binary and lives for ever; its count is exact.
-        let expected = unsafe Span(_unsafeStart: name.utf8Start, count: name.utf8CodeUnitCount)
-        for index in expected.indices where bytes[method.lowerBound &+ index] != expected[index] { return false }
-        return true
     }
 
     /// One byte of `http://` or `https://` after its `h`.

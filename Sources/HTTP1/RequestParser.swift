@@ -45,22 +45,14 @@ public struct RequestParser: Sendable {
         if fields.hasUnknownExpectation { throw .unsupportedExpectation }
         switch head.framing {
         case .none, .length(0): break
-        case _ where isGetOrHead(bytes.extracting(head.method)): throw .unexpectedContent
+        // Content has no meaning in these two, and a server before us that knows no body there takes it for the next
+        // request (RFC 9110 §9.3.1).
+        case _ where head.knownMethod == .get || head.knownMethod == .head: throw .unexpectedContent
         case .length(let length): if length > limits.bodyByteLimit { throw .bodyTooLarge }
         case .chunked: break
         }
         line = RequestLineParser()
         lineIsComplete = false
         return end
-    }
-
-    /// Content has no meaning in these two, and a server before us that knows no body there takes it for the next request
-    /// (RFC 9110 §9.3.1).
-    private func isGetOrHead(_ method: Span<UInt8>) -> Bool {
-        switch method.count {
-        case 3: method[0] == 0x47 && method[1] == 0x45 && method[2] == 0x54
-        case 4: method[0] == 0x48 && method[1] == 0x45 && method[2] == 0x41 && method[3] == 0x44
-        default: false
-        }
     }
 }

@@ -12,9 +12,13 @@ public enum ResponseEncoder {
         case close
     }
 
-    /// Appends everything up to and including the blank line; the caller appends the body.
+    /// Room for the literals, the date and the numbers of any head, with the longest standard phrase.
+    private static let fixedByteCount = 256
+
+    /// Appends a whole response.
     ///
-    /// The order is: status line, Server, Date, X-Request-Id, Content-Type, `fields`, Content-Length, Connection.
+    /// The order is: status line, Server, Date, X-Request-Id, Content-Type, `fields`, Content-Length, Connection, blank
+    /// line, body.
     ///
     /// - Parameters:
     ///   - status: 100…599.
@@ -24,48 +28,59 @@ public enum ResponseEncoder {
     ///   - requestID: empty: no X-Request-Id. At most 512 bytes.
     ///   - contentLength: nil: no Content-Length, for answers without content. Never written for 1xx and 204, where it
     ///     is forbidden (RFC 9110 §8.6).
+    ///   - body: as it is sent: empty in the answer to HEAD.
     /// - Precondition: `reason` and `requestID` hold no control characters.
-    public static func encodeHead(
-        status: Int, reason: String?, contentType: StaticString?, fields: ResponseFields, date: [UInt8],
-        requestID: Span<UInt8>, contentLength: Int?, persistence: Persistence, into out: inout [UInt8]
+    public static func encode(
+        status: Int, reason: String?, contentType: StaticString?, fields: ResponseFields, date: Span<UInt8>,
+        requestID: Span<UInt8>, contentLength: Int?, persistence: Persistence, body: Span<UInt8>, into out: inout [UInt8]
     ) {
         precondition((100...599).contains(status), "no such status")
         precondition(date.count == 29, "a date has 29 bytes")
-        precondition(requestID.count <= 512 && isText(requestID), "a request identifier that would split the response")
+        precondition(
+            requestID.count <= 512 && isText(requestID), "a request identifier that would split the response")
+        precondition(contentLength ?? 0 >= 0, "a negative Content-Length")
+        precondition(reason.map { isText($0.utf8.span) } ?? true, "a reason that would split the response")
+        // All of it in one reservation: each append to an array would look at its room and its uniqueness again.
+        let texts = (contentType?.utf8CodeUnitCount ?? 0) + (reason?.utf8.count ?? 0)
+        let count = fixedByteCount + texts + requestID.count + fields.bytes.count + body.count
+        out.append(addingCapacity: count) { out in
+            writeStatusLine(status, reason, into: &out)
+            out.append(literal: "Server: items\r\nDate: ")
+            out.append(span: date)
+            if requestID.count > 0 {
+                out.append(literal: "\r\nX-Request-Id: ")
+                out.append(span: requestID)
+            }
+            if let contentType {
+                out.append(literal: "\r\nContent-Type: ")
+                out.append(literal: contentType)
+            }
+            out.append(literal: "\r\n")
+            out.append(span: fields.bytes.span)
+            if let contentLength, status >= 200, status != 204 {
+                out.append(literal: "Content-Length: ")
+                out.append(decimal: contentLength)
+                out.append(literal: "\r\n")
+            }
+            switch persistence {
+            case .keepAlive: out.append(literal: "\r\n")
+            case .keepAliveHTTP10: out.append(literal: "Connection: keep-alive\r\n\r\n")
+            case .close: out.append(literal: "Connection: close\r\n\r\n")
+            }
+            out.append(span: body)
+        }
+    }
+
+    private static func writeStatusLine(_ status: Int, _ reason: String?, into out: inout OutputSpan<UInt8>) {
         if reason == nil, let line = StatusLine.standard(status) {
             out.append(literal: line)
-        } else {
-            let reason = reason ?? ""
-            precondition(isText(reason.utf8.span), "a reason that would split the response")
-            out.append(literal: "HTTP/1.1 ")
-            out.append(decimal: status)
-            out.append(0x20)
-            out.append(span: reason.utf8.span)
-            out.append(literal: "\r\n")
+            return
         }
-        out.append(literal: "Server: items\r\nDate: ")
-        out.append(span: date.span)
-        if requestID.count > 0 {
-            out.append(literal: "\r\nX-Request-Id: ")
-            out.append(span: requestID)
-        }
-        if let contentType {
-            out.append(literal: "\r\nContent-Type: ")
-            out.append(literal: contentType)
-        }
+        out.append(literal: "HTTP/1.1 ")
+        out.append(decimal: status)
+        out.append(0x20)
+        if let reason { out.append(span: reason.utf8.span) }
         out.append(literal: "\r\n")
-        if !fields.isEmpty { out.append(span: fields.bytes.span) }
-        if let contentLength, status >= 200, status != 204 {
-            precondition(contentLength >= 0, "a negative Content-Length")
-            out.append(literal: "Content-Length: ")
-            out.append(decimal: contentLength)
-            out.append(literal: "\r\n")
-        }
-        switch persistence {
-        case .keepAlive: out.append(literal: "\r\n")
-        case .keepAliveHTTP10: out.append(literal: "Connection: keep-alive\r\n\r\n")
-        case .close: out.append(literal: "Connection: close\r\n\r\n")
-        }
     }
 
     /// Appends `100 Continue`, which lets the client send its body; the answer itself comes later.

@@ -23,8 +23,9 @@ public final class LastSeen: Sendable {
     }
 }
 
-/// Whether this instance should get traffic. Checks of one loop that come while one is on its way share its answer.
-public actor Health {
+/// Whether this instance should get traffic. Checks of one loop that come while one is on its way share its answer. Used on
+/// its loop's thread only; an actor would cost each check four switches of its task.
+@safe public final class Health: @unchecked Sendable {
     /// The balancer gives up after 5 s; the answer must be there well before.
     static let budgetNanoseconds: UInt64 = 2_000_000_000
     static let statement = Statement("health", "SELECT 1::int8")
@@ -35,13 +36,13 @@ public actor Health {
     }
 
     private let loop: EventLoop
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
     private let pool: Pool
     private let drain: Drain
     private let grace: UInt64
     private let lastSeen: LastSeen
     private var isChecking = false
-    private var waiting: [CheckedContinuation<Check, Never>] = []
+    // Each is resumed exactly once: the list is emptied when they are.
+    private var waiting: [UnsafeContinuation<Check, Never>] = unsafe []
 
     /// - Parameters:
     ///   - lastSeen: shared by the loops of the process.
@@ -66,14 +67,14 @@ public actor Health {
 
     private func sharedCheck() async -> Check {
         if isChecking {
-            return await withCheckedContinuation { waiting.append($0) }
+            return await unsafe withUnsafeContinuation { unsafe waiting.append($0) }
         }
         isChecking = true
         let check = await runCheck()
         isChecking = false
-        let sharing = waiting
-        waiting.removeAll(keepingCapacity: true)
-        for one in sharing { one.resume(returning: check) }
+        let sharing = unsafe waiting
+        unsafe waiting.removeAll(keepingCapacity: true)
+        for index in unsafe sharing.indices { unsafe sharing[index].resume(returning: check) }
         return check
     }
 

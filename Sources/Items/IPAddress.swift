@@ -56,7 +56,7 @@ public struct IPAddress: Hashable, Sendable {
     public var isUnspecified: Bool { high == 0 && (low == 0 || low == Self.v4Mark) }
 
     // The longest form: six groups of four digits and an IPv4 address, "ffff:…:ffff:255.255.255.255".
-    private static let textByteLimit = 45
+    static let textByteLimit = 45
     private static let v4Mark: UInt64 = 0xFFFF_0000_0000
 
     private static func v4(_ text: Span<UInt8>) -> UInt32? {
@@ -160,19 +160,23 @@ extension IPAddress: CustomStringConvertible {
     /// `a.b.c.d`, or the text of RFC 5952.
     public var description: String {
         var bytes: [UInt8] = []
-        bytes.append(address: self)
+        bytes.append(addingCapacity: Self.textByteLimit) { $0.append(address: self) }
         return String(decoding: bytes, as: UTF8.self)
     }
 }
 
-extension [UInt8] {
-    /// Appends an address as `a.b.c.d` or as RFC 5952 writes it: lower case, the longest run of zero groups as `::`.
+extension OutputSpan<UInt8> {
+    /// Appends an address, `IPAddress.textByteLimit` bytes at most: `a.b.c.d`, or as RFC 5952 writes it, in lower case and
+    /// with the longest run of zero groups as `::`.
     public mutating func append(address: IPAddress) {
         if address.isV4 {
-            for shift in stride(from: UInt64(24), through: 0, by: -8) {
-                append(decimal: (address.low >> shift) & 0xFF)
-                if shift > 0 { append(0x2E) }
-            }
+            append(octet: UInt8(truncatingIfNeeded: address.low >> 24))
+            append(0x2E)
+            append(octet: UInt8(truncatingIfNeeded: address.low >> 16))
+            append(0x2E)
+            append(octet: UInt8(truncatingIfNeeded: address.low >> 8))
+            append(0x2E)
+            append(octet: UInt8(truncatingIfNeeded: address.low))
             return
         }
         var groups = InlineArray<8, UInt16>(repeating: 0)
@@ -201,6 +205,14 @@ extension [UInt8] {
             append(hexadecimal: groups[place])
             place += 1
         }
+    }
+
+    // Every request's line has four of them.
+    @inline(__always)
+    private mutating func append(octet: UInt8) {
+        if octet >= 100 { append(0x30 + octet / 100) }
+        if octet >= 10 { append(0x30 + octet / 10 % 10) }
+        append(0x30 + octet % 10)
     }
 
     private mutating func append(hexadecimal value: UInt16) {

@@ -23,23 +23,40 @@ public struct Item: JSONRepresentable {
     }
 
     public func write(to json: inout JSONWriter) throws {
-        json.beginObject()
-        json.key("id")
-        json.value(id)
-        json.key("name")
-        try writeText(1, to: &json)
-        json.key("description")
-        try writeText(2, to: &json)
-        json.key("created_at")
-        json.value(timestampMicroseconds: createdMicroseconds)
-        json.key("updated_at")
-        json.value(timestampMicroseconds: updatedMicroseconds)
-        json.endObject()
+        var timestamps = TimestampWriter()
+        try write(to: &json, with: &timestamps)
     }
 
-    private func writeText(_ column: Int, to json: inout JSONWriter) throws(DatabaseError) {
-        let found: Void? = try row.withBytes(column) { (bytes) throws(DatabaseError) in json.value(utf8: bytes) }
-        if found == nil { json.null() }
+    /// Written as one value in room that is reserved once: member by member, a page of 20 took 50,000 instructions more.
+    func write(to json: inout JSONWriter, with timestamps: inout TimestampWriter) throws(DatabaseError) {
+        try row.withBytes(1, 2) { name, description in
+            let isPlain = (name: name?.isPlainJSON ?? true, description: description?.isPlainJSON ?? true)
+            let nameLimit = name?.jsonByteLimit(isPlain: isPlain.name) ?? 4
+            let descriptionLimit = description?.jsonByteLimit(isPlain: isPlain.description) ?? 4
+            json.value(upTo: Self.frameByteLimit + nameLimit + descriptionLimit) { output in
+                output.append(literal: #"{"id":"#)
+                output.append(decimal: id)
+                output.append(literal: #","name":"#)
+                output.append(jsonString: name, isPlain: isPlain.name)
+                output.append(literal: #","description":"#)
+                output.append(jsonString: description, isPlain: isPlain.description)
+                output.append(literal: #","created_at":""#)
+                timestamps.write(microseconds: createdMicroseconds, to: &output)
+                output.append(literal: #"","updated_at":""#)
+                timestamps.write(microseconds: updatedMicroseconds, to: &output)
+                output.append(literal: #""}"#)
+            }
+        }
+    }
+
+    /// What an item takes without its texts: the names of the members, its number of 20 digits and its timestamps.
+    private static let frameByteLimit = 80 + 20 + 2 * TimestampWriter.byteLimit
+}
+
+extension OutputSpan<UInt8> {
+    /// Appends a text or `null`.
+    fileprivate mutating func append(jsonString utf8: Span<UInt8>?, isPlain: Bool) {
+        if let utf8 { append(jsonString: utf8, isPlain: isPlain) } else { append(literal: "null") }
     }
 }
 

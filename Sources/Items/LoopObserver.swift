@@ -11,7 +11,6 @@ public final class LoopObserver: @unchecked Sendable {
     private let loop: EventLoop
     private let log: LogBuffer
     private var clock = WallClock()
-    private var remote: [UInt8] = []
     private var isPoolUp = false
     /// Wakes the loop when lines have waited long enough; the flush is the turn's end's.
     private let flushDeadline: Deadline
@@ -155,23 +154,33 @@ public final class LoopObserver: @unchecked Sendable {
     ) {
         let isFault = status >= 500
         guard isFault || observability.logsAccess else { return }
-        line(isFault ? .error : .info, "Request completed") { line in
-            let head = request.head
-            let text = head.bytes.span
-            line.field("method", utf8: text.extracting(head.method))
-            line.field("path", utf8: text.extracting(head.path))
-            line.field("route", request.route?.pattern ?? RequestMetrics.unmatched)
+        let end = request.start &+ nanoseconds
+        line(isFault ? .error : .info, "Request completed", at: end) { line in
+            // Held once: each look into the request would hold and let go of it.
+            let head = request.head.bytes
+            let identifier = request.requestIDBytes
+            // A token and a pattern of this program need no escape.
+            line.field("method", plain: head.span.extracting(request.head.method))
+            line.field("path", utf8: head.span.extracting(request.head.path))
+            if let pattern = request.route?.patternBytes {
+                line.field("route", plain: pattern.span)
+            } else {
+                line.field("route", RequestMetrics.unmatched)
+            }
             line.field("status", status)
             line.field("response_time_ms", milliseconds: nanoseconds)
             line.field("bytes", bytes)
-            let identifier = request.requestIDBytes
-            line.field("request_id", utf8: identifier.span)
-            if let trace = request.traceRoot { line.field("trace_id", utf8: text.extracting(trace)) }
-            if let scheme = request.forwardedScheme { line.field("scheme", utf8: text.extracting(scheme)) }
-            writeRemote(request)
-            let remote = remote
-            line.field("remote_addr", utf8: remote.span)
-            if let agent = head.firstRange(of: .userAgent) { line.field("user_agent", utf8: text.extracting(agent)) }
+            line.field("request_id", plain: identifier.span)
+            if let trace = request.traceRoot { line.field("trace_id", utf8: head.span.extracting(trace)) }
+            if let scheme = request.forwardedScheme { line.field("scheme", utf8: head.span.extracting(scheme)) }
+            if let client = clientAddress(of: request) {
+                line.field("remote_addr", plain: IPAddress.textByteLimit) { $0.append(address: client) }
+            } else {
+                line.field("remote_addr", "")
+            }
+            if let agent = request.head.firstRange(of: .userAgent) {
+                line.field("user_agent", utf8: head.span.extracting(agent))
+            }
             if let failure { line.field("error", "\(failure)") }
         }
     }
@@ -193,22 +202,21 @@ public final class LoopObserver: @unchecked Sendable {
         }
     }
 
-    private func writeRemote(_ request: Request) {
-        remote.removeAll(keepingCapacity: true)
-        guard let peer = request.peer else { return }
+    private func clientAddress(of request: Request) -> IPAddress? {
+        guard let peer = request.peer else { return nil }
         let address = IPAddress(bytes: peer.bytes)
-        guard request.isPeerTrusted, request.head.fields.contains(.xForwardedFor) else {
-            remote.append(address: address)
-            return
-        }
+        guard request.isPeerTrusted, request.head.fields.contains(.xForwardedFor) else { return address }
         // Several lines are one list, RFC 9110 §5.3.
         let joined = Array(request.head.values("X-Forwarded-For").joined(separator: ",").utf8)
-        remote.append(address: observability.proxies.clientAddress(peer: address, forwardedFor: joined.span))
+        return observability.proxies.clientAddress(peer: address, forwardedFor: joined.span)
     }
 
-    private func line(_ level: LogLevel, _ message: StaticString, _ fields: (inout LogLine) -> Void) {
+    private func line(
+        _ level: LogLevel, _ message: StaticString, at moment: UInt64 = EventLoop.monotonicNanoseconds(),
+        _ fields: (inout LogLine) -> Void
+    ) {
         guard level >= observability.level else { return }
-        let utc = clock.utc(EventLoop.monotonicNanoseconds())
+        let utc = clock.utc(moment)
         log.append(
             level, message, seconds: Int(utc / 1_000_000_000), nanoseconds: Int(utc % 1_000_000_000), fields)
     }

@@ -18,8 +18,8 @@ struct PageRequest {
 
     let limit: Int
     let order: Order
-    /// Items beyond this one in the order.
-    let after: Int64
+    /// Items beyond this one in the order; nil: from its start.
+    let after: Int64?
 
     /// - Throws: `HTTPError` 400 naming the query parameter that is wrong.
     init(_ request: Request) throws {
@@ -34,8 +34,7 @@ struct PageRequest {
             }
             after = cursor.after
         } else {
-            // Identifiers begin at 1.
-            after = order == .ascending ? 0 : Int64.max
+            after = nil
         }
     }
 }
@@ -88,15 +87,25 @@ public struct Page: JSONRepresentable {
         next.map { "limit=\(request.limit)&order=\(request.order.rawValue)&cursor=\($0.text)" }
     }
 
+    public var byteEstimate: Int { 64 + count * Self.itemByteEstimate }
+
     public func write(to json: inout JSONWriter) throws {
-        json.bytes.reserveCapacity(64 + count * 160)
         json.beginObject()
         json.key("items")
         json.beginArray()
-        for index in 0..<count { try Item(rows[index]).write(to: &json) }
+        try Self.write(rows, count, to: &json)
         json.endArray()
         json.key("next_cursor")
         json.value(next?.text)
         json.endObject()
     }
+
+    // Not a method: that would copy the page three times for each of its rows.
+    private static func write(_ rows: Rows, _ count: Int, to json: inout JSONWriter) throws(DatabaseError) {
+        var timestamps = TimestampWriter()
+        for index in 0..<count { try Item(rows[index]).write(to: &json, with: &timestamps) }
+    }
+
+    /// An item with texts of a hundred bytes together; longer ones make the page grow a few times at most.
+    private static let itemByteEstimate = 256
 }

@@ -1,4 +1,4 @@
-import HTTPTypes
+import HTTP1
 import Telemetry
 import Vial
 
@@ -7,7 +7,7 @@ import Vial
 final class RequestMetrics {
     static let unmatched = "unmatched"
     /// Any other method is `other`.
-    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
+    private static let methods = [KnownMethod.get, .head, .post, .put, .patch, .delete, .options]
 
     /// One route and method: made when it is first seen.
     private final class Series {
@@ -43,7 +43,7 @@ final class RequestMetrics {
     }
 
     func observe(_ request: Request, status: Int, nanoseconds: UInt64) {
-        let method = Self.methods.firstIndex(of: request.method) ?? Self.methods.count
+        let method = request.head.knownMethod.flatMap(Self.methods.firstIndex) ?? Self.methods.count
         let series = self.series(request.route, method)
         series.duration.observe(nanoseconds: nanoseconds)
         series.counter(status).increment()
@@ -59,6 +59,6 @@ final class RequestMetrics {
     }
 
     private static func name(_ method: Int) -> String {
-        method < methods.count ? methods[method].rawValue : "other"
+        method < methods.count ? methods[method].name.description : "other"
     }
 }

@@ -40,7 +40,8 @@ public func makeApp(
     var app = App(basePath: basePath)
     let store = services.store
 
-    app.get("/") { _ in try .json(services.service) }
+    let description = ServiceDescription.Answer(services.service)
+    app.get("/") { description.response(at: $0.start) }
 
     for path in ["/health", "/health/ready"] + healthPaths {
         app.get(path) { _ in await services.health.respond() }

@@ -1,9 +1,10 @@
-public import Formatting
+import Formatting
+import HTTPTypes
 import Reactor
-public import Vial
+import Vial
 
 /// What `/` tells about the process. Only the uptime changes, so the rest is written once.
-public struct ServiceDescription: JSONRepresentable, Sendable {
+public struct ServiceDescription: Sendable {
     let poolMinimum: Int
     let poolMaximum: Int
     /// The members before and after the uptime's value.
@@ -46,9 +47,38 @@ public struct ServiceDescription: JSONRepresentable, Sendable {
         after = [UInt8(ascii: ",")] + json.bytes
     }
 
-    public func write(to json: inout JSONWriter) throws {
-        json.bytes.append(contentsOf: before)
-        json.bytes.append(decimal: (EventLoop.monotonicNanoseconds() - start) / 1_000_000_000)
-        json.bytes.append(contentsOf: after)
+    /// As JSON, with the uptime in whole seconds.
+    private func body(uptime: UInt64) -> [UInt8] {
+        var body: [UInt8] = []
+        body.append(addingCapacity: before.count + 20 + after.count) { body in
+            body.append(span: before.span)
+            body.append(decimal: uptime)
+            body.append(span: after.span)
+        }
+        return body
+    }
+
+    /// The answers of one loop, made anew when the uptime changes: 700 instructions of a request's 8,900 otherwise. Used
+    /// on that loop's thread only.
+    @safe final class Answer: @unchecked Sendable {
+        private let description: ServiceDescription
+        private var uptime: UInt64 = 0
+        private var response: Response
+
+        init(_ description: ServiceDescription) {
+            self.description = description
+            response = Response(status: .ok, contentType: "application/json", body: description.body(uptime: 0))
+        }
+
+        /// The answer to a request that came at this moment of the monotonic clock.
+        func response(at now: UInt64) -> Response {
+            // A request that never was on a connection has no moment.
+            let uptime = now > description.start ? (now - description.start) / 1_000_000_000 : 0
+            if uptime != self.uptime {
+                self.uptime = uptime
+                response.body = description.body(uptime: uptime)
+            }
+            return response
+        }
     }
 }

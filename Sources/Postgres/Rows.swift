@@ -31,22 +31,53 @@ import CPostgres
         unsafe PQcmdStatus(result).map { unsafe String(cString: $0) } ?? ""
     }
 
-    /// Lends a field's bytes for the call; nil when it is null.
+    /// A field's bytes, which live as long as the result; nil when it is null.
     ///
     /// - Throws: `DatabaseError.unexpectedResult` when there is no such column.
     @inline(__always)
-    func withBytes<Value>(
-        _ row: Int32, _ column: Int, _ body: (Span<UInt8>) throws(DatabaseError) -> Value
-    ) throws(DatabaseError) -> Value? {
+    private func field(_ row: Int32, _ column: Int) throws(DatabaseError) -> UnsafeRawBufferPointer? {
         let column = Int32(truncatingIfNeeded: column)
-        // PQgetvalue returns NULL for a column out of range, else a pointer that lives as long as the result.
+        // PQgetvalue returns NULL for a column out of range.
         guard let start = unsafe PQgetvalue(result, row, column) else {
             throw .unexpectedResult("no column \(column)")
         }
         let length = Int(unsafe PQgetlength(result, row, column))
         if length == 0, unsafe PQgetisnull(result, row, column) == 1 { return nil }
-        let bytes = unsafe UnsafeRawBufferPointer(start: start, count: length)
+        return unsafe UnsafeRawBufferPointer(start: start, count: length)
+    }
+
+    /// Lends a field's bytes for the call; returns nil, without calling, when it is null.
+    @inline(__always)
+    func withBytes<Value>(
+        _ row: Int32, _ column: Int, _ body: (Span<UInt8>) throws(DatabaseError) -> Value
+    ) throws(DatabaseError) -> Value? {
+        // The span does not leave the call, during which the result is kept.
+        guard let bytes = unsafe try field(row, column) else { return nil }
         return try body(unsafe Span(_unsafeBytes: bytes))
+    }
+
+    /// As `withBytes`, of two fields at once; nil where one is null.
+    func withBytes(
+        _ row: Int32, _ first: Int, _ second: Int, _ body: (Span<UInt8>?, Span<UInt8>?) -> Void
+    ) throws(DatabaseError) {
+        let first = unsafe try field(row, first)
+        let second = unsafe try field(row, second)
+        // As above.
+        body(
+            unsafe first == nil ? nil : unsafe Span(_unsafeBytes: first!),
+            unsafe second == nil ? nil : unsafe Span(_unsafeBytes: second!))
+    }
+
+    /// A whole number of the type's width, in network byte order.
+    func number<Number: FixedWidthInteger>(_ row: Int32, _ column: Int, as type: Number.Type) throws(DatabaseError)
+        -> Number
+    {
+        guard let bytes = unsafe try field(row, column) else { throw .unexpectedResult("column \(column) is null") }
+        guard bytes.count == MemoryLayout<Number>.size else {
+            throw .unexpectedResult(
+                "column \(column) has \(bytes.count) bytes, not \(MemoryLayout<Number>.size)")
+        }
+        return unsafe Number(bigEndian: bytes.loadUnaligned(as: Number.self))
     }
 }
 
@@ -58,7 +89,7 @@ public struct Row {
 
     /// An int8.
     public func int64(_ column: Int) throws(DatabaseError) -> Int64 {
-        try fixed(column, width: 8)
+        try rows.number(index, column, as: Int64.self)
     }
 
     /// A timestamptz as microseconds since 1970-01-01T00:00:00Z.
@@ -68,7 +99,7 @@ public struct Row {
     }
 
     public func bool(_ column: Int) throws(DatabaseError) -> Bool {
-        try fixed(column, width: 1) != 0
+        try rows.number(index, column, as: UInt8.self) != 0
     }
 
     /// A text; bytes that are not UTF-8 are repaired with U+FFFD.
@@ -93,17 +124,10 @@ public struct Row {
         try rows.withBytes(index, column, body)
     }
 
-    @inline(__always)
-    private func fixed(_ column: Int, width: Int) throws(DatabaseError) -> Int64 {
-        let value = try rows.withBytes(index, column) { (bytes) throws(DatabaseError) -> Int64 in
-            guard bytes.count == width else {
-                throw .unexpectedResult("column \(column) has \(bytes.count) bytes, not \(width)")
-            }
-            var value: Int64 = 0
-            for position in bytes.indices { value = value << 8 | Int64(bytes[position]) }
-            return value
-        }
-        guard let value else { throw .unexpectedResult("column \(column) is null") }
-        return value
+    /// As `withBytes` of one field, of two at once; nil where one is null.
+    public func withBytes(
+        _ first: Int, _ second: Int, _ body: (Span<UInt8>?, Span<UInt8>?) -> Void
+    ) throws(DatabaseError) {
+        try rows.withBytes(index, first, second, body)
     }
 }

@@ -32,8 +32,7 @@ import Synchronization
     private var lastGeneration: UInt32 = 0
     private var wheel: DeadlineWheel
     private var turnHooks: [() -> Void] = []
-    // Each is resumed exactly once: the list is emptied when they are.
-    private var yielded: [UnsafeContinuation<Void, Never>] = unsafe []
+    private var yielded: [() -> Void] = []
 
     public init(index: Int) throws(SystemError) {
         self.index = index
@@ -152,17 +151,16 @@ import Synchronization
         }
     }
 
-    /// Suspends a task that runs on this loop until the events that are there now were reported, and whoever waited for
-    /// them was put in line before it.
-    public func nextTurn() async {
-        await unsafe withUnsafeContinuation { continuation in unsafe yielded.append(continuation) }
+    /// Calls `action`, once, when the events that are there now were reported.
+    public func atNextTurn(_ action: @escaping () -> Void) {
+        yielded.append(action)
     }
 
     private func resumeYielded() {
-        guard unsafe !yielded.isEmpty else { return }
-        let waiting = unsafe yielded
-        unsafe yielded.removeAll(keepingCapacity: true)
-        for index in unsafe waiting.indices { unsafe waiting[index].resume() }
+        guard !yielded.isEmpty else { return }
+        let waiting = yielded
+        yielded.removeAll(keepingCapacity: true)
+        for action in waiting { action() }
     }
 
     private static let wakeupKey = UInt64.max
@@ -268,7 +266,7 @@ import Synchronization
 
     /// Milliseconds to wait for events: 0 while jobs are ready or wait for the next turn, -1 without limit.
     private func timeout() -> Int32 {
-        if unsafe !ready.isEmpty || !yielded.isEmpty { return 0 }
+        if !ready.isEmpty || !yielded.isEmpty { return 0 }
         guard let look = wheel.nextLook() else { return -1 }
         // Late by this turn's own length at most, which saves reading the clock.
         return look <= now ? 0 : Int32((look - now + 999_999) / 1_000_000)

@@ -35,22 +35,28 @@ public struct JSONLogHandler: LogHandler {
         // `time` is a local that outlives the call.
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         var stamp = LogStamp()
-        var line = LogLine(
-            appendingTo: [], level: LogLevel(event.level), message: "\(event.message)", stamp: &stamp,
-            seconds: time.tv_sec, nanoseconds: time.tv_nsec)
-        line.field("logger", label)
-        if let error = event.error { line.field("error", "\(error)") }
+        var bytes: [UInt8] = []
+        LogLine.append(
+            to: &bytes, level: LogLevel(event.level), message: "\(event.message)".utf8.span, stamp: &stamp,
+            seconds: time.tv_sec, nanoseconds: time.tv_nsec, tail: tail
+        ) { line in
+            line.field("logger", label)
+            if let error = event.error { line.field("error", "\(error)") }
+            writeMetadata(passed: event.metadata, to: &line)
+        }
+        sink.submit(bytes)
+    }
 
+    private func writeMetadata(passed: Logger.Metadata?, to line: inout LogLine) {
         var fields = metadata
         if let provided = metadataProvider?.get() { fields.merge(provided) { $1 } }
-        if let passed = event.metadata { fields.merge(passed) { $1 } }
+        if let passed { fields.merge(passed) { $1 } }
         var taken = Set(["timestamp", "level", "msg", "logger", "error", "truncated"] + tail.names)
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
             var name = Self.fieldName(key)
             while !taken.insert(name).inserted { name += "_" }
             line.field(named: name, "\(value)")
         }
-        sink.submit(line.end(tail: tail))
     }
 
     /// Never empty, and no longer than a log query's field may be.

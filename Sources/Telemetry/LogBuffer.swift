@@ -16,12 +16,11 @@ public final class LogBuffer {
     private var stamp = LogStamp()
     private var bytes: [UInt8] = []
     private var lineCount = 0
-    private var isWriting = false
 
     init(sink: LogSink, tail: LogTail) {
         self.sink = sink
         self.tail = tail
-        bytes.reserveCapacity(Self.flushByteCount + LogLine.byteLimit)
+        bytes.reserveCapacity(Self.flushByteCount + LogLine.capacity)
     }
 
     /// Appends one line with the fields that `fields` writes, and the tail behind them. Never blocks on the output.
@@ -34,18 +33,12 @@ public final class LogBuffer {
         _ level: LogLevel, _ message: StaticString, seconds: Int, nanoseconds: Int,
         _ fields: (inout LogLine) -> Void
     ) {
-        precondition(!isWriting, "a log line was begun inside another of the same buffer")
-        isWriting = true
-        // The array moves into the line and back: held in two places, it would be copied at the first append.
-        var taken: [UInt8] = []
-        swap(&taken, &bytes)
-        var line = LogLine(
-            appendingTo: consume taken, level: level, message: message, stamp: &stamp, seconds: seconds,
-            nanoseconds: nanoseconds)
-        fields(&line)
-        bytes = line.end(tail: tail)
+        // A StaticString's bytes live in the binary, and `utf8CodeUnitCount` is their exact count.
+        let text = unsafe Span(_unsafeStart: message.utf8Start, count: message.utf8CodeUnitCount)
+        LogLine.append(
+            to: &bytes, level: level, message: text, stamp: &stamp, seconds: seconds, nanoseconds: nanoseconds,
+            tail: tail, fields)
         lineCount += 1
-        isWriting = false
         if bytes.count >= Self.flushByteCount { handOver() }
     }
 
@@ -64,8 +57,9 @@ public final class LogBuffer {
     }
 
     private func handOver() {
-        sink.enqueue(bytes, lineCount: lineCount)
-        bytes.removeAll(keepingCapacity: true)
+        sink.enqueue(&bytes, lineCount: lineCount)
+        // The array that came back may be the writer's first, or a short one.
+        bytes.reserveCapacity(Self.flushByteCount + LogLine.capacity)
         lineCount = 0
         deadline = nil
     }

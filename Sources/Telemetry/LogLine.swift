@@ -1,12 +1,12 @@
 import Formatting
 
-/// One log line under construction: a flat JSON object, appended to the lines already in a buffer.
+/// One log line under construction: a flat JSON object in a buffer that has room for the longest line.
 ///
 /// It begins with `timestamp`, `level` and `msg`; fields follow in the order they are written. Field names must need
 /// no escape and should differ from each other. Values are UTF-8 or become so; a long one is cut and ends in `…`.
 /// When a field would take the line past its limit, it and all later ones are left out, and the line says
 /// `"truncated":true`.
-public struct LogLine: ~Copyable {
+public struct LogLine: ~Copyable, ~Escapable {
     /// The longest line, newline included: Docker splits at 16 KiB, and agents wrap a line in JSON of their own.
     public static let byteLimit = 8192
     /// The longest value, counted before escaping and with the mark of a cut.
@@ -14,108 +14,138 @@ public struct LogLine: ~Copyable {
     /// What the three leading fields and the caller's may take together.
     private static let fieldsByteLimit = byteLimit - LogTail.byteLimit - ending.utf8CodeUnitCount
     private static let ending: StaticString = ",\"truncated\":true}\n"
+    /// The longest name of a field: twice what a log query may name, since a name that is taken gets a mark behind it.
+    static let nameByteLimit = 128
+    /// A field is written and taken back when it went past the limit, so there is room for one more of the longest kind:
+    /// an escape has six bytes.
+    static let capacity = byteLimit + valueByteLimit * 6 + nameByteLimit + 6
 
-    private var bytes: [UInt8]
-    private let start: Int
+    private var output: OutputSpan<UInt8>
     private var isTruncated = false
 
-    /// Begins a line after `bytes`, which come back from `end(tail:)` with the line behind them.
+    /// Appends a line to `bytes`, newline included.
     ///
     /// - Parameters:
     ///   - seconds: wall clock, since 1970-01-01T00:00:00Z.
     ///   - nanoseconds: 0 ..< 1,000,000,000 beyond `seconds`.
-    public init(
-        appendingTo bytes: consuming [UInt8], level: LogLevel, message: StaticString, stamp: inout LogStamp,
-        seconds: Int, nanoseconds: Int
+    ///   - fields: writes the fields between `msg` and the tail.
+    static func append(
+        to bytes: inout [UInt8], level: LogLevel, message: Span<UInt8>, stamp: inout LogStamp, seconds: Int,
+        nanoseconds: Int, tail: LogTail, _ fields: (inout LogLine) -> Void
     ) {
-        start = bytes.count
-        self.bytes = consume bytes
-        begin(level: level, stamp: &stamp, seconds: seconds, nanoseconds: nanoseconds)
-        // A StaticString's bytes live in the binary, and `utf8CodeUnitCount` is their exact count.
-        let text = unsafe Span(_unsafeStart: message.utf8Start, count: message.utf8CodeUnitCount)
-        self.bytes.append(logValue: text, mayBeInvalid: false)
+        bytes.append(addingCapacity: capacity) { output in
+            var line = LogLine(consume output)
+            line.begin(level: level, message: message, stamp: &stamp, seconds: seconds, nanoseconds: nanoseconds)
+            fields(&line)
+            output = line.end(tail: tail)
+        }
     }
 
-    /// Begins a line whose message is made at run time.
-    public init(
-        appendingTo bytes: consuming [UInt8], level: LogLevel, message: String, stamp: inout LogStamp,
-        seconds: Int, nanoseconds: Int
-    ) {
-        start = bytes.count
-        self.bytes = consume bytes
-        begin(level: level, stamp: &stamp, seconds: seconds, nanoseconds: nanoseconds)
-        self.bytes.append(logValue: message)
+    @_lifetime(copy output)
+    private init(_ output: consuming OutputSpan<UInt8>) {
+        self.output = output
     }
 
-    private mutating func begin(level: LogLevel, stamp: inout LogStamp, seconds: Int, nanoseconds: Int) {
-        bytes.append(literal: "{\"timestamp\":\"")
-        stamp.append(to: &bytes, seconds: seconds, nanoseconds: nanoseconds)
-        bytes.append(literal: "\",\"level\":\"")
-        bytes.append(literal: level.name)
-        bytes.append(literal: "\",\"msg\":")
+    private mutating func begin(
+        level: LogLevel, message: Span<UInt8>, stamp: inout LogStamp, seconds: Int, nanoseconds: Int
+    ) {
+        output.append(literal: "{\"timestamp\":\"")
+        stamp.append(to: &output, seconds: seconds, nanoseconds: nanoseconds)
+        output.append(literal: "\",\"level\":\"")
+        output.append(literal: level.name)
+        output.append(literal: "\",\"msg\":")
+        output.append(logValue: message, mayBeInvalid: false)
     }
 
     /// Writes text that came from outside: bytes that are not UTF-8 become U+FFFD.
+    @_lifetime(self: copy self)
     public mutating func field(_ name: StaticString, utf8: Span<UInt8>) {
         guard let mark = open(name) else { return }
-        bytes.append(logValue: utf8, mayBeInvalid: true)
+        output.append(logValue: utf8, mayBeInvalid: true)
         close(mark)
     }
 
     public mutating func field(_ name: StaticString, _ text: String) {
         guard let mark = open(name) else { return }
-        bytes.append(logValue: text)
+        output.append(logValue: text)
+        close(mark)
+    }
+
+    /// Writes ASCII that needs no escape, within the limit of a value.
+    @_lifetime(self: copy self)
+    public mutating func field(_ name: StaticString, plain text: Span<UInt8>) {
+        precondition(text.count <= Self.valueByteLimit, "a value that would be cut")
+        guard let mark = open(name) else { return }
+        output.append(0x22)
+        output.append(span: text)
+        output.append(0x22)
+        close(mark)
+    }
+
+    /// Writes text that `write` appends: at most `byteLimit` bytes of ASCII that need no escape.
+    public mutating func field(
+        _ name: StaticString, plain byteLimit: Int, _ write: (inout OutputSpan<UInt8>) -> Void
+    ) {
+        precondition(byteLimit <= Self.valueByteLimit, "a value of \(byteLimit) bytes")
+        guard let mark = open(name) else { return }
+        output.append(0x22)
+        write(&output)
+        output.append(0x22)
         close(mark)
     }
 
     public mutating func field(_ name: StaticString, _ value: Int) {
         guard let mark = open(name) else { return }
-        bytes.append(decimal: value)
+        output.append(decimal: value)
         close(mark)
     }
 
     public mutating func field(_ name: StaticString, _ value: Bool) {
         guard let mark = open(name) else { return }
-        if value { bytes.append(literal: "true") } else { bytes.append(literal: "false") }
+        if value { output.append(literal: "true") } else { output.append(literal: "false") }
         close(mark)
     }
 
     /// Writes a duration as milliseconds with three decimals: 412,345 ns is `0.412`.
     public mutating func field(_ name: StaticString, milliseconds nanoseconds: UInt64) {
         guard let mark = open(name) else { return }
-        bytes.append(millisecondsOf: nanoseconds)
+        output.append(millisecondsOf: nanoseconds)
         close(mark)
     }
 
     /// Writes a field whose name is made at run time; it must consist of `[A-Za-z0-9_]`.
     mutating func field(named name: String, _ text: String) {
+        if name.utf8.count > Self.nameByteLimit { isTruncated = true }
         if isTruncated { return }
-        let mark = bytes.count
-        bytes.append(literal: ",\"")
-        bytes.append(contentsOf: name.utf8)
-        bytes.append(literal: "\":")
-        bytes.append(logValue: text)
+        let mark = output.count
+        output.append(literal: ",\"")
+        output.append(span: name.utf8.span)
+        output.append(literal: "\":")
+        output.append(logValue: text)
         close(mark)
     }
 
-    /// Ends the line, newline included, and gives back all bytes.
-    public consuming func end(tail: LogTail) -> [UInt8] {
-        bytes.append(contentsOf: tail.bytes)
-        if isTruncated { bytes.append(literal: Self.ending) } else { bytes.append(literal: "}\n") }
-        return bytes
+    /// Ends the line, newline included.
+    @_lifetime(copy self)
+    private consuming func end(tail: LogTail) -> OutputSpan<UInt8> {
+        output.append(span: tail.bytes.span)
+        if isTruncated { output.append(literal: Self.ending) } else { output.append(literal: "}\n") }
+        return output
     }
 
     /// Where the field begins; nil when no more fields are taken.
+    @inline(__always)
     private mutating func open(_ name: StaticString) -> Int? {
         if isTruncated { return nil }
-        let mark = bytes.count
-        bytes.append(memberName: name)
+        let mark = output.count
+        output.append(memberName: name)
         return mark
     }
 
+    @inline(__always)
     private mutating func close(_ mark: Int) {
-        if bytes.count - start <= Self.fieldsByteLimit { return }
-        bytes.removeLast(bytes.count - mark)
+        if output.count <= Self.fieldsByteLimit { return }
+        output.removeLast(output.count - mark)
         isTruncated = true
     }
 }

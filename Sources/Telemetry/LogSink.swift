@@ -11,6 +11,8 @@ public final class LogSink: Sendable {
     /// Accepted and not yet written: ten thousand access lines, which bridge a pause of the reader and take little of
     /// the memory of the smallest machine.
     public static let queueByteLimit = 4 * 1024 * 1024
+    /// An array between queue, writer and buffers keeps at most this much: some hand-overs of a loop.
+    private static let retainedByteLimit = 128 * 1024
     /// How long `close()` waits by default, in nanoseconds (2 s): the output may be a pipe that nobody reads.
     public static let closeTimeLimit: UInt64 = 2_000_000_000
 
@@ -58,7 +60,8 @@ public final class LogSink: Sendable {
 
     /// Takes one whole line, newline included, from any thread: for lines that are rare.
     public func submit(_ line: [UInt8]) {
-        enqueue(line, lineCount: 1)
+        var bytes = line
+        enqueue(&bytes, lineCount: 1)
     }
 
     /// Writes what was accepted and ends the writer. Later lines are dropped and counted; so are those still in a
@@ -82,14 +85,17 @@ public final class LogSink: Sendable {
         return false
     }
 
-    func enqueue(_ bytes: [UInt8], lineCount: Int) {
+    /// Takes whole lines, and leaves the array empty.
+    func enqueue(_ bytes: inout [UInt8], lineCount: Int) {
         let isAccepted = queue.change { queue in
             if queue.isShut || queue.bytes.count + queue.inFlight.byteCount + bytes.count > byteLimit { return false }
-            queue.bytes.append(contentsOf: bytes)
+            // Nearly always the writer has taken the last lines: the arrays change places, and nothing is copied.
+            if queue.bytes.isEmpty { swap(&queue.bytes, &bytes) } else { queue.bytes.append(contentsOf: bytes) }
             queue.lineCount += lineCount
             return true
         }
         if !isAccepted { drop(lineCount) }
+        bytes.removeAll(keepingCapacity: true)
     }
 
     private func drop(_ lineCount: Int) {
@@ -140,7 +146,8 @@ extension LogSink {
             let (written, isReaderGone) = write(batch)
             // A line that was cut off counts as lost.
             drop(batch[written...].count { $0 == 0x0A })
-            batch.removeAll(keepingCapacity: true)
+            // What a pause of the reader has made long is given back.
+            if batch.capacity > Self.retainedByteLimit { batch = [] } else { batch.removeAll(keepingCapacity: true) }
             queue.change { queue in
                 queue.inFlight = (0, 0)
                 if isReaderGone { queue.isShut = true }

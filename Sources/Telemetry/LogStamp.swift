@@ -13,13 +13,13 @@ public struct LogStamp: Sendable {
     /// - Parameters:
     ///   - seconds: since 1970-01-01T00:00:00Z, in the years 0 to 9999.
     ///   - nanoseconds: 0 ..< 1,000,000,000 beyond `seconds`.
-    public mutating func append(to bytes: inout [UInt8], seconds: Int, nanoseconds: Int) {
+    public mutating func append(to output: inout OutputSpan<UInt8>, seconds: Int, nanoseconds: Int) {
         if seconds != second { render(second: seconds) }
         let milliseconds = nanoseconds / 1_000_000
         text[20] = 0x30 + UInt8(milliseconds / 100)
         text[21] = 0x30 + UInt8(milliseconds / 10 % 10)
         text[22] = 0x30 + UInt8(milliseconds % 10)
-        bytes.append(span: text.span)
+        output.append(span: text.span)
     }
 
     private mutating func render(second: Int) {

@@ -5,7 +5,7 @@ public struct LogTail: Sendable {
     /// Two host names and two labels at their longest; a line keeps this much room for its tail.
     public static let byteLimit = 1024
 
-    /// What `LogLine.end(tail:)` appends.
+    /// What ends every line, before its brace.
     let bytes: [UInt8]
     let names: [String]
 
@@ -16,8 +16,10 @@ public struct LogTail: Sendable {
         for (name, value) in fields {
             names.append(name.description)
             let start = bytes.count
-            bytes.append(memberName: name)
-            bytes.append(logValue: value)
+            bytes.append(addingCapacity: LogLine.capacity) { output in
+                output.append(memberName: name)
+                output.append(logValue: value)
+            }
             if bytes.count > Self.byteLimit { bytes.removeLast(bytes.count - start) }
         }
         self.bytes = bytes

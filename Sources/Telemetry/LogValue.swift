@@ -1,66 +1,43 @@
 import Formatting
 
-// A line has a dozen fields, and each append to an array checks its uniqueness and room; so a field takes two appends.
-extension [UInt8] {
+extension OutputSpan<UInt8> {
     /// Appends `,"name":`.
+    @inline(__always)
     mutating func append(memberName name: StaticString) {
-        let count = name.utf8CodeUnitCount
-        append(addingCapacity: count + 4) { output in
-            // The buffer has room for `count + 4` bytes, and a StaticString's bytes live in the binary.
-            unsafe output.withUnsafeMutableBufferPointer { buffer, initialized in
-                unsafe buffer[0] = 0x2C
-                unsafe buffer[1] = 0x22
-                for index in 0..<count { unsafe buffer[2 + index] = name.utf8Start[index] }
-                unsafe buffer[2 + count] = 0x22
-                unsafe buffer[3 + count] = 0x3A
-                initialized = count + 4
-            }
-        }
+        append(literal: ",\"")
+        append(literal: name)
+        append(literal: "\":")
     }
 
     /// Appends a JSON string, quotes included: at most `LogLine.valueByteLimit` bytes of the text, ending in `…` when
     /// it was longer. With `mayBeInvalid`, what is not UTF-8 becomes U+FFFD; otherwise the caller vouches for the text.
     mutating func append(logValue utf8: Span<UInt8>, mayBeInvalid: Bool) {
-        if utf8.count <= LogLine.valueByteLimit && utf8.isPlain {
-            append(quoting: utf8)
-            return
-        }
         append(0x22)
-        if utf8.count <= LogLine.valueByteLimit {
-            append(escaping: utf8, mayBeInvalid: mayBeInvalid)
-        } else {
+        if utf8.count > LogLine.valueByteLimit {
             append(escaping: utf8.extracting(0..<utf8.logValueCut), mayBeInvalid: mayBeInvalid)
             append(literal: "…")
+        } else if utf8.isPlain {
+            append(span: utf8)
+        } else {
+            append(escaping: utf8, mayBeInvalid: mayBeInvalid)
         }
         append(0x22)
     }
 
     mutating func append(logValue text: String) {
-        var text = text
-        // The buffer outlives the closure's call, and the span does not leave it.
-        text.withUTF8 { unsafe append(logValue: Span(_unsafeElements: $0), mayBeInvalid: false) }
-    }
-
-    private mutating func append(quoting utf8: Span<UInt8>) {
-        let count = utf8.count
-        append(addingCapacity: count + 2) { output in
-            // The buffer has room for `count + 2` bytes, and the source cannot be a part of it.
-            unsafe output.withUnsafeMutableBufferPointer { buffer, initialized in
-                unsafe buffer[0] = 0x22
-                for index in 0..<count { unsafe buffer[1 + index] = utf8[unchecked: index] }
-                unsafe buffer[1 + count] = 0x22
-                initialized = count + 2
-            }
-        }
+        append(logValue: text.utf8.span, mayBeInvalid: false)
     }
 
     private mutating func append(escaping utf8: Span<UInt8>, mayBeInvalid: Bool) {
+        var escaped: [UInt8] = []
         if mayBeInvalid {
             // The pointer does not outlive the closure; String copies from it, and repairs as Unicode has it.
-            append(jsonEscaped: unsafe utf8.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) })
+            let repaired = unsafe utf8.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+            escaped.append(jsonEscaped: repaired)
         } else {
-            append(jsonEscaped: utf8)
+            escaped.append(jsonEscaped: utf8)
         }
+        append(span: escaped.span)
     }
 }
 

@@ -93,7 +93,7 @@ actor Acceptor {
         do throws(SystemError) {
             let connection = try Connection(socket, peer: peer, worker: worker)
             worker.opened(connection)
-            Task(executorPreference: worker.loop) { await connection.run() }
+            connection.serve()
         } catch {
             worker.quota.release()
             worker.observe(.acceptFailed(error))

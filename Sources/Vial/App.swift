@@ -1,3 +1,4 @@
+import HTTP1
 import HTTPTypes
 
 /// The application as a value: routes and what becomes of errors. A server calls it for every request; a test does so
@@ -17,7 +18,12 @@ public struct App: Sendable {
 
     /// Registers a handler: `app.get("/api/items") { request in … }`. A GET route answers HEAD too.
     public mutating func get(_ pattern: String, _ handler: @escaping Handler) {
-        add(.get, pattern, handler)
+        router.add(.get, pattern, base: basePath, .suspending(handler))
+    }
+
+    /// Registers a handler that never waits: it is called while the request is read, without a task.
+    public mutating func get(_ pattern: String, _ handler: @escaping ImmediateHandler) {
+        router.add(.get, pattern, base: basePath, .immediate(handler))
     }
 
     /// Registers a handler whose second parameter is the path's: `app.get("/api/items/{id}") { (_, id: Int64) in … }`.
@@ -28,7 +34,7 @@ public struct App: Sendable {
     }
 
     public mutating func post(_ pattern: String, _ handler: @escaping Handler) {
-        add(.post, pattern, handler)
+        router.add(.post, pattern, base: basePath, .suspending(handler))
     }
 
     public mutating func put<First: PathParameter & SendableMetatype>(
@@ -60,73 +66,74 @@ public struct App: Sendable {
     public func respond(to request: Request) async -> Response {
         switch plan(for: request) {
         case .answer(let response): response
-        case .handler(let handler): await run(handler, request)
+        case .immediate(let handler): run(handler, request)
+        case .suspending(let handler): await run(handler, request)
         }
     }
 
     /// What a head alone decides: enough to refuse a request without waiting for its body.
     enum Plan {
-        case answer(Response)
-        case handler(Handler)
+        // Rare, and larger than all the rest of a connection's state.
+        indirect case answer(Response)
+        case immediate(ImmediateHandler)
+        case suspending(Handler)
     }
 
     func plan(for request: Request) -> Plan {
         // The object served another request before; what is refused without routing has no route.
         request.route = nil
-        if request.method == .get { return route(request) }
-        if request.method == .trace {
+        switch request.head.knownMethod {
+        case .trace:
             return refuse(
                 HTTPError(.methodNotAllowed, "TRACE is not allowed."), allow: "GET, HEAD, POST, OPTIONS", request)
-        }
-        if !Self.knownMethods.contains(request.method) {
-            return .answer(HTTPError(.notImplemented, "The method is not implemented.").response(to: request))
-        }
+        // RFC 9110 §9.1.
+        case nil: return .answer(HTTPError(.notImplemented, "The method is not implemented.").response(to: request))
         // The absolute form writes "*" as an empty path, RFC 9112 §3.2.4.
-        if request.method == .options && (request.path == "*" || request.path.isEmpty) {
+        case .options where request.path == "*" || request.path.isEmpty:
             return allowed("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+        case let method?: return route(request, method)
         }
-        return route(request)
     }
 
-    private func route(_ request: Request) -> Plan {
-        switch router.match(request) {
+    private func route(_ request: Request, _ method: KnownMethod) -> Plan {
+        switch router.match(request, method) {
         case .notFound:
             return .answer(HTTPError.nothingHere.response(to: request))
         case .methodNotAllowed(let allow):
-            if request.method == .options { return allowed(allow) }
+            if method == .options { return allowed(allow) }
             return refuse(HTTPError(.methodNotAllowed, "The method is not allowed here."), allow: allow, request)
         case .handler(let handler):
-            if request.method != .get, Self.methodsWithBody.contains(request.method), !request.isJSON {
+            if method.hasBody && !request.isJSON {
                 let error = HTTPError(.unsupportedMediaType, "The body must be application/json.")
                 return .answer(error.response(to: request))
             }
-            return .handler(handler)
+            switch handler {
+            case .immediate(let handler): return .immediate(handler)
+            case .suspending(let handler): return .suspending(handler)
+            }
         }
     }
 
     func run(_ handler: Handler, _ request: Request) async -> Response {
-        do {
-            return try await handler(request)
-        } catch let error as HTTPError {
-            return error.response(to: request)
-        } catch {
-            for rule in errorRules {
-                guard let known = rule(error) else { continue }
-                var response = known.response(to: request)
-                response.failure = error
-                return response
-            }
-            var response = HTTPError(.internalServerError, "The server made a mistake.").response(to: request)
+        do { return try await handler(request) } catch { return response(to: request, after: error) }
+    }
+
+    func run(_ handler: ImmediateHandler, _ request: Request) -> Response {
+        do { return try handler(request) } catch { return response(to: request, after: error) }
+    }
+
+    private func response(to request: Request, after error: any Error) -> Response {
+        if let error = error as? HTTPError { return error.response(to: request) }
+        for rule in errorRules {
+            guard let known = rule(error) else { continue }
+            var response = known.response(to: request)
             response.failure = error
             return response
         }
+        var response = HTTPError(.internalServerError, "The server made a mistake.").response(to: request)
+        response.failure = error
+        return response
     }
-
-    /// Methods of RFC 9110 and RFC 5789; others are answered 501 (RFC 9110 §9.1).
-    private static let knownMethods: [HTTPRequest.Method] = [
-        .get, .head, .post, .put, .patch, .delete, .options, .connect,
-    ]
-    private static let methodsWithBody: [HTTPRequest.Method] = [.post, .put, .patch]
 
     private func allowed(_ methods: String) -> Plan {
         var response = Response.noContent
@@ -140,17 +147,24 @@ public struct App: Sendable {
         return .answer(error.response(to: request))
     }
 
-    private mutating func add(_ method: HTTPRequest.Method, _ pattern: String, _ handler: @escaping Handler) {
-        router.add(method, pattern, base: basePath, handler)
-    }
-
     private mutating func add<First: PathParameter & SendableMetatype>(
-        _ method: HTTPRequest.Method, _ pattern: String,
+        _ method: KnownMethod, _ pattern: String,
         _ handler: @escaping @Sendable (Request, First) async throws -> Response
     ) {
-        add(method, pattern) { request in
+        let whole: Handler = { request in
             guard let first: First = request.parameter(0) else { throw HTTPError.nothingHere }
             return try await handler(request, first)
+        }
+        router.add(method, pattern, base: basePath, .suspending(whole))
+    }
+}
+
+extension KnownMethod {
+    /// Whether a request's content has a meaning: that of JSON here.
+    fileprivate var hasBody: Bool {
+        switch self {
+        case .post, .put, .patch: true
+        case .get, .head, .delete, .options, .trace, .connect: false
         }
     }
 }

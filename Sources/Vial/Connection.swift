@@ -3,10 +3,12 @@ import HTTP1
 import HTTPTypes
 import Reactor
 
-/// One client's connection, from accept to close: reads requests, has them answered in order, writes the answers.
+/// One client's connection, from accept to close: reads requests, has them answered in order, writes the answers. Used on
+/// its loop's thread only.
 ///
-/// Its life is the one function `serve`, read top to bottom; what the bytes mean is `RequestReader`'s to say.
-actor Connection {
+/// The loop tells it what happened, and it goes on until it has to wait again: its `phase` says for what. What the bytes
+/// mean is `RequestReader`'s to say. A handler that does not suspend is called in passing; one that does, by a `Runner`.
+@safe final class Connection: ReadinessObserver, @unchecked Sendable {
     /// Answers of pipelined requests leave in one write, but no later than at this size, or at
     /// `Limits.pipelineDepthLimit` of them.
     private static let outputByteLimit = 65_536
@@ -20,154 +22,278 @@ actor Connection {
     /// A client that connected right before the end gets this long to send its first request.
     private static let lastRequestMilliseconds = 1000
 
+    /// What it waits for.
+    private enum Phase: Equatable {
+        /// Bytes of a request. Becomes any other.
+        case reading
+        /// A handler's response; nothing is read meanwhile. Becomes `.reading`.
+        case responding
+        /// Room in the socket for the rest of the output. Becomes what stands behind, or `.closed`.
+        case sending(then: Next)
+        /// The turn of the loop's other clients. Becomes `.reading` or `.closed`.
+        case yielding
+        /// The end of what the client sends, which nobody reads. Becomes `.closed`.
+        case lingering
+        /// Nothing any more.
+        case closed
+    }
+
+    /// What follows once the output has left.
+    private enum Next {
+        case read
+        /// A client that asked for more already lets the others go first: reading as fast as it asks, it would have the
+        /// loop to itself otherwise.
+        case yield
+        case linger
+    }
+
     private let worker: Worker
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.loop.asUnownedSerialExecutor() }
     private let socket: FileDescriptor
     private let readiness: Readiness
-    private let peer: SocketAddress
-    private let isPeerTrusted: Bool
-    private let deadline = TaskDeadline()
+    private var phase = Phase.reading
     private var reader: RequestReader
-    private var request = Request()
+    private(set) var request = Request()
+    /// What the request leads to, while its body is awaited.
     private var plan: App.Plan?
-    /// Received bytes; the first `used` of them are done with.
+    /// Whether a head was read that has no answer yet.
+    private var isInFlight = false
+    /// Received and not yet used: part of a request, or what came behind one whose answer is awaited.
     private var input: [UInt8] = []
-    private var used = 0
+    /// Answers; the first `sent` bytes of them have left.
     private var output: [UInt8] = []
+    private var sent = 0
     /// Answers since the other clients of the loop had their turn.
     private var gathered = 0
     /// When what is being read must be there.
     private var readDeadline: UInt64 = 0
     private var isHeadTimed = false
     private var hasServed = false
+    /// What was read and dropped at the end.
+    private var dropped = 0
 
     init(_ socket: consuming FileDescriptor, peer: SocketAddress, worker: Worker) throws(SystemError) {
         self.worker = worker
-        self.peer = peer
-        isPeerTrusted = worker.trusts(peer)
+        request.peer = peer
+        request.isPeerTrusted = worker.trusts(peer)
         reader = RequestReader(limits: worker.options.limits)
         readiness = try Readiness(socket.number, on: worker.loop)
         self.socket = socket
     }
 
     /// Serves the client until either side has had enough.
-    func run() async {
+    func serve() {
+        readiness.notify(self)
         let isLast = worker.drain.phase >= .closing
         expectBytes(within: isLast ? Self.lastRequestMilliseconds : worker.options.keepAliveTimeout)
-        // Bound once: what waits on behalf of a request reads it, and only its moment changes.
-        await TaskDeadline.$current.withValue(deadline) { await serve() }
-        if plan != nil { worker.observe(.abandoned) }
-        readiness.cancel()
-        worker.closed(self)
     }
 
-    /// Something about the whole server has changed.
+    func becameReadable() {
+        switch phase {
+        case .reading: receive()
+        case .lingering: drop()
+        // Its readiness remembers it.
+        case .responding, .sending, .yielding, .closed: break
+        }
+    }
+
+    func becameWritable() {
+        guard case .sending(let next) = phase else { return }
+        send(then: next)
+        resume()
+    }
+
+    func expired() {
+        switch phase {
+        case .reading where reader.state == .idle:
+            // A request that came in time, to a process that was not running, must not be met by a reset.
+            expectBytes(within: worker.options.keepAliveTimeout)
+            receive(isLast: true)
+        case .reading: timeOut()
+        case .sending, .lingering: end()
+        // To be met again when it reads on.
+        case .yielding: readiness.arm(expiry: worker.loop.now)
+        // The request's deadline is the handler's, and reading on sets another.
+        case .responding, .closed: break
+        }
+    }
+
+    /// The drain has come to another phase.
     func interrupt() {
-        readiness.interrupt()
+        let isCut = worker.drain.phase >= .cutting
+        switch phase {
+        case .reading:
+            if isCut { return end() }
+            guard worker.drain.phase == .closing && reader.state == .idle else { return }
+            // The last moment for a request that is on its way.
+            if hasServed {
+                receive(isLast: true)
+            } else {
+                expectBytes(within: Self.lastRequestMilliseconds)
+            }
+        case .sending, .lingering: if isCut { end() }
+        case .responding, .yielding, .closed: break
+        }
     }
 
-    private func serve() async {
-        while true {
+    /// The handler's response to `request`.
+    func respond(_ response: Response) {
+        precondition(phase == .responding, "a response while \(phase)")
+        phase = .reading
+        complete(response, hasMore: !input.isEmpty)
+        resume()
+    }
+
+    /// Goes on reading after a wait for something else.
+    private func resume() {
+        if phase == .reading {
+            let kept = input
+            input = []
+            take(kept.span)
+        }
+        if phase == .reading { receive() }
+    }
+
+    /// Reads what the socket has, and answers what is complete.
+    ///
+    /// - Parameter isLast: reads in any case, and closes without a word when nothing is there.
+    private func receive(isLast: Bool = false) {
+        while phase == .reading && (readiness.mayRead || isLast) {
+            // The scratch is this loop's: what is left of its bytes is copied before anything else can use it.
+            guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return end() }
+            switch attempt {
+            case .done(0): return end()
+            case .done(let count):
+                let received = unsafe Span<UInt8>(
+                    _unsafeBytes: UnsafeRawBufferPointer(rebasing: worker.scratch[..<count]))
+                if count == Worker.readByteLimit {
+                    // There is more to read, and the others' turn comes before it.
+                    input.append(span: received)
+                    yield()
+                } else {
+                    readiness.readDrained()
+                    if input.isEmpty {
+                        take(received)
+                    } else {
+                        input.append(span: received)
+                        let kept = input
+                        input = []
+                        take(kept.span)
+                    }
+                }
+            case .wouldBlock:
+                readiness.readDrained()
+                if isLast { return end() }
+            }
+            if isLast { return }
+        }
+    }
+
+    /// Answers what is there, and keeps the rest.
+    private func take(_ bytes: Span<UInt8>) {
+        let used = advance(bytes)
+        if used < bytes.count && phase != .lingering && phase != .closed {
+            input.append(span: bytes.extracting(used...))
+        }
+    }
+
+    /// Answers what was received, as far as nothing has to be waited for, and sends the answers.
+    ///
+    /// - Returns: how many bytes from the start of `bytes` are done with.
+    private func advance(_ bytes: Span<UInt8>) -> Int {
+        var used = 0
+        while phase == .reading {
             let step: RequestReader.Step
             do {
-                step = try reader.read(input.span.extracting(used...), head: &request.head, body: &request.body)
+                step = try reader.read(bytes.extracting(used...), head: &request.head, body: &request.body)
             } catch {
-                await refuse(.malformed(error), HTTPError(error), isHeadComplete: error.isHeadComplete)
-                return
+                refuse(.malformed(error), HTTPError(error), isHeadComplete: error.isHeadComplete)
+                break
             }
             switch step {
             case .incomplete(let count):
-                consume(count)
+                used += count
                 if reader.state == .head && !isHeadTimed {
                     isHeadTimed = true
                     expectBytes(within: worker.options.headerTimeout)
                 }
-                guard await receive() else { return }
+                if !output.isEmpty { send(then: .read) }
+                return used
             case .head(let count):
-                consume(count)
-                begin()
+                used += count
+                let plan = begin()
                 if reader.expectsBody {
-                    guard await prepareForBody() else { return }
-                } else if await !respond() {
-                    return
+                    prepareForBody(plan, hasMore: used < bytes.count)
+                } else {
+                    answer(plan, hasMore: used < bytes.count)
                 }
             case .complete(let count):
-                consume(count)
-                guard await respond() else { return }
+                used += count
+                guard let plan else { fatalError("a request without a plan was complete") }
+                self.plan = nil
+                answer(plan, hasMore: used < bytes.count)
             }
         }
+        return used
     }
 
     /// The head is complete: names the request, and finds out what it leads to.
-    private func begin() {
+    private func begin() -> App.Plan {
         isHeadTimed = false
-        let start = worker.loop.now
-        request.start = start
-        request.peer = peer
-        request.isPeerTrusted = isPeerTrusted
-        request.method = HTTPRequest.Method(of: request.head)
-        worker.requestID.choose(for: request.head, isPeerTrusted: isPeerTrusted, into: &request.requestIDBytes)
+        isInFlight = true
+        let request = request
+        request.start = worker.loop.now
+        worker.requestID.choose(for: request)
         worker.observe(.started)
-        plan = worker.app.plan(for: request)
+        return worker.app.plan(for: request)
     }
 
     /// Before the body is read: refuses what the head alone decides, and tells a client that asked to go on.
     ///
-    /// - Returns: whether the connection goes on.
-    private func prepareForBody() async -> Bool {
+    /// - Parameter hasMore: whether some of the body is there.
+    private func prepareForBody(_ plan: App.Plan, hasMore: Bool) {
         if case .answer(var response) = plan {
             response.closes = true
             finish(response)
-            await close()
-            return false
+            return send(then: .linger)
         }
+        self.plan = plan
         expectBytes(within: worker.options.bodyTimeout)
         // A client that has sent some of the body already is not waiting (RFC 9110 §10.1.1).
-        if request.head.expectsContinue && used == input.count {
+        if request.head.expectsContinue && !hasMore {
             ResponseEncoder.encodeContinue(into: &output)
-            return await flush()
+            send(then: .read)
         }
-        return true
     }
 
-    /// Answers the complete request.
+    /// Answers the complete request, or has it answered.
     ///
-    /// - Returns: whether the connection goes on.
-    private func respond() async -> Bool {
-        let response: Response
-        deadline.expiry = worker.moment(in: worker.options.requestTimeout)
+    /// - Parameter hasMore: whether the client has sent more already.
+    private func answer(_ plan: App.Plan, hasMore: Bool) {
         switch plan {
-        case .answer(let answer): response = answer
-        case .handler(let handler): response = await worker.app.run(handler, request)
-        case nil: fatalError("a request without a plan was complete")
+        case .answer(let response): complete(response, hasMore: hasMore)
+        case .immediate(let handler): complete(worker.app.run(handler, request), hasMore: hasMore)
+        case .suspending(let handler):
+            phase = .responding
+            worker.run(handler, for: self)
         }
+    }
+
+    /// Takes the response to the complete request, and makes ready for the next one.
+    private func complete(_ response: Response, hasMore: Bool) {
         let goesOn = finish(response)
         hasServed = true
-        deadline.expiry = nil
-        guard goesOn else {
-            await close()
-            return false
-        }
+        guard goesOn else { return send(then: .linger) }
         if isKnownUniquelyReferenced(&request) {
-            Self.empty(&request.body)
+            if !request.body.isEmpty { Self.empty(&request.body) }
         } else {
-            request = Request()
+            request = request.next()
         }
         expectBytes(within: worker.options.keepAliveTimeout)
         gathered += 1
-        if output.count < Self.outputByteLimit && gathered < Limits.pipelineDepthLimit { return true }
-        return await yieldTurn()
-    }
-
-    /// Sends what is gathered. A client that asked for more already lets the others go first: reading as fast as it asks,
-    /// it would have the loop to itself otherwise.
-    ///
-    /// - Returns: whether the connection goes on.
-    private func yieldTurn() async -> Bool {
-        gathered = 0
-        guard await flush() else { return false }
-        if used < input.count { await worker.loop.nextTurn() }
-        return true
+        if output.count >= Self.outputByteLimit || gathered >= Limits.pipelineDepthLimit {
+            gathered = 0
+            send(then: hasMore ? .yield : .read)
+        }
     }
 
     /// Appends the answer to the output and reports it.
@@ -175,115 +301,66 @@ actor Connection {
     /// - Returns: whether the connection may go on.
     @discardableResult
     private func finish(_ response: Response) -> Bool {
-        plan = nil
+        isInFlight = false
         let goesOn = request.head.keepAlive && !response.closes && !worker.drain.isDraining
-        encode(response, for: request, persists: goesOn)
+        encode(response, persists: goesOn)
         let elapsed = EventLoop.monotonicNanoseconds() &- request.start
         worker.observe(
             .completed(
-                request, status: response.status.code, bytes: request.method == .head ? 0 : response.body.count,
+                request, status: response.status.code, bytes: request.head.knownMethod == .head ? 0 : response.body.count,
                 nanoseconds: elapsed,
                 failure: response.failure))
         return goesOn
     }
 
-    private func encode(_ response: Response, for request: Request, persists: Bool) {
+    private func encode(_ response: Response, persists: Bool) {
         let status = response.status.code
         // RFC 9110 §8.6: these have no content, and say no length.
         let hasContent = status != 204 && status != 304 && status >= 200
+        let isBodySent = hasContent && request.head.knownMethod != .head
+        let date = worker.date.bytes(at: worker.loop.now)
         let identifier = request.requestIDBytes
-        ResponseEncoder.encodeHead(
-            status: status, reason: nil, contentType: response.contentType, fields: response.fields,
-            date: worker.date.bytes(at: worker.loop.now), requestID: identifier.span,
-            contentLength: hasContent ? response.body.count : nil,
-            persistence: persists ? (request.head.isHTTP11 ? .keepAlive : .keepAliveHTTP10) : .close, into: &output)
-        if hasContent && request.method != .head { output.append(contentsOf: response.body) }
+        ResponseEncoder.encode(
+            status: status, reason: nil, contentType: response.contentType, fields: response.fields, date: date.span,
+            requestID: identifier.span, contentLength: hasContent ? response.body.count : nil,
+            persistence: persists ? (request.head.isHTTP11 ? .keepAlive : .keepAliveHTTP10) : .close,
+            body: response.body.span.extracting(first: isBodySent ? response.body.count : 0), into: &output)
     }
 
     /// Answers what cannot be a request, after what was asked before it, and closes.
     ///
     /// - Parameter isHeadComplete: whether `request` says what it was.
-    private func refuse(_ refusal: ServerEvent.Refusal, _ error: HTTPError, isHeadComplete: Bool) async {
+    private func refuse(_ refusal: ServerEvent.Refusal, _ error: HTTPError, isHeadComplete: Bool) {
         worker.observe(.refused(refusal))
-        if plan == nil {
-            if isHeadComplete { begin() } else { beginNothing() }
+        if !isInFlight {
+            if isHeadComplete { _ = begin() } else { beginNothing() }
         }
         var response = error.response(to: request)
         response.closes = true
         response.failure = refusal
         finish(response)
-        await close()
+        send(then: .linger)
     }
 
     /// There is no head to go by: an empty request takes the place of the one that cannot be read.
     private func beginNothing() {
-        request = Request()
+        isInFlight = true
+        request = request.next()
         request.start = worker.loop.now
-        request.peer = peer
-        request.isPeerTrusted = isPeerTrusted
-        request.method = Request.unreadableMethod
         worker.requestID.make(into: &request.requestIDBytes)
         worker.observe(.started)
     }
 
-    /// Waits for bytes, after sending what is due.
-    ///
-    /// - Returns: whether some came; false when the connection is to close.
-    private func receive() async -> Bool {
-        if !output.isEmpty {
-            guard await flush() else { return false }
-        }
-        while true {
-            var isLastTry = false
-            switch await readiness.untilReadable() {
-            case .ready: break
-            case .expired where reader.state == .idle:
-                // A request that came in time, to a process that was not running, must not be met by a reset.
-                isLastTry = true
-                expectBytes(within: worker.options.keepAliveTimeout)
-            case .expired:
-                await expire()
-                return false
-            case .interrupted:
-                switch worker.drain.phase {
-                case .cutting, .ended: return false
-                case .closing where reader.state == .idle:
-                    // The last moment for a request that is on its way.
-                    isLastTry = hasServed
-                    if !hasServed { expectBytes(within: Self.lastRequestMilliseconds) }
-                case .serving, .announcing, .closing: break
-                }
-            }
-            // The scratch is this loop's, and nothing suspends before its bytes are copied.
-            guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return false }
-            switch attempt {
-            case .done(0): return false
-            case .done(let count):
-                if count < Worker.readByteLimit { readiness.readDrained() }
-                // Also with a part of a request left: a client that always sends one would make the buffer grow for ever.
-                input.removeFirst(used)
-                used = 0
-                unsafe input.append(contentsOf: UnsafeRawBufferPointer(rebasing: worker.scratch[..<count]))
-                // There is more to read, and the others' turn comes before it.
-                if count == Worker.readByteLimit { await worker.loop.nextTurn() }
-                return true
-            case .wouldBlock:
-                readiness.readDrained()
-                if isLastTry { return false }
-            }
-        }
-    }
-
     /// The time for what is being read is over.
-    private func expire() async {
+    private func timeOut() {
         switch reader.state {
         case .idle: fatalError("an idle connection closes without a word")
         case .head:
             let error = HTTPError(.requestTimeout, "The request's head took too long.")
-            await refuse(.headTimedOut, error, isHeadComplete: false)
+            refuse(.headTimedOut, error, isHeadComplete: false)
         case .body, .chunks:
             let error = HTTPError(.requestTimeout, "The request's body took too long.")
-            await refuse(.bodyTimedOut, error, isHeadComplete: true)
+            refuse(.bodyTimedOut, error, isHeadComplete: true)
         }
     }
 
@@ -298,19 +375,8 @@ actor Connection {
         if buffer.capacity > retainedByteLimit { buffer = [] } else { buffer.removeAll(keepingCapacity: true) }
     }
 
-    private func consume(_ count: Int) {
-        used += count
-        guard used == input.count else { return }
-        Self.empty(&input)
-        used = 0
-    }
-
-    /// Sends the whole output.
-    ///
-    /// - Returns: whether it left; false when the client is gone or does not read.
-    private func flush() async -> Bool {
-        var sent = 0
-        var limit: UInt64?
+    /// Sends the output, waiting for room where there is none, then goes on.
+    private func send(then next: Next) {
         while sent < output.count {
             // The bytes are copied by the kernel before the call returns.
             let attempt = unsafe output.withUnsafeBytes { bytes in
@@ -320,49 +386,69 @@ actor Connection {
             case .done(let count)?: sent += count
             case .wouldBlock?:
                 readiness.writeBlocked()
-                let moment = limit ?? worker.moment(in: worker.options.writeTimeout)
-                limit = moment
-                readiness.arm(expiry: moment)
-                switch await readiness.untilWritable() {
-                case .ready: break
-                case .interrupted where worker.drain.phase < .cutting: break
-                case .expired, .interrupted: return false
-                }
-            case nil: return false
+                // One limit for the whole output, however often a little of it leaves.
+                if case .sending = phase { return }
+                phase = .sending(then: next)
+                readiness.arm(expiry: worker.moment(in: worker.options.writeTimeout))
+                return
+            case nil: return end()
             }
         }
         Self.empty(&output)
-        // A write that was waited for had a deadline of its own.
-        if limit != nil { readiness.arm(expiry: readDeadline) }
-        return true
+        sent = 0
+        if case .sending = phase {
+            phase = .reading
+            readiness.arm(expiry: readDeadline)
+        }
+        switch next {
+        case .read: break
+        case .yield: yield()
+        case .linger: linger()
+        }
     }
 
-    /// Sends what is due and closes so that the client can still read it.
-    private func close() async {
-        guard await flush() else { return }
+    /// Reads on when the loop's other clients had their turn.
+    private func yield() {
+        phase = .yielding
+        worker.loop.atNextTurn { [self] in
+            guard phase == .yielding else { return }
+            phase = .reading
+            resume()
+        }
+    }
+
+    /// Everything is said: waits until the client has read it.
+    private func linger() {
+        phase = .lingering
         socket.shutdownWrite()
         expectBytes(within: Self.lingerMilliseconds)
-        var dropped = 0
-        while dropped < Self.lingerByteLimit {
-            switch await readiness.untilReadable() {
-            case .ready: break
-            case .expired: return
-            case .interrupted:
-                if worker.drain.phase >= .cutting { return }
-            }
+        drop()
+    }
+
+    private func drop() {
+        while readiness.mayRead {
             // As in `receive`; the bytes are dropped.
-            guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return }
+            guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return end() }
             switch attempt {
-            case .done(0): return
+            case .done(0): return end()
             case .done(let count):
                 dropped += count
+                if dropped >= Self.lingerByteLimit { return end() }
                 if count < Worker.readByteLimit {
                     readiness.readDrained()
                 } else {
-                    await worker.loop.nextTurn()
+                    worker.loop.atNextTurn { [self] in if phase == .lingering { drop() } }
+                    return
                 }
             case .wouldBlock: readiness.readDrained()
             }
         }
+    }
+
+    private func end() {
+        phase = .closed
+        if isInFlight { worker.observe(.abandoned) }
+        readiness.cancel()
+        worker.closed(self)
     }
 }

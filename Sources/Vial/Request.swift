@@ -8,7 +8,6 @@ public import Reactor
 public final class Request {
     public internal(set) var head = RequestHead()
     public internal(set) var body: [UInt8] = []
-    public internal(set) var method = HTTPRequest.Method.get
     /// What the router matched; nil when nothing did.
     public internal(set) var route: Route?
     /// Where the values of the route's parameters stand in the path.
@@ -22,13 +21,15 @@ public final class Request {
     /// ASCII; see `RequestID`.
     public internal(set) var requestIDBytes: [UInt8] = []
 
-    /// What stands for the method of bytes that are no request: a token nobody sends.
-    static let unreadableMethod: HTTPRequest.Method = {
-        guard let method = HTTPRequest.Method("UNREADABLE") else { fatalError("UNREADABLE is a token") }
-        return method
-    }()
-
     public init() {}
+
+    /// An empty one of the same connection.
+    func next() -> Request {
+        let next = Request()
+        next.peer = peer
+        next.isPeerTrusted = isPeerTrusted
+        return next
+    }
 
     /// A request without a socket, for tests: `Request(.get, "/api/items?limit=2")`.
     ///
@@ -47,8 +48,18 @@ public final class Request {
             fatalError("the message ends before its head does")
         }
         self.body = Array(bytes[used...])
-        self.method = HTTPRequest.Method(of: head)
         requestIDBytes = Array("test".utf8)
+    }
+
+    /// Its method; nil for bytes that are no request.
+    public var method: HTTPRequest.Method? {
+        // The common ones make no string.
+        switch head.knownMethod {
+        case .get: .get
+        case .head: .head
+        case .post: .post
+        default: HTTPRequest.Method(head.string(head.method))
+        }
     }
 
     /// The path as it was sent, percent-encoded, without the query.
@@ -58,14 +69,16 @@ public final class Request {
 
     /// Where the root of the load balancer's trace stands in the head; nil without one, or from a peer that is not trusted.
     public var traceRoot: Range<Int>? {
-        guard isPeerTrusted, let range = head.firstRange(of: .xAmznTraceID) else { return nil }
+        guard isPeerTrusted, head.fields.contains(.xAmznTraceID) else { return nil }
+        guard let range = head.firstRange(of: .xAmznTraceID) else { return nil }
         return RequestID.root(head.bytes, range)
     }
 
     /// How the client spoke to the balancer: `http` or `https` at the end of a trusted peer's X-Forwarded-Proto, which
     /// that peer wrote itself; nil when nobody that is believed says so in exactly these words.
     public var forwardedScheme: Range<Int>? {
-        guard isPeerTrusted, let range = head.lastRange(of: .xForwardedProto) else { return nil }
+        guard isPeerTrusted, head.fields.contains(.xForwardedProto) else { return nil }
+        guard let range = head.lastRange(of: .xForwardedProto) else { return nil }
         var start = range.upperBound
         while start > range.lowerBound, (0x61...0x7A).contains(head.bytes[start - 1]) { start -= 1 }
         let isElement = start == range.lowerBound || [0x2C, 0x20, 0x09].contains(head.bytes[start - 1])
@@ -158,20 +171,4 @@ extension Int: QueryParameter {
         self.init(queryValue)
     }
     public static var expectation: String { "a whole number" }
-}
-
-extension HTTPRequest.Method {
-    /// The method of a head, without making a string for the common ones.
-    init(of head: borrowing RequestHead) {
-        let range = head.method
-        switch (range.count, head.bytes[range.lowerBound]) {
-        case (3, UInt8(ascii: "G")) where head.bytes[range].elementsEqual("GET".utf8): self = .get
-        case (4, UInt8(ascii: "P")) where head.bytes[range].elementsEqual("POST".utf8): self = .post
-        default:
-            guard let method = HTTPRequest.Method(head.string(range)) else {
-                fatalError("the parser let a method through that is no token")
-            }
-            self = method
-        }
-    }
 }

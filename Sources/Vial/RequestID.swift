@@ -8,47 +8,57 @@ struct RequestID {
     static let byteLimit = 128
     // Identifiers need to be distinct, not secret, so a fast generator (splitmix64) seeded by the system does.
     private var state = UInt64.random(in: .min ... .max)
-    /// Rendered once, since half an identifier's digits are enough to tell the requests of one loop apart.
-    private let prefix: [UInt8]
-
-    init() {
-        var prefix: [UInt8] = []
-        Self.append(UInt64.random(in: .min ... .max), to: &prefix)
-        self.prefix = prefix
-    }
+    /// Half an identifier's digits are enough to tell the requests of one loop apart.
+    private let prefix = UInt64.random(in: .min ... .max)
+    private static let newByteCount = 32
 
     /// Writes the identifier of a request whose head is complete.
-    mutating func choose(for head: RequestHead, isPeerTrusted: Bool, into bytes: inout [UInt8]) {
-        bytes.removeAll(keepingCapacity: true)
-        if let range = head.firstRange(of: .xRequestID), Self.isSane(head.bytes.span.extracting(range)) {
-            bytes.append(span: head.bytes.span.extracting(range))
-        } else if isPeerTrusted, let range = head.firstRange(of: .xAmznTraceID), let root = Self.root(head.bytes, range)
-        {
-            bytes.append(span: head.bytes.span.extracting(root))
+    mutating func choose(for request: Request) {
+        let known = request.head.fields
+        if known.contains(.xRequestID) || known.contains(.xAmznTraceID), let range = Self.given(request) {
+            request.requestIDBytes.removeAll(keepingCapacity: true)
+            request.requestIDBytes.append(contentsOf: request.head.bytes[range])
         } else {
-            make(into: &bytes)
+            make(into: &request.requestIDBytes)
         }
     }
 
-    /// Appends a new identifier: 32 hexadecimal digits, the first half this loop's own.
+    /// Where the identifier stands that the request brought along; nil when it brought none that is taken.
+    private static func given(_ request: Request) -> Range<Int>? {
+        let head = request.head
+        if let range = head.firstRange(of: .xRequestID), isSane(head.bytes.span.extracting(range)) { return range }
+        guard request.isPeerTrusted, let range = head.firstRange(of: .xAmznTraceID) else { return nil }
+        return root(head.bytes, range)
+    }
+
+    /// Writes a new identifier: 32 hexadecimal digits, the first half this loop's own.
     mutating func make(into bytes: inout [UInt8]) {
         state &+= 0x9E37_79B9_7F4A_7C15
         var word = state
         word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
         word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        bytes.append(contentsOf: prefix)
-        Self.append(word ^ (word >> 31), to: &bytes)
+        word ^= word >> 31
+        // Nearly always the bytes of the connection's last identifier are there to be written over.
+        if bytes.count != Self.newByteCount { bytes = Array(repeating: 0x30, count: Self.newByteCount) }
+        // Four words of eight digits are the 32 bytes that are there.
+        unsafe bytes.withUnsafeMutableBytes { digits in
+            unsafe digits.storeBytes(of: Self.digits(of: prefix >> 32), toByteOffset: 0, as: UInt64.self)
+            unsafe digits.storeBytes(of: Self.digits(of: prefix), toByteOffset: 8, as: UInt64.self)
+            unsafe digits.storeBytes(of: Self.digits(of: word >> 32), toByteOffset: 16, as: UInt64.self)
+            unsafe digits.storeBytes(of: Self.digits(of: word), toByteOffset: 24, as: UInt64.self)
+        }
     }
 
-    private static func append(_ word: UInt64, to bytes: inout [UInt8]) {
-        var digits = InlineArray<16, UInt8>(repeating: 0)
-        var rest = word
-        for index in digits.indices {
-            let digit = UInt8(truncatingIfNeeded: rest) & 0x0F
-            digits[index] = digit < 10 ? 0x30 &+ digit : 0x57 &+ digit
-            rest >>= 4
-        }
-        bytes.append(span: digits.span)
+    /// The hexadecimal digits of the lower 32 bits, a byte each, in some order.
+    @inline(__always)
+    private static func digits(of word: UInt64) -> UInt64 {
+        let bytes = word & 0xFFFF_FFFF
+        let spread = (bytes | bytes << 16) & 0x0000_FFFF_0000_FFFF
+        let pairs = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
+        let nibbles = (pairs | pairs << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        // 1 in each byte whose digit is a letter; letters stand 39 characters behind the digits.
+        let letters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
     }
 
     /// The `Root` of a trace field, `Root=1-67891233-abcdef012345678912345678;Self=…`; nil when there is none.

@@ -6,6 +6,12 @@ public import HTTPTypes
 public protocol JSONRepresentable {
     /// Writes exactly one value.
     func write(to json: inout JSONWriter) throws
+    /// About how many bytes that takes, so that the buffer need not grow while it is written.
+    var byteEstimate: Int { get }
+}
+
+extension JSONRepresentable {
+    public var byteEstimate: Int { 512 }
 }
 
 /// What a handler returns. The server adds Date, Content-Length, Server, X-Request-Id and Connection.
@@ -28,8 +34,7 @@ public struct Response: Sendable {
 
     /// A value as `application/json`.
     public static func json(_ value: some JSONRepresentable, status: HTTPResponse.Status = .ok) throws -> Response {
-        // Most answers are one item or a page of them; a page grows the buffer a few times at most.
-        var json = JSONWriter(reserving: 512)
+        var json = JSONWriter(reserving: value.byteEstimate)
         try value.write(to: &json)
         return Response(status: status, contentType: "application/json", body: json.bytes)
     }

@@ -1,22 +1,26 @@
 import Formatting
 import HTTP1
-import HTTPTypes
 
 /// One registered pattern, shared by its methods.
 public final class Route: Sendable {
     /// As registered, without the base path: `/api/items/{id}`.
     public let pattern: String
+    /// The same as bytes: ASCII that needs no escape in JSON.
+    public let patternBytes: [UInt8]
     /// Distinguishes routes densely from 0, in the order of registration.
     public let ordinal: Int
 
     init(pattern: String, ordinal: Int) {
         self.pattern = pattern
+        patternBytes = Array(pattern.utf8)
         self.ordinal = ordinal
     }
 }
 
 /// A function behind a route.
 public typealias Handler = @Sendable (Request) async throws -> Response
+/// A function behind a route that never waits for anything.
+public typealias ImmediateHandler = @Sendable (Request) throws -> Response
 
 /// Where parameters stand in a path. Two are enough for every pattern; a third is refused at registration.
 struct Captures {
@@ -37,12 +41,18 @@ struct Router {
         var literals: [(bytes: [UInt8], node: Int)] = []
         var parameter: Int?
         var route: Route?
-        var handlers: [(method: HTTPRequest.Method, handler: Handler)] = []
+        var handlers: [(method: KnownMethod, handler: AnyHandler)] = []
+    }
+
+    /// A function of either kind.
+    enum AnyHandler {
+        case immediate(ImmediateHandler)
+        case suspending(Handler)
     }
 
     /// What a request leads to.
     enum Match {
-        case handler(Handler)
+        case handler(AnyHandler)
         case notFound
         /// The path is known, the method is not; `allow` is the value of the Allow field.
         case methodNotAllowed(allow: String)
@@ -56,8 +66,11 @@ struct Router {
     /// - Parameters:
     ///   - pattern: begins with `/`; a segment in braces is a parameter.
     ///   - base: put in front of the pattern in the tree, not in the route's name.
-    mutating func add(_ method: HTTPRequest.Method, _ pattern: String, base: String, _ handler: @escaping Handler) {
+    mutating func add(_ method: KnownMethod, _ pattern: String, base: String, _ handler: AnyHandler) {
         precondition(pattern.hasPrefix("/"), "pattern \(pattern) does not begin with a slash")
+        precondition(
+            pattern.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C },
+            "pattern \(pattern) is not plain ASCII")
         var index = 0
         var parameters = 0
         for segment in (base + pattern).split(separator: "/", omittingEmptySubsequences: true) {
@@ -96,18 +109,19 @@ struct Router {
     }
 
     /// Finds what a request leads to, and notes its route and captures.
-    func match(_ request: Request) -> Match {
+    func match(_ request: Request, _ method: KnownMethod) -> Match {
         request.route = nil
         request.captures = Captures()
         let path = request.head.path
         guard let index = find(request, path) else { return .notFound }
-        let node = nodes[index]
-        guard let route = node.route else { return .notFound }
+        guard let route = nodes[index].route else { return .notFound }
         request.route = route
         // A HEAD is a GET whose body is not sent, RFC 9110 §9.3.2.
-        let method = request.method == .head ? .get : request.method
-        for entry in node.handlers where entry.method == method { return .handler(entry.handler) }
-        return .methodNotAllowed(allow: allow(of: node))
+        let method = method == .head ? .get : method
+        for position in nodes[index].handlers.indices where nodes[index].handlers[position].method == method {
+            return .handler(nodes[index].handlers[position].handler)
+        }
+        return .methodNotAllowed(allow: allow(of: nodes[index]))
     }
 
     private func find(_ request: Request, _ path: Range<Int>) -> Int? {
@@ -152,7 +166,7 @@ struct Router {
     private func allow(of node: Node) -> String {
         var methods: [String] = []
         for entry in node.handlers {
-            methods.append(entry.method.rawValue)
+            methods.append(entry.method.name.description)
             if entry.method == .get { methods.append("HEAD") }
         }
         methods.append("OPTIONS")

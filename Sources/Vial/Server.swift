@@ -107,7 +107,7 @@ public final class Server: Service {
         drain.enter(phase)
         await Self.report(workers[0]) { .drain(phase) }
         for worker in workers {
-            await worker.loop.perform { worker.interruptConnections() }
+            await worker.loop.perform { worker.drainChanged() }
         }
     }
 

@@ -29,6 +29,8 @@ final class ConnectionQuota: Sendable {
 @safe final class Worker: @unchecked Sendable {
     /// One read takes at most this much: a whole head of the largest kind.
     static let readByteLimit = 65_536
+    /// Runners that are kept while they have nothing to do: as many as a busy loop has requests at the database.
+    private static let idleRunnerLimit = 256
 
     let loop: EventLoop
     let app: App
@@ -42,6 +44,7 @@ final class ConnectionQuota: Sendable {
     var date = DateField()
     var requestID = RequestID()
     private var connections: [ObjectIdentifier: Connection] = [:]
+    private var idleRunners: [Runner] = []
 
     init(
         loop: EventLoop, app: App, options: ServerOptions, drain: Drain, quota: ConnectionQuota,
@@ -73,9 +76,27 @@ final class ConnectionQuota: Sendable {
         observe(.closed)
     }
 
-    /// Makes every waiting connection look at the drain's phase.
-    func interruptConnections() {
-        for connection in connections.values { connection.assumeIsolated { $0.interrupt() } }
+    /// Has a request handled by a task; the connection hears of the response.
+    func run(_ handler: @escaping Handler, for connection: Connection) {
+        let runner = idleRunners.popLast() ?? Runner(self)
+        runner.run(handler, for: connection)
+    }
+
+    /// A runner is done with its request.
+    ///
+    /// - Returns: whether it waits for another one.
+    func keep(_ runner: Runner) -> Bool {
+        guard idleRunners.count < Self.idleRunnerLimit && drain.phase < .ended else { return false }
+        idleRunners.append(runner)
+        return true
+    }
+
+    /// Makes every connection look at the drain's phase; at the end nobody runs handlers any more.
+    func drainChanged() {
+        for connection in connections.values { connection.interrupt() }
+        guard drain.phase == .ended else { return }
+        for runner in idleRunners { runner.end() }
+        idleRunners = []
     }
 
     /// Milliseconds from the loop's present moment, as a moment.

@@ -8,53 +8,6 @@ struct JSONWriterTests {
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 
-    private func escaped(_ text: String) -> String {
-        FormattingTests.text { $0.append(jsonEscaped: text) }
-    }
-
-    @Test func `escapes every control character and nothing else below 128 but quote and backslash`() {
-        let short: [UInt8: String] = [0x08: "\\b", 0x09: "\\t", 0x0A: "\\n", 0x0C: "\\f", 0x0D: "\\r"]
-        for code in UInt8(0)..<0x80 {
-            let character = String(UnicodeScalar(code))
-            let hex = String(code, radix: 16)
-            let expected =
-                switch code {
-                case 0x22: "\\\""
-                case 0x5C: "\\\\"
-                case ..<0x20: short[code] ?? "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-                default: character
-                }
-            #expect(escaped(character) == expected)
-            #expect(escaped("a\(character)b") == "a\(expected)b")
-            #expect(escaped("\(character)\(character)") == expected + expected)
-        }
-    }
-
-    @Test(arguments: ["", "ä", "日本語", "🇨🇭👩‍👩‍👧", "\u{7F}\u{80}\u{2028}\u{10FFFF}", "/"])
-    func `leaves UTF-8 as it is`(text: String) {
-        #expect(escaped(text) == text)
-    }
-
-    @Test func `leaves bytes that are not UTF-8 as they are`() {
-        let bytes: [UInt8] = [0x61, 0xFF, 0xC3, 0x22, 0x80]
-        var output: [UInt8] = []
-        output.append(jsonEscaped: bytes.span)
-        #expect(output == [0x61, 0xFF, 0xC3, 0x5C, 0x22, 0x80])
-    }
-
-    @Test func `escapes at every place of a long run`() {
-        let run = String(repeating: "x", count: 300)
-        for position in [0, 1, 15, 16, 17, 63, 64, 299, 300] {
-            let before = run.prefix(position)
-            let after = run.dropFirst(position)
-            #expect(escaped("\(before)\"\(after)") == "\(before)\\\"\(after)")
-        }
-        let many = String(repeating: "\\\"\n", count: 10_000)
-        #expect(escaped(many) == String(repeating: "\\\\\\\"\\n", count: 10_000))
-        let long = String(repeating: "é", count: 100_000)
-        #expect(escaped(long) == long)
-    }
-
     @Test func `writes each kind of value`() {
         #expect(json { $0.null() } == "null")
         #expect(json { $0.value(true) } == "true")
@@ -104,6 +57,15 @@ struct JSONWriterTests {
             text == """
                 {"a":1,"b":[],"c":[{},{"d":null},[true,"x",0.000,"y","1970-01-01T00:00:00.000000Z"],null],"e":{}}
                 """)
+    }
+
+    @Test func `a value that is written in place has its comma, too`() {
+        let text = json { json in
+            json.beginArray()
+            for number in 1...3 { json.value(upTo: 20) { $0.append(decimal: number) } }
+            json.endArray()
+        }
+        #expect(text == "[1,2,3]")
     }
 
     @Test func `nests as deep as it is asked to`() {

@@ -21,7 +21,6 @@ private let date = Array("Fri, 01 Nov 2024 12:00:00 GMT".utf8)
 func checkPlan(for head: RequestHead) {
     let request = Request()
     request.head = head
-    request.method = HTTPRequest.Method(of: head)
     request.requestIDBytes = Array("fuzz".utf8)
     let plan = app.plan(for: request)
     if let route = request.route { checkRoute(route, request) }
@@ -107,9 +106,9 @@ private let reserved: Set = ["connection", "content-length", "date", "server", "
 @discardableResult
 private func checkEncoded(_ fields: ResponseFields, status: Int) -> [String] {
     var out: [UInt8] = []
-    ResponseEncoder.encodeHead(
-        status: status, reason: nil, contentType: "text/plain", fields: fields, date: date,
-        requestID: Array("fuzz".utf8).span, contentLength: 5, persistence: .close, into: &out)
+    ResponseEncoder.encode(
+        status: status, reason: nil, contentType: "text/plain", fields: fields, date: date.span,
+        requestID: "fuzz".utf8.span, contentLength: 5, persistence: .close, body: "".utf8.span, into: &out)
     require(out.count <= Limits.responseHeadByteLimit, "a response head is within its limit")
     var lines: [String] = []
     var start = 0

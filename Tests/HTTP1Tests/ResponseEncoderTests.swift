@@ -6,13 +6,14 @@ private let date = Array("Fri, 01 Nov 2024 12:00:00 GMT".utf8)
 struct ResponseEncoderTests {
     private func encode(
         _ status: Int, reason: String? = nil, contentType: StaticString? = nil, fields: ResponseFields = .init(),
-        requestID: String = "", contentLength: Int? = nil, persistence: ResponseEncoder.Persistence = .keepAlive
+        requestID: String = "", contentLength: Int? = nil, persistence: ResponseEncoder.Persistence = .keepAlive,
+        body: [UInt8] = []
     ) -> String {
         var out: [UInt8] = []
         let requestID = Array(requestID.utf8)
-        ResponseEncoder.encodeHead(
-            status: status, reason: reason, contentType: contentType, fields: fields, date: date,
-            requestID: requestID.span, contentLength: contentLength, persistence: persistence, into: &out)
+        ResponseEncoder.encode(
+            status: status, reason: reason, contentType: contentType, fields: fields, date: date.span,
+            requestID: requestID.span, contentLength: contentLength, persistence: persistence, body: body.span, into: &out)
         return String(decoding: out, as: UTF8.self)
     }
 
@@ -34,6 +35,12 @@ struct ResponseEncoderTests {
                 Content-Length: 42\r
                 \r\n
                 """)
+    }
+
+    @Test func `writes the body behind the head, as it is`() {
+        let text = encode(200, contentLength: 5, body: Array("hello".utf8))
+        #expect(text.hasSuffix("Content-Length: 5\r\n\r\nhello"))
+        #expect(encode(200, contentLength: 5).hasSuffix("Content-Length: 5\r\n\r\n"))
     }
 
     @Test func `writes only what there is`() {
@@ -64,19 +71,18 @@ struct ResponseEncoderTests {
     @Test func `traps rather than split a response`() async {
         await #expect(processExitsWith: .failure) {
             var out: [UInt8] = []
-            let none: [UInt8] = []
-            ResponseEncoder.encodeHead(
+            ResponseEncoder.encode(
                 status: 200, reason: "OK\r\nX: y", contentType: nil, fields: ResponseFields(),
-                date: Array("Fri, 01 Nov 2024 12:00:00 GMT".utf8), requestID: none.span, contentLength: nil,
-                persistence: .close, into: &out)
+                date: "Fri, 01 Nov 2024 12:00:00 GMT".utf8.span, requestID: "".utf8.span, contentLength: nil,
+                persistence: .close, body: "".utf8.span, into: &out)
         }
         await #expect(processExitsWith: .failure) {
             var out: [UInt8] = []
             let requestID = Array("a\nb".utf8)
-            ResponseEncoder.encodeHead(
+            ResponseEncoder.encode(
                 status: 200, reason: nil, contentType: nil, fields: ResponseFields(),
-                date: Array("Fri, 01 Nov 2024 12:00:00 GMT".utf8), requestID: requestID.span,
-                contentLength: nil, persistence: .close, into: &out)
+                date: "Fri, 01 Nov 2024 12:00:00 GMT".utf8.span, requestID: requestID.span,
+                contentLength: nil, persistence: .close, body: "".utf8.span, into: &out)
         }
         await #expect(processExitsWith: .failure) {
             var fields = ResponseFields()

@@ -88,7 +88,6 @@ struct LoopObserverTests {
 
     @Test func `bytes that are no request are counted by reason`() throws {
         let nothing = Request()
-        nothing.method = Request.unreadableMethod
         nothing.peer = SocketAddress(host: "192.0.2.1", port: 1)
         let seen = try observe { observer in
             observer.observe(.refused(.malformed(.badVersion)))

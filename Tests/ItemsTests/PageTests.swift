@@ -12,9 +12,9 @@ struct PageTests {
 
     @Test func `begins at the start of the order with the default limit`() throws {
         let ascending = try page("")
-        #expect(ascending.limit == 100 && ascending.order == .ascending && ascending.after == 0)
+        #expect(ascending.limit == 100 && ascending.order == .ascending && ascending.after == nil)
         let descending = try page("?order=desc")
-        #expect(descending.order == .descending && descending.after == .max)
+        #expect(descending.order == .descending && descending.after == nil)
     }
 
     @Test func `goes on after a cursor`() throws {

@@ -15,7 +15,7 @@ struct ConnectionOptionsTests {
                 "client_encoding": "UTF8", "fallback_application_name": "items",
                 "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
                 "tcp_user_timeout": "15000",
-                "options": "-c statement_timeout=5000",
+                "options": "-c statement_timeout=5000 -c plan_cache_mode=force_generic_plan -c enable_seqscan=off",
             ])
     }
 

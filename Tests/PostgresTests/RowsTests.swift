@@ -34,6 +34,10 @@ struct RowsTests {
             #expect(count == 4)
             let none = try row.withBytes(6) { $0.count }
             #expect(none == nil)
+            var counts: [Int?] = []
+            try row.withBytes(4, 6) { counts = [$0?.count, $1?.count] }
+            try row.withBytes(6, 5) { counts += [$0?.count, $1?.count] }
+            #expect(counts == [4, nil, nil, 0])
         }
     }
 

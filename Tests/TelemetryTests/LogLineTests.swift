@@ -1,5 +1,6 @@
-import Telemetry
 import Testing
+
+@testable import Telemetry
 
 struct LogLineTests {
     @Test func `writes one flat object with the tail at its end`() {
@@ -91,10 +92,12 @@ struct LogLineTests {
     @Test func `renders a new second and keeps the old one`() {
         var stamp = LogStamp()
         var bytes: [UInt8] = []
-        stamp.append(to: &bytes, seconds: 0, nanoseconds: 0)
-        stamp.append(to: &bytes, seconds: 1_730_462_400, nanoseconds: 7_999_999)
-        stamp.append(to: &bytes, seconds: 1_730_462_400, nanoseconds: 999_999_999)
-        stamp.append(to: &bytes, seconds: 1_730_462_401, nanoseconds: 0)
+        bytes.append(addingCapacity: 96) { output in
+            stamp.append(to: &output, seconds: 0, nanoseconds: 0)
+            stamp.append(to: &output, seconds: 1_730_462_400, nanoseconds: 7_999_999)
+            stamp.append(to: &output, seconds: 1_730_462_400, nanoseconds: 999_999_999)
+            stamp.append(to: &output, seconds: 1_730_462_401, nanoseconds: 0)
+        }
         #expect(
             String(decoding: bytes, as: UTF8.self)
                 == "1970-01-01T00:00:00.000Z2024-11-01T12:00:00.007Z2024-11-01T12:00:00.999Z2024-11-01T12:00:01.000Z")
@@ -115,10 +118,10 @@ struct LogLineTests {
 
     private func lineBytes(tail: LogTail? = nil, _ fields: (inout LogLine) -> Void) -> [UInt8] {
         var stamp = LogStamp()
-        var line = LogLine(
-            appendingTo: [], level: .info, message: "Request completed", stamp: &stamp, seconds: 1_730_462_400,
-            nanoseconds: 123_456_789)
-        fields(&line)
-        return line.end(tail: tail ?? self.tail)
+        var bytes: [UInt8] = []
+        LogLine.append(
+            to: &bytes, level: .info, message: "Request completed".utf8.span, stamp: &stamp, seconds: 1_730_462_400,
+            nanoseconds: 123_456_789, tail: tail ?? self.tail, fields)
+        return bytes
     }
 }

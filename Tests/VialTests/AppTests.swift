@@ -126,7 +126,7 @@ struct AppTests {
         let request = try Request(.get, "/")
         _ = await app.respond(to: request)
         #expect(request.route?.pattern == "/")
-        request.method = try #require(HTTPRequest.Method(method))
+        request.head = try Request(try #require(HTTPRequest.Method(method)), "/").head
         _ = await app.respond(to: request)
         #expect(request.route == nil)
     }

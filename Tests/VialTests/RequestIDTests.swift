@@ -7,9 +7,11 @@ import Testing
 struct RequestIDTests {
     private func choose(_ fields: [(String, String)], trusted: Bool) throws -> String {
         var identifiers = RequestID()
-        var bytes = Array("left over".utf8)
-        identifiers.choose(for: try Request(.get, "/", fields: fields).head, isPeerTrusted: trusted, into: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+        let request = try Request(.get, "/", fields: fields)
+        request.requestIDBytes = Array("left over".utf8)
+        request.isPeerTrusted = trusted
+        identifiers.choose(for: request)
+        return request.requestID
     }
 
     private func isNew(_ identifier: String) -> Bool {
@@ -49,7 +51,7 @@ struct RequestIDTests {
         for _ in 0..<4 {
             var identifiers = RequestID()
             for _ in 0..<1000 {
-                var bytes: [UInt8] = []
+                var bytes = Array("left over".utf8)
                 identifiers.make(into: &bytes)
                 let identifier = String(decoding: bytes, as: UTF8.self)
                 #expect(isNew(identifier))

@@ -1,0 +1,75 @@
+"""Instructions and system calls per request, compared with those on record: python3 Benchmarks/cost --help."""
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+
+import calls
+import database
+import hottest
+import instructions
+import record
+import report
+from instructions import NotCounted
+from lockstep import BadAnswer
+from server import ServerFailed
+from versions import versions
+from workload import WORKLOADS
+
+RECORD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "record.json")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="cost", description=__doc__.splitlines()[0])
+    parser.add_argument("--binary", required=True, help="without debug information; all items of DB_*'s database go")
+    parser.add_argument("--record", action="store_true", help="write the figures down instead of comparing them")
+    parser.add_argument("--profile", choices=WORKLOADS, help="show where this workload's instructions go instead")
+    return parser.parse_args()
+
+
+def profile(binary, workload, load):
+    def show(_, path, requests):
+        with open(path) as dump:
+            print(hottest.show(dump, requests))
+
+    once = dataclasses.replace(load, turns=1)
+    count = instructions.measure(binary, [workload], once, show)[workload]
+    print(f"\n{workload}: {count:,.0f} instructions per request; a function's are its own, without those it calls")
+
+
+def run(options):
+    """Whether the figures pass; a profile and a new record always do."""
+    load = record.Load()
+    database.prepare(options.binary)
+    if options.profile:
+        profile(options.binary, options.profile, load)
+        return True
+    now = record.Figures(
+        vars(load),
+        versions(),
+        instructions.measure(options.binary, WORKLOADS, load),
+        calls.measure(options.binary, WORKLOADS, load),
+    )
+    if options.record:
+        now.save(RECORD)
+    passed, lines = report.comparison(now, record.load_figures(RECORD))
+    print("\n".join(lines))
+    return passed
+
+
+def main():
+    options = arguments()
+    # Ends the run as Ctrl-C does, so that the servers are stopped.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        return 0 if run(options) else 1
+    except KeyboardInterrupt:
+        return 130
+    except (BadAnswer, NotCounted, ServerFailed) as failure:
+        return f"cost: {failure}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

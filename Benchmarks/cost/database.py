@@ -1,0 +1,32 @@
+"""The rows that the workloads read."""
+
+import os
+import subprocess
+
+from workload import ROWS
+
+# VACUUM: the planner's choice and the visibility map are the same in every run.
+FILL = f"""
+TRUNCATE items RESTART IDENTITY;
+INSERT INTO items (name, description)
+SELECT 'Item ' || lpad(number::text, 6, '0'), 'Number ' || lpad(number::text, 6, '0') || ' of the items that are read'
+FROM generate_series(1, {ROWS}) AS number;
+VACUUM (ANALYZE) items;
+"""
+
+
+def psql(commands):
+    """What psql answers, in the database that DB_* names."""
+    place = ["-h", os.environ["DB_HOST"], "-U", os.environ["DB_USER"], "-d", os.environ["DB_NAME"]]
+    command = ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", *place]
+    return subprocess.run(command, input=commands, text=True, check=True, stdout=subprocess.PIPE).stdout.strip()
+
+
+def prepare(binary):
+    """Brings the schema up to date and replaces all items."""
+    subprocess.run([binary, "migrate"], check=True, stdout=subprocess.DEVNULL)
+    psql(FILL)
+
+
+def version():
+    return psql("SHOW server_version").split()[0]

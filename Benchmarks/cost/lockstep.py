@@ -1,0 +1,74 @@
+"""A load that is the same every time: a fixed number of connections that ask together and wait for each other."""
+
+import socket
+
+ANSWER_SECONDS = 60
+
+
+class BadAnswer(Exception):
+    """An answer that is not 2xx, not framed by its length, or not there."""
+
+
+class Client:
+    """One kept-alive connection with at most one request under way."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, request):
+        self.socket.sendall(request)
+
+    def receive(self):
+        """Waits for the whole answer."""
+        received = b""
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            received += self._read(received)
+        head, length = received[:end], None
+        for line in head.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        if not head.startswith(b"HTTP/1.1 2") or length is None:
+            raise BadAnswer(received.decode(errors="replace"))
+        while len(received) < end + 4 + length:
+            received += self._read(received)
+
+    def _read(self, received):
+        data = self.socket.recv(65536)
+        if not data:
+            raise BadAnswer(f"the server closed the connection after {received!r}")
+        return data
+
+    def close(self):
+        self.socket.close()
+
+
+class Lockstep:
+    """`connections` clients of one server, whose requests of a round all wait in their sockets before it sees one.
+
+    The server is stopped meanwhile (SIGSTOP), so a round is one turn of its loop, however fast either side is.
+    """
+
+    def __init__(self, server, connections):
+        self.server = server
+        self.sent = 0
+        self.clients = [Client(server.port) for _ in range(connections)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for client in self.clients:
+            client.close()
+
+    def play(self, request, rounds):
+        """Sends `rounds` rounds of what `request` makes of a running number, and answers how many requests that was."""
+        for _ in range(rounds):
+            with self.server.stopped():
+                for client in self.clients:
+                    client.send(request(self.sent))
+                    self.sent += 1
+            for client in self.clients:
+                client.receive()
+        return rounds * len(self.clients)

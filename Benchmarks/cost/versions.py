@@ -1,0 +1,31 @@
+"""What figures were made with: a difference here moves them without a change of the code."""
+
+import os
+import platform
+import re
+import subprocess
+
+import database
+
+
+def said(*command):
+    """The first version number a program says of itself, or `unknown`."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except OSError:
+        return "unknown"
+    number = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr)
+    return number[0] if number else "unknown"
+
+
+def versions():
+    return {
+        "architecture": platform.machine(),
+        "swift": said("swift", "--version"),
+        "libc": os.confstr("CS_GNU_LIBC_VERSION").removeprefix("glibc "),
+        "libpq": said("pkg-config", "--modversion", "libpq"),
+        "postgresql": database.version(),
+        "kernel": said("uname", "-r"),
+        "valgrind": said("valgrind", "--version"),
+        "strace": said("strace", "--version"),
+    }

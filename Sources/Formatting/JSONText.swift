@@ -1,0 +1,116 @@
+// Text in JSON strings (RFC 8259 §7): quotes, backslashes and control characters are escaped, everything else stays.
+extension Span<UInt8> {
+    /// Whether JSON takes every byte as it is, as it does of nearly every text.
+    @inlinable
+    public var isPlainJSON: Bool {
+        guard count >= 8 else {
+            for index in indices where self[index].needsEscape { return false }
+            return true
+        }
+        var found: UInt64 = 0
+        var offset = 0
+        while offset + 8 <= count {
+            found |= escapes(at: offset)
+            offset += 8
+        }
+        return (found | escapes(at: count - 8)) & 0x8080_8080_8080_8080 == 0
+    }
+
+    /// Eight bytes at once: the highest bit of some of the result's bytes is set when one of them needs an escape. Byte by
+    /// byte a text takes three times the instructions.
+    @inlinable
+    @inline(__always)
+    func escapes(at offset: Int) -> UInt64 {
+        let every: UInt64 = 0x0101_0101_0101_0101
+        // The callers' offsets are at most `count - 8`.
+        let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
+        // Subtracting borrows into a byte's highest bit where it is below; a borrow from a lower byte shows only where that
+        // one is found, too.
+        let control = (word &- every &* 0x20) & ~word
+        let quote = word ^ every &* 0x22
+        let backslash = word ^ every &* 0x5C
+        return control | (quote &- every) & ~quote | (backslash &- every) & ~backslash
+    }
+
+    /// How many bytes this text takes in a JSON string, quotes included, at most.
+    @inlinable
+    @inline(__always)
+    public func jsonByteLimit(isPlain: Bool) -> Int {
+        isPlain ? count + 2 : 6 * count + 2
+    }
+}
+
+extension UInt8 {
+    /// Whether it may not stand in a JSON string as it is.
+    @inlinable
+    @inline(__always)
+    var needsEscape: Bool { self < 0x20 || self == 0x22 || self == 0x5C }
+}
+
+extension OutputSpan<UInt8> {
+    /// Appends UTF-8 text as a string, with its quotes; `utf8.jsonByteLimit(isPlain:)` bytes at most.
+    ///
+    /// - Parameter isPlain: `utf8.isPlainJSON`, of which the reserved room follows, so that the caller knows it already.
+    @inlinable
+    public mutating func append(jsonString utf8: Span<UInt8>, isPlain: Bool) {
+        append(0x22)
+        if isPlain { append(span: utf8) } else { append(jsonEscaped: utf8) }
+        append(0x22)
+    }
+
+    /// Appends UTF-8 text with what needs it escaped, without quotes; six bytes for each at most.
+    @inlinable
+    public mutating func append(jsonEscaped utf8: Span<UInt8>) {
+        // Runs without an escape are copied whole.
+        var start = 0
+        for index in utf8.indices where utf8[index].needsEscape {
+            append(span: utf8.extracting(start..<index))
+            append(escapeOf: utf8[index])
+            start = index + 1
+        }
+        append(span: utf8.extracting(start..<utf8.count))
+    }
+
+    @usableFromInline
+    mutating func append(escapeOf byte: UInt8) {
+        append(0x5C)
+        switch byte {
+        case 0x22, 0x5C: append(byte)
+        case 0x08: append(0x62)
+        case 0x09: append(0x74)
+        case 0x0A: append(0x6E)
+        case 0x0C: append(0x66)
+        case 0x0D: append(0x72)
+        default:
+            append(literal: "u00")
+            append(byte < 0x10 ? 0x30 : 0x31)
+            append(byte & 0x0F < 10 ? 0x30 + byte & 0x0F : 0x57 + byte & 0x0F)
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Appends UTF-8 text with what needs it escaped, without quotes.
+    @inlinable
+    public mutating func append(jsonEscaped utf8: Span<UInt8>) {
+        if utf8.isPlainJSON {
+            append(span: utf8)
+        } else {
+            append(addingCapacity: 6 * utf8.count) { $0.append(jsonEscaped: utf8) }
+        }
+    }
+
+    @inlinable
+    public mutating func append(jsonEscaped text: String) {
+        var text = text
+        // The buffer outlives the closure's call, and the span does not leave it.
+        text.withUTF8 { unsafe append(jsonEscaped: Span(_unsafeElements: $0)) }
+    }
+
+    /// Appends UTF-8 text as a string, with its quotes.
+    @inlinable
+    public mutating func append(jsonString utf8: Span<UInt8>) {
+        let isPlain = utf8.isPlainJSON
+        append(addingCapacity: utf8.jsonByteLimit(isPlain: isPlain)) { $0.append(jsonString: utf8, isPlain: isPlain) }
+    }
+}

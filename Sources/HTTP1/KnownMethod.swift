@@ -1,0 +1,41 @@
+/// The methods that the server itself looks at, recognised while a head is parsed: those of RFC 9110 §9.3 and PATCH
+/// (RFC 5789).
+public enum KnownMethod: UInt8, CaseIterable, Sendable {
+    case get, head, post, put, patch, delete, options, trace, connect
+
+    /// As it is sent; methods are case-sensitive (RFC 9110 §9.1).
+    public var name: StaticString {
+        switch self {
+        case .get: "GET"
+        case .head: "HEAD"
+        case .post: "POST"
+        case .put: "PUT"
+        case .patch: "PATCH"
+        case .delete: "DELETE"
+        case .options: "OPTIONS"
+        case .trace: "TRACE"
+        case .connect: "CONNECT"
+        }
+    }
+
+    /// The method whose name is `range` of `bytes`.
+    @inline(__always)
+    static func recognize(_ range: Range<Int>, in bytes: Span<UInt8>) -> KnownMethod? {
+        for method in allMethods where bytes.extracting(range).equals(method.name) { return method }
+        return nil
+    }
+
+    // `allCases` would be made anew each time.
+    private static let allMethods = allCases
+}
+
+extension Span<UInt8> {
+    /// Whether the bytes are the literal's.
+    @inline(__always)
+    func equals(_ literal: StaticString) -> Bool {
+        guard count == literal.utf8CodeUnitCount else { return false }
+        // The literal lies in the binary, and the index is below its count.
+        for index in 0..<count where unsafe self[index] != literal.utf8Start[index] { return false }
+        return true
+    }
+}

@@ -1,0 +1,73 @@
+import Reactor
+
+/// A task of one loop that runs handlers which suspend, one at a time: for a request, not for a connection, so an idle
+/// connection holds no task. Used on its loop's thread only.
+@safe final class Runner: @unchecked Sendable {
+    private struct Job {
+        let handler: Handler
+        let connection: Connection
+    }
+
+    private unowned let worker: Worker
+    private let deadline = TaskDeadline()
+    private var job: Job?
+    // Resumed exactly once: `run` takes it out.
+    private var idle: UnsafeContinuation<Void, Never>?
+
+    init(_ worker: Worker) {
+        self.worker = worker
+        let turn = Turn(loop: worker.loop)
+        Task(executorPreference: worker.loop) { await self.serve(on: turn) }
+    }
+
+    /// What the handlers are isolated to. Isolated to nothing, the task is queued again, by its loop on itself, after each
+    /// call of an asynchronous function: seven times for `GET /api/items/{id}`, 5,000 instructions.
+    private actor Turn {
+        private let loop: EventLoop
+        nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+        init(loop: EventLoop) { self.loop = loop }
+    }
+
+    /// Has the connection's request handled, which then hears of the response. Not called again before it has.
+    func run(_ handler: @escaping Handler, for connection: Connection) {
+        precondition(job == nil, "a runner has one request at a time")
+        job = Job(handler: handler, connection: connection)
+        resume()
+    }
+
+    /// Ends the task, which has nothing to do.
+    func end() {
+        resume()
+    }
+
+    private func resume() {
+        guard let waiting = unsafe idle else { return }
+        unsafe idle = nil
+        unsafe waiting.resume()
+    }
+
+    private func serve(on turn: isolated Turn) async {
+        // Bound once: what waits on behalf of a request reads it, and only its moment changes.
+        await TaskDeadline.$current.withValue(deadline) {
+            // A closure is isolated to what it captures.
+            _ = turn
+            while let job = await next() {
+                deadline.expiry = worker.moment(in: worker.options.requestTimeout)
+                let response = await worker.app.run(job.handler, job.connection.request)
+                deadline.expiry = nil
+                // Before the connection goes on, which may have another request for it.
+                let isKept = worker.keep(self)
+                job.connection.respond(response)
+                if !isKept { return }
+            }
+        }
+    }
+
+    private func next() async -> Job? {
+        if job == nil {
+            await unsafe withUnsafeContinuation { unsafe idle = $0 }
+        }
+        defer { job = nil }
+        return job
+    }
+}

@@ -1,0 +1,79 @@
+import Formatting
+import Testing
+
+struct JSONTextTests {
+    private func escaped(_ text: String) -> String {
+        FormattingTests.text { $0.append(jsonEscaped: text) }
+    }
+
+    @Test func `escapes every control character and nothing else below 128 but quote and backslash`() {
+        let short: [UInt8: String] = [0x08: "\\b", 0x09: "\\t", 0x0A: "\\n", 0x0C: "\\f", 0x0D: "\\r"]
+        for code in UInt8(0)..<0x80 {
+            let character = String(UnicodeScalar(code))
+            let hex = String(code, radix: 16)
+            let expected =
+                switch code {
+                case 0x22: "\\\""
+                case 0x5C: "\\\\"
+                case ..<0x20: short[code] ?? "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+                default: character
+                }
+            #expect(escaped(character) == expected)
+            #expect(escaped("a\(character)b") == "a\(expected)b")
+            #expect(escaped("\(character)\(character)") == expected + expected)
+        }
+    }
+
+    @Test(arguments: ["", "ä", "日本語", "🇨🇭👩‍👩‍👧", "\u{7F}\u{80}\u{2028}\u{10FFFF}", "/"])
+    func `leaves UTF-8 as it is`(text: String) {
+        #expect(escaped(text) == text)
+    }
+
+    @Test func `leaves bytes that are not UTF-8 as they are`() {
+        let bytes: [UInt8] = [0x61, 0xFF, 0xC3, 0x22, 0x80]
+        var output: [UInt8] = []
+        output.append(jsonEscaped: bytes.span)
+        #expect(output == [0x61, 0xFF, 0xC3, 0x5C, 0x22, 0x80])
+    }
+
+    @Test func `escapes at every place of a long run`() {
+        let run = String(repeating: "x", count: 300)
+        for position in [0, 1, 15, 16, 17, 63, 64, 299, 300] {
+            let before = run.prefix(position)
+            let after = run.dropFirst(position)
+            #expect(escaped("\(before)\"\(after)") == "\(before)\\\"\(after)")
+        }
+        let many = String(repeating: "\\\"\n", count: 10_000)
+        #expect(escaped(many) == String(repeating: "\\\\\\\"\\n", count: 10_000))
+        let long = String(repeating: "é", count: 100_000)
+        #expect(escaped(long) == long)
+    }
+
+    @Test func `a text is plain unless one of its bytes needs an escape, wherever that stands`() {
+        for length in 0...40 {
+            for byte in UInt8.min...UInt8.max {
+                let needsEscape = byte < 0x20 || byte == 0x22 || byte == 0x5C
+                for position in 0..<length {
+                    var bytes = [UInt8](repeating: position % 2 == 0 ? 0xFF : 0x20, count: length)
+                    bytes[position] = byte
+                    if bytes.span.isPlainJSON == needsEscape {
+                        Issue.record("byte \(byte) at \(position) of \(length)")
+                        return
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `a string has room for what it takes at most`() {
+        for text in ["", "a", "\u{1}\u{1}", "plain text of some length", "\"\\", "é"] {
+            let bytes = Array(text.utf8)
+            let isPlain = bytes.span.isPlainJSON
+            var output: [UInt8] = []
+            output.append(addingCapacity: bytes.span.jsonByteLimit(isPlain: isPlain)) { span in
+                span.append(jsonString: bytes.span, isPlain: isPlain)
+            }
+            #expect(String(decoding: output, as: UTF8.self) == "\"\(escaped(text))\"")
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import Postgres
+import Testing
+
+@testable import Items
+
+/// What PostgreSQL does for the statements about items, whatever it knows of the table.
+struct PlansTests {
+    /// The plan of a statement on a connection as the pool's are.
+    private func plan(_ statement: Statement, on session: Session) throws -> String {
+        let count = (1...9).last { statement.sql.contains("$\($0)") } ?? 0
+        let arguments = count == 0 ? "" : "(" + Array(repeating: "'1'", count: count).joined(separator: ", ") + ")"
+        try session.execute("PREPARE planned AS \(statement.sql)")
+        let rows = try session.execute("EXPLAIN (COSTS OFF) EXECUTE planned\(arguments)")
+        try session.execute("DEALLOCATE planned")
+        return rows.map { $0[0] ?? "" }.joined(separator: "\n")
+    }
+
+    @Test(
+        .needsServer,
+        arguments: [
+            ("as it was created", ""),
+            ("vacuumed while it was empty", "VACUUM items"),
+            ("filled, and never analysed", "INSERT INTO items (name) SELECT 'a' FROM generate_series(1, 10000)"),
+            ("analysed", "INSERT INTO items (name) SELECT 'a' FROM generate_series(1, 10000); ANALYZE items"),
+        ])
+    func `items are found by their key, never by reading or sorting the table`(
+        _ table: String, preparation: String
+    ) throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try Migrations().apply(to: session)
+        if !preparation.isEmpty { try session.execute(preparation) }
+        for statement in ItemStore.statements where statement.sql.contains("FROM items") {
+            let plan = try plan(statement, on: session)
+            #expect(plan.contains("items_pkey"), "\(statement.name): \(plan)")
+            #expect(!plan.contains("Seq Scan") && !plan.contains("Sort"), "\(statement.name): \(plan)")
+        }
+    }
+}
