@@ -1,9 +1,10 @@
 # Variables given to make reach the service: `make run PORT=8080 LOG_LEVEL=debug`.
 .DEFAULT_GOAL := help
 .PHONY: help build run test unit e2e chaos soak cost fuzz sanitize lint format clean
+.PHONY: bench bench-curve bench-latency bench-memory bench-scale
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the release binary, .build/release/items
 	@scripts/build
@@ -34,6 +35,21 @@ fuzz: ## what a fuzzer finds in the parsers within SECONDS=60
 
 sanitize: ## the Swift tests under the thread and the address sanitizer
 	@scripts/sanitize
+
+bench: ## rate, latency and cost of every workload; PEERS=all AGAINST='../other/items serve' ROUNDS=5 SECONDS=3 JSON=out.json
+	@BENCH_SECONDS=$(SECONDS) scripts/bench
+
+bench-curve: ## item over CONCURRENCY=1,2,4,…,512 connections, drawn to PLOT=curve.svg
+	@BENCH_SECONDS=$(SECONDS) scripts/bench curve
+
+bench-latency: ## item at half the maximum rate, or at RATE=…, for SECONDS=60: percentiles and stalls
+	@BENCH_SECONDS=$(SECONDS) scripts/bench latency
+
+bench-memory: ## memory idle, under load and for each of IDLE=10000 connections; time to start
+	@BENCH_SECONDS=$(SECONDS) scripts/bench memory
+
+bench-scale: ## list and item over ROWS=10000,1000000 and CONCURRENCY=64,1000
+	@BENCH_SECONDS=$(SECONDS) scripts/bench scale
 
 lint: ## formatting, imports and shell scripts
 	@scripts/lint

@@ -1,0 +1,94 @@
+import pathlib
+import resource
+import signal
+import sys
+
+from . import latency, load, memory, options, plot, program, record, report, rounds
+from .cluster import Cluster
+from .failure import Failure
+
+
+def chosen(given):
+    """The programs of a run, the project's own first."""
+    programs = [program.ours()]
+    if given.against:
+        programs.append(program.contract("against", "against", given.against))
+    return programs + program.peers(given.peers)
+
+
+def begin(given):
+    """What every mode that starts servers needs."""
+    load.require()
+    programs = chosen(given)
+    # A descriptor for each connection, here and in the servers, which inherit it.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    cluster = Cluster()
+    titles = {entry.name: entry.title for entry in programs}
+    return programs, cluster, record.Record(options.plain(given), record.machine(cluster), titles)
+
+
+def write_plot(made, path):
+    workload = made.samples[0].workload if made.samples else "item"
+    try:
+        pathlib.Path(path).write_text(plot.draw(made, workload), encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"the plot was not written: {error}") from None
+    rounds.say(f"plot: {path}")
+
+
+def measure(given):
+    if getattr(given, "plot", None) and len(given.concurrency) < 2:
+        raise Failure("PLOT needs more than one number of connections: CONCURRENCY=1,8,64,512")
+    programs, cluster, made = begin(given)
+    try:
+        if given.mode == "latency":
+            latency.run(programs, given, cluster, made)
+        elif given.mode == "memory":
+            memory.run(programs, given, cluster, made)
+        else:
+            rounds.run(programs, given.workloads, given, cluster, made)
+    finally:
+        # Also of a run that failed or was stopped: what was measured until then is not lost.
+        if made.samples or any(made.figures.values()):
+            conclude(made, given)
+    return 1 if report.is_void(made) else 0
+
+
+def conclude(made, given):
+    print("\n" + report.text(made), flush=True)
+    if given.json:
+        made.write(given.json)
+        rounds.say(f"record: {given.json}")
+    if getattr(given, "plot", None):
+        write_plot(made, given.plot)
+
+
+def show(given):
+    made = record.read(given.record)
+    if given.plot:
+        write_plot(made, given.plot)
+    if given.markdown:
+        print(report.markdown(made))
+    elif not given.plot:
+        print(report.text(made))
+    return 0
+
+
+def main():
+    # `show | head` is no error.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # Ends like Ctrl-C does, so that servers are stopped on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        given = options.parse(sys.argv[1:])
+        return show(given) if given.mode == "show" else measure(given)
+    except Failure as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""What ends a run with one sentence instead of a traceback."""
+
+
+class Failure(Exception):
+    """Its text says what is missing or went wrong, and what to do about it."""

@@ -1,0 +1,78 @@
+"""What the project's own server is held to: a rival for each workload."""
+
+import dataclasses
+
+from .sample import summaries
+
+HYPER = ("hyper", "hyper-1", "hyper-reader")
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """So much of the rate of the fastest of these rivals."""
+
+    workload: str
+    rivals: tuple
+    ratio: float
+
+
+GOALS = (
+    Goal("root", ("cfloor",), 0.9),
+    Goal("health", HYPER, 1.0),
+    Goal("list", HYPER, 1.0),
+    Goal("item", HYPER, 1.0),
+    Goal("create", HYPER, 1.0),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    goal: Goal
+    connections: int
+    rows: int
+    rival: str
+    rate: float  # ours over the rival's
+    cpu: float | None  # likewise, of the server's CPU time per request: less is better
+
+    @property
+    def is_met(self):
+        return self.rate >= self.goal.ratio
+
+    def __str__(self):
+        cpu = "" if self.cpu is None else f", {self.cpu:.2f} of its CPU time"
+        met = "met" if self.is_met else "MISSED"
+        place = f"{self.goal.workload} ({self.rows} rows, {self.connections} connections)"
+        return f"{place}: {self.rate:.2f} of the rate of {self.rival}{cpu}; goal {self.goal.ratio:.2f}: {met}"
+
+
+def verdicts(record, own="items"):
+    """Of every goal for which both sides were measured, with the same rows and connections."""
+    found = summaries(record.samples)
+    for goal in GOALS:
+        for (workload, rows, connections, program), summary in found.items():
+            rate = summary.median("rate")
+            if (workload, program) != (goal.workload, own) or rate is None:
+                continue
+            rivals = {name: found.get((workload, rows, connections, name)) for name in goal.rivals}
+            rates = {name: rival.median("rate") for name, rival in rivals.items() if rival and rival.median("rate")}
+            if rates:
+                name = max(rates, key=rates.get)
+                theirs = rivals[name].median("server_cpu")
+                cpu = summary.median("server_cpu") / theirs if theirs else None
+                yield Verdict(goal, connections, rows, name, rate / rates[name], cpu)
+
+
+def ratios(record, own="items"):
+    """Lines with our rate over that of every other server, a line for each workload."""
+    found, lines = summaries(record.samples), {}
+    for (workload, rows, connections, program), summary in found.items():
+        ours = found.get((workload, rows, connections, own))
+        if program == own or not ours or not ours.median("rate") or not summary.median("rate"):
+            continue
+        lines.setdefault((workload, rows, connections), []).append(
+            f"{program} {ours.median('rate') / summary.median('rate'):.2f}"
+        )
+    return [
+        f"{workload} ({rows} rows, {count} connections): " + ", ".join(words)
+        for (workload, rows, count), words in lines.items()
+    ]

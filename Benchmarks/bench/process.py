@@ -1,0 +1,99 @@
+"""What /proc tells of a process with all its children, and how they are stopped."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+STOP_SECONDS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """In KiB. A page that several processes share counts for each in `resident`, and in parts in `proportional`."""
+
+    resident: int
+    proportional: int
+
+
+def fields(pid):
+    """Those of /proc/PID/stat after the name, which may hold blanks and brackets; None when it has ended."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    return text[text.rindex(")") + 2 :].split()
+
+
+def tree(root):
+    """The process and its descendants."""
+    children = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (found := fields(name)):
+            children.setdefault(int(found[1]), []).append(int(name))
+    pids, left = [], [root]
+    while left:
+        pid = left.pop()
+        pids.append(pid)
+        left += children.get(pid, [])
+    return pids
+
+
+def cpu_seconds(root):
+    """User and system time of the tree, with that of the children it has waited for."""
+    return cpu_seconds_of(tree(root))
+
+
+def cpu_seconds_of(pids):
+    """The same of these processes alone: a few files instead of all of /proc."""
+    ticks = 0
+    for pid in pids:
+        if found := fields(pid):
+            ticks += sum(int(value) for value in found[11:15])
+    return ticks / TICKS
+
+
+def memory(root):
+    totals = {"Rss:": 0, "Pss:": 0}
+    for pid in tree(root):
+        with contextlib.suppress(OSError):
+            for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                name, *rest = line.split()
+                if name in totals:
+                    totals[name] += int(rest[0])
+    return Memory(totals["Rss:"], totals["Pss:"])
+
+
+def machine_seconds():
+    """What all cores together have worked since boot."""
+    with open("/proc/stat") as file:
+        user, nice, system, _, _, irq, softirq, steal = (int(value) for value in file.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICKS
+
+
+def stop(process):
+    """SIGTERM to a process that leads a session of its own, and SIGKILL to what is left of that after a while."""
+    pids = tree(process.pid)
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    deadline = time.monotonic() + STOP_SECONDS
+    while (left := [pid for pid in pids if is_in_session(pid, process.pid)]) and time.monotonic() < deadline:
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.poll()
+        time.sleep(0.01)
+    process.wait()
+
+
+def is_in_session(pid, session):
+    """Whether it still runs there; one that nobody has waited for yet does not."""
+    try:
+        return os.getsid(pid) == session and (found := fields(pid)) is not None and found[0] != "Z"
+    except ProcessLookupError:
+        return False

@@ -1,0 +1,96 @@
+"""What is measured: the project's own server, another build of it, and the peers that do the same work."""
+
+import dataclasses
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+
+from .failure import Failure
+from .workload import WORKLOADS
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PEERS_DIRECTORY = ROOT / "Benchmarks/peers"
+EVERY_WORKLOAD = tuple(WORKLOADS)
+OURS = {
+    "INSTANCE_ID": "bench",  # else it is asked for at every start
+    "ENVIRONMENT": "bench",
+    "DRAIN_DELAY_MS": "0",
+    "MAX_CONNECTIONS": "100000",  # it is the clients' number that is measured, not this bound
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    name: str
+    title: str  # {version} stands for the first version that `build` names
+    command: tuple
+    ready_path: str = "/health"
+    workloads: tuple = EVERY_WORKLOAD
+    environment: dict = dataclasses.field(default_factory=dict)
+    folder: pathlib.Path | None = None  # of a peer, with its `build`
+    migration: tuple | None = None  # the command that makes its tables; peers use those of the project
+
+    def migrate(self, environment):
+        done = subprocess.run(self.migration, cwd=ROOT, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            reason = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
+            raise Failure(f"{shlex.join(self.migration)} failed: {reason}")
+
+    def build(self):
+        """Builds a peer, or finds it built, and returns its versions in words. Fails with what is missing."""
+        done = subprocess.run([self.folder / "build"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            raise Failure(done.stderr.strip() or f"{self.folder}/build failed with {done.returncode}")
+        return done.stdout.strip()
+
+    def titled(self, versions):
+        first = re.search(r"\d+\.\d+", versions)
+        return " ".join(self.title.replace("{version}", first[0] if first else "").split())
+
+
+def contract(name, title, command):
+    """A program with the contract of `items serve`, started by that command."""
+    words = shlex.split(command)
+    if "serve" not in words:
+        raise Failure(f"the command of another build must be its `… items serve`, not: {command}")
+    index = len(words) - 1 - words[::-1].index("serve")
+    # As seen from the project, wherever the run was started.
+    migration = (*words[:index], "migrate", *words[index + 1 :])
+    return Program(name, title, tuple(words), "/health/ready", environment=OURS, migration=migration)
+
+
+def ours(binary=None):
+    binary = pathlib.Path(binary or os.environ.get("ITEMS_BINARY") or ROOT / ".build/release/items").resolve()
+    if not os.access(binary, os.X_OK):
+        raise Failure(f"there is no {binary}: make build")
+    return contract("items", "items", shlex.join([str(binary), "serve"]))
+
+
+def peer(name, title, folder, **further):
+    folder = PEERS_DIRECTORY / folder
+    return Program(name, title, (str(folder / "start"),), folder=folder, **further)
+
+
+# In the order of the tables. What each leaves out stands in Benchmarks/README.md.
+PEERS = {
+    program.name: program
+    for program in (
+        peer("cfloor", "bare epoll loop in C (parses nothing)", "cfloor", ready_path="/", workloads=("root",)),
+        peer("nginx", "nginx {version}", "nginx", ready_path="/", workloads=("root",)),
+        peer("hyper", "hyper 0.14 + tokio-postgres", "hyper"),
+        peer("hyper-1", "the same, 1 connection a thread", "hyper", environment={"DB_CONNECTIONS_PER_THREAD": "1"}),
+        peer("hyper-reader", "the same, 1 of 5 for reads", "hyper", environment={"DB_READERS_PER_THREAD": "1"}),
+        peer("go", "Go {version} net/http + pgx", "go"),
+        peer("flask", "Flask 3 + gunicorn + psycopg2", "flask"),
+    )
+}
+
+
+def peers(names):
+    """The peers of a list such as `go,flask`; `all` are all of them."""
+    chosen = list(PEERS) if names == "all" else [name for name in names.split(",") if name]
+    if unknown := [name for name in chosen if name not in PEERS]:
+        raise Failure(f"there is no peer {', '.join(unknown)}; there are {', '.join(PEERS)}")
+    return [PEERS[name] for name in chosen]

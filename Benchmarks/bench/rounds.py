@@ -1,0 +1,92 @@
+"""The rounds: every program in turn, again and again, so that a slow drift of the machine spreads over all of them."""
+
+import sys
+
+from . import sample
+from .failure import Failure
+from .server import Server
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def prepare(programs, workloads, record):
+    """Those that can be measured. A peer that cannot be built, or has none of the workloads, is left out, and why."""
+    ready = []
+    for program in programs:
+        try:
+            if not any(workload.name in program.workloads for workload in workloads):
+                raise Failure(f"it has none of {', '.join(workload.name for workload in workloads)}")
+            if program.folder:
+                record.versions[program.name] = versions = program.build()
+                record.titles[program.name] = program.titled(versions)
+            ready.append(program)
+        except Failure as failure:
+            leave_out(program, failure, record)
+    return ready
+
+
+def leave_out(program, failure, record):
+    """Only a peer can be: without the project's own server there is nothing to compare."""
+    if program.migration:
+        raise failure
+    record.left_out[program.name] = str(failure)
+    say(f"left out: {program.name}: {failure}")
+
+
+def lay_tables(program, own, cluster, rows):
+    """A table that no other server has written to. Peers serve from that of the project's own migrations."""
+    cluster.empty()
+    (program if program.migration else own).migrate({**cluster.environment, **own.environment})
+    cluster.fill(rows)
+
+
+def run(programs, workloads, options, cluster, record):
+    """Adds every sample to the record. The first program is the project's own."""
+    own = programs[0]
+    programs = prepare(programs, workloads, record)
+    for number in range(1, options.rounds + 1):
+        for rows in options.rows:
+            for program in programs:
+                if program.name in record.left_out:
+                    continue
+                asked = [workload for workload in workloads if workload.name in program.workloads]
+                try:
+                    lay_tables(program, own, cluster, rows)
+                    with Server(program, cluster, options.port) as server:
+                        for taken in visit(server, asked, rows, options, cluster):
+                            record.samples.append(taken)
+                            say(progress(number, taken))
+                except Failure as failure:
+                    leave_out(program, failure, record)
+
+
+def visit(server, workloads, rows, options, cluster):
+    """Every workload with every number of connections, on one server."""
+    for workload in workloads:
+        server.check(workload)
+    for connections in options.concurrency:
+        for workload in workloads:
+            yield quietest(
+                lambda: sample.measure(server, cluster, workload, connections, rows, options.seconds, options.warm_up),
+                options.retries,
+            )
+
+
+def quietest(measure, retries):
+    """Measures again while a sample is noisy, at most so often. Chosen by what others used, never by the rate."""
+    taken = measure()
+    for _ in range(retries):
+        if not taken.is_noisy:
+            break
+        taken = min(taken, measure(), key=lambda found: found.other_cores)
+    return taken
+
+
+def progress(number, taken):
+    marks = "  VOID" * taken.is_void + f"  noisy ({taken.other_cores:.2f} cores)" * taken.is_noisy
+    return (
+        f"round {number}  {taken.workload:<7}{taken.rows:>9} rows {taken.connections:>5} connections  "
+        f"{taken.program:<13}{taken.rate:>10,.0f}/s  99 % {taken.p99_ms:7.2f} ms  {taken.server_cpu:.4f} s/1k{marks}"
+    )

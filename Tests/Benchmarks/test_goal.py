@@ -1,0 +1,48 @@
+from bench import goal, scale
+
+
+def test_the_rival_is_the_fastest_one_that_was_measured(sample, record):
+    made = record(sample(rate=90.0), sample(program="hyper", rate=80.0), sample(program="hyper-1", rate=100.0))
+    (verdict,) = goal.verdicts(made)
+    assert (verdict.rival, verdict.rate) == ("hyper-1", 0.9)
+    assert not verdict.is_met
+
+
+def test_a_goal_is_met_at_its_very_ratio(sample, record):
+    (verdict,) = goal.verdicts(record(sample(rate=80.0), sample(program="hyper", rate=80.0)))
+    assert verdict.is_met
+    told = "item (10000 rows, 64 connections): 1.00 of the rate of hyper, 1.00 of its CPU time; goal 1.00: met"
+    assert str(verdict) == told
+
+
+def test_a_goal_without_a_rival_has_no_verdict(sample, record):
+    assert list(goal.verdicts(record(sample(), sample(program="go")))) == []
+
+
+def test_a_goal_without_a_valid_sample_has_no_verdict(sample, record):
+    assert list(goal.verdicts(record(sample(refused=1), sample(program="hyper")))) == []
+    assert list(goal.verdicts(record(sample(), sample(program="hyper", refused=1)))) == []
+
+
+def test_servers_are_compared_at_the_same_number_of_connections(sample, record):
+    made = record(sample(connections=8), sample(connections=64), sample(program="hyper", connections=64))
+    assert [verdict.connections for verdict in goal.verdicts(made)] == [64]
+
+
+def test_ratios_are_ours_over_theirs(sample, record):
+    made = record(sample(rate=100.0), sample(program="go", rate=50.0), sample(program="hyper", rate=200.0))
+    assert goal.ratios(made) == ["item (10000 rows, 64 connections): go 2.00, hyper 0.50"]
+
+
+def test_the_scale_is_told_for_rows_and_for_connections(sample, record):
+    made = record(
+        sample(rate=100.0), sample(rate=90.0, rows=1000000), sample(rate=80.0, connections=1000), sample(program="go")
+    )
+    assert list(scale.lines(made)) == [
+        "items item, 10,000 → 1,000,000 rows (64 connections): 0.90 of the rate",
+        "items item, 64 → 1,000 connections (10,000 rows): 0.80 of the rate",
+    ]
+
+
+def test_one_number_of_rows_and_connections_has_no_scale(sample, record):
+    assert list(scale.lines(record(sample()))) == []
