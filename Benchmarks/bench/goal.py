@@ -9,19 +9,24 @@ HYPER = ("hyper", "hyper-1", "hyper-reader")
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """So much of the rate of the fastest of these rivals."""
+    """So much of the rate of the fastest of these rivals, and at most so much of its CPU time per request."""
 
     workload: str
     rivals: tuple
-    ratio: float
+    rate: float
+    cpu: float | None = None
 
 
 GOALS = (
-    Goal("root", ("cfloor",), 0.9),
-    Goal("health", HYPER, 1.0),
-    Goal("list", HYPER, 1.0),
-    Goal("item", HYPER, 1.0),
-    Goal("create", HYPER, 1.0),
+    Goal("root", ("cfloor",), 1.0, 1.1),
+    Goal("root", ("nginx",), 1.0),
+    Goal("health", HYPER, 1.5),
+    Goal("list", HYPER, 1.2, 0.7),
+    Goal("item", HYPER, 1.25, 0.9),
+    Goal("create", HYPER, 2.2),
+    Goal("list", ("flask",), 15, 1 / 30),
+    Goal("item", ("flask",), 18, 1 / 30),
+    Goal("create", ("flask",), 14, 1 / 30),
 )
 
 
@@ -36,13 +41,18 @@ class Verdict:
 
     @property
     def is_met(self):
-        return self.rate >= self.goal.ratio
+        return self.rate >= self.goal.rate and self.is_frugal
+
+    @property
+    def is_frugal(self):
+        return None in (self.cpu, self.goal.cpu) or self.cpu <= self.goal.cpu
 
     def __str__(self):
         cpu = "" if self.cpu is None else f", {self.cpu:.2f} of its CPU time"
         met = "met" if self.is_met else "MISSED"
         place = f"{self.goal.workload} ({self.rows} rows, {self.connections} connections)"
-        return f"{place}: {self.rate:.2f} of the rate of {self.rival}{cpu}; goal {self.goal.ratio:.2f}: {met}"
+        goal = f"{self.goal.rate:g}" + ("" if self.goal.cpu is None else f" and {self.goal.cpu:.2g}")
+        return f"{place}: {self.rate:.2f} of the rate of {self.rival}{cpu}; goal {goal}: {met}"
 
 
 def verdicts(record, own="items"):

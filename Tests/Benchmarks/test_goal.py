@@ -9,10 +9,17 @@ def test_the_rival_is_the_fastest_one_that_was_measured(sample, record):
 
 
 def test_a_goal_is_met_at_its_very_ratio(sample, record):
-    (verdict,) = goal.verdicts(record(sample(rate=80.0), sample(program="hyper", rate=80.0)))
+    ours = sample(rate=100.0, server_cpu=0.009)
+    (verdict,) = goal.verdicts(record(ours, sample(program="hyper", rate=80.0, server_cpu=0.010)))
     assert verdict.is_met
-    told = "item (10000 rows, 64 connections): 1.00 of the rate of hyper, 1.00 of its CPU time; goal 1.00: met"
+    told = "item (10000 rows, 64 connections): 1.25 of the rate of hyper, 0.90 of its CPU time; goal 1.25 and 0.9: met"
     assert str(verdict) == told
+
+
+def test_a_goal_that_takes_too_much_time_of_the_processor_is_missed(sample, record):
+    ours = sample(rate=200.0, server_cpu=0.010)
+    (verdict,) = goal.verdicts(record(ours, sample(program="hyper", rate=80.0, server_cpu=0.010)))
+    assert not verdict.is_met
 
 
 def test_a_goal_without_a_rival_has_no_verdict(sample, record):
