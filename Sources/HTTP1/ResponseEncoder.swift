@@ -32,7 +32,8 @@ public enum ResponseEncoder {
     /// - Precondition: `reason` and `requestID` hold no control characters.
     public static func encode(
         status: Int, reason: String?, contentType: StaticString?, fields: ResponseFields, date: Span<UInt8>,
-        requestID: Span<UInt8>, contentLength: Int?, persistence: Persistence, body: Span<UInt8>, into out: inout [UInt8]
+        requestID: Span<UInt8>, contentLength: Int?, persistence: Persistence, body: Span<UInt8>,
+        into out: inout [UInt8]
     ) {
         precondition((100...599).contains(status), "no such status")
         precondition(date.count == 29, "a date has 29 bytes")

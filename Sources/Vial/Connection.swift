@@ -307,7 +307,8 @@ import Reactor
         let elapsed = EventLoop.monotonicNanoseconds() &- request.start
         worker.observe(
             .completed(
-                request, status: response.status.code, bytes: request.head.knownMethod == .head ? 0 : response.body.count,
+                request, status: response.status.code,
+                bytes: request.head.knownMethod == .head ? 0 : response.body.count,
                 nanoseconds: elapsed,
                 failure: response.failure))
         return goesOn

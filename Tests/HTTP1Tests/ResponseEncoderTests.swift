@@ -13,7 +13,8 @@ struct ResponseEncoderTests {
         let requestID = Array(requestID.utf8)
         ResponseEncoder.encode(
             status: status, reason: reason, contentType: contentType, fields: fields, date: date.span,
-            requestID: requestID.span, contentLength: contentLength, persistence: persistence, body: body.span, into: &out)
+            requestID: requestID.span, contentLength: contentLength, persistence: persistence, body: body.span,
+            into: &out)
         return String(decoding: out, as: UTF8.self)
     }
 

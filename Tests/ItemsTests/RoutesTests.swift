@@ -1,6 +1,7 @@
 import HTTP1
 import HTTPTypes
 import Postgres
+import Reactor
 import Testing
 import Vial
 
@@ -42,6 +43,19 @@ import Vial
                 + #""metrics":"/base/metrics"}}"#
             #expect(response.text.hasSuffix(links))
         }
+    }
+
+    @Test func `the uptime of the root moves on with the seconds`() throws {
+        let began = EventLoop.monotonicNanoseconds()
+        let answer = ServiceDescription.Answer(ServiceDescription(try configuration([:]), instanceID: "i-1"))
+        let texts = [0, 1, 12, 3_600].map { seconds in
+            // Half a second between the two clocks' readings is enough for any machine.
+            answer.response(at: began + seconds * 1_000_000_000 + 500_000_000).text
+        }
+        for (text, uptime) in zip(texts, [0, 1, 12, 3_600]) {
+            #expect(text.contains("\"uptime_seconds\":\(uptime),\"links\":"))
+        }
+        #expect(answer.response(at: 0).text == texts[0])
     }
 
     @Test(arguments: ["/db", "/api/items", "/api/items?limit=5&order=desc", "/api/items/7"])

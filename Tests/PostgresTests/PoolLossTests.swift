@@ -59,7 +59,9 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a read survives connections that end one after the other, as many as there may be and one more`() async throws {
+    @Test func `a read survives connections that end one after the other, as many as there may be and one more`()
+        async throws
+    {
         try await withTable { table in
             try await Server.execute("CREATE SEQUENCE \(table)_runs OWNED BY \(table).number")
             // Ends its own connection the first three times.

@@ -100,6 +100,53 @@ struct ReadinessTests {
         }
     }
 
+    /// Notes what it is told, and goes on noting the next thing at the same descriptor.
+    private final class Witness: ReadinessObserver {
+        private let log: Log<String>
+        init(_ log: Log<String>) { self.log = log }
+        func becameReadable() { log.note("readable") }
+        func becameWritable() { log.note("writable") }
+        func expired() { log.note("expired") }
+    }
+
+    @Test func `an observer is told what a task would wait for`() async throws {
+        try await watching { resident, pair, readiness in
+            let log = Log<String>()
+            readiness.notify(Witness(log))
+            try send("x", to: pair.far)
+            while log.entries.count < 1 { await resident.loop.nextTurn() }
+            #expect(readiness.mayRead)
+            readiness.readDrained()
+            #expect(!readiness.mayRead)
+            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
+            while log.entries.count < 2 { await resident.loop.pause(nanoseconds: milliseconds) }
+            readiness.cancel()
+            try send("y", to: pair.far)
+            for _ in 0..<3 { await resident.loop.nextTurn() }
+            #expect(log.entries == ["readable", "expired"])
+        }
+    }
+
+    @Test func `an observer is told of room after a write that found none, and of nothing else that is writable`()
+        async throws
+    {
+        try await watching { resident, pair, readiness in
+            let log = Log<String>()
+            readiness.notify(Witness(log))
+            let bytes = [UInt8](repeating: 0x78, count: 1 << 16)
+            // The kernel copies the bytes before the call returns.
+            while case .done = try unsafe bytes.withUnsafeBytes({ try unsafe pair.near.send($0) }) {}
+            readiness.writeBlocked()
+            while log.entries.isEmpty {
+                _ = try receive(from: pair.far, atMost: 1 << 16)
+                await resident.loop.nextTurn()
+            }
+            try send("x", to: pair.far)
+            while log.entries.count < 2 { await resident.loop.nextTurn() }
+            #expect(log.entries == ["writable", "readable"])
+        }
+    }
+
     @Test func `a descriptor that takes bytes is writable`() async throws {
         for mode in [Readiness.Mode.edge, .level] {
             try await watching(mode: mode) { resident, pair, readiness in

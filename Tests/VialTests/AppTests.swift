@@ -110,6 +110,26 @@ struct AppTests {
         #expect(!status.reasonPhrase.isEmpty)
     }
 
+    @Test func `a handler that never waits needs no task`() async throws {
+        var app = App()
+        app.get("/at-once") { _ in text("at once") }
+        app.get("/later") { _ in
+            await Task.yield()
+            return text("later")
+        }
+        app.get("/failing") { _ in throw HTTPError(.conflict, "Not now.") }
+        guard case .immediate = app.plan(for: try Request(.get, "/at-once")),
+            case .suspending = app.plan(for: try Request(.get, "/later")),
+            case .immediate(let failing) = app.plan(for: try Request(.get, "/failing"))
+        else {
+            Issue.record("a handler of the wrong kind")
+            return
+        }
+        #expect(app.run(failing, try Request(.get, "/failing")).status == .conflict)
+        #expect(await app.respond(to: try Request(.get, "/at-once")).text == "at once")
+        #expect(await app.respond(to: try Request(.get, "/later")).text == "later")
+    }
+
     @Test func `a second path parameter is the handler's to ask for`() async throws {
         var app = App()
         app.get("/a/{first}/b/{second}") { (request, first: Int64) in
