@@ -93,6 +93,24 @@ extension OverSockets {
             }
         }
 
+        @Test func `as many handlers wait at once as there are clients, and again with the next requests`() async throws
+        {
+            // More than a loop keeps tasks for.
+            let count = 300
+            try await withServer(app) { server in
+                let clients = try (0..<count).map { _ in try server.connect() }
+                for wave in 1...2 {
+                    for client in clients { try client.send(slow) }
+                    await server.events.wait(for: .started, count: wave * count)
+                    gate.open()
+                    for client in clients {
+                        let answer = try client.answer()
+                        #expect(answer.body == "done")
+                    }
+                }
+            }
+        }
+
         @Test func `cuts what takes longer than the drain may`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 50)) { server in
                 let client = try server.connect()
