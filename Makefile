@@ -1,7 +1,7 @@
 # Variables given to make reach the service: `make run PORT=8080 LOG_LEVEL=debug`.
 .DEFAULT_GOAL := help
 .PHONY: help build run test unit e2e chaos soak cost fuzz sanitize lint format clean
-.PHONY: bench bench-curve bench-latency bench-memory bench-scale
+.PHONY: bench bench-curve bench-latency bench-memory bench-scale bench-steady
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench-memory: ## memory idle, under load and for each of IDLE=10000 connections;
 
 bench-scale: ## list and item over ROWS=10000,1000000 and CONCURRENCY=64,1000
 	@BENCH_SECONDS=$(SECONDS) scripts/bench scale
+
+bench-steady: ## cost and memory of item in each of MINUTES=10, under load all the time
+	@BENCH_SECONDS=$(SECONDS) scripts/bench steady
 
 lint: ## formatting, imports and shell scripts
 	@scripts/lint

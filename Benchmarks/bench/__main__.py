@@ -3,7 +3,7 @@ import resource
 import signal
 import sys
 
-from . import latency, load, memory, options, plot, program, record, report, rounds
+from . import latency, load, memory, options, plot, program, record, report, rounds, steady
 from .cluster import Cluster
 from .failure import Failure
 
@@ -46,6 +46,8 @@ def measure(given):
             latency.run(programs, given, cluster, made)
         elif given.mode == "memory":
             memory.run(programs, given, cluster, made)
+        elif given.mode == "steady":
+            steady.run(programs, given, cluster, made)
         else:
             rounds.run(programs, given.workloads, given, cluster, made)
     finally:

@@ -104,6 +104,11 @@ def parser():
     measured(memory)
     memory.add_argument("--idle", type=number, default=10000, metavar="NUMBER", help="idle connections")
 
+    steady = modes.add_parser("steady", help="cost and memory of item minute by minute, under load all the time")
+    measured(steady, seconds=60)
+    steady.add_argument("--minutes", type=number, default=10, metavar="NUMBER", help="measurements of --seconds each")
+    steady.add_argument("--concurrency", type=connections, default="64", metavar="NUMBER", help="connections")
+
     show = modes.add_parser("show", help="a run that was written down")
     show.add_argument("record", metavar="FILE")
     show.add_argument("--markdown", action="store_true", help="the tables of docs/performance.md")

@@ -1,6 +1,6 @@
 """All that a record says, for a terminal and as Markdown."""
 
-from . import goal, latency, memory, scale, table
+from . import goal, latency, memory, sample, scale, steady, table
 
 
 def section(title, lines):
@@ -19,6 +19,8 @@ def text(record):
         parts.append(latency.text(record))
     if record.figures.get("memory"):
         parts.append(memory.text(record))
+    if record.figures.get("steady"):
+        parts.append(steady.text(record))
     parts += section("left out", [f"{name}: {reason}" for name, reason in record.left_out.items()])
     return "\n\n".join(parts)
 
@@ -31,6 +33,7 @@ def markdown(record):
 
 def is_void(record):
     """Whether anything was measured that does not count."""
-    return any(sample.is_void for sample in record.samples) or any(
+    minutes = [sample.Sample(**entry) for entry in record.figures.get("steady", [])]
+    return any(taken.is_void for taken in [*record.samples, *minutes]) or any(
         figure.pace.is_void for figure in latency.figures(record)
     )

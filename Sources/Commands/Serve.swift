@@ -124,6 +124,8 @@ struct Serve: ParsableCommand {
         // A debugger's breakpoints are changes of such pages, so debug builds keep them.
         #if !DEBUG
             Task {
+                // What came before is over; what the services' own start touches comes after it.
+                CurrentProcess.releaseReadOnlyPages()
                 await loops[0].pause(nanoseconds: settlingTime)
                 CurrentProcess.releaseReadOnlyPages()
             }
@@ -134,7 +136,7 @@ struct Serve: ParsableCommand {
         observability.close()
     }
 
-    /// After it, in nanoseconds, everything that runs has begun: what the services' own start touches comes after `ready`.
+    /// After it, in nanoseconds, everything that runs has begun.
     private static let settlingTime: UInt64 = 250_000_000
 
     /// The first signal drains, the second ends at once.
