@@ -61,12 +61,27 @@ extension OutputSpan<UInt8> {
 }
 
 /// What a client sends to make an item.
-struct NewItem: Decodable {
+struct NewItem: JSONObjectDecodable {
     static let nameLimit = 255
     static let descriptionLimit = 10_000
 
     let name: String?
     let description: String?
+
+    init(name: String?, description: String?) {
+        self.name = name
+        self.description = description
+    }
+
+    init?(_ members: JSONMembers) {
+        switch (members.text("name"), members.text("description")) {
+        case (.other, _), (_, .other): return nil
+        case (.text(let name), .text(let description)): self.init(name: name, description: description)
+        case (.text(let name), .none): self.init(name: name, description: nil)
+        case (.none, .text(let description)): self.init(name: nil, description: description)
+        case (.none, .none): self.init(name: nil, description: nil)
+        }
+    }
 
     /// The name trimmed and the description as it is.
     ///
@@ -78,16 +93,16 @@ struct NewItem: Decodable {
             errors.append(.init(field: "name", message: "is required"))
         } else if trimmed.isEmpty {
             errors.append(.init(field: "name", message: "must not be empty"))
-        } else if trimmed.unicodeScalars.count > Self.nameLimit {
+        } else if trimmed.hasMoreCharacters(than: Self.nameLimit) {
             errors.append(.init(field: "name", message: "must have at most \(Self.nameLimit) characters"))
-        } else if trimmed.utf8.contains(0) {
+        } else if trimmed.hasNull {
             errors.append(.init(field: "name", message: "must not contain U+0000"))
         }
         if let description {
-            if description.unicodeScalars.count > Self.descriptionLimit {
+            if description.hasMoreCharacters(than: Self.descriptionLimit) {
                 errors.append(
                     .init(field: "description", message: "must have at most \(Self.descriptionLimit) characters"))
-            } else if description.utf8.contains(0) {
+            } else if description.hasNull {
                 errors.append(.init(field: "description", message: "must not contain U+0000"))
             }
         }
@@ -101,9 +116,18 @@ struct NewItem: Decodable {
 extension String {
     /// Without white space at either end.
     var trimmed: String {
+        // Nearly every text begins and ends with a visible ASCII character, and is itself.
+        if let first = utf8.first, let last = utf8.last, 0x21...0x7E ~= first, 0x21...0x7E ~= last { return self }
         var rest = self[...]
         while let first = rest.first, first.isWhitespace { rest.removeFirst() }
         while let last = rest.last, last.isWhitespace { rest.removeLast() }
         return String(rest)
     }
+
+    /// Counted as PostgreSQL counts them, which are never more than the bytes.
+    fileprivate func hasMoreCharacters(than limit: Int) -> Bool {
+        utf8.count > limit && unicodeScalars.count > limit
+    }
+
+    fileprivate var hasNull: Bool { !utf8.span.isPlainJSON && utf8.contains(0) }
 }

@@ -37,13 +37,17 @@ struct JSONSyntax {
 
     private let text: [UInt8]
     private var position = 0
+    private var members: [JSONMembers.Member]?
 
     private init(_ text: [UInt8]) {
         self.text = text
     }
 
     /// Returns when `text` is one JSON value with nothing but white space around it.
-    static func check(_ text: [UInt8]) throws(Fault) {
+    ///
+    /// - Returns: the members of an object; nil for any other value.
+    @discardableResult
+    static func check(_ text: [UInt8]) throws(Fault) -> JSONMembers? {
         if text.isEmpty { throw Fault(reason: .empty, offset: 0) }
         do { _ = try UTF8Span(validating: text.span) } catch {
             throw Fault(reason: .notUTF8, offset: error.byteOffsets.lowerBound)
@@ -52,6 +56,7 @@ struct JSONSyntax {
         try syntax.value(depth: 0)
         syntax.skipSpace()
         guard syntax.position == text.count else { throw syntax.fault(.unexpectedCharacter) }
+        return syntax.members.map { JSONMembers(text: text, members: $0) }
     }
 
     private mutating func value(depth: Int) throws(Fault) {
@@ -69,23 +74,37 @@ struct JSONSyntax {
 
     private mutating func object(depth: Int) throws(Fault) {
         guard depth <= Self.depthLimit else { throw fault(.tooDeep) }
-        guard try beginsElements(closing: UInt8(ascii: "}")) else { return }
-        var names: [ArraySlice<UInt8>] = []
-        repeat {
-            skipSpace()
-            guard try current() == UInt8(ascii: "\"") else { throw fault(.unexpectedCharacter) }
-            let start = position
-            try string()
-            // As it is written: an escape in one of two equal names hides them, but no known client writes such.
-            let name = text[start..<position]
-            if names.contains(name) { throw Fault(reason: .repeatedName, offset: start) }
-            if names.count == Self.memberLimit { throw Fault(reason: .tooManyMembers, offset: start) }
-            names.append(name)
-            skipSpace()
-            guard try current() == UInt8(ascii: ":") else { throw fault(.unexpectedCharacter) }
-            position += 1
-            try value(depth: depth)
-        } while try nextElement(closing: UInt8(ascii: "}"))
+        var members: [JSONMembers.Member] = []
+        if try beginsElements(closing: UInt8(ascii: "}")) {
+            repeat {
+                skipSpace()
+                guard try current() == UInt8(ascii: "\"") else { throw fault(.unexpectedCharacter) }
+                let start = position
+                try string()
+                // As it is written: an escape in one of two equal names hides them, but no known client writes such.
+                let name = start..<position
+                for member in members where isEqual(member.name, name) {
+                    throw Fault(reason: .repeatedName, offset: start)
+                }
+                if members.count == Self.memberLimit { throw Fault(reason: .tooManyMembers, offset: start) }
+                skipSpace()
+                guard try current() == UInt8(ascii: ":") else { throw fault(.unexpectedCharacter) }
+                position += 1
+                skipSpace()
+                let valueStart = position
+                try value(depth: depth)
+                members.append(.init(name: name, value: valueStart..<position))
+            } while try nextElement(closing: UInt8(ascii: "}"))
+        }
+        if depth == 1 { self.members = members }
+    }
+
+    private func isEqual(_ first: Range<Int>, _ second: Range<Int>) -> Bool {
+        guard first.count == second.count else { return false }
+        for offset in 0..<first.count where text[first.lowerBound + offset] != text[second.lowerBound + offset] {
+            return false
+        }
+        return true
     }
 
     private mutating func array(depth: Int) throws(Fault) {

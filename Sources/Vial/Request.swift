@@ -93,6 +93,9 @@ public final class Request {
     /// Whether the body is declared as JSON: `application/json` or a type that ends in `+json`, parameters aside.
     var isJSON: Bool {
         guard let range = head.firstRange(of: .contentType) else { return false }
+        let written = head.bytes[range]
+        // Made text and compared by its characters, it took a tenth of what a create does.
+        if written.elementsEqual("application/json".utf8) { return true }
         let type = head.string(range).prefix { $0 != ";" && $0 != " " }.lowercased()
         return type == "application/json" || type.hasPrefix("application/") && type.hasSuffix("+json")
     }
@@ -140,9 +143,24 @@ public final class Request {
     ///
     /// - Throws: `HTTPError` 400 with the position when it is not JSON, 422 naming the field when it has another shape.
     public func json<Value: Decodable>(_ type: Value.Type) throws -> Value {
-        do throws(JSONSyntax.Fault) { try JSONSyntax.check(body) } catch {
+        _ = try members()
+        return try decoded(type)
+    }
+
+    /// The same, without JSONDecoder for what most clients send: it reads the text all over again, and takes 20,000
+    /// instructions for an item.
+    public func json<Value: JSONObjectDecodable>(_ type: Value.Type) throws -> Value {
+        if let members = try members(), let value = Value(members) { return value }
+        return try decoded(type)
+    }
+
+    private func members() throws(HTTPError) -> JSONMembers? {
+        do throws(JSONSyntax.Fault) { return try JSONSyntax.check(body) } catch {
             throw HTTPError(.badRequest, "The body is not JSON: \(error.description(in: body)).")
         }
+    }
+
+    private func decoded<Value: Decodable>(_ type: Value.Type) throws -> Value {
         do {
             return try JSONDecoder().decode(type, from: Data(body))
         } catch let error as DecodingError {

@@ -1,0 +1,102 @@
+import HTTP1
+import HTTPTypes
+import Testing
+import Vial
+
+@testable import Items
+
+/// What `NewItem` is read from without `JSONDecoder`, against what that makes of the same body.
+struct NewItemTests {
+    /// The same members for `JSONDecoder` alone.
+    private struct Decoded: Decodable {
+        let name: String?
+        let description: String?
+    }
+
+    private func outcome(_ read: () throws -> (String?, String?)) -> String {
+        do {
+            let (name, description) = try read()
+            let scalars = { (text: String?) in text.map { $0.unicodeScalars.map(\.value).description } ?? "nil" }
+            return "\(scalars(name)) \(scalars(description))"
+        } catch let error as HTTPError {
+            return "\(error.status) \(error.detail) \(error.errors)"
+        } catch {
+            return "another error: \(error)"
+        }
+    }
+
+    private func isSame(_ body: String) throws -> Bool {
+        let request = try Request(.post, "/", body: body)
+        let read = outcome {
+            let item = try request.json(NewItem.self)
+            return (item.name, item.description)
+        }
+        let decoded = outcome {
+            let item = try request.json(Decoded.self)
+            return (item.name, item.description)
+        }
+        if read == decoded { return true }
+        Issue.record("\(body): \(read), not \(decoded)")
+        return false
+    }
+
+    private static let values = [
+        "null", "true", "1", "-0.5e3", "1e999", "[]", "[1,[2]]", "{}", #"{"name":"inner"}"#, #""""#, #""a""#,
+        #"" a b ""#,
+        "\"ä😀e\u{301}日本語\"", #""\u0041""#, #""\ud83d\ude00""#, #""\n""#, #""\"""#, #""a\\""#, #""\u0000""#,
+        "\"\u{7F}\u{2028}\u{FEFF}\u{FFFF}\"", "\"" + String(repeating: "x", count: 300) + "\"",
+    ]
+    private static let names = [
+        "name", "description", "Name", "nam", "names", #"\u006eame"#, #"n\u0061me"#, "", "näme", "name\u{301}",
+        #"a\"b"#, "x",
+    ]
+
+    @Test func `each value in each member is what the decoder makes of it`() throws {
+        for name in Self.names {
+            for value in Self.values {
+                for body in [
+                    "{\"\(name)\":\(value)}", " { \"name\" : \"a\" , \"\(name)\" : \(value) } ",
+                    "{\"\(name)\":\(value),\"description\":\"b\"}", "[{\"\(name)\":\(value)}]", value,
+                ] where try !isSame(body) { return }
+            }
+        }
+    }
+
+    @Test func `objects of any members are what the decoder makes of them`() throws {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<2000 {
+            let members = (0..<Int.random(in: 0...6, using: &generator)).map { _ in
+                let space = ["", " ", "\t\r\n"].randomElement(using: &generator) ?? ""
+                let name = Self.names.randomElement(using: &generator) ?? ""
+                let value = Self.values.randomElement(using: &generator) ?? ""
+                return "\(space)\"\(name)\"\(space):\(space)\(value)\(space)"
+            }
+            var body = Array("{\(members.joined(separator: ","))}".utf8)
+            // Some of them with a byte that is another, or gone.
+            if Int.random(in: 0..<4, using: &generator) == 0 {
+                let index = Int.random(in: 0..<body.count, using: &generator)
+                let byte = Array("{}[]\",:\\0x".utf8).randomElement(using: &generator)
+                if let byte, Bool.random(using: &generator) { body[index] = byte } else { body.remove(at: index) }
+            }
+            guard let text = String(validating: body, as: UTF8.self) else { continue }
+            if try !isSame(text) { return }
+        }
+    }
+
+    /// Fails when the decoder is asked.
+    private struct Plain: JSONObjectDecodable {
+        init?(_ members: JSONMembers) {
+            for name: StaticString in ["name", "description"] where members.text(name) == .other { return nil }
+        }
+
+        init(from decoder: any Decoder) throws {
+            throw HTTPError(.internalServerError, "The decoder was asked.")
+        }
+    }
+
+    @Test(arguments: [#"{"name":"a","description":null}"#, #"{"description":"é","name":"a","x":{"y":[1]}}"#, "{}"])
+    func `the members of most bodies need no decoder`(body: String) throws {
+        let request = try Request(.post, "/", body: body)
+        #expect(throws: Never.self) { try request.json(Plain.self) }
+    }
+}
