@@ -42,7 +42,7 @@ public final class LastSeen: Sendable {
     private let lastSeen: LastSeen
     private var isChecking = false
     // Each is resumed exactly once: the list is emptied when they are.
-    private var waiting: [UnsafeContinuation<Check, Never>] = unsafe []
+    private var waiting: [UnsafeContinuation<Check?, Never>] = unsafe []
 
     /// - Parameters:
     ///   - lastSeen: shared by the loops of the process.
@@ -66,8 +66,16 @@ public final class LastSeen: Sendable {
     }
 
     private func sharedCheck() async -> Check {
-        if isChecking {
-            return await unsafe withUnsafeContinuation { unsafe waiting.append($0) }
+        while isChecking {
+            let shared: Check? = await unsafe withUnsafeContinuation { continuation in
+                // Between the look and the suspension the check may have ended.
+                if isChecking {
+                    unsafe waiting.append(continuation)
+                } else {
+                    unsafe continuation.resume(returning: nil)
+                }
+            }
+            if let shared { return shared }
         }
         isChecking = true
         let check = await runCheck()

@@ -65,7 +65,10 @@ import Reactor
 
     private func next() async -> Job? {
         if job == nil {
-            await unsafe withUnsafeContinuation { unsafe idle = $0 }
+            await unsafe withUnsafeContinuation { continuation in
+                // Between the look and the suspension another turn may have passed, and brought a job that woke nobody.
+                if job == nil { unsafe idle = continuation } else { unsafe continuation.resume() }
+            }
         }
         defer { job = nil }
         return job

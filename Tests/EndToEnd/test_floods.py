@@ -94,6 +94,23 @@ class TestIdleConnections:
             pytest.skip(f"held with {crowd} connections only: RLIMIT_NOFILE allows no more here")
 
 
+class TestAWaveOfRequests:
+    def test_is_answered_to_the_last_one(self, database, launch, crowd):
+        server = launch(database.environment, MAX_CONNECTIONS="20000", ACCESS_LOG="0", WORKERS="1").wait_until_healthy()
+        request = f"GET /api/items/{server.create('Wave')['id']} HTTP/1.1\r\n{HOST}\r\n".encode()
+        clients = connections(server, crowd)
+        try:
+            for _ in range(3):
+                for client in clients:
+                    client.sendall(request)
+                answers = {client.recv(4096)[:13] for client in clients}
+                # More at once than may wait for the database are refused, as they should be.
+                assert answers <= {b"HTTP/1.1 200 ", b"HTTP/1.1 503 "}
+            assert sample(server, "http_requests_in_flight") == 1
+        finally:
+            close(clients)
+
+
 class TestTheConnectionLimit:
     def test_lets_further_clients_wait_until_a_place_is_free(self, database, launch):
         server = launch(database.environment, MAX_CONNECTIONS="8", WORKERS="1").wait_until_healthy()
