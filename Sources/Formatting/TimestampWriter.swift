@@ -4,7 +4,7 @@
 /// one twice: the calendar takes more instructions than all of the digits, and both more than a copy.
 public struct TimestampWriter {
     /// The longest has a year of six digits and its sign.
-    public static let byteLimit = 30
+    public static let longestByteCount = 30
     private static let dayLength: Int64 = 86_400_000_000
     private static let timeStart = 14
 
@@ -22,10 +22,10 @@ public struct TimestampWriter {
         text[Self.timeStart + 15] = 0x5A
     }
 
-    /// Appends a moment given in microseconds since 1970-01-01T00:00:00Z, which may be negative; `byteLimit` bytes at most.
+    /// Appends a moment given in microseconds since 1970-01-01T00:00:00Z, which may be negative; `longestByteCount` bytes at most.
     public mutating func write(microseconds: Int64, to output: inout OutputSpan<UInt8>) {
         if microseconds != last || day == .min { set(microseconds) }
-        output.append(span: text.span.extracting(start..<Self.byteLimit))
+        output.append(span: text.span.extracting(start..<Self.longestByteCount))
     }
 
     private mutating func set(_ microseconds: Int64) {
@@ -81,6 +81,6 @@ extension [UInt8] {
     /// - Parameter microseconds: since 1970-01-01T00:00:00Z; may be negative.
     public mutating func append(timestampMicroseconds microseconds: Int64) {
         var writer = TimestampWriter()
-        append(addingCapacity: TimestampWriter.byteLimit) { writer.write(microseconds: microseconds, to: &$0) }
+        append(addingCapacity: TimestampWriter.longestByteCount) { writer.write(microseconds: microseconds, to: &$0) }
     }
 }

@@ -50,7 +50,7 @@ public struct Item: JSONRepresentable {
     }
 
     /// What an item takes without its texts: the names of the members, its number of 20 digits and its timestamps.
-    private static let frameByteLimit = 80 + 20 + 2 * TimestampWriter.byteLimit
+    private static let frameByteLimit = 80 + 20 + 2 * TimestampWriter.longestByteCount
 }
 
 extension OutputSpan<UInt8> {
