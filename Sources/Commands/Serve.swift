@@ -56,7 +56,10 @@ struct Serve: ParsableCommand {
         let credentials = DatabaseCredentials(configuration, logger: observability.makeLogger("secret"))
         let database = Database(
             on: loops, options: .init(configuration), connector: Connector(configuration, credentials: credentials),
-            observe: { loop in { observers[loop.index].observe($0) } })
+            observe: { loop in
+                let observer = observers[loop.index]
+                return { observer.observe($0) }
+            })
         let lastSeen = LastSeen()
         let services = loops.map { loop in
             let pool = database.pool(for: loop)
@@ -82,7 +85,10 @@ struct Serve: ParsableCommand {
                         services[loop.index], basePath: configuration.http.basePath,
                         healthPaths: configuration.health.paths, hidesOperations: configuration.http.adminPort != nil)
                 },
-                observe: { loop in { observers[loop.index].observe($0) } })
+                observe: { loop in
+                    let observer = observers[loop.index]
+                    return { observer.observe($0) }
+                })
             if let port = configuration.http.adminPort {
                 admin = try Server(
                     on: loops, options: ServerOptions(configuration).admin(port: port), trusts: trusts,

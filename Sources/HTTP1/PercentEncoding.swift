@@ -16,7 +16,7 @@ public enum PercentEncoding {
 
     private static func decode(_ raw: Span<UInt8>, plusIsSpace: Bool) throws(ProtocolError) -> String {
         // Most texts stand for themselves, and those of a page's query were a tenth of its instructions.
-        if !raw.hasEncoding {
+        if standsForItself(raw) {
             do { return String(copying: try UTF8Span(validating: raw)) } catch { throw .invalidUTF8 }
         }
         var decoded: [UInt8] = []
@@ -40,12 +40,10 @@ public enum PercentEncoding {
         guard let text = String(validating: decoded, as: UTF8.self) else { throw .invalidUTF8 }
         return text
     }
-}
 
-extension Span<UInt8> {
-    /// Whether a percent or a plus sign occurs.
-    fileprivate var hasEncoding: Bool {
-        for index in indices where self[index] == 0x25 || self[index] == 0x2B { return true }
-        return false
+    /// Whether neither a percent nor a plus sign occurs.
+    static func standsForItself(_ raw: Span<UInt8>) -> Bool {
+        for index in raw.indices where raw[index] == 0x25 || raw[index] == 0x2B { return false }
+        return true
     }
 }

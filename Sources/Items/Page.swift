@@ -82,10 +82,27 @@ public struct Page: JSONRepresentable {
         next = rows.count > count ? Cursor(order: request.order, after: try rows[count - 1].int64(0)) : nil
     }
 
-    /// The query of the next page, nil on the last one.
-    var nextQuery: String? {
-        next.map { "limit=\(request.limit)&order=\(request.order.rawValue)&cursor=\($0.text)" }
+    /// The value of `Link` (RFC 8288), which names the next page of the same list; nil on the last one.
+    ///
+    /// - Parameter path: as the client wrote it.
+    func link(path: Span<UInt8>) -> [UInt8]? {
+        guard let next else { return nil }
+        let order = request.order
+        var link: [UInt8] = []
+        link.append(addingCapacity: path.count + Self.linkByteCount) { link in
+            link.append(0x3C)
+            link.append(span: path)
+            link.append(literal: "?limit=")
+            link.append(decimal: request.limit)
+            link.append(literal: order == .ascending ? "&order=asc&cursor=a" : "&order=desc&cursor=d")
+            link.append(decimal: next.after)
+            link.append(literal: ">; rel=\"next\"")
+        }
+        return link
     }
+
+    /// All but the path: two numbers, and the literals between them.
+    private static let linkByteCount = 96
 
     public var byteEstimate: Int { 64 + count * Self.itemByteEstimate }
 

@@ -1,4 +1,5 @@
 import Formatting
+import HTTP1
 import HTTPTypes
 public import Postgres
 public import Telemetry
@@ -65,9 +66,12 @@ public func makeApp(
 
     app.get("/api/items") { request in
         let page = try await store.page(PageRequest(request))
-        let response = try Response.json(page)
-        guard let query = page.nextQuery else { return response }
-        return try response.field("Link", "<\(request.path)?\(query)>; rel=\"next\"")
+        var response = try Response.json(page)
+        let head = request.head.bytes
+        if let link = page.link(path: head.span.extracting(request.head.path)) {
+            try response.fields.append(literal: "Link", utf8: link.span)
+        }
+        return response
     }
 
     app.get("/api/items/{id}") { (_, id: Int64) in

@@ -50,7 +50,7 @@ public protocol ReadinessObserver: AnyObject {
     private var wantsWrite = false
     /// The deadline passed while nobody waited: the next wait has to hear of it.
     private var missedExpiry = false
-    private lazy var deadline: Deadline = loop.makeDeadline { [unowned self] in expire() }
+    private let deadline = Deadline()
 
     /// Watches an open descriptor on the loop whose thread this is.
     public init(_ number: Int32, on loop: EventLoop, mode: Mode = .edge) throws(SystemError) {
@@ -58,6 +58,7 @@ public protocol ReadinessObserver: AnyObject {
         self.loop = loop
         self.mode = mode
         try loop.watch(self, events: mode == .edge ? Self.edgeEvents : Self.levelEvents)
+        deadline.setAction { [unowned self] in expire() }
     }
 
     private static let edgeEvents =

@@ -3,8 +3,9 @@
 /// Appending takes no lock. The owner calls `flush(now:)` at the end of each turn, and again when `deadline` is due;
 /// before the sink closes it sets `force`. The buffer may be made on one thread and then used on another.
 public final class LogBuffer {
-    /// Handed over once this much stands here: a write(2) that is worth its cost, and a quarter of a pipe.
-    public static let flushByteCount = 16_384
+    /// Handed over once this much stands here: waking the writer and a write(2) are worth their cost, and it is half of a
+    /// pipe.
+    public static let flushByteCount = 32_768
     /// How long a line may stand here (50 ms): a person following the log does not notice.
     public static let flushInterval: UInt64 = 50_000_000
 

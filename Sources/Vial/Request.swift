@@ -124,10 +124,9 @@ public final class Request {
         var found: String?
         do {
             var items = QueryItems(head)
-            while let item = try items.next() {
-                guard item.name == name else { continue }
+            while let value = try items.next(named: name) {
                 guard found == nil else { throw HTTPError(.badRequest, "Query parameter \(name) is given twice.") }
-                found = item.value
+                found = value
             }
         } catch let error as ProtocolError {
             throw HTTPError(.badRequest, error.detail)

@@ -31,7 +31,7 @@ struct TimestampWriterTests {
             default: moment = Int64(bitPattern: generator.next())
             }
             let written = text { bytes in
-                bytes.append(addingCapacity: TimestampWriter.byteLimit) {
+                bytes.append(addingCapacity: TimestampWriter.longestByteCount) {
                     writer.write(microseconds: moment, to: &$0)
                 }
             }
