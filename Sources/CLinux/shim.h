@@ -38,6 +38,15 @@ static inline int clinux_set_nonblocking(int descriptor) {
     return flags < 0 ? -1 : fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
 }
 
+/* Names the calling thread "loop 0" for `top -H` and debuggers; a name is not worth an error. */
+static inline void clinux_name_loop(int index) {
+    char name[] = "loop   ";
+    name[5] = index < 10 ? (char)('0' + index) : (char)('0' + index / 10 % 10);
+    if (index >= 10) name[6] = (char)('0' + index % 10);
+    else name[6] = 0;
+    prctl(PR_SET_NAME, name);
+}
+
 static inline int clinux_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 3); }
 
 #endif

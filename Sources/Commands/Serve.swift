@@ -27,7 +27,8 @@ struct Serve: ParsableCommand {
         CurrentProcess.ignoreBrokenPipes()
         let end = DispatchSemaphore(value: 0)
         let outcome = Mutex<Result<Void, any Error>>(.success(()))
-        Task {
+        // Threads inherit the nice value of the one that starts them, and those of a higher priority run at -2 when they may.
+        Task(priority: .medium) {
             do { try await Self.serve() } catch { outcome.withLock { $0 = .failure(error) } }
             end.signal()
         }

@@ -202,6 +202,7 @@ import Synchronization
 
     private func run() {
         thread.store(UInt(pthread_self()), ordering: .relaxed)
+        clinux_name_loop(Int32(index))
         let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: Self.eventBatch)
         defer { unsafe events.deallocate() }
         while !isStopping.load(ordering: .acquiring) {
