@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -40,10 +41,8 @@ static inline int clinux_set_nonblocking(int descriptor) {
 
 /* Names the calling thread "loop 0" for `top -H` and debuggers; a name is not worth an error. */
 static inline void clinux_name_loop(int index) {
-    char name[] = "loop   ";
-    name[5] = index < 10 ? (char)('0' + index) : (char)('0' + index / 10 % 10);
-    if (index >= 10) name[6] = (char)('0' + index % 10);
-    else name[6] = 0;
+    char name[16]; /* as much as the kernel keeps */
+    snprintf(name, sizeof name, "loop %d", index);
     prctl(PR_SET_NAME, name);
 }
 

@@ -16,13 +16,12 @@ extension [UInt8] {
     /// Appends `value` in decimal, with a minus sign when it is negative.
     @inlinable
     public mutating func append(decimal value: Int64) {
-        if value < 0 { append(0x2D) }
-        append(decimal: value.magnitude)
+        append(addingCapacity: 20) { $0.append(decimal: value) }
     }
 
     @inlinable
     public mutating func append(decimal value: Int) {
-        append(decimal: Int64(value))
+        append(addingCapacity: 20) { $0.append(decimal: value) }
     }
 
     @inlinable

@@ -2,25 +2,34 @@
 extension Span<UInt8> {
     /// Whether JSON takes every byte as it is, as it does of nearly every text.
     @inlinable
-    public var isPlainJSON: Bool {
+    public var isPlainJSON: Bool { isPlain(refusing: 0) }
+
+    /// The same, and whether all of it is ASCII: so it needs no look whether it is UTF-8.
+    @inlinable
+    public var isPlainASCII: Bool { isPlain(refusing: 0x8080_8080_8080_8080) }
+
+    /// - Parameter bits: of eight bytes, which are refused as well.
+    @inlinable
+    @inline(__always)
+    func isPlain(refusing bits: UInt64) -> Bool {
         guard count >= 8 else {
-            for index in indices where self[index].needsEscape { return false }
+            for index in indices where self[index].needsEscape || UInt64(self[index]) & bits != 0 { return false }
             return true
         }
         var found: UInt64 = 0
         var offset = 0
         while offset + 8 <= count {
-            found |= escapes(at: offset)
+            found |= escapes(at: offset, or: bits)
             offset += 8
         }
-        return (found | escapes(at: count - 8)) & 0x8080_8080_8080_8080 == 0
+        return (found | escapes(at: count - 8, or: bits)) & 0x8080_8080_8080_8080 == 0
     }
 
     /// Eight bytes at once: the highest bit of some of the result's bytes is set when one of them needs an escape. Byte by
     /// byte a text takes three times the instructions.
     @inlinable
     @inline(__always)
-    func escapes(at offset: Int) -> UInt64 {
+    func escapes(at offset: Int, or bits: UInt64) -> UInt64 {
         let every: UInt64 = 0x0101_0101_0101_0101
         // The callers' offsets are at most `count - 8`.
         let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
@@ -29,7 +38,7 @@ extension Span<UInt8> {
         let control = (word &- every &* 0x20) & ~word
         let quote = word ^ every &* 0x22
         let backslash = word ^ every &* 0x5C
-        return control | (quote &- every) & ~quote | (backslash &- every) & ~backslash
+        return control | (quote &- every) & ~quote | (backslash &- every) & ~backslash | word & bits
     }
 
     /// How many bytes this text takes in a JSON string, quotes included, at most.

@@ -1,3 +1,15 @@
+extension Span<UInt8> {
+    /// Whether the bytes are the literal's.
+    @inlinable
+    @inline(__always)
+    public func equals(_ literal: StaticString) -> Bool {
+        guard count == literal.utf8CodeUnitCount else { return false }
+        // A StaticString's bytes live in the binary, and the index is below their count.
+        for index in 0..<count where unsafe self[index] != literal.utf8Start[index] { return false }
+        return true
+    }
+}
+
 // Text under construction in memory that was reserved once. An array looks at its uniqueness and its room at each append;
 // a span only at its room, which for a log line and a response's head is most of what an append costs.
 extension OutputSpan<UInt8> {

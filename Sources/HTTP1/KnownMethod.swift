@@ -1,3 +1,5 @@
+import Formatting
+
 /// The methods that the server itself looks at, recognised while a head is parsed: those of RFC 9110 §9.3 and PATCH
 /// (RFC 5789).
 public enum KnownMethod: UInt8, CaseIterable, Sendable {
@@ -27,15 +29,4 @@ public enum KnownMethod: UInt8, CaseIterable, Sendable {
 
     // `allCases` would be made anew each time.
     private static let allMethods = allCases
-}
-
-extension Span<UInt8> {
-    /// Whether the bytes are the literal's.
-    @inline(__always)
-    func equals(_ literal: StaticString) -> Bool {
-        guard count == literal.utf8CodeUnitCount else { return false }
-        // The literal lies in the binary, and the index is below its count.
-        for index in 0..<count where unsafe self[index] != literal.utf8Start[index] { return false }
-        return true
-    }
 }

@@ -4,7 +4,8 @@
 public final class Deadline: @unchecked Sendable {
     /// The moment in nanoseconds of the loop's clock; nil while it is not armed.
     public fileprivate(set) var expiry: UInt64?
-    fileprivate var action: () -> Void
+    /// What happens then; set anew by an owner that has to exist before its action can name it.
+    var action: () -> Void
     /// Taken out of the wheel because its moment came, and not yet run, moved or cancelled.
     fileprivate var isDue = false
     /// Where the wheel holds it; -1 when it does not.
@@ -13,16 +14,7 @@ public final class Deadline: @unchecked Sendable {
     /// The tick the slot was chosen for: never later than `expiry`.
     fileprivate var queuedTick: UInt64 = 0
 
-    init(action: @escaping () -> Void) {
-        self.action = action
-    }
-
-    /// For an owner that is its action's object, and so has to exist first.
-    convenience init() {
-        self.init {}
-    }
-
-    func setAction(_ action: @escaping () -> Void) {
+    init(action: @escaping () -> Void = {}) {
         self.action = action
     }
 }

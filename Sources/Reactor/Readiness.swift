@@ -58,7 +58,7 @@ public protocol ReadinessObserver: AnyObject {
         self.loop = loop
         self.mode = mode
         try loop.watch(self, events: mode == .edge ? Self.edgeEvents : Self.levelEvents)
-        deadline.setAction { [unowned self] in expire() }
+        deadline.action = { [unowned self] in expire() }
     }
 
     private static let edgeEvents =

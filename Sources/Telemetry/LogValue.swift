@@ -16,7 +16,7 @@ extension OutputSpan<UInt8> {
         if utf8.count > LogLine.valueByteLimit {
             append(escaping: utf8.extracting(0..<utf8.logValueCut), mayBeInvalid: mayBeInvalid)
             append(literal: "…")
-        } else if utf8.isPlain {
+        } else if utf8.isPlainASCII {
             append(span: utf8)
         } else {
             append(escaping: utf8, mayBeInvalid: mayBeInvalid)
@@ -42,17 +42,6 @@ extension OutputSpan<UInt8> {
 }
 
 extension Span<UInt8> {
-    /// Whether the bytes are ASCII that JSON takes as it is, as nearly every value's are.
-    fileprivate var isPlain: Bool {
-        var special: UInt8 = 0
-        for index in 0..<count {
-            // `index` is below `count`; a check would keep the loop from being vectorised, and so would an early exit.
-            let byte = unsafe self[unchecked: index]
-            special |= (byte < 0x20 ? 1 : 0) | (byte == 0x22 ? 1 : 0) | (byte == 0x5C ? 1 : 0) | (byte >> 7)
-        }
-        return special == 0
-    }
-
     /// Where a value over the limit is cut: room is left for the mark, and no character is split.
     fileprivate var logValueCut: Int {
         let longest = LogLine.valueByteLimit - 3

@@ -66,8 +66,8 @@ public struct App: Sendable {
     public func respond(to request: Request) async -> Response {
         switch plan(for: request) {
         case .answer(let response): response
-        case .immediate(let handler): run(handler, request)
-        case .suspending(let handler): await run(handler, request)
+        case .handler(.immediate(let handler)): run(handler, request)
+        case .handler(.suspending(let handler)): await run(handler, request)
         }
     }
 
@@ -75,8 +75,7 @@ public struct App: Sendable {
     enum Plan {
         // Rare, and larger than all the rest of a connection's state.
         indirect case answer(Response)
-        case immediate(ImmediateHandler)
-        case suspending(Handler)
+        case handler(Router.AnyHandler)
     }
 
     func plan(for request: Request) -> Plan {
@@ -107,10 +106,7 @@ public struct App: Sendable {
                 let error = HTTPError(.unsupportedMediaType, "The body must be application/json.")
                 return .answer(error.response(to: request))
             }
-            switch handler {
-            case .immediate(let handler): return .immediate(handler)
-            case .suspending(let handler): return .suspending(handler)
-            }
+            return .handler(handler)
         }
     }
 

@@ -145,11 +145,7 @@ import Reactor
 
     /// Goes on reading after a wait for something else.
     private func resume() {
-        if phase == .reading {
-            let kept = input
-            input = []
-            take(kept.span)
-        }
+        if phase == .reading { takeInput() }
         if phase == .reading { receive() }
     }
 
@@ -157,6 +153,7 @@ import Reactor
     ///
     /// - Parameter isLast: reads in any case, and closes without a word when nothing is there.
     private func receive(isLast: Bool = false) {
+        var isLast = isLast
         while phase == .reading && (readiness.mayRead || isLast) {
             // The scratch is this loop's: what is left of its bytes is copied before anything else can use it.
             guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return end() }
@@ -172,28 +169,34 @@ import Reactor
                 } else {
                     readiness.readDrained()
                     if input.isEmpty {
-                        take(received)
+                        let used = advance(received)
+                        keep(received.extracting(used...))
                     } else {
                         input.append(span: received)
-                        let kept = input
-                        input = []
-                        take(kept.span)
+                        takeInput()
                     }
                 }
             case .wouldBlock:
                 readiness.readDrained()
                 if isLast { return end() }
             }
-            if isLast { return }
+            isLast = false
         }
     }
 
-    /// Answers what is there, and keeps the rest.
-    private func take(_ bytes: Span<UInt8>) {
-        let used = advance(bytes)
-        if used < bytes.count && phase != .lingering && phase != .closed {
-            input.append(span: bytes.extracting(used...))
-        }
+    /// Answers what was kept, and keeps the rest of it.
+    private func takeInput() {
+        let kept = input
+        input = []
+        let used = advance(kept.span)
+        // A head that comes byte by byte is not copied each time.
+        if used == 0 && phase == .reading { input = kept } else { keep(kept.span.extracting(used...)) }
+    }
+
+    /// Keeps what was received and not used, unless nobody will read it.
+    private func keep(_ rest: Span<UInt8>) {
+        if rest.isEmpty || phase == .lingering || phase == .closed { return }
+        input.append(span: rest)
     }
 
     /// Answers what was received, as far as nothing has to be waited for, and sends the answers.
@@ -271,8 +274,8 @@ import Reactor
     private func answer(_ plan: App.Plan, hasMore: Bool) {
         switch plan {
         case .answer(let response): complete(response, hasMore: hasMore)
-        case .immediate(let handler): complete(worker.app.run(handler, request), hasMore: hasMore)
-        case .suspending(let handler):
+        case .handler(.immediate(let handler)): complete(worker.app.run(handler, request), hasMore: hasMore)
+        case .handler(.suspending(let handler)):
             phase = .responding
             worker.run(handler, for: self)
         }

@@ -26,7 +26,7 @@ public struct JSONMembers {
         for member in members {
             let written = text.span.extracting(Self.content(member.name))
             if !written.isPlainJSON { return .other }
-            if written.count == name.utf8CodeUnitCount, isEqual(written, name) { found = value(member.value) }
+            if written.equals(name) { found = value(member.value) }
         }
         return found
     }
@@ -46,12 +46,6 @@ public struct JSONMembers {
     /// What stands between the quotes of a string.
     private static func content(_ string: Range<Int>) -> Range<Int> {
         string.lowerBound + 1..<string.upperBound - 1
-    }
-
-    private func isEqual(_ written: Span<UInt8>, _ name: StaticString) -> Bool {
-        // A StaticString's bytes live in the binary, and `utf8CodeUnitCount`, which is the count of both, is their exact count.
-        for index in written.indices where unsafe name.utf8Start[index] != written[index] { return false }
-        return true
     }
 }
 

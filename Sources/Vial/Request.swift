@@ -69,16 +69,14 @@ public final class Request {
 
     /// Where the root of the load balancer's trace stands in the head; nil without one, or from a peer that is not trusted.
     public var traceRoot: Range<Int>? {
-        guard isPeerTrusted, head.fields.contains(.xAmznTraceID) else { return nil }
-        guard let range = head.firstRange(of: .xAmznTraceID) else { return nil }
+        guard isPeerTrusted, let range = head.fields.firstRange(of: .xAmznTraceID) else { return nil }
         return RequestID.root(head.bytes, range)
     }
 
     /// How the client spoke to the balancer: `http` or `https` at the end of a trusted peer's X-Forwarded-Proto, which
     /// that peer wrote itself; nil when nobody that is believed says so in exactly these words.
     public var forwardedScheme: Range<Int>? {
-        guard isPeerTrusted, head.fields.contains(.xForwardedProto) else { return nil }
-        guard let range = head.lastRange(of: .xForwardedProto) else { return nil }
+        guard isPeerTrusted, let range = head.fields.lastRange(of: .xForwardedProto) else { return nil }
         var start = range.upperBound
         while start > range.lowerBound, (0x61...0x7A).contains(head.bytes[start - 1]) { start -= 1 }
         let isElement = start == range.lowerBound || [0x2C, 0x20, 0x09].contains(head.bytes[start - 1])

@@ -61,7 +61,7 @@ def run(options, service):
         settled = service.wait_until_alone(SETTLE_SECONDS)
         if not settled:
             faults.append("connections or requests are still open after everybody left")
-        end = service.measure()
+        end = service.measure_settled(start.descriptors, SETTLE_SECONDS)
         if end.descriptors > start.descriptors:
             faults.append(f"{end.descriptors - start.descriptors} descriptors are still open")
         if end.resident_kib > warm.resident_kib + RESIDENT_GROWTH_KIB:

@@ -116,6 +116,14 @@ class Service:
         descriptors = len(os.listdir(f"/proc/{self.process.pid}/fd"))
         return Measured(int(resident[1]) if resident else 0, descriptors, int(threads[1]))
 
+    def measure_settled(self, descriptors, seconds):
+        """As `measure`, once no more than so many descriptors are open, or when the time is over: the server closes the
+        connection that asked for its metrics a moment after it was answered."""
+        deadline = time.monotonic() + seconds
+        while (measured := self.measure()).descriptors > descriptors and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return measured
+
     def sample(self, name):
         """The sum of a metric's samples."""
         values = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", self.get("/metrics")[1], re.MULTILINE)

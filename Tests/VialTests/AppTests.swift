@@ -118,9 +118,9 @@ struct AppTests {
             return text("later")
         }
         app.get("/failing") { _ in throw HTTPError(.conflict, "Not now.") }
-        guard case .immediate = app.plan(for: try Request(.get, "/at-once")),
-            case .suspending = app.plan(for: try Request(.get, "/later")),
-            case .immediate(let failing) = app.plan(for: try Request(.get, "/failing"))
+        guard case .handler(.immediate) = app.plan(for: try Request(.get, "/at-once")),
+            case .handler(.suspending) = app.plan(for: try Request(.get, "/later")),
+            case .handler(.immediate(let failing)) = app.plan(for: try Request(.get, "/failing"))
         else {
             Issue.record("a handler of the wrong kind")
             return
