@@ -24,7 +24,7 @@ public final class LastSeen: Sendable {
 }
 
 /// Whether this instance should get traffic. Checks of one loop that come while one is on its way share its answer. Used on
-/// its loop's thread only; an actor would cost each check four switches of its task.
+/// its loop's thread only.
 @safe public final class Health: @unchecked Sendable {
     /// The balancer gives up after 5 s; the answer must be there well before.
     static let budgetNanoseconds: UInt64 = 2_000_000_000
@@ -40,9 +40,8 @@ public final class LastSeen: Sendable {
     private let drain: Drain
     private let grace: UInt64
     private let lastSeen: LastSeen
-    private var isChecking = false
-    // Each is resumed exactly once: the list is emptied when they are.
-    private var waiting: [UnsafeContinuation<Check?, Never>] = unsafe []
+    /// Whoever shares the check that is on its way, whoever began it among them.
+    private var waiting: [Reply] = []
 
     /// - Parameters:
     ///   - lastSeen: shared by the loops of the process.
@@ -55,52 +54,33 @@ public final class LastSeen: Sendable {
         grace = UInt64(graceMilliseconds) * 1_000_000
     }
 
-    /// The answer of `/health`.
-    func respond() async -> Response {
-        if drain.isDraining { return answer("draining", Check(), .serviceUnavailable) }
-        let check = await sharedCheck()
+    /// Answers `/health`.
+    func check(for reply: Reply) {
+        if drain.isDraining { return reply.send { answer("draining", Check(), .serviceUnavailable) } }
+        waiting.append(reply)
+        if waiting.count > 1 { return }
+        let start = loop.now
+        let limit = min(reply.deadline ?? .max, start + Self.budgetNanoseconds)
+        pool.query(Self.statement, on: loop, until: limit) { [self] outcome in
+            var check = Check()
+            switch outcome {
+            case .success: lastSeen.note(loop.now)
+            case .failure(let error): check.error = error
+            }
+            check.latency = EventLoop.monotonicNanoseconds() - start
+            let response = judge(check)
+            // Whoever asks again at once begins another check.
+            let sharing = waiting
+            waiting.removeAll()
+            for reply in sharing { reply.send { response } }
+        }
+    }
+
+    private func judge(_ check: Check) -> Response {
         if drain.isDraining { return answer("draining", check, .serviceUnavailable) }
         if check.error == nil { return answer("healthy", check, .ok) }
         if lastSeen.isWithin(grace, of: loop.now) { return answer("degraded", check, .ok) }
         return answer("unhealthy", check, .serviceUnavailable)
-    }
-
-    private func sharedCheck() async -> Check {
-        while isChecking {
-            let shared: Check? = await unsafe withUnsafeContinuation { continuation in
-                // Between the look and the suspension the check may have ended.
-                if isChecking {
-                    unsafe waiting.append(continuation)
-                } else {
-                    unsafe continuation.resume(returning: nil)
-                }
-            }
-            if let shared { return shared }
-        }
-        isChecking = true
-        let check = await runCheck()
-        isChecking = false
-        let sharing = unsafe waiting
-        unsafe waiting.removeAll(keepingCapacity: true)
-        for index in unsafe sharing.indices { unsafe sharing[index].resume(returning: check) }
-        return check
-    }
-
-    private func runCheck() async -> Check {
-        let start = loop.now
-        let deadline = TaskDeadline.current
-        let before = deadline?.expiry
-        deadline?.expiry = min(before ?? .max, start + Self.budgetNanoseconds)
-        defer { deadline?.expiry = before }
-        var check = Check()
-        do throws(DatabaseError) {
-            _ = try await pool.query(Self.statement)
-            lastSeen.note(loop.now)
-        } catch {
-            check.error = error
-        }
-        check.latency = EventLoop.monotonicNanoseconds() - start
-        return check
     }
 
     private func answer(_ status: String, _ check: Check, _ code: HTTPResponse.Status) -> Response {

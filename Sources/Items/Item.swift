@@ -83,10 +83,13 @@ struct NewItem: JSONObjectDecodable {
         }
     }
 
+    /// What keeps every rule.
+    typealias Valid = (name: String, description: String?)
+
     /// The name trimmed and the description as it is.
     ///
     /// - Throws: `HTTPError` 422 with every rule that is broken.
-    func validated() throws(HTTPError) -> (name: String, description: String?) {
+    func validated() throws(HTTPError) -> Valid {
         var errors: [HTTPError.FieldError] = []
         let trimmed = (name ?? "").trimmed
         if name == nil {

@@ -11,12 +11,16 @@ public struct ItemStore: Sendable {
 
     /// The statements that a connection prepares.
     public static let statements = [
-        find, firstPage, firstPageDescending, nextPage, nextPageDescending, insert, insertOnce, findKey, expireKeys,
+        find, findMany, firstPage, firstPageDescending, nextPage, nextPageDescending, insert, insertOnce, findKey,
+        expireKeys,
     ]
     /// Keys that `expireKeys` removes at most: few enough to hold up nobody.
     static let expiryBatch = 500
 
-    private static let find = Statement("find_item", "SELECT \(Item.columns) FROM items WHERE id = $1::int8")
+    private static let find = Statement(
+        "find_item", "SELECT \(Item.columns) FROM items WHERE id = $1::int8", many: findMany)
+    private static let findMany = Statement(
+        "find_items", "SELECT \(Item.columns) FROM items WHERE id = ANY($1::int8[])")
     private static let firstPage = page("list_items", "ORDER BY id")
     private static let firstPageDescending = page("list_items_descending", "ORDER BY id DESC")
     private static let nextPage = page("list_items_after", "WHERE id > $2::int8 ORDER BY id")
@@ -78,33 +82,45 @@ public struct ItemStore: Sendable {
         """,
         kind: .update)
 
-    /// The item with this identifier, nil when there is none.
-    func find(_ id: Int64) async throws(DatabaseError) -> Item? {
-        guard let row = try await pool.query(Self.find, [.int64(id)]).first else { return nil }
-        return try Item(row)
+    /// Answers with the item of this identifier, nil when there is none.
+    func find(_ id: Int64, for reply: Reply, _ answer: @escaping @Sendable (Item?) throws -> Response) {
+        pool.query(Self.find, [.int64(id)], on: reply.loop, until: reply.deadline) { rows in
+            reply.send { try answer(rows.get().first.map(Item.init)) }
+        }
     }
 
-    func page(_ request: PageRequest) async throws(DatabaseError) -> Page {
+    /// Answers with a page.
+    func page(
+        _ request: PageRequest, for reply: Reply, _ answer: @escaping @Sendable (Page) throws -> Response
+    ) {
+        let isAscending = request.order == .ascending
         // One more than the page shows whether there is a next one.
-        let limit = Parameter.int64(Int64(request.limit + 1))
-        let rows =
-            if let after = request.after {
-                try await pool.query(
-                    request.order == .ascending ? Self.nextPage : Self.nextPageDescending, [limit, .int64(after)])
-            } else {
-                // PostgreSQL compares every key of an index page with a bound, also with one below all of them: a tenth of
-                // what the page costs it.
-                try await pool.query(request.order == .ascending ? Self.firstPage : Self.firstPageDescending, [limit])
-            }
-        return try Page(rows, for: request)
+        var parameters = [Parameter.int64(Int64(request.limit + 1))]
+        // PostgreSQL compares every key of an index page with a bound, also with one below all of them: a tenth of what the
+        // page costs it.
+        var statement = isAscending ? Self.firstPage : Self.firstPageDescending
+        if let after = request.after {
+            statement = isAscending ? Self.nextPage : Self.nextPageDescending
+            parameters.append(.int64(after))
+        }
+        pool.query(statement, parameters, on: reply.loop, until: reply.deadline) { rows in
+            reply.send { try answer(Page(rows.get(), for: request)) }
+        }
     }
 
-    /// Makes an item of a valid name and description.
-    func insert(name: String, description: String?) async throws(DatabaseError) -> Item {
-        let rows = try await pool.query(Self.insert, [.text(name), .optionalText(description)])
-        guard let row = rows.first else { throw .unexpectedResult("the insert returned no row") }
-        return try Item(row)
+    /// Makes an item of a valid name and description, and answers with it.
+    func insert(_ new: NewItem.Valid, for reply: Reply, _ answer: @escaping @Sendable (Item) throws -> Response) {
+        let parameters: [Parameter] = [.text(new.name), .optionalText(new.description)]
+        pool.query(Self.insert, parameters, on: reply.loop, until: reply.deadline) { rows in
+            reply.send {
+                guard let row = try rows.get().first else {
+                    throw DatabaseError.unexpectedResult("the insert returned no row")
+                }
+                return try answer(Item(row))
+            }
+        }
     }
+
     /// What became of a create that names a key.
     enum OnceOutcome {
         case created(Item)
@@ -112,22 +128,41 @@ public struct ItemStore: Sendable {
         case repeated(Item)
         /// The key belongs to another body.
         case conflict
+
+        fileprivate init(_ row: Row?) throws(DatabaseError) {
+            guard let row else {
+                throw .unexpectedResult("an idempotency key neither made an item nor names one")
+            }
+            guard try row.bool(6) else {
+                self = .conflict
+                return
+            }
+            self = try row.bool(5) ? .created(Item(row)) : .repeated(Item(row))
+        }
     }
 
-    /// Makes an item of a valid name and description, unless the key made one in the last 24 hours.
+    /// Makes an item of a valid name and description, unless the key made one in the last 24 hours, and answers with what
+    /// became of it.
     ///
     /// - Parameter body: the request's body, which has to be the same each time.
     func insertOnce(
-        name: String, description: String?, key: IdempotencyKey, body: [UInt8]
-    ) async throws(DatabaseError) -> OnceOutcome {
+        _ new: NewItem.Valid, key: IdempotencyKey, body: [UInt8], for reply: Reply,
+        _ answer: @escaping @Sendable (OnceOutcome) throws -> Response
+    ) {
         let parameters: [Parameter] = [
-            .text(name), .optionalText(description), .text(key.text), .text(String(decoding: body, as: UTF8.self)),
+            .text(new.name), .optionalText(new.description), .text(key.text),
+            .text(String(decoding: body, as: UTF8.self)),
         ]
-        var row = try await pool.query(Self.insertOnce, parameters).first
-        if row == nil { row = try await pool.query(Self.findKey, parameters).first }
-        guard let row else { throw .unexpectedResult("an idempotency key neither made an item nor names one") }
-        guard try row.bool(6) else { return .conflict }
-        return try row.bool(5) ? .created(Item(row)) : .repeated(Item(row))
+        let pool = pool
+        pool.query(Self.insertOnce, parameters, on: reply.loop, until: reply.deadline) { rows in
+            if case .success(let rows) = rows, rows.count == 0 {
+                pool.query(Self.findKey, parameters, on: reply.loop, until: reply.deadline) { rows in
+                    reply.send { try answer(OnceOutcome(rows.get().first)) }
+                }
+            } else {
+                reply.send { try answer(OnceOutcome(rows.get().first)) }
+            }
+        }
     }
 
     /// Removes keys that are past their time, `expiryBatch` of them at most.

@@ -84,7 +84,7 @@ public struct Page: JSONRepresentable {
 
     /// The value of `Link` (RFC 8288), which names the next page of the same list; nil on the last one.
     ///
-    /// - Parameter path: as the client wrote it.
+    /// - Parameter path: the list's.
     func link(path: Span<UInt8>) -> [UInt8]? {
         guard let next else { return nil }
         let order = request.order

@@ -45,7 +45,7 @@ public func makeApp(
     app.get("/") { description.response(at: $0.start) }
 
     for path in ["/health", "/health/ready"] + healthPaths {
-        app.get(path) { _ in await services.health.respond() }
+        app.get(path) { (_, reply) in services.health.check(for: reply) }
     }
     app.get("/health/live") { _ in
         .json { json in
@@ -64,42 +64,46 @@ public func makeApp(
                 minimum: services.service.poolMinimum, maximum: services.service.poolMaximum))
     }
 
-    app.get("/api/items") { request in
-        let page = try await store.page(PageRequest(request))
-        var response = try Response.json(page)
-        let head = request.head.bytes
-        if let link = page.link(path: head.span.extracting(request.head.path)) {
-            try response.fields.append(literal: "Link", utf8: link.span)
+    let collection = Array("\(basePath)/api/items".utf8)
+    app.get("/api/items") { (request, reply) in
+        store.page(try PageRequest(request), for: reply) { page in
+            var response = try Response.json(page)
+            if let link = page.link(path: collection.span) {
+                try response.fields.append(literal: "Link", utf8: link.span)
+            }
+            return response
         }
-        return response
     }
 
-    app.get("/api/items/{id}") { (_, id: Int64) in
-        guard let item = try await store.find(id) else { throw HTTPError(.notFound, "There is no item \(id).") }
-        return try .json(item)
+    app.get("/api/items/{id}") { (_, id: Int64, reply) in
+        store.find(id, for: reply) { item in
+            guard let item else { throw HTTPError(.notFound, "There is no item \(id).") }
+            return try .json(item)
+        }
     }
 
     let created = { @Sendable (item: Item) in
         try Response.json(item, status: .created).location("\(basePath)/api/items/\(item.id)")
     }
-    app.post("/api/items") { request in
+    app.post("/api/items") { (request, reply) in
         let key = try IdempotencyKey(request)
         let new = try request.json(NewItem.self).validated()
         guard let key else {
-            let item = try await store.insert(name: new.name, description: new.description)
-            services.itemCreated()
-            return try created(item)
+            return store.insert(new, for: reply) { item in
+                services.itemCreated()
+                return try created(item)
+            }
         }
-        switch try await store.insertOnce(
-            name: new.name, description: new.description, key: key, body: request.body)
-        {
-        case .created(let item):
-            services.itemCreated()
-            return try created(item)
-        case .repeated(let item):
-            return try created(item).field("Idempotent-Replayed", "true")
-        case .conflict:
-            throw HTTPError(.unprocessableContent, "The Idempotency-Key was used with another body.")
+        store.insertOnce(new, key: key, body: request.body, for: reply) { outcome in
+            switch outcome {
+            case .created(let item):
+                services.itemCreated()
+                return try created(item)
+            case .repeated(let item):
+                return try created(item).field("Idempotent-Replayed", "true")
+            case .conflict:
+                throw HTTPError(.unprocessableContent, "The Idempotency-Key was used with another body.")
+            }
         }
     }
 

@@ -8,6 +8,8 @@ final class Connection {
     /// What the server still owes, in the order it was asked.
     private enum Expected {
         case answer(PendingStatement)
+        /// One answer for lookups of these keys.
+        case lookup([PendingStatement], keys: [Int64])
         case sync
     }
 
@@ -20,6 +22,9 @@ final class Connection {
         /// Why the connection serves nobody any more.
         var loss: DatabaseError?
     }
+
+    /// Lookups that run as one: bounds the search for each one's row.
+    static let lookupLimit = 64
 
     let identifier: Int
     let handle: Handle
@@ -78,17 +83,33 @@ final class Connection {
     /// - Returns: nil when libpq took all of them; else the connection is broken, and these were certainly not sent.
     func send(_ batch: [PendingStatement]) -> ArraySlice<PendingStatement>? {
         deadline = .max
-        for (position, pending) in batch.enumerated() {
-            guard send(pending) else { return batch[position...] }
-            deadline = min(deadline, pending.deadline)
-            let isLast = position == batch.count - 1
-            if isLast || pending.isAlone || batch[position + 1].isAlone {
+        var position = 0
+        while position < batch.count {
+            let end = endOfLookup(from: position, in: batch)
+            let isSent = end - position > 1 ? send(lookup: batch[position..<end]) : send(batch[position])
+            guard isSent else { return batch[position...] }
+            let last = batch[end - 1]
+            for pending in batch[position..<end] { deadline = min(deadline, pending.deadline) }
+            position = end
+            if end == batch.count || last.isAlone || batch[end].isAlone {
                 // Also sends what was gathered, as far as the socket takes it.
-                guard unsafe PQpipelineSync(handle.pointer) == 1 else { return batch[(position + 1)...] }
+                guard unsafe PQpipelineSync(handle.pointer) == 1 else { return batch[end...] }
                 expected.append(.sync)
             }
         }
         return nil
+    }
+
+    /// Where the lookups end that may run together with the one at `start`.
+    private func endOfLookup(from start: Int, in batch: [PendingStatement]) -> Int {
+        var end = start + 1
+        guard batch[start].sharedKey != nil else { return end }
+        while end < batch.count, end - start < Self.lookupLimit, batch[end].statement === batch[start].statement,
+            batch[end].sharedKey != nil
+        {
+            end += 1
+        }
+        return end
     }
 
     /// Whether libpq still holds bytes that the socket did not take; nil when the connection is broken.
@@ -142,7 +163,13 @@ final class Connection {
     /// Everything that was sent and not confirmed, in order.
     var inFlight: [PendingStatement] {
         var pending = answered
-        for case .answer(let next) in expected { pending.append(next) }
+        for next in expected {
+            switch next {
+            case .answer(let one): pending.append(one)
+            case .lookup(let many, _): pending += many
+            case .sync: break
+            }
+        }
         return pending
     }
 
@@ -159,35 +186,65 @@ final class Connection {
                 continue
             }
             endedStatement = false
-            let status = unsafe PQresultStatus(result)
-            switch next {
-            case .sync:
-                unsafe PQclear(result)
-                guard status == PGRES_PIPELINE_SYNC else {
-                    received.loss = .unexpectedResult("status \(status.rawValue) where a Sync was due")
-                    return
-                }
-                confirm(into: &received)
-            case .answer(let pending):
-                switch status {
-                // The rows keep the result.
-                case PGRES_TUPLES_OK: pending.outcome = .success(unsafe Rows(owning: result))
-                case PGRES_COMMAND_OK: pending.outcome = .success(unsafe Rows(owning: result))
-                case PGRES_PIPELINE_ABORTED: unsafe PQclear(result)
-                case PGRES_FATAL_ERROR:
-                    let error = unsafe Handle.error(in: result)
+            do throws(DatabaseError) {
+                switch next {
+                case .sync:
+                    let status = unsafe PQresultStatus(result)
                     unsafe PQclear(result)
-                    pending.outcome = .failure(error)
-                    if error.retiresConnection { received.loss = error }
-                default:
-                    unsafe PQclear(result)
-                    received.loss = .unexpectedResult("status \(status.rawValue)")
-                    return
+                    guard status == PGRES_PIPELINE_SYNC else {
+                        throw .unexpectedResult("status \(status.rawValue) where a Sync was due")
+                    }
+                    confirm(into: &received)
+                case .answer(let pending):
+                    let outcome = unsafe try outcome(of: result)
+                    if let loss = outcome?.loss { received.loss = loss }
+                    pending.outcome = outcome?.map { Rows($0) }
+                    answered.append(pending)
+                case .lookup(let lookups, let keys):
+                    let outcome = unsafe try outcome(of: result)
+                    if let loss = outcome?.loss { received.loss = loss }
+                    if let outcome { Self.share(outcome, among: lookups, keys) }
+                    answered += lookups
                 }
-                answered.append(pending)
+            } catch {
+                received.loss = error
+                return
             }
             expected.removeFirst()
             if received.loss == .connectionLost { return }
+        }
+    }
+
+    /// What the server said to one statement; nil when it passed it over, after another's failure.
+    ///
+    /// - Throws: `DatabaseError.unexpectedResult` when that is no answer to a statement.
+    private func outcome(of result: OpaquePointer) throws(DatabaseError) -> Result<Execution, DatabaseError>? {
+        // Cleared here, or by the execution that takes it over.
+        let status = unsafe PQresultStatus(result)
+        if status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK { return .success(unsafe Execution(owning: result)) }
+        defer { unsafe PQclear(result) }
+        switch status {
+        case PGRES_PIPELINE_ABORTED: return nil
+        case PGRES_FATAL_ERROR: return .failure(unsafe Handle.error(in: result))
+        default: throw .unexpectedResult("status \(status.rawValue)")
+        }
+    }
+
+    /// Gives each of the lookups the row of its key.
+    private static func share(
+        _ outcome: Result<Execution, DatabaseError>, among lookups: [PendingStatement], _ keys: [Int64]
+    ) {
+        do throws(DatabaseError) {
+            let execution = try outcome.get()
+            var found: [Int64] = []
+            found.reserveCapacity(execution.count)
+            for row in 0..<execution.count { found.append(try Rows(execution)[row].int64(0)) }
+            // In whatever order they come; an index brings them in that of the keys.
+            for (lookup, key) in zip(lookups, keys) {
+                lookup.outcome = .success(Rows(execution, at: found.firstIndex(of: key)))
+            }
+        } catch {
+            for lookup in lookups { lookup.outcome = .failure(error) }
         }
     }
 
@@ -211,19 +268,30 @@ final class Connection {
     }
 
     private func send(_ pending: PendingStatement) -> Bool {
-        let statement = pending.statement
-        let isSent: Bool
+        guard send(pending.statement, pending.parameters) else { return false }
+        expected.append(.answer(pending))
+        return true
+    }
+
+    /// Sends lookups that differ in their keys alone as one statement.
+    private func send(lookup batch: ArraySlice<PendingStatement>) -> Bool {
+        guard let statement = batch.first?.statement.many else { fatalError("a lookup of no kind") }
+        let keys = batch.compactMap(\.sharedKey)
+        guard send(statement, [.int64s(keys)]) else { return false }
+        expected.append(.lookup(Array(batch), keys: keys))
+        return true
+    }
+
+    private func send(_ statement: Statement, _ parameters: [Parameter]) -> Bool {
         if statement.ordinal < prepared.count && prepared[statement.ordinal] {
-            isSent = unsafe sendParameters(pending.parameters) { count, values, lengths, formats in
+            unsafe sendParameters(parameters) { count, values, lengths, formats in
                 unsafe PQsendQueryPrepared(handle.pointer, statement.name, count, values, lengths, formats, 1)
             }
         } else {
-            isSent = unsafe sendParameters(pending.parameters) { count, values, lengths, formats in
+            unsafe sendParameters(parameters) { count, values, lengths, formats in
                 unsafe PQsendQueryParams(handle.pointer, statement.sql, count, nil, values, lengths, formats, 1)
             }
         }
-        if isSent { expected.append(.answer(pending)) }
-        return isSent
     }
 
     /// Lends libpq the parameters' bytes for one call, which copies them.
@@ -262,21 +330,38 @@ final class Connection {
     }
 }
 
+extension Result where Failure == DatabaseError {
+    /// The error, when it means that the connection serves nobody any more.
+    fileprivate var loss: DatabaseError? {
+        if case .failure(let error) = self, error.retiresConnection { error } else { nil }
+    }
+}
+
 extension Parameter {
+    /// The type's number in PostgreSQL's catalog, `pg_type.oid`, where the binary format names it.
+    private static let int8: Int32 = 20
+
     /// Appends the value in the binary format of its type; nothing for null.
     func append(to bytes: inout [UInt8]) {
         switch self {
         case .null: break
-        case .int64(let value):
-            for shift in stride(from: 56, through: 0, by: -8) {
-                bytes.append(UInt8(truncatingIfNeeded: value >> Int64(shift)))
-            }
-        case .int32(let value):
-            for shift in stride(from: 24, through: 0, by: -8) {
-                bytes.append(UInt8(truncatingIfNeeded: value >> Int32(shift)))
-            }
+        case .int64(let value): Self.append(value, to: &bytes)
+        case .int32(let value): Self.append(value, to: &bytes)
         case .bool(let value): bytes.append(value ? 1 : 0)
         case .text(let text): bytes.append(contentsOf: text.utf8)
+        case .int64s(let values):
+            // One dimension, no nulls; how many elements, numbered from 1; then each with its length.
+            for number in [1, 0, Self.int8, Int32(values.count), 1] { Self.append(number, to: &bytes) }
+            for value in values {
+                Self.append(8 as Int32, to: &bytes)
+                Self.append(value, to: &bytes)
+            }
+        }
+    }
+
+    private static func append<Number: FixedWidthInteger>(_ number: Number, to bytes: inout [UInt8]) {
+        for shift in stride(from: Number.bitWidth - 8, through: 0, by: -8) {
+            bytes.append(UInt8(truncatingIfNeeded: number >> Number(shift)))
         }
     }
 }

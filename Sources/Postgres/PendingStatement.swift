@@ -1,5 +1,5 @@
-/// One statement between its caller's `await` and its answer. Used on its pool's loop only.
-@safe final class PendingStatement {
+/// One statement between its caller's question and its answer. Used on its pool's loop only.
+final class PendingStatement {
     let statement: Statement
     let parameters: [Parameter]
     /// When the caller began to wait, and when its answer is of no use any more.
@@ -12,27 +12,33 @@
     var sent: UInt64 = 0
     /// What the server said, kept until the Sync confirms it.
     var outcome: Result<Rows, DatabaseError>?
-    // Resumed exactly once: `resume` takes it out.
-    private var continuation: UnsafeContinuation<Result<Rows, DatabaseError>, Never>?
+    // Called exactly once: `resume` takes it out.
+    private var caller: ((Result<Rows, DatabaseError>) -> Void)?
 
     init(
         _ statement: Statement, _ parameters: [Parameter], enqueued: UInt64, deadline: UInt64, isAlone: Bool,
-        _ continuation: UnsafeContinuation<Result<Rows, DatabaseError>, Never>
+        _ caller: @escaping (Result<Rows, DatabaseError>) -> Void
     ) {
         self.statement = statement
         self.parameters = parameters
         self.enqueued = enqueued
         self.deadline = deadline
         self.isAlone = isAlone
-        unsafe self.continuation = unsafe continuation
+        self.caller = caller
     }
 
     /// Answers the caller; later answers are dropped, since a deadline may have been faster.
     func resume(_ outcome: Result<Rows, DatabaseError>) {
-        guard let waiting = unsafe continuation else { return }
-        unsafe continuation = nil
-        unsafe waiting.resume(returning: outcome)
+        guard let waiting = caller else { return }
+        caller = nil
+        waiting(outcome)
     }
 
-    var isAnswered: Bool { unsafe continuation == nil }
+    var isAnswered: Bool { caller == nil }
+
+    /// Its key, when it may be looked up together with its neighbours.
+    var sharedKey: Int64? {
+        guard statement.many != nil, !isAlone, case .int64(let key)? = parameters.first else { return nil }
+        return key
+    }
 }

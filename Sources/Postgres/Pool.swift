@@ -82,22 +82,52 @@ public actor Pool {
     /// - Returns: its rows, after the transaction they belong to is committed.
     /// - Throws: `DatabaseError`. After `.connectionLost` and `.deadlineExceeded` a write may have happened.
     public func query(_ statement: Statement, _ parameters: [Parameter] = []) async throws(DatabaseError) -> Rows {
+        try await outcome(of: statement, parameters, until: TaskDeadline.current?.expiry).get()
+    }
+
+    /// As the asynchronous `query`, without a task.
+    ///
+    /// - Parameters:
+    ///   - loop: the loop that runs the caller, if one does.
+    ///   - expiry: as the deadline of a task.
+    ///   - then: called exactly once, on `loop` where there is one; before this function returns when the statement is
+    ///     refused at once.
+    public nonisolated func query(
+        _ statement: Statement, _ parameters: [Parameter] = [], on loop: EventLoop?, until expiry: UInt64? = nil,
+        then: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
+    ) {
+        // A loop without connections of its own has another's pool, and comes to it by a task.
+        guard loop === self.loop else {
+            Task(executorPreference: loop) { then(await self.outcome(of: statement, parameters, until: expiry)) }
+            return
+        }
+        assumeIsolated { $0.submit(statement, parameters, until: expiry, then) }
+    }
+
+    private func outcome(
+        of statement: Statement, _ parameters: [Parameter], until expiry: UInt64?
+    ) async -> Result<Rows, DatabaseError> {
+        // `submit` calls back exactly once, at the latest when the deadline passes.
+        await unsafe withUnsafeContinuation { continuation in
+            submit(statement, parameters, until: expiry) { unsafe continuation.resume(returning: $0) }
+        }
+    }
+
+    private func submit(
+        _ statement: Statement, _ parameters: [Parameter], until expiry: UInt64?,
+        _ caller: @escaping (Result<Rows, DatabaseError>) -> Void
+    ) {
         if let refusal = state.refusal(waiting: queue.count) {
             observe(.failed(statement, refusal))
-            throw refusal
+            return caller(.failure(refusal))
         }
         let now = loop.now
-        let deadline = deadline(now: now)
+        let deadline = deadline(now: now, until: expiry)
         hastenWaitDeadline(to: deadline)
-        // `PendingStatement` resumes it exactly once, at the latest when its deadline passes.
-        let outcome = await unsafe withUnsafeContinuation { continuation in
-            queue.append(
-                unsafe PendingStatement(
-                    statement, parameters, enqueued: now, deadline: deadline, isAlone: statement.kind == .update,
-                    continuation))
-            hasWork = true
-        }
-        return try outcome.get()
+        queue.append(
+            PendingStatement(
+                statement, parameters, enqueued: now, deadline: deadline, isAlone: statement.kind == .update, caller))
+        hasWork = true
     }
 
     /// Runs `body` with a connection of its own inside a transaction: committed when it returns, rolled back when it throws.
@@ -143,11 +173,12 @@ public actor Pool {
     {
         guard let connection = connections[identifier] else { throw .connectionLost }
         let now = loop.now
-        let deadline = deadline(now: now)
+        let deadline = deadline(now: now, until: TaskDeadline.current?.expiry)
         // As in `query`.
         let outcome = await unsafe withUnsafeContinuation { continuation in
-            let pending = unsafe PendingStatement(
-                statement, parameters, enqueued: now, deadline: deadline, isAlone: true, continuation)
+            let pending = PendingStatement(statement, parameters, enqueued: now, deadline: deadline, isAlone: true) {
+                unsafe continuation.resume(returning: $0)
+            }
             // Inside a transaction nothing runs again on another connection.
             pending.losses = lossLimit
             send([pending], on: connection)
@@ -155,8 +186,8 @@ public actor Pool {
         return try outcome.get()
     }
 
-    func deadline(now: UInt64) -> UInt64 {
-        min(now + statementLimit + Self.cancelGrace, TaskDeadline.current?.expiry ?? .max)
+    func deadline(now: UInt64, until expiry: UInt64?) -> UInt64 {
+        min(now + statementLimit + Self.cancelGrace, expiry ?? .max)
     }
 
     func makeDeadline(_ action: @escaping @Sendable (isolated Pool) -> Void) -> Deadline {

@@ -1,12 +1,96 @@
 import CPostgres
 
 /// The rows one statement returned, in the server's binary format; kept until the last reference goes.
-@safe public final class Rows: @unchecked Sendable {
-    // A PGresult is never changed after libpq returned it, so reading it from any thread is fine.
-    private let result: OpaquePointer
+public struct Rows: Sendable {
+    private let execution: Execution
+    private let start: Int
     public let count: Int
 
-    /// Takes over a result with tuples.
+    /// All rows of an execution.
+    init(_ execution: Execution) {
+        self.execution = execution
+        start = 0
+        count = execution.count
+    }
+
+    /// The row of an execution at `index`; none at nil.
+    init(_ execution: Execution, at index: Int?) {
+        self.execution = execution
+        start = index ?? 0
+        count = index == nil ? 0 : 1
+    }
+
+    /// Row `index` of `0..<count`.
+    @inline(__always)
+    public subscript(index: Int) -> Row {
+        precondition(index >= 0 && index < count, "row \(index) of \(count)")
+        return Row(execution: execution, index: Int32(truncatingIfNeeded: start + index))
+    }
+
+    public var first: Row? { count > 0 ? self[0] : nil }
+
+    /// The server's word on what it did: `COMMIT`, `INSERT 0 1`.
+    var commandTag: String { execution.commandTag }
+}
+
+/// One row. Columns are numbered from 0; a column that is missing, null or of another width throws
+/// `DatabaseError.unexpectedResult`.
+public struct Row {
+    let execution: Execution
+    let index: Int32
+
+    /// An int8.
+    public func int64(_ column: Int) throws(DatabaseError) -> Int64 {
+        try execution.number(index, column, as: Int64.self)
+    }
+
+    /// A timestamptz as microseconds since 1970-01-01T00:00:00Z.
+    public func timestampMicroseconds(_ column: Int) throws(DatabaseError) -> Int64 {
+        // PostgreSQL counts from 2000-01-01T00:00:00Z; infinity is the largest value and must not overflow.
+        try int64(column).addingReportingOverflow(946_684_800_000_000).partialValue
+    }
+
+    public func bool(_ column: Int) throws(DatabaseError) -> Bool {
+        try execution.number(index, column, as: UInt8.self) != 0
+    }
+
+    /// A text; bytes that are not UTF-8 are repaired with U+FFFD.
+    public func text(_ column: Int) throws(DatabaseError) -> String {
+        guard let text = try optionalText(column) else { throw .unexpectedResult("column \(column) is null") }
+        return text
+    }
+
+    /// A text or nil for null.
+    public func optionalText(_ column: Int) throws(DatabaseError) -> String? {
+        try execution.withBytes(index, column) { (bytes) throws(DatabaseError) in
+            // Copied by `String` before the call returns.
+            unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+        }
+    }
+
+    /// Lends the bytes of a field for the call; returns nil, without calling, when it is null.
+    @inline(__always)
+    public func withBytes<Value>(
+        _ column: Int, _ body: (Span<UInt8>) throws(DatabaseError) -> Value
+    ) throws(DatabaseError) -> Value? {
+        try execution.withBytes(index, column, body)
+    }
+
+    /// As `withBytes` of one field, of two at once; nil where one is null.
+    public func withBytes(
+        _ first: Int, _ second: Int, _ body: (Span<UInt8>?, Span<UInt8>?) -> Void
+    ) throws(DatabaseError) {
+        try execution.withBytes(index, first, second, body)
+    }
+}
+
+/// What libpq returned for one execution, kept until the last reference goes.
+@safe final class Execution: @unchecked Sendable {
+    // A PGresult is never changed after libpq returned it, so reading it from any thread is fine.
+    private let result: OpaquePointer
+    let count: Int
+
+    /// Takes over a result.
     init(owning result: OpaquePointer) {
         unsafe self.result = unsafe result
         count = Int(unsafe PQntuples(result))
@@ -15,15 +99,6 @@ import CPostgres
     deinit {
         unsafe PQclear(result)
     }
-
-    /// Row `index` of `0..<count`.
-    @inline(__always)
-    public subscript(index: Int) -> Row {
-        precondition(index >= 0 && index < count, "row \(index) of \(count)")
-        return Row(rows: self, index: Int32(truncatingIfNeeded: index))
-    }
-
-    public var first: Row? { count > 0 ? self[0] : nil }
 
     /// The server's word on what it did: `COMMIT`, `INSERT 0 1`.
     var commandTag: String {
@@ -78,56 +153,5 @@ import CPostgres
                 "column \(column) has \(bytes.count) bytes, not \(MemoryLayout<Number>.size)")
         }
         return unsafe Number(bigEndian: bytes.loadUnaligned(as: Number.self))
-    }
-}
-
-/// One row. Columns are numbered from 0; a column that is missing, null or of another width throws
-/// `DatabaseError.unexpectedResult`.
-public struct Row {
-    let rows: Rows
-    let index: Int32
-
-    /// An int8.
-    public func int64(_ column: Int) throws(DatabaseError) -> Int64 {
-        try rows.number(index, column, as: Int64.self)
-    }
-
-    /// A timestamptz as microseconds since 1970-01-01T00:00:00Z.
-    public func timestampMicroseconds(_ column: Int) throws(DatabaseError) -> Int64 {
-        // PostgreSQL counts from 2000-01-01T00:00:00Z; infinity is the largest value and must not overflow.
-        try int64(column).addingReportingOverflow(946_684_800_000_000).partialValue
-    }
-
-    public func bool(_ column: Int) throws(DatabaseError) -> Bool {
-        try rows.number(index, column, as: UInt8.self) != 0
-    }
-
-    /// A text; bytes that are not UTF-8 are repaired with U+FFFD.
-    public func text(_ column: Int) throws(DatabaseError) -> String {
-        guard let text = try optionalText(column) else { throw .unexpectedResult("column \(column) is null") }
-        return text
-    }
-
-    /// A text or nil for null.
-    public func optionalText(_ column: Int) throws(DatabaseError) -> String? {
-        try rows.withBytes(index, column) { (bytes) throws(DatabaseError) in
-            // Copied by `String` before the call returns.
-            unsafe bytes.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
-        }
-    }
-
-    /// Lends the bytes of a field for the call; returns nil, without calling, when it is null.
-    @inline(__always)
-    public func withBytes<Value>(
-        _ column: Int, _ body: (Span<UInt8>) throws(DatabaseError) -> Value
-    ) throws(DatabaseError) -> Value? {
-        try rows.withBytes(index, column, body)
-    }
-
-    /// As `withBytes` of one field, of two at once; nil where one is null.
-    public func withBytes(
-        _ first: Int, _ second: Int, _ body: (Span<UInt8>?, Span<UInt8>?) -> Void
-    ) throws(DatabaseError) {
-        try rows.withBytes(index, first, second, body)
     }
 }

@@ -20,6 +20,8 @@ public final class Statement: Sendable {
     public let kind: Kind
     /// Distinguishes statements densely from 0, in the order they were made.
     public let ordinal: Int
+    /// Of a lookup, what finds the rows of many keys at once.
+    public let many: Statement?
 
     private static let count = Atomic<Int>(0)
 
@@ -27,6 +29,22 @@ public final class Statement: Sendable {
         self.name = name
         self.sql = sql
         self.kind = kind
+        many = nil
+        ordinal = Self.count.wrappingAdd(1, ordering: .relaxed).oldValue
+    }
+
+    /// A lookup: reads the one row of a key, or none. Lookups of one turn that stand beside each other run as one.
+    ///
+    /// - Parameters:
+    ///   - sql: with `$1` as an int8, the only parameter.
+    ///   - many: the same with `$1` as an int8[] of 2 to `Connection.lookupLimit` keys, of which some may be equal; its
+    ///     first column is the key, as an int8.
+    public init(_ name: String, _ sql: String, many: Statement) {
+        precondition(many.kind == .read && many.many == nil, "\(many.name) is no plain read")
+        self.name = name
+        self.sql = sql
+        self.many = many
+        kind = .read
         ordinal = Self.count.wrappingAdd(1, ordering: .relaxed).oldValue
     }
 }
@@ -41,6 +59,8 @@ public enum Parameter: Sendable, Equatable {
     case bool(Bool)
     /// text, as UTF-8; PostgreSQL refuses U+0000.
     case text(String)
+    /// int8[], not empty
+    case int64s([Int64])
 
     /// A text, or null.
     public static func optionalText(_ text: String?) -> Parameter {

@@ -26,6 +26,22 @@ public struct App: Sendable {
         router.add(.get, pattern, base: basePath, .immediate(handler))
     }
 
+    /// Registers a handler that has its response sent later, without a task.
+    public mutating func get(_ pattern: String, _ handler: @escaping DeferringHandler) {
+        router.add(.get, pattern, base: basePath, .deferring(handler))
+    }
+
+    /// As above, with the path's parameter as the second one.
+    public mutating func get<First: PathParameter & SendableMetatype>(
+        _ pattern: String, _ handler: @escaping @Sendable (Request, First, Reply) throws -> Void
+    ) {
+        let whole: DeferringHandler = { request, reply in
+            guard let first: First = request.parameter(0) else { throw HTTPError.nothingHere }
+            try handler(request, first, reply)
+        }
+        router.add(.get, pattern, base: basePath, .deferring(whole))
+    }
+
     /// Registers a handler whose second parameter is the path's: `app.get("/api/items/{id}") { (_, id: Int64) in … }`.
     public mutating func get<First: PathParameter & SendableMetatype>(
         _ pattern: String, _ handler: @escaping @Sendable (Request, First) async throws -> Response
@@ -35,6 +51,11 @@ public struct App: Sendable {
 
     public mutating func post(_ pattern: String, _ handler: @escaping Handler) {
         router.add(.post, pattern, base: basePath, .suspending(handler))
+    }
+
+    /// As `get` with a handler that has its response sent later.
+    public mutating func post(_ pattern: String, _ handler: @escaping DeferringHandler) {
+        router.add(.post, pattern, base: basePath, .deferring(handler))
     }
 
     public mutating func put<First: PathParameter & SendableMetatype>(
@@ -67,7 +88,31 @@ public struct App: Sendable {
         switch plan(for: request) {
         case .answer(let response): response
         case .handler(.immediate(let handler)): run(handler, request)
+        case .handler(.deferring(let handler)): await Waiter(self, request).response(of: handler)
         case .handler(.suspending(let handler)): await run(handler, request)
+        }
+    }
+
+    /// Waits for the reply of a handler that defers it.
+    private final class Waiter: ReplyReceiver {
+        private let app: App
+        private let request: Request
+        private var continuation: CheckedContinuation<Response, Never>?
+
+        init(_ app: App, _ request: Request) {
+            self.app = app
+            self.request = request
+        }
+
+        func response(of handler: DeferringHandler) async -> Response {
+            await withCheckedContinuation { continuation in
+                self.continuation = continuation
+                app.run(handler, request, Reply(to: self, on: nil, deadline: nil))
+            }
+        }
+
+        func receive(_ make: () throws -> Response) {
+            continuation?.resume(returning: app.run(make, request))
         }
     }
 
@@ -115,7 +160,15 @@ public struct App: Sendable {
     }
 
     func run(_ handler: ImmediateHandler, _ request: Request) -> Response {
-        do { return try handler(request) } catch { return response(to: request, after: error) }
+        run({ try handler(request) }, request)
+    }
+
+    func run(_ handler: DeferringHandler, _ request: Request, _ reply: Reply) {
+        do { try handler(request, reply) } catch { reply.send { throw error } }
+    }
+
+    func run(_ make: () throws -> Response, _ request: Request) -> Response {
+        do { return try make() } catch { return response(to: request, after: error) }
     }
 
     private func response(to request: Request, after error: any Error) -> Response {

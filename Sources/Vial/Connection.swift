@@ -7,8 +7,8 @@ import Reactor
 /// its loop's thread only.
 ///
 /// The loop tells it what happened, and it goes on until it has to wait again: its `phase` says for what. What the bytes
-/// mean is `RequestReader`'s to say. A handler that does not suspend is called in passing; one that does, by a `Runner`.
-@safe final class Connection: ReadinessObserver, @unchecked Sendable {
+/// mean is `RequestReader`'s to say. A handler that suspends is called by a `Runner`, any other in passing.
+@safe final class Connection: ReadinessObserver, ReplyReceiver, @unchecked Sendable {
     /// Answers of pipelined requests leave in one write, but no later than at this size, or at
     /// `Limits.pipelineDepthLimit` of them.
     private static let outputByteLimit = 65_536
@@ -26,6 +26,8 @@ import Reactor
     private enum Phase: Equatable {
         /// Bytes of a request. Becomes any other.
         case reading
+        /// Nothing: a handler that may defer its response is being called. Becomes `.reading` or `.responding`.
+        case calling
         /// A handler's response; nothing is read meanwhile. Becomes `.reading`.
         case responding
         /// Room in the socket for the rest of the output. Becomes what stands behind, or `.closed`.
@@ -53,7 +55,7 @@ import Reactor
     private var phase = Phase.reading
     private var reader: RequestReader
     private(set) var request = Request()
-    /// What the request leads to, while its body is awaited.
+    /// What the request leads to, while its body is awaited, or what a handler answered while it was being called.
     private var plan: App.Plan?
     /// Whether a head was read that has no answer yet.
     private var isInFlight = false
@@ -92,7 +94,7 @@ import Reactor
         case .reading: receive()
         case .lingering: drop()
         // Its readiness remembers it.
-        case .responding, .sending, .yielding, .closed: break
+        case .calling, .responding, .sending, .yielding, .closed: break
         }
     }
 
@@ -113,7 +115,7 @@ import Reactor
         // To be met again when it reads on.
         case .yielding: readiness.arm(expiry: worker.loop.now)
         // The request's deadline is the handler's, and reading on sets another.
-        case .responding, .closed: break
+        case .calling, .responding, .closed: break
         }
     }
 
@@ -131,8 +133,15 @@ import Reactor
                 expectBytes(within: Self.lastRequestMilliseconds)
             }
         case .sending, .lingering: if isCut { end() }
-        case .responding, .yielding, .closed: break
+        case .calling, .responding, .yielding, .closed: break
         }
+    }
+
+    func receive(_ make: () throws -> Response) {
+        let response = worker.app.run(make, request)
+        guard phase == .calling else { return respond(response) }
+        precondition(plan == nil, "a second response to one request")
+        plan = .answer(response)
     }
 
     /// The handler's response to `request`.
@@ -275,6 +284,14 @@ import Reactor
         switch plan {
         case .answer(let response): complete(response, hasMore: hasMore)
         case .handler(.immediate(let handler)): complete(worker.app.run(handler, request), hasMore: hasMore)
+        case .handler(.deferring(let handler)):
+            phase = .calling
+            let deadline = worker.moment(in: worker.options.requestTimeout)
+            worker.app.run(handler, request, Reply(to: self, on: worker.loop, deadline: deadline))
+            phase = .responding
+            guard case .answer(let response)? = self.plan.take() else { return }
+            phase = .reading
+            complete(response, hasMore: hasMore)
         case .handler(.suspending(let handler)):
             phase = .responding
             worker.run(handler, for: self)

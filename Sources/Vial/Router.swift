@@ -21,6 +21,9 @@ public final class Route: Sendable {
 public typealias Handler = @Sendable (Request) async throws -> Response
 /// A function behind a route that never waits for anything.
 public typealias ImmediateHandler = @Sendable (Request) throws -> Response
+/// A function behind a route that has what it waits for call back, and gives its response then: for routes that are asked
+/// for often, since it takes no task. The request is its own until it returns.
+public typealias DeferringHandler = @Sendable (Request, Reply) throws -> Void
 
 /// Where parameters stand in a path. Two are enough for every pattern; a third is refused at registration.
 struct Captures {
@@ -44,9 +47,10 @@ struct Router {
         var handlers: [(method: KnownMethod, handler: AnyHandler)] = []
     }
 
-    /// A function of either kind.
+    /// A function of any kind.
     enum AnyHandler {
         case immediate(ImmediateHandler)
+        case deferring(DeferringHandler)
         case suspending(Handler)
     }
 

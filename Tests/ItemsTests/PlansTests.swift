@@ -7,8 +7,10 @@ import Testing
 struct PlansTests {
     /// The plan of a statement on a connection as the pool's are.
     private func plan(_ statement: Statement, on session: Session) throws -> String {
-        let count = (1...9).last { statement.sql.contains("$\($0)") } ?? 0
-        let arguments = count == 0 ? "" : "(" + Array(repeating: "'1'", count: count).joined(separator: ", ") + ")"
+        let values = (1...9).filter { statement.sql.contains("$\($0)") }.map {
+            statement.sql.contains("$\($0)::int8[]") ? "'{1,2}'" : "'1'"
+        }
+        let arguments = values.isEmpty ? "" : "(" + values.joined(separator: ", ") + ")"
         try session.execute("PREPARE planned AS \(statement.sql)")
         let rows = try session.execute("EXPLAIN (COSTS OFF) EXECUTE planned\(arguments)")
         try session.execute("DEALLOCATE planned")

@@ -20,9 +20,9 @@ extension Response {
     var text: String { String(decoding: body, as: UTF8.self) }
 }
 
-/// Runs `body` with an application whose database cannot be reached.
+/// Runs `body` on the loop of an application whose database cannot be reached.
 func withUnreachableDatabase(
-    basePath: String = "", hidesOperations: Bool = false, _ body: (App, Drain) async throws -> Void
+    basePath: String = "", hidesOperations: Bool = false, _ body: @escaping @Sendable (App, Drain) async throws -> Void
 ) async throws {
     let loop = try EventLoop(index: 0)
     let connector = Connector(options: { () throws(DatabaseError) in throw .connectFailed("refused") })
@@ -40,8 +40,7 @@ func withUnreachableDatabase(
     await database.open()
     let app = makeApp(
         services, basePath: basePath, healthPaths: ["/healthz"], hidesOperations: hidesOperations)
-    let result: Result<Void, any Error>
-    do { result = .success(try await body(app, drain)) } catch { result = .failure(error) }
+    let result = await Task(executorPreference: loop) { try await body(app, drain) }.result
     await pool.close(withinMilliseconds: 0)
     loop.stop()
     try result.get()

@@ -17,6 +17,11 @@ struct ConnectionTests {
             (.int64(.min), [128, 0, 0, 0, 0, 0, 0, 0]), (.int64(0x0102_0304_0506_0708), [1, 2, 3, 4, 5, 6, 7, 8]),
             (.int32(0x0102_0304), [1, 2, 3, 4]), (.int32(.min), [128, 0, 0, 0]), (.int32(-1), [255, 255, 255, 255]),
             (.bool(true), [1]), (.bool(false), [0]), (.text(""), []), (.text("é'"), [0xC3, 0xA9, 0x27]),
+            (
+                .int64s([7, -1]),
+                [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7]
+                    + [0, 0, 0, 8] + [UInt8](repeating: 255, count: 8)
+            ),
         ] as [(Parameter, [UInt8])])
     func `parameters have PostgreSQL's binary format`(parameter: Parameter, expected: [UInt8]) {
         #expect(binary(parameter) == expected)

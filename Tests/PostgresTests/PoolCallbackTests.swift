@@ -1,0 +1,77 @@
+import Reactor
+import Synchronization
+import Testing
+
+@testable import Postgres
+
+@Suite(.needsServer, .timeLimit(.minutes(1)))
+struct PoolCallbackTests {
+    private let failing = Statement("failing", "SELECT 1 / 0")
+
+    /// Asks on the pool's loop, on another one or on none; and says whether the answer came on the loop that asked.
+    private func ask(
+        _ test: TestPool, _ statement: Statement, on loop: EventLoop?, until expiry: UInt64? = nil
+    ) async -> (outcome: Result<Rows, DatabaseError>, isOnLoop: Bool) {
+        await withCheckedContinuation { continuation in
+            Task(executorPreference: loop) {
+                test.pool.query(statement, on: loop, until: expiry) { outcome in
+                    continuation.resume(returning: (outcome, loop?.isIsolatingCurrentContext() ?? true))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: ["its own", "another", "none"])
+    func `the answer comes on the loop that asked`(which: String) async throws {
+        let other = try EventLoop(index: 1)
+        other.start()
+        defer { other.stop() }
+        try await withPool { (test) async throws in
+            let loop = ["its own": test.loop, "another": other][which]
+            let (outcome, isOnLoop) = await ask(test, PoolTests.one, on: loop)
+            #expect(try outcome.get()[0].int64(0) == 1)
+            #expect(isOnLoop)
+            let (failure, isFailureOnLoop) = await ask(test, failing, on: loop)
+            #expect(throws: DatabaseError.self) { try failure.get() }
+            #expect(isFailureOnLoop)
+        }
+    }
+
+    @Test func `a statement has the time it was given, and no more`() async throws {
+        try await withPool { (test) async throws in
+            let slow = Statement("slow", "SELECT pg_sleep(10)")
+            let limit = EventLoop.monotonicNanoseconds() + 50 * milliseconds
+            let (outcome, _) = await ask(test, slow, on: test.loop, until: limit)
+            #expect(throws: DatabaseError.deadlineExceeded) { try outcome.get() }
+        }
+    }
+
+    @Test func `what is refused at once is answered before the call returns`() async throws {
+        try await withPool { (test) async throws in
+            await test.pool.close(withinMilliseconds: 0)
+            let errors = try await test.onLoop {
+                let errors = Mutex<[DatabaseError]>([])
+                test.pool.query(PoolTests.one, on: test.loop) { outcome in
+                    if case .failure(let error) = outcome { errors.withLock { $0.append(error) } }
+                }
+                return errors.withLock { $0 }
+            }
+            #expect(errors == [.closing])
+        }
+    }
+
+    @Test func `an answer may ask the next question`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let number = await withCheckedContinuation { (continuation: CheckedContinuation<Int64?, Never>) in
+                Task(executorPreference: test.loop) {
+                    test.pool.query(PoolTests.one, on: test.loop) { _ in
+                        test.pool.query(PoolTests.one, on: test.loop) { outcome in
+                            continuation.resume(returning: try? outcome.get()[0].int64(0))
+                        }
+                    }
+                }
+            }
+            #expect(number == 1)
+        }
+    }
+}
