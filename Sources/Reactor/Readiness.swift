@@ -110,6 +110,11 @@ public protocol ReadinessObserver: AnyObject {
         if !hungUp { mayRead = false }
     }
 
+    /// Makes a read worth a try whatever the loop has said: its word may be on its way.
+    public func assumeReadable() {
+        mayRead = true
+    }
+
     /// A write would block.
     public func writeBlocked() {
         mayWrite = false

@@ -106,17 +106,22 @@ import Reactor
 
     func expired() {
         switch phase {
-        case .reading where reader.state == .idle:
-            // A request that came in time, to a process that was not running, must not be met by a reset.
-            expectBytes(within: worker.options.keepAliveTimeout)
-            receive(isLast: true)
-        case .reading: timeOut()
+        case .reading:
+            // What came in time, to a process that was not running or has not heard of it, is met by an answer.
+            let missed = readDeadline
+            receiveLast()
+            guard readDeadline == missed else { return }
+            if phase == .reading { timeOut() } else if phase == .yielding { meetExpiryAgain() }
         case .sending, .lingering: end()
-        // To be met again when it reads on.
-        case .yielding: readiness.arm(expiry: worker.loop.now)
+        case .yielding: meetExpiryAgain()
         // The request's deadline is the handler's, and reading on sets another.
         case .calling, .responding, .closed: break
         }
+    }
+
+    /// When it reads on.
+    private func meetExpiryAgain() {
+        readiness.arm(expiry: worker.loop.now)
     }
 
     /// The drain has come to another phase.
@@ -128,7 +133,8 @@ import Reactor
             guard worker.drain.phase == .closing && reader.state == .idle else { return }
             // The last moment for a request that is on its way.
             if hasServed {
-                receive(isLast: true)
+                receiveLast()
+                if phase == .reading && reader.state == .idle { end() }
             } else {
                 expectBytes(within: Self.lastRequestMilliseconds)
             }
@@ -158,12 +164,15 @@ import Reactor
         if phase == .reading { receive() }
     }
 
+    /// Reads what the socket has, whether the loop has told of it or not.
+    private func receiveLast() {
+        readiness.assumeReadable()
+        receive()
+    }
+
     /// Reads what the socket has, and answers what is complete.
-    ///
-    /// - Parameter isLast: reads in any case, and closes without a word when nothing is there.
-    private func receive(isLast: Bool = false) {
-        var isLast = isLast
-        while phase == .reading && (readiness.mayRead || isLast) {
+    private func receive() {
+        while phase == .reading && readiness.mayRead {
             // The scratch is this loop's: what is left of its bytes is copied before anything else can use it.
             guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return end() }
             switch attempt {
@@ -185,11 +194,8 @@ import Reactor
                         takeInput()
                     }
                 }
-            case .wouldBlock:
-                readiness.readDrained()
-                if isLast { return end() }
+            case .wouldBlock: readiness.readDrained()
             }
-            isLast = false
         }
     }
 
@@ -375,7 +381,7 @@ import Reactor
     /// The time for what is being read is over.
     private func timeOut() {
         switch reader.state {
-        case .idle: fatalError("an idle connection closes without a word")
+        case .idle: end()
         case .head:
             let error = HTTPError(.requestTimeout, "The request's head took too long.")
             refuse(.headTimedOut, error, isHeadComplete: false)
