@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 import deployed
 import insights
 
-# Of a definition: "Items/prod/" stands before the name.
+# Of a definition.
 LONGEST_NAME = 255
 
 
@@ -21,8 +21,8 @@ class TestAQuery:
     def test_can_be_read(self, name):
         insights.Query(deployed.QUERIES[name])
 
-    def test_has_a_name_and_a_length_that_are_allowed(self, name):
-        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name) and len(name) + 50 < LONGEST_NAME
+    def test_has_a_plain_name_and_a_length_that_is_allowed(self, name):
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
         assert len(deployed.QUERIES[name]) <= insights.LONGEST_QUERY
 
     def test_says_in_which_direction_it_sorts(self, name):
@@ -36,9 +36,11 @@ class TestAQuery:
         assert "stats" in query or "limit" in query or "request_id =" in query or "msg like /^D" in query
 
 
-def test_titles_differ():
+def test_titles_differ_and_fit_behind_a_folder():
+    """A definition is called "items-prod/Title"; each further slash would be a folder."""
     titles = [deployed.title(query) for query in deployed.QUERIES.values()]
     assert len(set(titles)) == len(titles)
+    assert not any("/" in title or len(title) > LONGEST_NAME - 50 for title in titles)
 
 
 def test_definitions_fit_the_model_of_the_api():
@@ -48,7 +50,7 @@ def test_definitions_fit_the_model_of_the_api():
     with Stubber(logs) as stubber:
         for name, query in deployed.QUERIES.items():
             definition = {
-                "name": f"{deployed.NAMESPACE}/{name}", "logGroupNames": [deployed.LOG_GROUP], "queryString": query,
+                "name": f"items-{deployed.ENVIRONMENT}/{deployed.title(query)}", "logGroupNames": [deployed.LOG_GROUP], "queryString": query,
             }  # fmt: skip
             stubber.add_response("put_query_definition", {"queryDefinitionId": name}, definition)
             assert logs.put_query_definition(**definition)["queryDefinitionId"] == name
