@@ -28,6 +28,8 @@ RECOVERY_SECONDS = 30
 LINE_SECONDS = 10
 TRACE = "1-67891233-abcdef012345678912345678"
 REPEATED = "order-4711"
+# Whose requests the database never answers.
+LATE = "203.0.113.11"
 
 
 class Exchange:
@@ -152,8 +154,10 @@ class Recording:
 
     def slow_down(self):
         self.ask_while_locked(HELD_UP_SECONDS, 3, client="203.0.113.2")
-        self.ask_while_locked(None, 2, client="203.0.113.3")
-        assert sum(exchange.status == 504 for exchange in self.exchanges) == 2
+        self.ask_while_locked(None, 2, client=LATE)
+        late = [exchange.status for exchange in self.exchanges if exchange.client == LATE]
+        # One of them may still have waited for a connection when its time was over.
+        assert set(late) <= {503, 504} and 504 in late, late
 
     def cut(self):
         """A drain that does not wait for a request whose body never ends; its client gets no answer."""
