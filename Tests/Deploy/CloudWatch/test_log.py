@@ -128,14 +128,17 @@ class TestTheQuery:
         bounds, samples = histograms(recording)
         rows = deployed.run("latency-by-route", before).rows
         assert {row["route"] for row in rows} == set(samples)
+        found = collections.defaultdict(list)
         for row in rows:
             # Cumulated, so the first bucket that reaches the rank holds the percentile.
             cumulated = samples[row["route"]]
             assert row["requests"] == cumulated[-1]
             for percent in (50, 95, 99):
                 index = bisect.bisect_left(cumulated, max(math.ceil(percent / 100 * cumulated[-1]), 1))
+                found[row["route"]].append(index)
                 below = bounds[index - 1] if index else 0
                 assert below * 1000 - 0.001 <= row[f"p{percent}"] <= bounds[index] * 1000 + 0.001, (row, cumulated)
+        assert len(set(found["/api/items"])) == 3, "no query could mistake one percentile for another"
 
     def test_latency_by_route_is_below_what_the_clients_measured(self, ask, exchanges):
         longest = collections.defaultdict(float)
@@ -295,6 +298,12 @@ class TestTheFilter:
         held_up = sum(one.milliseconds > SLOW_SECONDS * 1000 for one in items)
         # On a busy machine another one may have been slow; its client has seen that.
         assert 5 <= held_up <= counted("slow-requests") <= sum(one.milliseconds > SLOW_MS for one in items)
+
+    def test_slow_requests_leaves_out_a_slow_health_check(self, lines):
+        pattern = Pattern(deployed.FILTERS["slow-requests"]["pattern"])
+        slow = next(line for line in lines[LASTING] if pattern.matches(line))
+        assert not pattern.matches(json.dumps({**json.loads(slow), "route": "/health"}))
+        assert not pattern.matches(json.dumps({**json.loads(slow), "response_time_ms": SLOW_MS}))
 
     def test_database_unreachable_counts_outages(self, counted):
         assert counted("database-unreachable") == 1
