@@ -48,7 +48,9 @@ def title(query):
 def readme_queries():
     """The queries of the project's README, by their titles."""
     section = (ROOT / "README.md").read_text().split("### Log queries")[1].split("```")[1].removeprefix("text\n")
-    return {line[2:]: section.split(line + "\n")[1].split("\n#")[0] for line in section.splitlines() if line[:2] == "# "}
+    return {
+        line[2:]: section.split(line + "\n")[1].split("\n#")[0] for line in section.splitlines() if line[:2] == "# "
+    }
 
 
 def run(name, events):

@@ -245,8 +245,10 @@ class Parser:
         name = self.field()
         named.add(name)
         is_negated = bool(self.take("not"))
-        operator = self.expect("like", "in") if is_negated else self.expect(
-            "=", "!=", "<", "<=", ">", ">=", "like", "=~", "in"
+        operator = (
+            self.expect("like", "in")
+            if is_negated
+            else self.expect("=", "!=", "<", "<=", ">", ">=", "like", "=~", "in")
         )
         if operator in ("like", "=~"):
             test = self.pattern(name)

@@ -1,10 +1,10 @@
-"""The part of CloudWatch Logs' filter patterns that the metric filters use: conditions on the members of a JSON object.
+"""The part of CloudWatch Logs' filter patterns that the metric filters use: conditions on members of a JSON object.
 
     pattern.Pattern('{ ($.route = "/api/*") && ($.status >= 500) }').matches(line)
 
-Known are `=` and `!=` with a text, in which `*` stands for anything, `=`, `!=`, `<`, `<=`, `>`, `>=` with a number, `&&`,
-`||` and parentheses. Stricter than the service: what is no pattern of this part is a SyntaxError, `&&` beside `||`
-without parentheses among it, and a comparison between kinds is a TypeError.
+Known are `=` and `!=` with a text, in which `*` stands for anything; `=`, `!=`, `<`, `<=`, `>`, `>=` with a number;
+`&&`, `||` and parentheses. Stricter than the service: a comparison between kinds is a TypeError, and what is no pattern of
+this part is a SyntaxError, `&&` beside `||` without parentheses among it.
 """
 
 import json

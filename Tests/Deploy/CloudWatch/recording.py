@@ -6,7 +6,7 @@ so that what is counted in their log lines can be counted a second time without 
 """
 
 import contextlib
-import json
+import os
 import shutil
 import signal
 import tempfile
@@ -16,7 +16,7 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from conftest import Cluster, Server, Wire, until
+from conftest import BINARY, Cluster, Server, Wire, until
 
 LASTING, LEAVING, HOMELESS = "i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb", "i-0cccccccccccccccc"
 # How long requests are held up: longer than what is called slow, shorter than the statement's own limit.
@@ -147,9 +147,7 @@ class Recording:
     def collide(self):
         """A second process on the same port ends at once."""
         port = str(self.servers[LASTING].port)
-        self.servers[HOMELESS] = Server(
-            {**self.cluster.environment("items"), "PORT": port, "INSTANCE_ID": HOMELESS}
-        )
+        self.servers[HOMELESS] = Server({**self.cluster.environment("items"), "PORT": port, "INSTANCE_ID": HOMELESS})
         assert self.servers[HOMELESS].wait() == 1
 
     def slow_down(self):
@@ -237,6 +235,7 @@ class Recording:
 @pytest.fixture(scope="module")
 def recording():
     """The recording of one story, which takes about five seconds; everything in it has ended."""
+    assert os.access(BINARY, os.X_OK), f"{BINARY} is missing: make build"
     # SIGTERM ends the run as Ctrl-C does, so that the cluster is still removed.
     before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     directory = tempfile.mkdtemp(prefix="items-cloudwatch.", dir="/tmp")

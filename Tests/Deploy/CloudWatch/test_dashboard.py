@@ -1,4 +1,4 @@
-"""The dashboard: rendered as Terraform renders it, every metric one that somebody publishes, every widget in its place."""
+"""The dashboard: rendered as Terraform renders it, every metric published by somebody, every widget in its place."""
 
 import itertools
 import json
@@ -79,7 +79,7 @@ def metrics():
 
 
 def published():
-    """All that is published in this environment: by AWS, by the metric filters, and by the agent for the whole group."""
+    """All that is published in this environment: by AWS, by the metric filters, by the agent for the whole group."""
     collected = deployed.agent()["metrics"]["metrics_collected"]
     own = {entry["metric"]: set() for entry in deployed.FILTERS.values()}
     own |= {f"{name}_{measure}": GROUP for name, one in collected.items() for measure in one["measurement"]}

@@ -67,7 +67,9 @@ def test_a_filter_keeps_the_events_that_meet_it(condition, expected):
     ],
 )
 def test_a_function_summarizes_the_events_that_have_its_field(aggregate, expected):
-    assert rows(f"stats {aggregate} as value") == [(pytest.approx(expected) if expected != str(expected) else expected,)]
+    assert rows(f"stats {aggregate} as value") == [
+        (pytest.approx(expected) if expected != str(expected) else expected,)
+    ]
 
 
 def test_groups_have_a_row_each():

@@ -72,7 +72,7 @@ def test_a_line_that_is_no_object_is_not_matched(line):
         "{ $.route = /api/items }",
         "{ $.a.b = 1 }",
         "{ $.a[0] = 1 }",
-        '{ $.größe = 1 }',
+        "{ $.größe = 1 }",
         '{ $.level = "' + "x" * 1024 + '" }',
     ],
 )

@@ -50,8 +50,10 @@ def test_definitions_fit_the_model_of_the_api():
     with Stubber(logs) as stubber:
         for name, query in deployed.QUERIES.items():
             definition = {
-                "name": f"items-{deployed.ENVIRONMENT}/{deployed.title(query)}", "logGroupNames": [deployed.LOG_GROUP], "queryString": query,
-            }  # fmt: skip
+                "name": f"items-{deployed.ENVIRONMENT}/{deployed.title(query)}",
+                "logGroupNames": [deployed.LOG_GROUP],
+                "queryString": query,
+            }
             stubber.add_response("put_query_definition", {"queryDefinitionId": name}, definition)
             assert logs.put_query_definition(**definition)["queryDefinitionId"] == name
         stubber.assert_no_pending_responses()

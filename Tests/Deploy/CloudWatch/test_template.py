@@ -33,7 +33,8 @@ def test_terraform_renders_it_alike(name, values, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, expected", [("a ${one} b", "a 1 b"), ("$${aws:Id}", "${aws:Id}"), ("%%{if}", "%{if}"), ("$ { % x", "$ { % x")]
+    "text, expected",
+    [("a ${one} b", "a 1 b"), ("$${aws:Id}", "${aws:Id}"), ("%%{if}", "%{if}"), ("$ { % x", "$ { % x")],
 )
 def test_a_placeholder_is_replaced_and_an_escaped_one_is_kept(text, expected):
     assert template.render(text, one="1") == expected

@@ -1,6 +1,7 @@
 """The alert rules: those of the README, over series made for them, and over what the service really exposes."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 import requests
 
 import alerts
-from conftest import Server, free_port, stop_all, until
+from conftest import BINARY, Server, free_port, stop_all, until
 
 PROMTOOL, PROMETHEUS = shutil.which("promtool"), shutil.which("prometheus")
 TOOL_SECONDS = 30
@@ -194,9 +195,10 @@ def test_summaries_name_the_instance_and_the_value(tmp_path):
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory):
-    """A Prometheus with these rules that scrapes five times a second, a service without a database, and its requests."""
+    """A Prometheus with these rules that scrapes a service without a database five times a second."""
     if not PROMETHEUS:
         pytest.skip("prometheus is not installed")
+    assert os.access(BINARY, os.X_OK), f"{BINARY} is missing: make build"
     directory = tmp_path_factory.mktemp("prometheus")
     server = Server({"DB_HOST": str(directory)})
     process = None
