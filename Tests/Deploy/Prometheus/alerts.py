@@ -1,0 +1,46 @@
+"""The alert rules of deploy/prometheus, and the table of the README that they are made from."""
+
+import json
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+FILE = ROOT / "deploy/prometheus/alerts.yml"
+
+
+def rules():
+    """Name, expression, duration and severity of each rule, in the file's order.
+
+    The file is written one member a line, which is all this reads; promtool reads the rest.
+    """
+    found = []
+    for block in FILE.read_text().split("      - alert: ")[1:]:
+        members = dict(re.findall(r"^ +(expr|for|severity|summary|description): (.*)$", block, re.MULTILINE))
+        found.append({"alert": block.splitlines()[0], **members})
+    return found
+
+
+def table():
+    """The rows of the README's table: words, expression, duration."""
+    section = (ROOT / "README.md").read_text().split("### Alarms\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| ([a-z ]+) \| `(.+?)`.* \| ([^|]+) \|$", section, re.MULTILINE)
+    return [(words, expression, duration) for words, expression, duration in rows if words != "alarm"]
+
+
+def metrics():
+    """All names of metrics in the expressions."""
+    names = set()
+    for rule in rules():
+        plain = re.sub(r"\{[^}]*\}|\[[^]]*\]|by \([^)]*\)", "", rule["expr"])
+        names |= set(re.findall(r"\b[a-z]+_[a-z_]+\b(?!\s*\()|\bup\b", plain))
+    return names
+
+
+def duration(words):
+    """The table's "5 min" as Prometheus writes it; None for "at once"."""
+    return None if words == "at once" else re.fullmatch(r"(\d+) min", words)[1] + "m"
+
+
+def write(path, cases):
+    """A file for `promtool test rules`; JSON is YAML."""
+    path.write_text(json.dumps({"rule_files": [str(FILE)], "evaluation_interval": "1m", "tests": cases}))
