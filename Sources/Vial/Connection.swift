@@ -28,7 +28,7 @@ import Reactor
         case reading
         /// Nothing: a handler that may defer its response is being called. Becomes `.reading` or `.responding`.
         case calling
-        /// A handler's response; nothing is read meanwhile. Becomes `.reading`.
+        /// A handler's response; nothing is read meanwhile. Becomes `.reading` or `.closed`.
         case responding
         /// Room in the socket for the rest of the output. Becomes what stands behind, or `.closed`.
         case sending(then: Next)
@@ -139,7 +139,12 @@ import Reactor
                 expectBytes(within: Self.lastRequestMilliseconds)
             }
         case .sending, .lingering: if isCut { end() }
-        case .calling, .responding, .yielding, .closed: break
+        case .responding:
+            guard isCut else { return }
+            // The handler keeps this object, and with it the socket, until it has its response.
+            socket.shutdownWrite()
+            end()
+        case .calling, .yielding, .closed: break
         }
     }
 
@@ -150,8 +155,9 @@ import Reactor
         plan = .answer(response)
     }
 
-    /// The handler's response to `request`.
+    /// The handler's response to `request`; nobody's any more when the drain has cut the connection.
     func respond(_ response: Response) {
+        if phase == .closed { return }
         precondition(phase == .responding, "a response while \(phase)")
         phase = .reading
         complete(response, hasMore: !input.isEmpty)

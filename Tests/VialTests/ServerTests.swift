@@ -125,6 +125,30 @@ extension OverSockets {
             }
         }
 
+        @Test(arguments: ["/slow", "/deferred"])
+        func `cuts a request whose handler takes longer than the drain may`(path: String) async throws {
+            var app = app
+            let gate = gate
+            app.get("/deferred") { (_, reply) in
+                Task(executorPreference: reply.loop) {
+                    await gate.pass()
+                    reply.send { text("late") }
+                }
+            }
+            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 50)) { server in
+                let client = try server.connect()
+                try client.send("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+                await server.events.wait(for: .started)
+                server.stop()
+                #expect(try client.rest() == "")
+                await server.events.wait(for: .drain(.ended))
+                #expect(server.events.count(.closed) == 1)
+                #expect(server.events.count(.abandoned) == 1)
+                // The handler's response is nobody's any more.
+                gate.open()
+            }
+        }
+
         @Test func `listens no more once it closes`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
                 let client = try server.connect()
