@@ -98,7 +98,8 @@ def test_a_restore_to_too_early_a_moment_is_a_failure(changed):
 
 
 def test_an_archive_with_a_gap_is_a_failure(changed):
-    gap = changed("archived=$(now)\n", 'archived=$(now)\nrm -- "$archive/$segment"\n')
+    lost = 'find "$archive" -type f -newer "$backup/backup_manifest" -delete'
+    gap = changed("archived=$(now)\n", f"archived=$(now)\n{lost}\n")
     done = drill.run("--seconds", "1", drill=gap)
     assert done.returncode == 1, done.stderr
     assert "before configured recovery target was reached" in done.stderr

@@ -55,7 +55,13 @@ FAULTS = {
         "",
         "test.yml: what",
     ),
-    "a job without a limit": (workflow.unlimited, "deploy.yml", r"    timeout-minutes: 90\n", "", "deploy: no timeout"),
+    "a job without a limit": (
+        workflow.unlimited,
+        "deploy.yml",
+        r"    timeout-minutes: 110\n",
+        "",
+        "deploy: no timeout",
+    ),
     "a need of no job": (
         workflow.unmet_needs,
         "deploy.yml",

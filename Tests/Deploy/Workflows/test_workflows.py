@@ -189,7 +189,6 @@ def test_without_a_known_hash_nothing_is_downloaded(run, tmp_path):
 
 AWS = """
 case "$1 $2" in
-    "ecr describe-repositories") echo registry.example/items ;;
     "ecr get-login-password") echo the-login-password ;;
     "ecr describe-images") echo sha256:feed ;;
     "ssm get-parameter") echo registry.example/items@sha256:beef ;;
@@ -203,7 +202,14 @@ printf '%s\\n' "$*" >>docker.log
 
 
 def test_the_pushed_image_is_named_by_its_digest(run, tmp_path):
-    done = run("build.yml", "push", "Push", {"aws": AWS, "docker": DOCKER}, VERSION="dev-0123-2026")
+    done = run(
+        "build.yml",
+        "push",
+        "Push",
+        {"aws": AWS, "docker": DOCKER},
+        VERSION="dev-0123-2026",
+        REPOSITORY="registry.example/items",
+    )
     assert done.returncode == 0, done.stderr
     assert done.outputs == {"image": "registry.example/items@sha256:feed"}
     asked = (tmp_path / "docker.log").read_text()
@@ -214,8 +220,66 @@ def test_the_pushed_image_is_named_by_its_digest(run, tmp_path):
 
 def test_a_push_that_fails_names_no_image(run):
     docker = "cat >/dev/null\n[[ $1 != push ]]"
-    done = run("build.yml", "push", "Push", {"aws": AWS, "docker": docker}, VERSION="dev-0123-2026")
+    done = run(
+        "build.yml",
+        "push",
+        "Push",
+        {"aws": AWS, "docker": docker},
+        VERSION="dev-0123-2026",
+        REPOSITORY="registry.example/items",
+    )
     assert done.returncode != 0 and done.outputs == {}
+
+
+# Takes the place of docker: one argument a line.
+BUILT = "printf '%s\\n' \"$@\" >>docker.log"
+
+
+def build(run, tmp_path, **bases):
+    done = run(
+        "build.yml",
+        "image",
+        "Image",
+        {"docker": BUILT},
+        **{"VERSION": "dev-0123-2026", "SWIFT_IMAGE": "", "DEBIAN_IMAGE": "", **bases},
+        GITHUB_SHA="0" * 40,
+        GITHUB_SERVER_URL="https://git.example",
+        GITHUB_REPOSITORY="owner/items",
+    )
+    assert done.returncode == 0, done.stderr
+    return (tmp_path / "docker.log").read_text().splitlines()
+
+
+def test_an_image_knows_its_version_and_commit_and_checks_the_database(run, tmp_path):
+    asked = build(run, tmp_path)
+    assert {"VERSION=dev-0123-2026", "COMMIT=" + "0" * 40, "SOURCE=https://git.example/owner/items"} <= set(asked)
+    assert "DB_SSLROOTCERT=/etc/items/certificates/rds.pem" in asked
+    assert not [word for word in asked if "_IMAGE" in word]
+
+
+def test_bases_come_by_digest_where_it_is_known(run, tmp_path):
+    asked = build(run, tmp_path, SWIFT_IMAGE="swift@sha256:1", DEBIAN_IMAGE="debian@sha256:2")
+    assert {"SWIFT_IMAGE=swift@sha256:1", "DEBIAN_IMAGE=debian@sha256:2"} <= set(asked)
+
+
+def refreshed(run, tmp_path, version):
+    """What the deployment asks of deploy/refresh."""
+    deploy_programs(tmp_path, "true")
+    done = run(
+        "deploy.yml", "deploy", "Refresh", IMAGE="registry.example/items@sha256:1", VERSION=version, **DEPLOYMENT
+    )
+    assert done.returncode == 0, done.stderr
+    return (tmp_path / "refresh.log").read_text()
+
+
+def test_a_deployment_goes_to_the_group_of_its_environment(run, tmp_path):
+    asked = refreshed(run, tmp_path, "dev-0123-2026")
+    assert "--group items-dev --image registry.example/items@sha256:1 --version dev-0123-2026 " in asked
+    assert "--smoke https://items.example " in asked
+
+
+def test_a_roll_back_by_hand_needs_no_version(run, tmp_path):
+    assert "--version" not in refreshed(run, tmp_path, "")
 
 
 def deploy_programs(tmp_path, smoke):
@@ -225,7 +289,7 @@ def deploy_programs(tmp_path, smoke):
         (tmp_path / "deploy" / name).chmod(0o755)
 
 
-DEPLOYMENT = {"ENVIRONMENT": "dev", "SERVICE_URL": "https://items.example"}
+DEPLOYMENT = {"ENVIRONMENT": "dev", "SERVICE_URL": "https://items.example", "INSTANCE_URL": "none"}
 
 
 def test_a_roll_back_goes_to_the_image_that_was_in_service(run, tmp_path):
