@@ -9,6 +9,8 @@ import os
 import pathlib
 import re
 import shlex
+import subprocess
+import sys
 
 import yaml
 
@@ -18,6 +20,7 @@ PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 VARIABLE = re.compile(r"\$\{?([A-Z][A-Z0-9_]+)")
 LEVELS = {"none": 0, "read": 1, "write": 2}
+HELP_SECONDS = 20
 
 
 class Tree:
@@ -281,8 +284,7 @@ def unmet_command(root, targets, program, words):
         if not os.access(root / program, os.X_OK) or not (root / program).is_file():
             yield f"there is no program {program}"
             return
-        # Read, not asked: a program that knows no --help would do its work.
-        known = (root / program).read_text(errors="replace")
+        known = known_options(root / program)
         for option in (word.partition("=")[0] for word in words if word.startswith("--")):
             if not re.search(rf"{re.escape(option)}(?![\w-])", known):
                 yield f"{program} has no option {option}"
@@ -291,6 +293,15 @@ def unmet_command(root, targets, program, words):
             folder = word.removeprefix("-chdir=")
             if folder.startswith("deploy/") and not (root / folder).is_dir():
                 yield f"there is no folder {folder}"
+
+
+def known_options(program):
+    """A text that has every option of a program. A script is read: one that knows no --help would do its work."""
+    text = program.read_text(errors="replace")
+    if "python" not in text.split("\n", 1)[0]:
+        return text
+    command = [sys.executable, program, "--help"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=HELP_SECONDS).stdout
 
 
 RULES = (
