@@ -166,8 +166,8 @@ FAULTS = {
     "an environment that is not there": (
         workflow.unmet_commands,
         "test.yml",
-        r"\[dev, test, prod\]",
-        "[dev, stage]",
+        r"\[bootstrap, ",
+        "[environments/stage, ",
         "environments/stage",
     ),
     "an option the tool lacks": (
