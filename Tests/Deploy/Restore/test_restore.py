@@ -92,7 +92,7 @@ def changed(tmp_path):
 
 def test_a_restore_to_too_early_a_moment_is_a_failure(changed):
     early = changed('date --date "@$target"', 'date --date "@$((target - 1))"')
-    done = drill.run("--seconds", "2", drill=early)
+    done = drill.run("--seconds", "2", "--writers", "1", drill=early)
     assert done.returncode == 1, done.stderr
     assert re.search(r"[1-9]\d* writes are missing that were acknowledged before", done.stderr)
 
@@ -100,7 +100,7 @@ def test_a_restore_to_too_early_a_moment_is_a_failure(changed):
 def test_an_archive_with_a_gap_is_a_failure(changed):
     lost = 'find "$archive" -type f -newer "$backup/backup_manifest" -delete'
     gap = changed("archived=$(now)\n", f"archived=$(now)\n{lost}\n")
-    done = drill.run("--seconds", "1", drill=gap)
+    done = drill.run("--seconds", "1", "--writers", "1", drill=gap)
     assert done.returncode == 1, done.stderr
     assert "before configured recovery target was reached" in done.stderr
 

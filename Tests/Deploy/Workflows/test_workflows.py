@@ -114,6 +114,13 @@ def test_the_session_with_aws_outlives_the_deployment(tree):
     assert session["role-duration-seconds"] >= job["timeout-minutes"] * 60
 
 
+def test_the_variables_to_set_are_those_of_the_document(tree):
+    document = (workflow.ROOT / "docs/deploy.md").read_text()
+    spoken = {name for parsed in tree.workflows.values() for name, *_ in workflow.references(parsed, "vars")}
+    rows = re.findall(r"^\| ((?:`[A-Z0-9_]+`(?:, )?)+) \| (?:repository|each environment) \|", document, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)} == spoken
+
+
 # By running it.
 
 
