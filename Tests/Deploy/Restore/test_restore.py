@@ -1,0 +1,129 @@
+"""A backup is worth what a restore has shown: disasters under load, and every acknowledged write accounted for."""
+
+import contextlib
+import pathlib
+import re
+
+import pytest
+
+import drill
+
+SCENARIOS = ("dropped", "destroyed")
+
+
+@pytest.fixture(scope="module", params=SCENARIOS)
+def restored(request, tmp_path_factory):
+    """A drill that ran to its end, with its record."""
+    directory = tmp_path_factory.mktemp(request.param)
+    done = drill.run("--seconds", "1", "--record", directory, request.param)
+    assert done.returncode == 0, done.stderr
+    return drill.Record(directory)
+
+
+def test_writes_were_acknowledged_before_and_after_the_point_of_recovery(restored):
+    assert len(restored.due()) > 20
+    assert [write for write in restored.writes if write.sent > restored.point]
+    assert restored.point <= restored.disaster
+
+
+def test_no_write_that_was_acknowledged_by_the_point_of_recovery_is_missing(restored):
+    assert restored.missing() == []
+
+
+def test_no_write_that_was_sent_after_the_point_of_recovery_is_there(restored):
+    assert restored.too_new() == []
+
+
+def test_no_item_is_there_twice_and_none_out_of_nothing(restored):
+    assert len(set(restored.items)) == len(restored.items)
+    # A write in flight at the disaster may be there though nobody was told.
+    unknown = set(restored.items) - {write.name for write in restored.writes} - {"first after the restore"}
+    assert all(re.fullmatch(r"writer-[0-9]+-item-[0-9]+", name) for name in unknown)
+    assert len(unknown) <= 2
+
+
+def test_the_restored_service_takes_new_items(restored):
+    assert "first after the restore" in restored.items
+
+
+@pytest.mark.parametrize("restored", ["dropped"], indirect=True)
+def test_a_drop_costs_no_more_than_the_second_it_happened_in(restored):
+    assert restored.disaster - restored.point < 1
+    assert all(write.acknowledged > restored.point for write in restored.lost())
+
+
+@pytest.mark.parametrize("restored", ["destroyed"], indirect=True)
+def test_a_destroyed_server_costs_no_more_than_what_was_not_archived_yet(restored):
+    # The timeout, looked at once a second, the copy of a segment, and as much again on a busy machine.
+    allowed = 2 * (float(restored.figures["archive_timeout"]) + 1.5)
+    assert restored.disaster - restored.point < allowed
+    assert all(write.acknowledged > restored.point for write in restored.lost())
+
+
+def test_the_figures_are_those_of_the_record(restored):
+    figures = restored.figures
+    assert int(figures["acknowledged"]) == len(restored.writes)
+    assert int(figures["acknowledged_by_point"]) == len(restored.due())
+    assert int(figures["lost"]) == len(restored.lost())
+    assert float(figures["rpo_seconds"]) == pytest.approx(restored.disaster - restored.point, abs=0.02)
+    parts = [float(figures[f"rto_{part}_seconds"]) for part in ("archive", "copy", "recovery", "service")]
+    assert float(figures["rto_seconds"]) == pytest.approx(sum(parts), abs=0.05)
+
+
+# The drill itself has to fail when the restore does.
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """A copy of the drill with one line changed."""
+
+    def changed(old, new):
+        text = drill.DRILL.read_text()
+        assert text.count(old) == 1, old
+        copy = tmp_path / "deploy/restore-drill"
+        copy.parent.mkdir()
+        copy.write_text(text.replace(old, new))
+        copy.chmod(0o755)
+        (tmp_path / "scripts").symlink_to(drill.ROOT / "scripts")
+        return copy
+
+    return changed
+
+
+def test_a_restore_to_too_early_a_moment_is_a_failure(changed):
+    early = changed('date --date "@$target"', 'date --date "@$((target - 1))"')
+    done = drill.run("--seconds", "2", "--writers", "1", drill=early)
+    assert done.returncode == 1, done.stderr
+    assert re.search(r"[1-9]\d* writes are missing that were acknowledged before", done.stderr)
+
+
+def test_an_archive_with_a_gap_is_a_failure(changed):
+    lost = 'find "$archive" -type f -newer "$backup/backup_manifest" -delete'
+    gap = changed("archived=$(now)\n", f"archived=$(now)\n{lost}\n")
+    done = drill.run("--seconds", "1", "--writers", "1", drill=gap)
+    assert done.returncode == 1, done.stderr
+    assert "before configured recovery target was reached" in done.stderr
+
+
+def test_bad_options_are_refused():
+    for arguments in (["--seconds", "0"], ["--writers", "x"], ["--record"], ["exploded"], ["--rows", "99999999"]):
+        done = drill.run(*arguments)
+        assert done.returncode == 2, arguments
+        assert done.stderr.startswith("restore-drill: "), arguments
+
+
+def processes():
+    """The command line of every process."""
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            yield path.read_text(errors="replace")
+
+
+def test_drills_leave_nothing_behind(changed):
+    before = set(pathlib.Path("/tmp").glob("items-drill.*"))
+    broken = changed('say "── base backup, under load"', 'say "── base backup, under load"\nfalse')
+    done = drill.run(drill=broken)
+    assert done.returncode == 1
+    assert set(pathlib.Path("/tmp").glob("items-drill.*")) <= before
+    (directory,) = set(re.findall(r"/tmp/items-drill\.\w+", done.stderr))
+    assert not [process for process in processes() if directory in process]
