@@ -1,6 +1,6 @@
 # Variables given to make reach the service: `make run PORT=8080 LOG_LEVEL=debug`.
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit e2e chaos soak cost fuzz sanitize lint format clean
+.PHONY: help build run test unit e2e deploy-tests chaos soak cost fuzz sanitize lint format clean
 .PHONY: bench bench-curve bench-latency bench-memory bench-scale bench-steady
 
 help: ## list the targets
@@ -20,6 +20,9 @@ unit: ## the Swift tests alone, against a private PostgreSQL
 
 e2e: ## the end-to-end tests alone, against the release binary; E2E="-k drain" chooses
 	@scripts/test e2e
+
+deploy-tests: ## the tests of image, boot, infrastructure, instance refresh and workflows alone
+	@scripts/test deploy
 
 chaos: ## break the database under load and judge the service; SEED=1 SCENARIO=promote RUNS=200 LONG=1 QUICK=1 LIST=1
 	@scripts/chaos
