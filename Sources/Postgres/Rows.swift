@@ -1,5 +1,3 @@
-import CPostgres
-
 /// The rows one statement returned, in the server's binary format; kept until the last reference goes.
 public struct Rows: Sendable {
     private let execution: Execution
@@ -81,77 +79,5 @@ public struct Row {
         _ first: Int, _ second: Int, _ body: (Span<UInt8>?, Span<UInt8>?) -> Void
     ) throws(DatabaseError) {
         try execution.withBytes(index, first, second, body)
-    }
-}
-
-/// What libpq returned for one execution, kept until the last reference goes.
-@safe final class Execution: @unchecked Sendable {
-    // A PGresult is never changed after libpq returned it, so reading it from any thread is fine.
-    private let result: OpaquePointer
-    let count: Int
-
-    /// Takes over a result.
-    init(owning result: OpaquePointer) {
-        unsafe self.result = unsafe result
-        count = Int(unsafe PQntuples(result))
-    }
-
-    deinit {
-        unsafe PQclear(result)
-    }
-
-    /// The server's word on what it did: `COMMIT`, `INSERT 0 1`.
-    var commandTag: String {
-        // The text belongs to the result and is copied at once; libpq's signature lacks a `const`.
-        unsafe PQcmdStatus(result).map { unsafe String(cString: $0) } ?? ""
-    }
-
-    /// A field's bytes, which live as long as the result; nil when it is null.
-    ///
-    /// - Throws: `DatabaseError.unexpectedResult` when there is no such column.
-    @inline(__always)
-    private func field(_ row: Int32, _ column: Int) throws(DatabaseError) -> UnsafeRawBufferPointer? {
-        let column = Int32(truncatingIfNeeded: column)
-        // PQgetvalue returns NULL for a column out of range.
-        guard let start = unsafe PQgetvalue(result, row, column) else {
-            throw .unexpectedResult("no column \(column)")
-        }
-        let length = Int(unsafe PQgetlength(result, row, column))
-        if length == 0, unsafe PQgetisnull(result, row, column) == 1 { return nil }
-        return unsafe UnsafeRawBufferPointer(start: start, count: length)
-    }
-
-    /// Lends a field's bytes for the call; returns nil, without calling, when it is null.
-    @inline(__always)
-    func withBytes<Value>(
-        _ row: Int32, _ column: Int, _ body: (Span<UInt8>) throws(DatabaseError) -> Value
-    ) throws(DatabaseError) -> Value? {
-        // The span does not leave the call, during which the result is kept.
-        guard let bytes = unsafe try field(row, column) else { return nil }
-        return try body(unsafe Span(_unsafeBytes: bytes))
-    }
-
-    /// As `withBytes`, of two fields at once; nil where one is null.
-    func withBytes(
-        _ row: Int32, _ first: Int, _ second: Int, _ body: (Span<UInt8>?, Span<UInt8>?) -> Void
-    ) throws(DatabaseError) {
-        let first = unsafe try field(row, first)
-        let second = unsafe try field(row, second)
-        // As above.
-        body(
-            unsafe first == nil ? nil : unsafe Span(_unsafeBytes: first!),
-            unsafe second == nil ? nil : unsafe Span(_unsafeBytes: second!))
-    }
-
-    /// A whole number of the type's width, in network byte order.
-    func number<Number: FixedWidthInteger>(_ row: Int32, _ column: Int, as type: Number.Type) throws(DatabaseError)
-        -> Number
-    {
-        guard let bytes = unsafe try field(row, column) else { throw .unexpectedResult("column \(column) is null") }
-        guard bytes.count == MemoryLayout<Number>.size else {
-            throw .unexpectedResult(
-                "column \(column) has \(bytes.count) bytes, not \(MemoryLayout<Number>.size)")
-        }
-        return unsafe Number(bigEndian: bytes.loadUnaligned(as: Number.self))
     }
 }

@@ -25,12 +25,8 @@ public final class Statement: Sendable {
 
     private static let count = Atomic<Int>(0)
 
-    public init(_ name: String, _ sql: String, kind: Kind = .read) {
-        self.name = name
-        self.sql = sql
-        self.kind = kind
-        many = nil
-        ordinal = Self.count.wrappingAdd(1, ordering: .relaxed).oldValue
+    public convenience init(_ name: String, _ sql: String, kind: Kind = .read) {
+        self.init(name, sql, kind, many: nil)
     }
 
     /// A lookup: reads the one row of a key, or none. Lookups of one turn that stand beside each other run as one.
@@ -39,31 +35,16 @@ public final class Statement: Sendable {
     ///   - sql: with `$1` as an int8, the only parameter.
     ///   - many: the same with `$1` as an int8[] of 2 to `Connection.lookupLimit` keys, of which some may be equal; its
     ///     first column is the key, as an int8.
-    public init(_ name: String, _ sql: String, many: Statement) {
+    public convenience init(_ name: String, _ sql: String, many: Statement) {
         precondition(many.kind == .read && many.many == nil, "\(many.name) is no plain read")
+        self.init(name, sql, .read, many: many)
+    }
+
+    private init(_ name: String, _ sql: String, _ kind: Kind, many: Statement?) {
         self.name = name
         self.sql = sql
+        self.kind = kind
         self.many = many
-        kind = .read
         ordinal = Self.count.wrappingAdd(1, ordering: .relaxed).oldValue
-    }
-}
-
-/// A value bound to a statement, sent in the binary format of the type named.
-public enum Parameter: Sendable, Equatable {
-    case null
-    /// int8
-    case int64(Int64)
-    /// int4
-    case int32(Int32)
-    case bool(Bool)
-    /// text, as UTF-8; PostgreSQL refuses U+0000.
-    case text(String)
-    /// int8[], not empty
-    case int64s([Int64])
-
-    /// A text, or null.
-    public static func optionalText(_ text: String?) -> Parameter {
-        text.map(Parameter.text) ?? .null
     }
 }

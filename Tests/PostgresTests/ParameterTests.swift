@@ -2,7 +2,7 @@ import Testing
 
 @testable import Postgres
 
-struct ConnectionTests {
+struct ParameterTests {
     private func binary(_ parameter: Parameter) -> [UInt8] {
         var bytes: [UInt8] = []
         parameter.append(to: &bytes)
