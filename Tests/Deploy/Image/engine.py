@@ -1,0 +1,126 @@
+"""Podman with a store and settings of the tests' own, below .build, that work without systemd and without registries."""
+
+import fcntl
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+DIRECTORY = ROOT / ".build/image-test"
+
+TOOLS = ["podman", "buildah", "runc", "mmdebstrap"]
+COMMAND_SECONDS = 60
+
+# The limits are low because a virtual machine may not let them be raised.
+SETTINGS = """[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+netns = "host"
+log_driver = "k8s-file"
+volumes = {volumes}
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "runc"
+[network]
+network_backend = "netavark"
+"""
+
+STORAGE = """[storage]
+driver = "overlay"
+graphroot = "{directory}/graph"
+runroot = "{directory}/run"
+"""
+
+
+class Missing(Exception):
+    """Something that containers need is not here."""
+
+
+class Failure(Exception):
+    """A command of the engine ended with another status than 0."""
+
+
+def require_tools():
+    for tool in TOOLS:
+        if not shutil.which(tool):
+            raise Missing(f"{tool} is not installed")
+    if os.geteuid() != 0:
+        raise Missing("only root can make base images and limit memory here")
+
+
+class Engine:
+    """Podman in a directory of its own; nobody else uses it at the same time, and nothing runs in it at first."""
+
+    def __init__(self, directory=DIRECTORY):
+        require_tools()
+        self.directory = directory
+        for name in ("graph", "run", "temporary"):
+            (directory / name).mkdir(parents=True, exist_ok=True)
+        self.lock = open(directory / "lock", "w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.write("storage.conf", STORAGE.format(directory=directory))
+        self.write("run.conf", SETTINGS.format(volumes=[]))
+        self.remove_containers()
+
+    def write(self, name, text):
+        (self.directory / name).write_text(text)
+
+    def mount_in_builds(self, paths):
+        """These directories and files of this machine are in the containers of builds, at the same places."""
+        volumes = json.dumps([f"{path}:{path}:ro" for path in paths])
+        self.write("build.conf", SETTINGS.format(volumes=volumes))
+
+    def environment(self, settings):
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {
+            **kept,
+            "CONTAINERS_CONF": str(self.directory / settings),
+            "CONTAINERS_STORAGE_CONF": str(self.directory / "storage.conf"),
+            # Cache mounts are kept there.
+            "TMPDIR": str(self.directory / "temporary"),
+        }
+
+    def attempt(self, *words, settings="run.conf", seconds=COMMAND_SECONDS, **options):
+        """Runs a command to its end, whatever its exit status."""
+        return subprocess.run(
+            [str(word) for word in words],
+            env=self.environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=seconds,
+            **options,
+        )
+
+    def podman(self, *words, **options):
+        """The standard output of a podman command that succeeds."""
+        done = self.attempt("podman", *words, **options)
+        if done.returncode:
+            raise Failure(f"podman {words[0]} ended with {done.returncode}: {(done.stdout + done.stderr)[-4000:]}")
+        return done.stdout
+
+    def build(self, *words, seconds, **options):
+        return self.podman(
+            *["build", "--pull=never", "--network", "host", "--format", "docker", *words],
+            settings="build.conf",
+            seconds=seconds,
+            **options,
+        )
+
+    def inspect(self, name, kind="image"):
+        return json.loads(self.podman(kind, "inspect", name))[0]
+
+    def has_image(self, name):
+        return self.attempt("podman", "image", "exists", name).returncode == 0
+
+    def remove_containers(self):
+        self.podman("rm", "--all", "--force", "--time", "0")
+
+    def close(self):
+        self.remove_containers()
+        self.podman("secret", "rm", "--all")
+        self.podman("image", "prune", "--force")
+        self.lock.close()
