@@ -11,7 +11,10 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends libcurl4-openssl-dev libpq-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
-COPY . .
+COPY Package.* ./
+COPY scripts/build scripts/build
+COPY Tests Tests
+COPY Sources Sources
 RUN --mount=type=cache,target=/source/.build,sharing=locked \
     scripts/build && strip --strip-all -o /usr/local/bin/items .build/release/items
 

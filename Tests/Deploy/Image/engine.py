@@ -12,6 +12,7 @@ DIRECTORY = ROOT / ".build/image-test"
 
 TOOLS = ["podman", "buildah", "runc", "mmdebstrap"]
 COMMAND_SECONDS = 60
+LAYERS_KEPT = "168h"
 
 # The limits are low because a virtual machine may not let them be raised.
 SETTINGS = """[containers]
@@ -82,17 +83,16 @@ class Engine:
             "TMPDIR": str(self.directory / "temporary"),
         }
 
-    def attempt(self, *words, settings="run.conf", seconds=COMMAND_SECONDS, **options):
+    def attempt(self, *words, settings="run.conf", seconds=COMMAND_SECONDS, text_input=""):
         """Runs a command to its end, whatever its exit status."""
         return subprocess.run(
             [str(word) for word in words],
             env=self.environment(settings),
-            stdin=subprocess.DEVNULL,
+            input=text_input,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             timeout=seconds,
-            **options,
         )
 
     def podman(self, *words, **options):
@@ -122,5 +122,6 @@ class Engine:
     def close(self):
         self.remove_containers()
         self.podman("secret", "rm", "--all")
-        self.podman("image", "prune", "--force")
+        # The layers of builds are what makes the next one quick.
+        self.podman("image", "prune", "--force", "--filter", f"until={LAYERS_KEPT}")
         self.lock.close()
