@@ -24,9 +24,11 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libcurl4 libpq5 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /usr/local/bin/items /usr/local/bin/items
+COPY deploy/image/collect /deploy/image/
+COPY deploy/certificates /deploy/certificates
 # Empty, or /etc/items/certificates/rds.pem, which then has to be in deploy/certificates.
 ARG DB_SSLROOTCERT=
-RUN --mount=type=bind,source=deploy,target=/deploy /deploy/image/collect /image
+RUN /deploy/image/collect /image
 
 FROM scratch
 COPY --from=root /image/ /

@@ -56,6 +56,9 @@ def bases(engine):
 
 
 def build(engine, tag, context, **arguments):
+    # Buildah 1.28 takes a layer made with other arguments for that of an ENV or a LABEL that names them.
+    if engine.has_image(tag):
+        engine.podman("rmi", "--force", tag)
     words = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     return engine.build("--tag", tag, *words, context, seconds=BUILD_SECONDS)
 
@@ -170,7 +173,8 @@ def secret(engine, password):
     """Options that give a container the password as a file that its user alone may read."""
     name = f"db-password-{os.getpid()}"
     engine.podman("secret", "create", name, "-", text_input=password)
-    yield ["--secret", f"{name},target=db-password,uid=10001,gid=10001,mode=0400"]
+    # Podman 4.3 cannot make the file's place in a root that is read-only.
+    yield ["--tmpfs", "/run/secrets", "--secret", f"{name},target=db-password,uid=10001,gid=10001,mode=0400"]
     engine.podman("secret", "rm", name)
 
 

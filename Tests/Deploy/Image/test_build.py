@@ -109,11 +109,12 @@ class TestRoot:
         assert not [path for path in files(root) if path.endswith((".swift", ".git", ".md", ".py"))]
 
 
-class TestConfiguration:
-    @pytest.fixture(scope="class")
-    def configuration(self, engine, image):
-        return engine.inspect(image)
+@pytest.fixture(scope="module")
+def configuration(engine, image):
+    return engine.inspect(image)
 
+
+class TestConfiguration:
     def test_starts_the_program_without_a_shell(self, configuration):
         assert configuration["Config"]["Entrypoint"] == ["/usr/local/bin/items"]
         assert configuration["Config"]["Cmd"] == ["serve"]
@@ -145,31 +146,29 @@ class TestConfiguration:
         assert variables == {"PATH": "/usr/local/bin", "ITEMS_COMMIT": COMMIT, "DB_SSLROOTCERT": ""}
 
 
-class TestContext:
-    """What the build takes from the checkout."""
+@pytest.fixture(scope="module")
+def sent(engine, bases, context):
+    """The paths that a build sees, among them some of files that no image may have."""
+    unwanted = [".env", "deploy/secret.tfvars", ".data/db-password", ".git/config", "Sources.pem"]
+    for name in unwanted:
+        (context / name).parent.mkdir(parents=True, exist_ok=True)
+        (context / name).write_text("secret")
+    recipe = context / "Listing"
+    recipe.write_text(f"FROM {bases.debian}\nCOPY . /context\nRUN cd /context && find . -type f >/listing\n")
+    engine.build("--file", recipe, "--tag", "localhost/listing", "--no-cache", context, seconds=60)
+    listing = engine.podman("run", "--rm", "localhost/listing", "cat", "/listing")
+    engine.podman("rmi", "--force", "localhost/listing")
+    for name in unwanted:
+        (context / name).unlink()
+    recipe.unlink()
+    return {path.removeprefix("./") for path in listing.split()}
 
-    @pytest.fixture(scope="class")
-    def sent(self, engine, bases, context):
-        """The paths that a build sees, among them some of files that no image may have."""
-        unwanted = [".env", "deploy/secret.tfvars", ".data/db-password", ".git/config", "Sources.pem"]
-        for name in unwanted:
-            (context / name).parent.mkdir(parents=True, exist_ok=True)
-            (context / name).write_text("secret")
-        recipe = context / "Listing"
-        recipe.write_text(f"FROM {bases.debian}\nCOPY . /context\nRUN cd /context && find . -type f >/listing\n")
-        engine.build("--file", recipe, "--tag", "localhost/listing", "--no-cache", context, seconds=60)
-        listing = engine.podman("run", "--rm", "localhost/listing", "cat", "/listing")
-        engine.podman("rmi", "--force", "localhost/listing")
-        for name in unwanted:
-            (context / name).unlink()
-        recipe.unlink()
-        return {path.removeprefix("./") for path in listing.split()}
 
-    def test_is_what_the_compiler_needs_and_nothing_else(self, sent):
-        assert {"Package.swift", "scripts/build", "Sources/Commands/Items.swift", "deploy/image/collect"} <= sent
-        allowed = ("Package.swift", "Package.resolved", "scripts/build", "Sources/", "deploy/image/", "deploy/certificates/")
-        others = {path for path in sent if not path.startswith(allowed)}
-        assert all(re.match(r"Tests/\w+Tests/", path) for path in others), others
+def test_the_build_sees_what_the_compiler_needs_and_nothing_else(sent):
+    assert {"Package.swift", "scripts/build", "Sources/Commands/Items.swift", "deploy/image/collect"} <= sent
+    allowed = ("Package.swift", "Package.resolved", "scripts/build", "Sources/", "deploy/image/", "deploy/certificates/")
+    others = {path for path in sent if not path.startswith(allowed)}
+    assert all(re.match(r"Tests/\w+Tests/", path) for path in others), others
 
 
 def test_a_build_that_names_a_bundle_it_does_not_have_fails(engine, image, context):

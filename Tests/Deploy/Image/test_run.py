@@ -40,10 +40,9 @@ class TestHardened:
         mounts = (container.process / "mountinfo").read_text().splitlines()
         [root] = [line.split()[5] for line in mounts if line.split()[4] == "/"]
         assert "ro" in root.split(",")
-        changes = container.engine.podman("diff", container.id).split("\n")
-        made = {line[2:] for line in changes if line.startswith(("A", "C"))}
-        # Made by the engine, for what it mounts.
-        assert {path for path in made if not re.match(r"/(dev|etc|proc|run|sys|tmp|var)(/|$)", path)} <= {"/"}, made
+        changes = container.engine.podman("diff", container.id).splitlines()
+        # The engine makes places for what it mounts.
+        assert [line for line in changes if not re.match(r"[AC] /(dev|etc|proc|run|sys|tmp|var)(/|$)", line)] == []
 
     def test_says_its_version_and_its_own_name_in_its_log(self, container):
         [serving] = [line for line in container.messages() if line["msg"] == "Serving"]

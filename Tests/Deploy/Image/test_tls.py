@@ -1,9 +1,16 @@
-"""The way to a database that takes TLS alone: with the bundle in the image, with one mounted, and with none."""
+"""TLS to the database, with the bundle in the image, with one mounted and with none; and to Secrets Manager."""
+
+import http.server
+import pathlib
+import shutil
+import ssl
+import threading
 
 import pytest
 
 from cluster import until
 from conftest import BUNDLE, reaching
+from container import HARDENED
 
 
 def encrypted(cluster):
@@ -24,8 +31,12 @@ def reason(container):
 
 @pytest.fixture
 def bundle(authority):
-    """Options that mount the authority's certificate at the bundle's place."""
-    return ["--volume", f"{authority.certificate}:{BUNDLE}:ro"]
+    """Options that mount a directory with the authority's certificate over the bundle's."""
+    place = pathlib.PurePath(BUNDLE)
+    directory = authority.directory / "mounted"
+    directory.mkdir(exist_ok=True)
+    shutil.copy(authority.certificate, directory / place.name)
+    return ["--volume", f"{directory}:{place.parent}:ro"]
 
 
 class TestImageWithTheBundle:
@@ -56,6 +67,64 @@ class TestImageWithoutTheBundle:
         environment["DB_HOST"] = "127.0.0.1"
         assert "does not match host name" in reason(start(image, environment, bundle))
 
-    def test_trusts_nobody_where_the_bundle_it_is_told_of_is_missing(self, start, image, encrypted_cluster):
+    def test_refuses_to_start_where_the_bundle_it_is_told_of_is_missing(self, start, image, encrypted_cluster):
         container = start(image, {**reaching(encrypted_cluster), "DB_SSLROOTCERT": BUNDLE})
-        assert BUNDLE in reason(container)
+        until(lambda: not container.state["Running"], 10, "its end")
+        assert container.state["ExitCode"] == 78 and "DB_SSLROOTCERT names no file" in container.logs()
+
+
+class Listener(http.server.BaseHTTPRequestHandler):
+    """Answers as Secrets Manager does about a secret that there is not."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"__type":"ResourceNotFoundException","Message":"none"}'
+        self.send_response(400)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def secrets_manager(authority):
+    """The URL of an HTTPS server with a certificate of the tests' authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    chain, key = authority.directory / "https.pem", authority.directory / "https.key"
+    for file, text in zip((chain, key), authority.issue("localhost")):
+        file.write_text(text)
+    context.load_cert_chain(chain, key)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield f"https://localhost:{server.server_address[1]}"
+    server.shutdown()
+    thread.join(5)
+    server.server_close()
+
+
+class TestSecretsManager:
+    @pytest.fixture
+    def ask(self, engine, image, secrets_manager, bundle):
+        def ask(**more):
+            variables = {
+                "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
+                "AWS_ENDPOINT_URL_SECRETS_MANAGER": secrets_manager, "DB_SECRET_ID": "items-test-database", **more,
+            }  # fmt: skip
+            words = [f"--env={name}={value}" for name, value in variables.items()]
+            return engine.attempt("podman", "run", "--rm", *HARDENED, *bundle, *words, image, "secret")
+
+        return ask
+
+    def test_is_trusted_by_the_authorities_in_the_image_alone(self, ask):
+        done = ask()
+        print(done.stderr)
+        assert done.returncode == 1 and "certificate" in done.stderr and "none" not in done.stderr
+
+    def test_is_reached_over_tls(self, ask):
+        done = ask(AWS_CA_BUNDLE=BUNDLE)
+        print(done.stderr)
+        assert done.returncode == 1 and "ResourceNotFoundException" in done.stderr
