@@ -58,7 +58,7 @@ def bases(engine):
 def build(engine, tag, context, **arguments):
     # Buildah 1.28 takes a layer made with other arguments for that of an ENV or a LABEL that names them.
     if engine.has_image(tag):
-        engine.podman("rmi", "--force", tag)
+        engine.podman("rmi", "--force", engine.inspect(tag)["Id"])
     words = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     return engine.build("--tag", tag, *words, context, seconds=BUILD_SECONDS)
 

@@ -17,7 +17,7 @@ LAYERS_KEPT = "168h"
 # The limits are low because a virtual machine may not let them be raised.
 SETTINGS = """[containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
-netns = "host"
+netns = "{netns}"
 log_driver = "k8s-file"
 volumes = {volumes}
 [engine]
@@ -26,6 +26,7 @@ events_logger = "file"
 runtime = "runc"
 [network]
 network_backend = "netavark"
+network_config_dir = "{directory}/networks"
 """
 
 STORAGE = """[storage]
@@ -57,21 +58,22 @@ class Engine:
     def __init__(self, directory=DIRECTORY):
         require_tools()
         self.directory = directory
-        for name in ("graph", "run", "temporary"):
+        for name in ("graph", "run", "temporary", "networks"):
             (directory / name).mkdir(parents=True, exist_ok=True)
         self.lock = open(directory / "lock", "w")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
-        self.write("storage.conf", STORAGE.format(directory=directory))
-        self.write("run.conf", SETTINGS.format(volumes=[]))
-        self.remove_containers()
+        (directory / "storage.conf").write_text(STORAGE.format(directory=directory))
+        self.write_settings("run.conf")
+        self.write_settings("bridge.conf", netns="bridge")
+        self.remove_all()
 
-    def write(self, name, text):
+    def write_settings(self, name, netns="host", volumes=()):
+        text = SETTINGS.format(directory=self.directory, netns=netns, volumes=json.dumps(volumes))
         (self.directory / name).write_text(text)
 
     def mount_in_builds(self, paths):
         """These directories and files of this machine are in the containers of builds, at the same places."""
-        volumes = json.dumps([f"{path}:{path}:ro" for path in paths])
-        self.write("build.conf", SETTINGS.format(volumes=volumes))
+        self.write_settings("build.conf", volumes=[f"{path}:{path}:ro" for path in paths])
 
     def environment(self, settings):
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -83,11 +85,12 @@ class Engine:
             "TMPDIR": str(self.directory / "temporary"),
         }
 
-    def attempt(self, *words, settings="run.conf", seconds=COMMAND_SECONDS, text_input=""):
-        """Runs a command to its end, whatever its exit status."""
+    def attempt(self, *words, settings="run.conf", seconds=COMMAND_SECONDS, text_input="", cwd=None, more=None):
+        """Runs a command to its end, whatever its exit status; `more` are further variables."""
         return subprocess.run(
             [str(word) for word in words],
-            env=self.environment(settings),
+            env={**self.environment(settings), **(more or {})},
+            cwd=cwd,
             input=text_input,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -116,12 +119,14 @@ class Engine:
     def has_image(self, name):
         return self.attempt("podman", "image", "exists", name).returncode == 0
 
-    def remove_containers(self):
+    def remove_all(self):
+        """Everything but images."""
         self.podman("rm", "--all", "--force", "--time", "0")
+        self.podman("volume", "prune", "--force")
+        self.podman("network", "prune", "--force", settings="bridge.conf")
 
     def close(self):
-        self.remove_containers()
-        self.podman("secret", "rm", "--all")
+        self.remove_all()
         # The layers of builds are what makes the next one quick.
         self.podman("image", "prune", "--force", "--filter", f"until={LAYERS_KEPT}")
         self.lock.close()
