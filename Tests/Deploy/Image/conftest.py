@@ -82,7 +82,8 @@ def context(engine):
     """A copy of what a build takes from the checkout, for builds that need more files in it."""
     directory = engine.directory / "context"
     shutil.rmtree(directory, ignore_errors=True)
-    for name in ("Dockerfile", ".dockerignore", "Package.swift", "Package.resolved", "Sources", "Tests", "scripts", "deploy"):
+    directories, single = ["Sources", "Tests", "deploy", "scripts"], ["Dockerfile", ".dockerignore", "Package.swift"]
+    for name in [*directories, *single, "Package.resolved"]:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns("__pycache__", "*.pem"))

@@ -1,4 +1,4 @@
-"""Podman with a store and settings of the tests' own, below .build, that work without systemd and without registries."""
+"""Podman with a store and settings of the tests' own, below .build; they need no systemd and no registry."""
 
 import fcntl
 import json

@@ -22,8 +22,8 @@ if [ "$(id -u)" = 0 ]; then
     exec setpriv --reuid=postgres --regid=postgres --clear-groups "$0"
 fi
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
-    initdb --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" --auth-local=trust --auth-host=scram-sha-256 \\
-        --no-sync
+    initdb --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" \\
+        --auth-local=trust --auth-host=scram-sha-256 --no-sync
     echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
     pg_ctl start --wait --options="-c listen_addresses="
     createdb --host=/var/run/postgresql --username="$POSTGRES_USER" "$POSTGRES_DB"
