@@ -95,7 +95,8 @@ public struct ItemStore: Sendable {
     ) {
         let isAscending = request.order == .ascending
         // One more than the page shows whether there is a next one.
-        var parameters = [Parameter.int64(Int64(request.limit + 1))]
+        let limit = request.limit + 1
+        var parameters = [Parameter.int64(Int64(limit))]
         // PostgreSQL compares every key of an index page with a bound, also with one below all of them: a tenth of what the
         // page costs it.
         var statement = isAscending ? Self.firstPage : Self.firstPageDescending
@@ -103,7 +104,7 @@ public struct ItemStore: Sendable {
             statement = isAscending ? Self.nextPage : Self.nextPageDescending
             parameters.append(.int64(after))
         }
-        pool.query(statement, parameters, on: reply.loop, until: reply.deadline) { rows in
+        pool.query(statement, parameters, rows: limit, on: reply.loop, until: reply.deadline) { rows in
             reply.send { try answer(Page(rows.get(), for: request)) }
         }
     }

@@ -7,6 +7,8 @@ public import Vial
 struct PageRequest {
     static let limits = 1...1000
     static let defaultLimit = 100
+    /// Names and descriptions of a page together; above, it ends before its limit, since it stands in memory as a whole.
+    static let byteLimit = 1_048_576
 
     enum Order: String, QueryParameter {
         case ascending = "asc"
@@ -78,8 +80,22 @@ public struct Page: JSONRepresentable {
     init(_ rows: Rows, for request: PageRequest) throws(DatabaseError) {
         self.rows = rows
         self.request = request
-        count = min(rows.count, request.limit)
+        count = try Self.count(rows, upTo: request.limit)
         next = rows.count > count ? Cursor(order: request.order, after: try rows[count - 1].int64(0)) : nil
+    }
+
+    /// How many of the rows stand on the page: one at least, if there is one.
+    private static func count(_ rows: Rows, upTo limit: Int) throws(DatabaseError) -> Int {
+        let most = min(rows.count, limit)
+        if rows.byteCount <= PageRequest.byteLimit { return most }
+        var count = 0
+        var bytes = 0
+        while count < most {
+            try rows[count].withBytes(1, 2) { bytes += ($0?.count ?? 0) + ($1?.count ?? 0) }
+            if bytes > PageRequest.byteLimit && count > 0 { break }
+            count += 1
+        }
+        return count
     }
 
     /// The value of `Link` (RFC 8288), which names the next page of the same list; nil on the last one.

@@ -12,6 +12,9 @@ import CPostgres
         count = Int(unsafe PQntuples(result))
     }
 
+    /// All that libpq keeps for it.
+    var byteCount: Int { Int(unsafe PQresultMemorySize(result)) }
+
     deinit {
         unsafe PQclear(result)
     }

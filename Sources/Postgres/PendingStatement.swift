@@ -2,6 +2,8 @@
 final class PendingStatement {
     let statement: Statement
     let parameters: [Parameter]
+    /// At most so many come back.
+    let rows: Int
     /// When the caller began to wait, and when its answer is of no use any more.
     let enqueued: UInt64
     let deadline: UInt64
@@ -16,11 +18,13 @@ final class PendingStatement {
     private var caller: ((Result<Rows, DatabaseError>) -> Void)?
 
     init(
-        _ statement: Statement, _ parameters: [Parameter], enqueued: UInt64, deadline: UInt64, isAlone: Bool,
+        _ statement: Statement, _ parameters: [Parameter], rows: Int = 1, enqueued: UInt64, deadline: UInt64,
+        isAlone: Bool,
         _ caller: @escaping (Result<Rows, DatabaseError>) -> Void
     ) {
         self.statement = statement
         self.parameters = parameters
+        self.rows = rows
         self.enqueued = enqueued
         self.deadline = deadline
         self.isAlone = isAlone

@@ -30,7 +30,11 @@ extension Pool {
         let now = loop.now
         var batch: [PendingStatement] = []
         batch.reserveCapacity(min(queue.count, state.limits.batchLimit))
-        while batch.count < state.limits.batchLimit, let pending = queue.popFirst() {
+        var rows = 0
+        while batch.count < state.limits.batchLimit, let pending = queue.first {
+            rows += pending.rows
+            if rows > state.limits.batchRowLimit && !batch.isEmpty { break }
+            queue.removeFirst()
             // Sent, it would at once cost its neighbours the connection.
             if now >= pending.deadline { fail(pending, .deadlineExceeded, now: now) } else { batch.append(pending) }
         }

@@ -79,10 +79,13 @@ public actor Pool {
 
     /// Runs one statement.
     ///
+    /// - Parameter rows: how many it may return, which bounds what is sent together with it.
     /// - Returns: its rows, after the transaction they belong to is committed.
     /// - Throws: `DatabaseError`. After `.connectionLost` and `.deadlineExceeded` a write may have happened.
-    public func query(_ statement: Statement, _ parameters: [Parameter] = []) async throws(DatabaseError) -> Rows {
-        try await outcome(of: statement, parameters, until: TaskDeadline.current?.expiry).get()
+    public func query(
+        _ statement: Statement, _ parameters: [Parameter] = [], rows: Int = 1
+    ) async throws(DatabaseError) -> Rows {
+        try await outcome(of: statement, parameters, rows: rows, until: TaskDeadline.current?.expiry).get()
     }
 
     /// As the asynchronous `query`, without a task.
@@ -93,28 +96,31 @@ public actor Pool {
     ///   - then: called exactly once, on `loop` where there is one; before this function returns when the statement is
     ///     refused at once.
     public nonisolated func query(
-        _ statement: Statement, _ parameters: [Parameter] = [], on loop: EventLoop?, until expiry: UInt64? = nil,
+        _ statement: Statement, _ parameters: [Parameter] = [], rows: Int = 1, on loop: EventLoop?,
+        until expiry: UInt64? = nil,
         then: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) {
         // A loop without connections of its own has another's pool, and comes to it by a task.
         guard loop === self.loop else {
-            Task(executorPreference: loop) { then(await self.outcome(of: statement, parameters, until: expiry)) }
+            Task(executorPreference: loop) {
+                then(await self.outcome(of: statement, parameters, rows: rows, until: expiry))
+            }
             return
         }
-        assumeIsolated { $0.submit(statement, parameters, until: expiry, then) }
+        assumeIsolated { $0.submit(statement, parameters, rows: rows, until: expiry, then) }
     }
 
     private func outcome(
-        of statement: Statement, _ parameters: [Parameter], until expiry: UInt64?
+        of statement: Statement, _ parameters: [Parameter], rows: Int, until expiry: UInt64?
     ) async -> Result<Rows, DatabaseError> {
         // `submit` calls back exactly once, at the latest when the deadline passes.
         await unsafe withUnsafeContinuation { continuation in
-            submit(statement, parameters, until: expiry) { unsafe continuation.resume(returning: $0) }
+            submit(statement, parameters, rows: rows, until: expiry) { unsafe continuation.resume(returning: $0) }
         }
     }
 
     private func submit(
-        _ statement: Statement, _ parameters: [Parameter], until expiry: UInt64?,
+        _ statement: Statement, _ parameters: [Parameter], rows: Int, until expiry: UInt64?,
         _ caller: @escaping (Result<Rows, DatabaseError>) -> Void
     ) {
         if let refusal = state.refusal(waiting: queue.count) {
@@ -126,7 +132,8 @@ public actor Pool {
         hastenWaitDeadline(to: deadline)
         queue.append(
             PendingStatement(
-                statement, parameters, enqueued: now, deadline: deadline, isAlone: statement.kind == .update, caller))
+                statement, parameters, rows: rows, enqueued: now, deadline: deadline,
+                isAlone: statement.kind == .update, caller))
         hasWork = true
     }
 

@@ -17,6 +17,9 @@ struct PoolState {
         var idleLimit: UInt64 = 60_000_000_000
         /// Statements sent with one Sync: bounds how long the first of them waits for the last.
         var batchLimit = 128
+        /// Rows that they may return together: bounds what their answers take in memory, which all stand there until the
+        /// Sync. A statement that may return more is sent alone.
+        var batchRowLimit = 1000
     }
 
     enum Slot: Equatable {

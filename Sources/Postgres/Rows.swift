@@ -25,6 +25,9 @@ public struct Rows: Sendable {
         return Row(execution: execution, index: Int32(truncatingIfNeeded: start + index))
     }
 
+    /// What the execution they belong to takes in memory: no less than their values.
+    public var byteCount: Int { execution.byteCount }
+
     public var first: Row? { count > 0 ? self[0] : nil }
 
     /// The server's word on what it did: `COMMIT`, `INSERT 0 1`.

@@ -54,6 +54,24 @@ struct PoolTests {
         }
     }
 
+    @Test func `what may return many rows shares its transaction with few others`() async throws {
+        let read = Statement("read", "SELECT pg_current_xact_id()::text")
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let transactions = try await test.onLoop {
+                try await withThrowingTaskGroup(of: (Int, String).self) { group in
+                    // The limit is 1000: two fit together, the third does not, the one above it stands alone.
+                    for (index, rows) in [400, 600, 1, 2000, 1, 999].enumerated() {
+                        group.addTask { (index, try await test.pool.query(read, rows: rows)[0].text(0)) }
+                    }
+                    return try await group.reduce(into: [Int: String]()) { $0[$1.0] = $1.1 }
+                }
+            }
+            let all = try (0..<6).map { try #require(transactions[$0]) }
+            #expect(all[0] == all[1] && all[4] == all[5])
+            #expect(Set(all).count == 4)
+        }
+    }
+
     @Test func `updates have a transaction each, between whatever stands around them`() async throws {
         try await withTable { table in
             let insert = Statement(
