@@ -2,7 +2,8 @@
 
 What is the same: a target is asked `GET /health` on a connection of its own, two failures take it out; a new one gets
 its first request after a check has passed; a deregistered one gets no new request, keeps those it has for the
-deregistration delay, and is gone then; connections to targets are kept and shared by all clients; nothing is sent twice.
+deregistration delay, and is gone then; connections to targets are kept and shared by all clients; /metrics and /db are
+hidden; nothing is sent twice. With `redispatch`, a request goes to another target when its own refuses the connection.
 The intervals are shorter: 0.5 s instead of 30 s.
 """
 
@@ -39,12 +40,12 @@ defaults
     timeout server 60s
     timeout http-keep-alive 60s
     timeout check 5s
-    # A request that fails is the client's to see.
-    retries 0
+    {retries}
 
 frontend clients
     bind 127.0.0.1:{port}
     http-request set-header X-Forwarded-Proto http
+    http-request return status 404 if {{ path /metrics /db }}
     option forwardfor
     default_backend targets
 
@@ -58,14 +59,15 @@ backend targets
 
 
 class Balancer:
-    def __init__(self, directory):
+    def __init__(self, directory, redispatch=False):
         directory = pathlib.Path(directory)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.socket = str(directory / "haproxy.sock")
         self.log = directory / "haproxy.log"
         configuration = directory / "haproxy.cfg"
-        configuration.write_text(CONFIGURATION.format(socket=self.socket, port=self.port))
+        retries = "retries 1\n    retry-on conn-failure\n    option redispatch 1" if redispatch else "retries 0"
+        configuration.write_text(CONFIGURATION.format(socket=self.socket, port=self.port, retries=retries))
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 ["haproxy", "-db", "-f", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -127,6 +129,11 @@ class Balancer:
             return "Server deleted" in self.command(f"del server targets/{name}") or self.statistics(name) is None
 
         until(gone, REMOVE_SECONDS, what=f"{name} to be removed")
+
+    def connections(self, name):
+        """How many connections to a target are open: those in use, and those kept for the next request."""
+        row = self.statistics(name)
+        return int(row["scur"]) + int(row["idle_conn_cur"] or 0)
 
     def failures(self):
         """The lines of its log about requests that did not end well, with their termination flags."""

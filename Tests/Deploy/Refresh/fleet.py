@@ -10,9 +10,10 @@ READY_SECONDS = 20
 EXIT_SECONDS = 40
 # ALB: 45 s. Longer than any request here takes.
 DEREGISTRATION_SECONDS = 1.0
-# SIGTERM before deregistration: longer than the checks that find it out (2 x 0.5 s), and than their error.
-DRAIN_DELAY_MS = 3000
-ALL_HEALTHY_SECONDS = 30
+# Deregistered before SIGTERM: nobody has to find anything out.
+DRAIN_DELAY_MS = 300
+# SIGTERM before deregistration: longer than the checks that find it out take (2 x 0.5 s), and one more.
+SIGNAL_FIRST_DRAIN_DELAY_MS = 2500
 
 
 class Instance:
@@ -48,9 +49,9 @@ class Instance:
 
 
 class Fleet:
-    def __init__(self, balancer, port, environment, drain_delay_ms=DRAIN_DELAY_MS):
+    def __init__(self, balancer, port, environment):
         self.balancer, self.port = balancer, port
-        self.environment = {"DRAIN_DELAY_MS": str(drain_delay_ms), **environment}
+        self.environment = {"DRAIN_DELAY_MS": str(DRAIN_DELAY_MS), **environment}
         self.numbers = itertools.count(1)
         self.instances = []  # in service
         self.launched = []  # all there ever were
