@@ -11,6 +11,7 @@ import contextlib
 import csv
 import io
 import pathlib
+import re
 import socket
 import subprocess
 
@@ -21,6 +22,7 @@ FAILURES_TO_FALL = 2
 REGISTER_SECONDS = 20
 REMOVE_SECONDS = 20
 COMMAND_SECONDS = 5
+LOGGED = re.compile(r" clients targets/\S+ \S+ (\d{3}) \d+ - - (\S{4}) ")
 
 CONFIGURATION = """
 global
@@ -136,8 +138,9 @@ class Balancer:
         return int(row["scur"]) + int(row["idle_conn_cur"] or 0)
 
     def failures(self):
-        """The lines of its log about requests that did not end well, with their termination flags."""
-        return [line for line in self.log.read_text().splitlines() if " clients targets/" in line]
+        """Status and termination flags of each request that it answered itself, as its log has them."""
+        found = (LOGGED.search(line) for line in self.log.read_text().splitlines())
+        return [match.groups() for match in found if match and match[1] >= "500"]
 
     def stop(self):
         self.process.terminate()

@@ -106,6 +106,7 @@ class Generator:
             path = f"/api/items/{client.id}"
         elif client.kind == LIST:
             path = "/api/items?limit=5&order=desc"
+            client.expects_items = bool(self.ids)
         head = f"{method} {path} HTTP/1.1\r\nHost: items.test\r\nX-Request-Id: {client.request_id}\r\n"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
@@ -175,7 +176,7 @@ class Generator:
             if status == 200 and answer["id"] == client.id:
                 return ""
         elif client.kind == LIST:
-            if status == 200 and answer["items"]:
+            if status == 200 and (answer["items"] or not client.expects_items):
                 return ""
         elif status == 200:
             now = time.monotonic()
