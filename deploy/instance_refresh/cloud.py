@@ -1,4 +1,4 @@
-"""The calls to AWS. Each is bounded and tried again by botocore; what fails then is a CallFailed with one clear line."""
+"""The calls to AWS. Each is bounded and tried again by botocore; what fails then is a CallFailed with one line."""
 
 import os
 import uuid

@@ -72,8 +72,10 @@ def parse(arguments):
     add = parser.add_argument
     add("--group", required=True, help="the Auto Scaling group")
     add("--image", required=True, help="the image's full URI, with tag or digest")
-    add("--version", help="its label (default: the image's tag)")
-    add("--smoke", required=True, type=address, metavar="URL|none", help="the service's URL; none: no smoke test at all")
+    add("--version", help="its label (default: what follows the image's last colon)")
+    add(
+        "--smoke", required=True, type=address, metavar="URL|none", help="the service's URL; none: no smoke test at all"
+    )
     add(
         "--instance-url",
         type=address,
@@ -81,12 +83,42 @@ def parse(arguments):
         metavar="URL|none",
         help="where this machine reaches one instance; has {private_ip} or {instance_id} (default: %(default)s)",
     )
-    add("--smoke-option", action="append", default=[], metavar="OPTION", help="for deploy/smoke of an instance, as --smoke-option=--commit=…")
+    add(
+        "--smoke-option",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="for deploy/smoke of an instance, as --smoke-option=--commit=…",
+    )
     add("--checkpoint", type=seconds(1, 100), default=50, metavar="PERCENT", help="default: 50; 100: none")
-    add("--checkpoint-delay", type=seconds(1, 172800), default=300, metavar="SECONDS", help="how long AWS waits there (default: 300)")
-    add("--bake", type=seconds(0, 172800), default=60, metavar="SECONDS", help="how long AWS waits at the end (default: 60)")
-    add("--warmup", type=seconds(0, 3600), default=60, metavar="SECONDS", help="from in service to counted (default: 60)")
-    add("--timeout", type=seconds(1, 86400), default=3600, metavar="SECONDS", help="for the whole refresh (default: 3600)")
+    add(
+        "--checkpoint-delay",
+        type=seconds(1, 172800),
+        default=300,
+        metavar="SECONDS",
+        help="how long AWS waits there (default: 300)",
+    )
+    add(
+        "--bake",
+        type=seconds(0, 172800),
+        default=60,
+        metavar="SECONDS",
+        help="how long AWS waits at the end (default: 60)",
+    )
+    add(
+        "--warmup",
+        type=seconds(0, 3600),
+        default=60,
+        metavar="SECONDS",
+        help="from in service to counted (default: 60)",
+    )
+    add(
+        "--timeout",
+        type=seconds(1, 86400),
+        default=3600,
+        metavar="SECONDS",
+        help="for the whole refresh (default: 3600)",
+    )
     add("--poll", type=float, default=10, metavar="SECONDS", help="between two looks at AWS (default: 10)")
     add("--parameter", help="SSM parameter of the image (default: /items/<environment>/image, by the user data)")
     add("--region", help="default: as the AWS CLI's")
@@ -96,9 +128,8 @@ def parse(arguments):
     if not match or not (match["tag"] or match["digest"]):
         parser.error(f"--image {options.image}: a full URI with tag or digest is needed")
     if options.version is None:
-        options.version = (match["tag"] or "").removeprefix(":")
-        if not options.version:
-            parser.error("--version is needed for an image without a tag")
+        # As Terraform makes it, so that its next plan shows no difference.
+        options.version = options.image.rpartition(":")[2]
     if not LABEL.fullmatch(options.version):
         parser.error(f"--version {options.version}: letters, digits and ._+- are possible")
     if not 0.01 <= options.poll <= 300:
@@ -115,10 +146,14 @@ def check_group(cloud, options):
         raise Failure(f"there is no Auto Scaling group {options.group}")
     template = group.get("LaunchTemplate")
     if not template:
-        raise Failure("the group has no launch template of its own (a mixed instances policy, or a launch configuration)")
+        raise Failure(
+            "the group has no launch template of its own (a mixed instances policy, or a launch configuration)"
+        )
     version = template.get("Version", "$Default")
     if not version.isdigit():
-        raise Failure(f"the group names version {version} of its launch template: only a numbered one can be rolled back to")
+        raise Failure(
+            f"the group names version {version} of its launch template: only a numbered one can be rolled back to"
+        )
     suspended = sorted({process["ProcessName"] for process in group.get("SuspendedProcesses", [])} & SUSPENDED)
     if suspended:
         raise Failure(f"the group's process {suspended[0]} is suspended: a refresh would stand still")
@@ -127,7 +162,9 @@ def check_group(cloud, options):
             raise Failure(f"refresh {refresh['InstanceRefreshId']} of the group is {refresh['Status']}")
     for instance in group["Instances"]:
         if instance["LifecycleState"] == "Standby" or instance.get("ProtectedFromScaleIn"):
-            say(f"{instance['InstanceId']} is in standby or protected: AWS waits an hour for it, then the refresh fails")
+            say(
+                f"{instance['InstanceId']} is in standby or protected: AWS waits an hour for it, then the refresh fails"
+            )
     return group
 
 
@@ -173,7 +210,7 @@ def withdraw(cloud, template, number):
 
 
 def start(cloud, group, template, number, wanted, is_ours):
-    """The refresh's id. When AWS started it and its answer was lost, the second attempt is refused: that one is ours."""
+    """The refresh's id. When AWS started it and its answer was lost, the next attempt is refused: that one is ours."""
     try:
         return cloud.start_refresh(group, template, number, wanted)
     except CallFailed as failure:
@@ -193,7 +230,8 @@ def run(options):
     template, latest, before, after, encoded, parameter = plan(cloud, group, options)
     current = group["LaunchTemplate"]["Version"]
     wanted = preferences(options)
-    say(f"group {options.group}: {len(group['Instances'])} instances, launch template {template} version {current}, latest {latest}")
+    count = len(group["Instances"])
+    say(f"group {options.group}: {count} instances, launch template {template} version {current}, latest {latest}")
     for line in difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0):
         if line[:1] in "+-" and line[:3] not in ("+++", "---"):
             say(f"user data: {line}")
@@ -253,5 +291,8 @@ def main(arguments=None):
         print(f"refresh: refused: {failure}", file=sys.stderr)
         return REFUSED
     except Interrupted:
-        print("refresh: interrupted before the refresh was seen to start; a launch template version may be left behind", file=sys.stderr)
+        print(
+            "refresh: interrupted before the refresh was seen to start; a launch template version may be left behind",
+            file=sys.stderr,
+        )
         return INTERRUPTED

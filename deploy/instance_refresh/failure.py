@@ -19,7 +19,13 @@ HINTS = {
     "IrreversibleInstanceRefresh": "this refresh cannot be rolled back",
     "LimitExceeded": "a limit of the account is reached",
 }
-THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "ResourceContention"}
+THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "ResourceContention",
+}
 
 
 class Failure(Exception):

@@ -22,7 +22,7 @@ FAILURES_TO_FALL = 2
 REGISTER_SECONDS = 20
 REMOVE_SECONDS = 20
 COMMAND_SECONDS = 5
-LOGGED = re.compile(r" clients targets/\S+ \S+ (\d{3}) \d+ - - (\S{4}) ")
+LOGGED = re.compile(r" clients targets/\S+ \S+ (-1|\d{3}) \d+ - - (\S{4}) ")
 
 CONFIGURATION = """
 global
@@ -55,7 +55,7 @@ backend targets
     balance roundrobin
     http-reuse always
     option httpchk
-    http-check send meth GET uri /health ver HTTP/1.1 hdr Host target hdr User-Agent ELB-HealthChecker/2.0 hdr Connection close
+    http-check send meth GET uri /health ver HTTP/1.1 hdr Host target hdr User-Agent ELB-HealthChecker/2.0
     http-check expect status 200
 """
 
@@ -132,15 +132,18 @@ class Balancer:
 
         until(gone, REMOVE_SECONDS, what=f"{name} to be removed")
 
-    def connections(self, name):
-        """How many connections to a target are open: those in use, and those kept for the next request."""
-        row = self.statistics(name)
-        return int(row["scur"]) + int(row["idle_conn_cur"] or 0)
+    def most_connections(self, name):
+        """How many connections to a target were in use at once, at most."""
+        return int(self.statistics(name)["smax"])
 
     def failures(self):
-        """Status and termination flags of each request that it answered itself, as its log has them."""
+        """Status and termination flags of each request that failed, as its log has them.
+
+        The status is -1 when it closed the client's connection without an answer: what it does when a connection to a
+        target that was kept breaks under a later request of a client.
+        """
         found = (LOGGED.search(line) for line in self.log.read_text().splitlines())
-        return [match.groups() for match in found if match and match[1] >= "500"]
+        return [match.groups() for match in found if match and not "200" <= match[1] < "500"]
 
     def stop(self):
         self.process.terminate()

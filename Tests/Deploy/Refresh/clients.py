@@ -205,9 +205,7 @@ def _generate(pipe, *arguments):
     generator = Generator(*arguments)
     generator.run(pipe)
     pipe.recv()
-    pipe.send(
-        (generator.acknowledged, generator.failures, generator.ends, generator.seconds, generator.instances)
-    )
+    pipe.send((generator.acknowledged, generator.failures, generator.ends, generator.seconds, generator.instances))
 
 
 class Answers:

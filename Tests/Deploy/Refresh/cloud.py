@@ -80,7 +80,9 @@ class Refresh:
         self.rollback_wanted = threading.Event()
         self.replaced = []
         self.source = cloud.version
-        self.todo = [machine for machine in cloud.machines if machine.version != desired or not preferences["SkipMatching"]]
+        self.todo = [
+            machine for machine in cloud.machines if machine.version != desired or not preferences["SkipMatching"]
+        ]
         self.total = len(self.todo)
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -189,7 +191,11 @@ class Cloud:
         user_data = USER_DATA.format(image=IMAGE.format("one"), version="one")
         self.template_id = moto.client("ec2").create_launch_template(
             LaunchTemplateName=f"items-{uuid.uuid4()}",
-            LaunchTemplateData={"InstanceType": "t3.micro", "ImageId": "ami-0123456789abcdef0", "UserData": self._encode(user_data)},
+            LaunchTemplateData={
+                "InstanceType": "t3.micro",
+                "ImageId": "ami-0123456789abcdef0",
+                "UserData": self._encode(user_data),
+            },
         )["LaunchTemplate"]["LaunchTemplateId"]
         self.parameter = f"/items/{ENVIRONMENT}/image"
         moto.client("ssm").put_parameter(Name=self.parameter, Value=IMAGE.format("one"), Type="String", Overwrite=True)
@@ -261,7 +267,9 @@ class Cloud:
         self.server.server_close()
 
     def wait_for(self, status, seconds=30):
-        until(lambda: self.refreshes and self.refreshes[-1].status == status, seconds, what=f"a refresh that is {status}")
+        until(
+            lambda: self.refreshes and self.refreshes[-1].status == status, seconds, what=f"a refresh that is {status}"
+        )
 
     # The wire.
 
@@ -333,9 +341,7 @@ class Cloud:
         return {"InstanceRefreshes": [refresh.describe() for refresh in found]}
 
     def _StartInstanceRefresh(self, values):
-        preferences = {
-            name: values.get(f"Preferences.{name}") == "true" for name in ("AutoRollback", "SkipMatching")
-        }
+        preferences = {name: values.get(f"Preferences.{name}") == "true" for name in ("AutoRollback", "SkipMatching")}
         preferences["BakeTime"] = float(values.get("Preferences.BakeTime", 0))
         preferences["CheckpointDelay"] = float(values.get("Preferences.CheckpointDelay", 3600))
         checkpoints = [int(text) for name, text in values.items() if ".CheckpointPercentages." in name]

@@ -97,7 +97,11 @@ class Fleet:
             retire(old)
 
     def stop(self):
+        living = [instance.server for instance in self.launched if instance.server.process.poll() is None]
+        for server in living:
+            server.signal(signal.SIGINT)  # without the delay for the balancer
+        statuses = [server.wait() for server in living]
         for instance in self.launched:
-            if instance.server.process.poll() is not None:
-                instance.server.awaited = True
+            instance.server.awaited = True
         stop_all([instance.server for instance in self.launched])
+        assert set(statuses) <= {0}, statuses

@@ -34,7 +34,7 @@ def environment(url):
     }
 
 
-def command(*options, image="two", **named):
+def command(*options, image="two"):
     """deploy/refresh with intervals for a test; options may be given again, the last one counts."""
     words = [sys.executable, DEPLOY / "refresh", "--group", GROUP, "--image", IMAGE.format(image), "--version", image]
     words += ["--smoke", "none", "--poll", "0.05", "--checkpoint-delay", "1", "--bake", "1", "--timeout", "60"]
@@ -42,7 +42,10 @@ def command(*options, image="two", **named):
 
 
 def refresh(cloud, *options, env=None, **named):
-    words = command(*options, **named)
+    return run_words(cloud, command(*options, **named), env)
+
+
+def run_words(cloud, words, env=None):
     return Run(
         subprocess.run(
             words, env={**environment(cloud.url), **(env or {})}, capture_output=True, text=True, timeout=RUN_SECONDS
@@ -68,12 +71,12 @@ class Refreshing:
 
     def wait(self, seconds=RUN_SECONDS):
         try:
-            self.process.stdout_text, errors = self.process.communicate(timeout=seconds)
+            text, errors = self.process.communicate(timeout=seconds)
         finally:
             if self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
-        return Run(subprocess.CompletedProcess([], self.process.returncode, self.process.stdout_text, errors))
+        return Run(subprocess.CompletedProcess([], self.process.returncode, text, errors))
 
 
 def smoke(*words, env=None):

@@ -10,7 +10,7 @@ import pytest
 from cloud import GROUP, IMAGE, LOST, USER_DATA, Cloud, Fault, Machines
 from conftest import until
 from emulators import Loopback, Moto
-from program import Refreshing, refresh
+from program import Refreshing, command, refresh, run_words
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,17 @@ def test_only_the_two_lines_of_the_user_data_change(cloud):
     assert cloud.user_data(2) == USER_DATA.format(image=IMAGE.format("two"), version="two")
 
 
+@pytest.mark.parametrize("digest", ["", "@sha256:" + "ab" * 32])
+def test_the_label_is_what_follows_the_last_colon(cloud, digest):
+    image = "registry.example:5000/items:dev-1" + digest
+    run = refresh(cloud, "--image", image, "--version", "", "--dry-run")
+    assert run.status == 2, "an empty label is none"
+    words = [word for word in command("--image", image, "--dry-run") if word not in ("--version", "two")]
+    run = run_words(cloud, words)
+    assert run.status == 0, run.errors
+    assert f"+ITEMS_VERSION='{'ab' * 32 if digest else 'dev-1'}'" in run.text
+
+
 def test_the_new_version_is_based_on_the_latest_one(cloud):
     cloud.publish(USER_DATA.format(image=IMAGE.format("one"), version="one") + "# from Terraform\n")
     assert refresh(cloud).status == 0
@@ -111,7 +122,9 @@ def test_the_refresh_can_be_rolled_back_and_never_lacks_capacity(cloud):
 
 def test_progress_tells_percent_instances_and_reason(cloud):
     run = refresh(cloud)
-    assert re.search(r"^\d\d:\d\d:\d\dZ   50 %  InProgress  new 1, old 1, to update 1  Waiting at the checkpoint", run.text, re.M)
+    assert re.search(
+        r"^\d\d:\d\d:\d\dZ   50 %  InProgress  new 1, old 1, to update 1  Waiting at the checkpoint", run.text, re.M
+    )
     assert re.search(r"^\d\d:\d\d:\d\dZ  100 %  Successful  new 2, old 0, to update 0$", run.text, re.M)
 
 
@@ -317,9 +330,21 @@ def test_a_lost_answer_to_the_start_is_not_a_second_refresh(cloud):
 @pytest.mark.parametrize(
     "action, code, words",
     [
-        ("DescribeAutoScalingGroups", "AccessDenied", "autoscaling describe_auto_scaling_groups: these credentials lack"),
-        ("DescribeLaunchTemplateVersions", "UnauthorizedOperation", "ec2 describe_launch_template_versions: these cred"),
-        ("CreateLaunchTemplateVersion", "UnauthorizedOperation", "ec2 create_launch_template_version: these credentials"),
+        (
+            "DescribeAutoScalingGroups",
+            "AccessDenied",
+            "autoscaling describe_auto_scaling_groups: these credentials lack",
+        ),
+        (
+            "DescribeLaunchTemplateVersions",
+            "UnauthorizedOperation",
+            "ec2 describe_launch_template_versions: these cred",
+        ),
+        (
+            "CreateLaunchTemplateVersion",
+            "UnauthorizedOperation",
+            "ec2 create_launch_template_version: these credentials",
+        ),
         ("DescribeInstanceRefreshes", "ExpiredToken", "the credentials have expired"),
     ],
 )
@@ -348,5 +373,3 @@ def test_a_parameter_that_cannot_be_written_is_said(cloud):
     cloud.faults = failing(99, "PutParameter", "AccessDeniedException")
     run = refresh(cloud)
     assert run.status == 4 and "/items/test/image was not written" in run.text
-
-

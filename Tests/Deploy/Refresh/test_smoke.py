@@ -11,7 +11,7 @@ import threading
 
 import pytest
 from certificates import Authority
-from conftest import binary, cluster, database, launch, module_database, server, until  # noqa: F401
+from conftest import binary, cluster, database, launch, module_database, server, until
 from program import smoke
 
 
@@ -180,7 +180,10 @@ SPOILT = {
         lambda a: a.path == "/metrics" and a.text("nothing"),
         ["GET /metrics is Prometheus text"],
     ),
-    "no pool": (lambda a: a.path == "/db" and a.text('{"server_version":"15"}'), ["GET /db has server version and pool"]),
+    "no pool": (
+        lambda a: a.path == "/db" and a.text('{"server_version":"15"}'),
+        ["GET /db has server version and pool"],
+    ),
     "request id made anew": (
         lambda a: a.path == "/" and a.fields.update({"X-Request-Id": "other"}),
         ["GET / repeats the client's X-Request-Id"],
