@@ -119,7 +119,7 @@ def parse(arguments):
         metavar="SECONDS",
         help="for the whole refresh (default: 3600)",
     )
-    add("--poll", type=float, default=10, metavar="SECONDS", help="between two looks at AWS (default: 10)")
+    add("--poll", type=float, default=5, metavar="SECONDS", help="between two looks at AWS (default: 5)")
     add("--parameter", help="SSM parameter of the image (default: /items/<environment>/image, by the user data)")
     add("--region", help="default: as the AWS CLI's")
     add("--dry-run", action="store_true", help="say what would be done; change nothing")
@@ -134,6 +134,8 @@ def parse(arguments):
         parser.error(f"--version {options.version}: letters, digits and ._+- are possible")
     if not 0.01 <= options.poll <= 300:
         parser.error("--poll: 0.01 to 300 is possible")
+    # A wait of AWS is seen soon after it began: what is left of it is the smoke test's.
+    options.poll = min([options.poll, *(wait / 10 for wait in (options.checkpoint_delay, options.bake) if wait)])
     if options.smoke is None:
         options.instance_url = None
     return options
@@ -257,7 +259,7 @@ def run(options):
     except Interrupted:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if not rollout.began_rollback:
+        if not rollout.is_rolling_back:
             rollout.roll_back("interrupted")
         say(f"interrupted; nobody follows refresh {refresh} any more")
         return INTERRUPTED

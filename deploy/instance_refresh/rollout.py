@@ -23,7 +23,8 @@ class Rollout:
         self.last_line, self.last_said = None, 0.0
         self.tested = set()  # phases whose smoke test has passed
         self.phase_ends = {}  # moments until which a phase's smoke test has to be done
-        self.began_rollback = False
+        self.began_rollback = False  # asked for, by this program or by AWS
+        self.is_rolling_back = False  # and taken
         self.timed_out = False
         self.missed = 0
 
@@ -83,7 +84,8 @@ class Rollout:
         if line != self.last_line or time.monotonic() - self.last_said > SILENT_SECONDS:
             self.say(line)
             self.last_line, self.last_said = line, time.monotonic()
-        self.began_rollback = self.began_rollback or state["Status"] in ROLLING_BACK
+        self.is_rolling_back = self.is_rolling_back or state["Status"] in ROLLING_BACK
+        self.began_rollback = self.began_rollback or self.is_rolling_back
         return state
 
     def _new(self, group):
@@ -114,7 +116,6 @@ class Rollout:
                 self.say(f"{failure}; asking again")
                 return
         if failure:
-            self.say(failure)
             self.roll_back(failure)
             return
         self.tested.add(phase)
@@ -123,7 +124,10 @@ class Rollout:
 
     def _failure(self, deadline):
         """Why what is new is not fit to serve, None when it is."""
-        instances = self._new(self.cloud.group(self.group))
+        group = self.cloud.group(self.group)
+        if group is None:
+            return "the group is gone"
+        instances = self._new(group)
         new = [instance["InstanceId"] for instance in instances if instance["LifecycleState"] == "InService"]
         if not new:
             return "no new instance is in service"
@@ -134,21 +138,20 @@ class Rollout:
         return self.smoke.of_instances(addresses, deadline) or self.smoke.of_service(deadline)
 
     def roll_back(self, reason):
-        """Asks AWS for the rollback; whether it was taken."""
+        """Asks AWS for the rollback."""
         self.say(f"rolling back: {reason}")
+        self.began_rollback = True  # whatever comes of it: what is new is not tested any more
         for attempt in range(1, ROLLBACK_ATTEMPTS + 1):
             try:
                 self.cloud.roll_back(self.group)
-                self.began_rollback = True
-                return True
+                self.is_rolling_back = True
+                return
             except CallFailed as failure:
                 self.say(f"the rollback is not taken: {failure}")
                 if not failure.passes:
                     break
                 if attempt < ROLLBACK_ATTEMPTS:
                     time.sleep(self.options.poll)
-        self.began_rollback = True  # asked for once, and not to be tested any more
-        return False
 
     def _end(self, state):
         status = state["Status"]
@@ -168,7 +171,7 @@ class Rollout:
         failure = None
         try:
             group = self.cloud.group(self.group)
-            version = group["LaunchTemplate"].get("Version")
+            version = group["LaunchTemplate"].get("Version") if group else "none"
             if version != self.number:
                 failure = f"the group names version {version} of its launch template, not {self.number}"
             elif self.smoke.is_wanted and "end" not in self.tested and group["Instances"]:

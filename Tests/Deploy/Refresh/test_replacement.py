@@ -23,6 +23,8 @@ IS_LONG = os.environ.get("REFRESH_LONG") == "1"
 RATES = [2000, 0] if IS_LONG else [2000]
 ORDERS = ["retire", "retire_signal_first"]
 CLIENTS = 64
+# How long AWS waits for the smoke test, which shares two cores with the load.
+WAIT = "30" if IS_LONG else "10"
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +178,7 @@ def refreshing(cloud, fleet, balancer, image, *options):
     return Refreshing(
         cloud,
         *["--smoke", balancer.url, "--instance-url", f"http://{{private_ip}}:{fleet.port}", "--poll", "0.3"],
-        *["--checkpoint-delay", "7", "--bake", "7", *options],
+        *["--checkpoint-delay", WAIT, "--bake", WAIT, *options],
         image=image,
     )
 
