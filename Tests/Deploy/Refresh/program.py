@@ -38,6 +38,8 @@ def command(*options, image="two"):
     """deploy/refresh with intervals for a test; options may be given again, the last one counts."""
     words = [sys.executable, DEPLOY / "refresh", "--group", GROUP, "--image", IMAGE.format(image), "--version", image]
     words += ["--smoke", "none", "--poll", "0.05", "--checkpoint-delay", "1", "--bake", "1", "--timeout", "60"]
+    if "--checkpoint-delay" not in options:
+        words += ["--checkpoint", "100"]  # nothing to wait for
     return [*map(str, words), *map(str, options)]
 
 

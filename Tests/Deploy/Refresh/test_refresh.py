@@ -121,7 +121,7 @@ def test_the_refresh_can_be_rolled_back_and_never_lacks_capacity(cloud):
 
 
 def test_progress_tells_percent_instances_and_reason(cloud):
-    run = refresh(cloud)
+    run = refresh(cloud, "--checkpoint-delay", "1")
     assert re.search(
         r"^\d\d:\d\d:\d\dZ   50 %  InProgress  new 1, old 1, to update 1  Waiting at the checkpoint", run.text, re.M
     )
