@@ -4,18 +4,21 @@
 # @settings
 set -Eeuo pipefail # tabs below, since user data ends at 16 KB
 
-: "${ITEMS_ENVIRONMENT:=dev}" "${ITEMS_VERSION:=unknown}" "${ITEMS_REGION:=}" "${ITEMS_PORT:=5001}" "${ITEMS_SETTINGS:=}"
-: "${ITEMS_IMAGE:=}" "${ITEMS_BINARY_URL:=}" "${ITEMS_BINARY_SHA256:=}" "${ITEMS_SOURCE:=}" "${ITEMS_SOURCE_REF:=HEAD}"
-: "${ITEMS_SECRET_ID:=}" "${ITEMS_PASSWORD_BY:=service}" "${ITEMS_DB_HOST:=}" "${ITEMS_DB_PORT:=}" "${ITEMS_DB_NAME:=}"
-: "${ITEMS_GROUP:=}" "${ITEMS_LAUNCH_HOOK:=}" "${ITEMS_AGENT_PARAMETER:=}" "${ITEMS_MEMORY:=512M}" "${ITEMS_FILES:=20000}"
+for name in REGION SETTINGS IMAGE BINARY_URL BINARY_SHA256 SOURCE SECRET_ID DB_HOST DB_PORT DB_NAME GROUP LAUNCH_HOOK \
+	AGENT_PARAMETER; do
+	name=ITEMS_$name
+	: "${!name:=}"
+done
+: "${ITEMS_ENVIRONMENT:=dev}" "${ITEMS_VERSION:=unknown}" "${ITEMS_PORT:=5001}" "${ITEMS_SOURCE_REF:=HEAD}"
+: "${ITEMS_PASSWORD_BY:=service}" "${ITEMS_MEMORY:=512M}" "${ITEMS_FILES:=20000}"
 : "${ITEMS_CERTIFICATES_URL:=https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem}"
-# Limits in seconds. BOOT bounds all but HOOK; both together must be below the launch hook's own timeout.
-: "${ITEMS_BOOT_SECONDS:=800}" "${ITEMS_IDENTITY_SECONDS:=60}" "${ITEMS_FETCH_SECONDS:=300}" "${ITEMS_BUILD_SECONDS:=600}"
-: "${ITEMS_SECRET_SECONDS:=60}" "${ITEMS_READY_SECONDS:=300}" "${ITEMS_HOOK_SECONDS:=60}"
+# Limits in seconds. BOOT bounds all but HOOK; their sum must be below the launch hook's own timeout.
+: "${ITEMS_BOOT_SECONDS:=800}" "${ITEMS_IDENTITY_SECONDS:=60}" "${ITEMS_FETCH_SECONDS:=300}"
+: "${ITEMS_BUILD_SECONDS:=600}" "${ITEMS_SECRET_SECONDS:=60}" "${ITEMS_READY_SECONDS:=300}" "${ITEMS_HOOK_SECONDS:=60}"
 
-readonly imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254} stop_seconds=60 drain_seconds=50 pause_seconds=1
-readonly binary=/usr/local/bin/items libexec=/usr/local/libexec/items state=/var/lib/items-boot units=/etc/systemd/system
-readonly environment=/etc/items/items.env certificates=/etc/items/certificates/rds.pem log=/var/log/items/items.log
+readonly imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254} pause_seconds=1 drain_seconds=50
+readonly binary=/usr/local/bin/items libexec=/usr/local/libexec/items state=/var/lib/items-boot
+readonly units=/etc/systemd/system env=/etc/items/items.env pem=/etc/items/certificates/rds.pem log=/var/log/items/items.log
 readonly plain='[A-Za-z0-9_.,:/@!+=~-]*' # means the same to a shell, to systemd and to Docker
 step=start reason='' instance='' zone='' work='' words='' image='' password='' boot_end=0 left=0
 declare -A service=()
@@ -27,7 +30,7 @@ fail() {
 	exit 1
 }
 
-# Again until the command succeeds or the limit is over, of which it may look at what is `left`; `words` is its last.
+# Again until the command succeeds or the limit is over: `left` is what remains of it, `words` the command's last.
 retry() {
 	local limit=ITEMS_$1_SECONDS end
 	end=$((SECONDS + limit))
@@ -41,7 +44,7 @@ retry() {
 	return 1
 }
 
-attempt() { retry "$@" || fail "ITEMS_$1_SECONDS are over: $words"; }
+try() { retry "$@" || fail "ITEMS_$1_SECONDS are over: $words"; }
 
 limited() { timeout --kill-after=5 "$left" "$@"; }
 
@@ -57,7 +60,7 @@ put() {
 need() {
 	if command -v "$1" >/dev/null; then return 0; fi
 	command -v dnf >/dev/null || fail "there is no $1, and no dnf to install it"
-	attempt FETCH limited dnf install --assumeyes --quiet "$2"
+	try FETCH limited dnf install --assumeyes --quiet "$2"
 }
 
 fetch() {
@@ -79,7 +82,7 @@ identify() {
 		ITEMS_REGION=${ITEMS_REGION:-$(metadata placement/region)}
 }
 
-is_launched() { [[ $(cat $state/launched 2>/dev/null) == "$instance" ]]; }
+is_launched() { [[ $(cat $state/launched 2>/dev/null) == "${instance:-?}" ]]; }
 
 answer_hook() {
 	limited aws autoscaling complete-lifecycle-action --region "$ITEMS_REGION" --auto-scaling-group-name "$ITEMS_GROUP" \
@@ -110,11 +113,9 @@ finish() {
 
 check_settings() {
 	local name word
-	name=$ITEMS_IMAGE$ITEMS_BINARY_URL$ITEMS_SOURCE
-	[[ -n $name && ($name == "$ITEMS_IMAGE" || $name == "$ITEMS_BINARY_URL" || $name == "$ITEMS_SOURCE") ]] ||
+	[[ "$ITEMS_IMAGE $ITEMS_BINARY_URL $ITEMS_SOURCE" =~ ^\ *[^\ ]+\ *$ ]] ||
 		fail 'not one of ITEMS_IMAGE, ITEMS_BINARY_URL and ITEMS_SOURCE is given'
 	[[ -z $ITEMS_BINARY_URL || $ITEMS_BINARY_SHA256 =~ ^[0-9a-f]{64}$ ]] || fail 'ITEMS_BINARY_SHA256 is none'
-	[[ $ITEMS_SOURCE != *://*@* ]] || fail 'ITEMS_SOURCE holds a credential'
 	[[ $ITEMS_PASSWORD_BY =~ ^(service|credential)$ ]] || fail 'ITEMS_PASSWORD_BY is neither service nor credential'
 	[[ -n $ITEMS_SECRET_ID ]] || fail 'ITEMS_SECRET_ID is missing'
 	[[ -z $ITEMS_LAUNCH_HOOK || -n $ITEMS_GROUP ]] || fail 'ITEMS_LAUNCH_HOOK needs ITEMS_GROUP'
@@ -122,10 +123,9 @@ check_settings() {
 		name=ITEMS_$name
 		[[ ${!name} =~ ^$plain$ ]] || fail "$name is not plain text"
 	done
-	service=([ENVIRONMENT]=$ITEMS_ENVIRONMENT [PORT]=$ITEMS_PORT [DB_SSLMODE]=verify-full [DB_SSLROOTCERT]=$certificates
+	service=([ENVIRONMENT]=$ITEMS_ENVIRONMENT [PORT]=$ITEMS_PORT [DB_SSLMODE]=verify-full [DB_SSLROOTCERT]=$pem
 		[DB_HOST]=$ITEMS_DB_HOST [DB_PORT]=$ITEMS_DB_PORT [DB_NAME]=$ITEMS_DB_NAME [HEALTH_DB_GRACE_MS]=180000
-		[DRAIN_DELAY_MS]=5000 [DRAIN_TIMEOUT_MS]=20000 [AWS_EC2_METADATA_SERVICE_ENDPOINT]=$imds
-		[AWS_ENDPOINT_URL]=${AWS_ENDPOINT_URL:-})
+		[DRAIN_DELAY_MS]=5000 [AWS_EC2_METADATA_SERVICE_ENDPOINT]=$imds [AWS_ENDPOINT_URL]=${AWS_ENDPOINT_URL:-})
 	for word in $ITEMS_SETTINGS; do
 		name=${word%%=*}
 		[[ $word =~ ^[A-Z][A-Z0-9_]*=$plain$ ]] || fail "ITEMS_SETTINGS: $name is not NAME=value in plain text"
@@ -135,17 +135,15 @@ check_settings() {
 		service[$name]=${word#*=}
 	done
 	[[ ${service[DB_SSLMODE]} != disable ]] || unset 'service[DB_SSLROOTCERT]'
-	((service[DRAIN_DELAY_MS] + service[DRAIN_TIMEOUT_MS] + 5000 <= drain_seconds * 1000)) ||
-		fail "the drain may take longer than $drain_seconds s"
 	url=http://127.0.0.1:$ITEMS_PORT${service[BASE_PATH]:-}/health
 }
 
 fetch_certificates() {
 	step=certificates
-	if [[ -s $certificates || ${service[DB_SSLROOTCERT]:-} != "$certificates" ]]; then return 0; fi
-	attempt FETCH fetch "$ITEMS_CERTIFICATES_URL" "$work/certificates"
+	if [[ -s $pem || ${service[DB_SSLROOTCERT]:-} != "$pem" ]]; then return 0; fi
+	try FETCH fetch "$ITEMS_CERTIFICATES_URL" "$work/certificates"
 	grep --quiet 'BEGIN CERTIFICATE' "$work/certificates" || fail "$ITEMS_CERTIFICATES_URL holds no certificate"
-	put $certificates 0644 <"$work/certificates"
+	put $pem 0644 <"$work/certificates"
 }
 
 has_sum() { printf '%s  %s\n' "$ITEMS_BINARY_SHA256" "$1" | sha256sum --check --status 2>/dev/null; }
@@ -155,15 +153,17 @@ install_binary() {
 	step=binary
 	if ! has_sum $binary; then
 		say "fetching $ITEMS_BINARY_URL"
-		attempt FETCH fetch "$ITEMS_BINARY_URL" "$work/items"
+		try FETCH fetch "$ITEMS_BINARY_URL" "$work/items"
 		has_sum "$work/items" || fail "the SHA-256 of $ITEMS_BINARY_URL is not $ITEMS_BINARY_SHA256"
 		put $binary 0755 <"$work/items"
 	fi
 	[[ $($binary --version 2>&1) != *libpq.so* ]] || need libpq libpq
-	words=$($binary --version 2>&1) || fail "the binary does not run here: $words"
+	words=$($binary --version 2>&1) || fail "it does not run here: $words"
 }
 
-log_in() { limited aws ecr get-login-password --region "$1" | limited docker login --username AWS --password-stdin "$2"; }
+log_in() {
+	limited aws ecr get-login-password --region "$1" | limited docker login --username AWS --password-stdin "$2"
+}
 
 prepare_image() {
 	step=docker
@@ -177,21 +177,21 @@ prepare_image() {
 		need git git
 		git init --quiet "$work/source"
 		cd "$work/source"
-		attempt FETCH limited git fetch --quiet --depth 1 "$ITEMS_SOURCE" "$ITEMS_SOURCE_REF"
+		try FETCH limited git fetch --quiet --depth 1 "$ITEMS_SOURCE" "$ITEMS_SOURCE_REF"
 		git checkout --quiet FETCH_HEAD
-		[[ ! -s $certificates ]] || install -D --mode=0644 $certificates deploy/certificates/rds.pem
+		[[ ! -s $pem ]] || install -D --mode=0644 $pem deploy/certificates/rds.pem
 		ITEMS_IMAGE=items:source
 		say "building $(git rev-parse HEAD)"
-		attempt BUILD limited docker build --quiet --tag $ITEMS_IMAGE --network host \
+		try BUILD limited docker build --quiet --tag $ITEMS_IMAGE --network host \
 			--build-arg VERSION="$ITEMS_VERSION" --build-arg COMMIT="$(git rev-parse HEAD)" .
 		cd /
 	else
 		step=image
 		say "pulling $ITEMS_IMAGE"
 		if [[ $ITEMS_IMAGE =~ ^([0-9]+\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.[a-z.]+)/ ]]; then
-			attempt FETCH log_in "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
+			try FETCH log_in "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
 		fi
-		attempt FETCH limited docker pull --quiet "$ITEMS_IMAGE"
+		try FETCH limited docker pull --quiet "$ITEMS_IMAGE"
 	fi
 	# By its id: when the same name means another image, the files change and so the service starts anew.
 	image=$(docker image inspect --format '{{.Id}}' "$ITEMS_IMAGE")
@@ -200,7 +200,7 @@ prepare_image() {
 write_environment() {
 	for name in "${!service[@]}"; do
 		[[ -z ${service[$name]} ]] || printf '%s=%s\n' "$name" "${service[$name]}"
-	done | sort | put $environment 0644
+	done | sort | put $env 0644
 }
 
 write_unit() {
@@ -228,11 +228,11 @@ StartLimitBurst=20
 [Service]
 Type=notify
 $run
-EnvironmentFile=$environment
+EnvironmentFile=$env
 Restart=on-failure
 RestartSec=5
 RestartPreventExitStatus=78
-TimeoutStopSec=$stop_seconds
+TimeoutStopSec=60
 KillMode=mixed
 StandardOutput=append:$log
 StandardError=journal
@@ -273,12 +273,12 @@ UNIT
 # systemd takes no word from processes outside the unit, as a container's are: a process inside it asks and speaks.
 write_container() {
 	local options=''
-	[[ ! -s $certificates ]] || options+=" --volume $certificates:$certificates:ro"
+	[[ ! -s $pem ]] || options+=" --volume $pem:$pem:ro"
 	[[ -z $password ]] || options+=' --volume /run/items/db-password:/run/secrets/db-password:ro'
 	put $libexec/container 0755 <<SCRIPT
 #!/usr/bin/env bash
 docker rm --force items >/dev/null 2>&1
-docker run --rm --name items --pull never --network host --env-file $environment$options \\
+docker run --rm --name items --pull never --network host --env-file $env$options \\
 	--read-only --cap-drop ALL --security-opt no-new-privileges --memory $ITEMS_MEMORY --memory-swap $ITEMS_MEMORY \\
 	--pids-limit 128 --ulimit nofile=$ITEMS_FILES:$ITEMS_FILES --stop-timeout $drain_seconds --log-driver none $image &
 while kill -0 \$!; do
@@ -298,19 +298,20 @@ write_password() {
 set -Eeuo pipefail
 umask 077
 cd /run/items
-timeout 60 aws secretsmanager get-secret-value --secret-id '$ITEMS_SECRET_ID' --query SecretString --output text |
+timeout 60 aws secretsmanager get-secret-value --region $ITEMS_REGION --secret-id '$ITEMS_SECRET_ID' \\
+	--query SecretString --output text |
 	python3 -c 'import json, sys; sys.stdout.write(json.load(sys.stdin)["password"])' >new
 chown $owner new
 mv new db-password
 SCRIPT
 	put $units/$password 0644 <<UNIT
 [Unit]
-Description=password of items, from Secrets Manager to tmpfs
+Description=password for items
 After=network-online.target
 
 [Service]
 Type=oneshot
-EnvironmentFile=$environment
+EnvironmentFile=$env
 ExecStart=$libexec/password
 RuntimeDirectory=items
 RuntimeDirectoryPreserve=yes
@@ -322,11 +323,11 @@ UNIT
 
 check_secret() {
 	if [[ -n $image ]]; then
-		limited docker run --rm --pull never --network host --env-file $environment \
+		limited docker run --rm --pull never --network host --env-file $env \
 			--env DB_SECRET_ID="$ITEMS_SECRET_ID" "$image" secret
 	else
 		local variables
-		mapfile -t variables <$environment
+		mapfile -t variables <$env
 		limited env --ignore-environment "${variables[@]}" DB_SECRET_ID="$ITEMS_SECRET_ID" $binary secret
 	fi
 }
@@ -342,14 +343,13 @@ install_service() {
 	[[ -z $image ]] || write_container
 	write_unit
 	step=secret
-	attempt SECRET check_secret
+	try SECRET check_secret
 }
 
 rotate_log() {
 	step=logrotate
 	need logrotate logrotate
-	install -d "${log%/*}"
-	[[ -e $log ]] || install --mode=0640 /dev/null $log
+	[[ -e $log ]] || install -D --mode=0640 /dev/null $log
 	put /etc/logrotate.d/items 0644 <<CONF
 $log {
 	size 100M
@@ -370,10 +370,10 @@ CONF
 configure_agent() {
 	step=agent
 	need amazon-cloudwatch-agent-ctl amazon-cloudwatch-agent
-	attempt FETCH limited aws ssm get-parameter --name "$ITEMS_AGENT_PARAMETER"
+	try FETCH limited aws ssm get-parameter --name "$ITEMS_AGENT_PARAMETER"
 	cp "$work/words" "$work/agent"
 	if ! cmp --silent "$work/agent" $state/agent || ! systemctl --quiet is-active amazon-cloudwatch-agent; then
-		attempt FETCH limited amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
+		try FETCH limited amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
 			-c "ssm:$ITEMS_AGENT_PARAMETER"
 		cp "$work/agent" $state/agent
 	fi
@@ -384,7 +384,7 @@ start_service() {
 	systemctl daemon-reload
 	systemctl enable --quiet items.service
 	systemctl enable --quiet --now logrotate.timer
-	{ cat $units/items* $environment $binary $libexec/* 2>/dev/null || true; } | sha256sum >"$work/started"
+	{ cat $units/items* $env $binary $libexec/* 2>/dev/null || true; } | sha256sum >"$work/started"
 	if ! cmp --silent "$work/started" $state/started || ! systemctl --quiet is-active items.service; then
 		say starting
 		systemctl reset-failed items.service 2>/dev/null || true
@@ -394,10 +394,13 @@ start_service() {
 }
 
 is_ready() {
-	if systemctl --quiet is-failed items.service; then
-		fail "items.service ended: $(journalctl --lines=3 --output=cat _SYSTEMD_UNIT=items.service | tail -c 600 | tr -cs '[:print:]' ' ')"
-	fi
+	if systemctl --quiet is-failed items.service; then fail "items.service ended: $(last_words)"; fi
 	curl -sS --max-time 5 --write-out ' status %{http_code}' "$url/ready" && grep --quiet 'status 200$' "$work/words"
+}
+
+last_words() {
+	journalctl --lines=4 --output=cat _SYSTEMD_UNIT=items.service + _SYSTEMD_UNIT=items-password.service |
+		tail -c 500 | tr -cs '[:print:]' ' '
 }
 
 main() {
@@ -412,9 +415,9 @@ main() {
 	step=settings
 	check_settings
 	step=identity
-	attempt IDENTITY identify
+	try IDENTITY identify
 	say "$instance in $zone"
-	export AWS_REGION=$ITEMS_REGION AWS_DEFAULT_REGION=$ITEMS_REGION
+	export AWS_DEFAULT_REGION=$ITEMS_REGION
 	need aws awscli-2
 	install -d $state
 	if [[ -n $ITEMS_BINARY_URL ]]; then install_binary; else prepare_image; fi
@@ -423,11 +426,11 @@ main() {
 	[[ -z $ITEMS_AGENT_PARAMETER ]] || configure_agent
 	start_service
 	step=ready
-	attempt READY is_ready
+	retry READY is_ready || fail "ITEMS_READY_SECONDS are over: $words $(last_words)"
 	say "after $SECONDS s"
 	if [[ -n $ITEMS_LAUNCH_HOOK ]] && ! is_launched; then
 		step=hook
-		attempt HOOK answer_hook CONTINUE
+		try HOOK answer_hook CONTINUE
 		printf '%s\n' "$instance" >$state/launched
 		say CONTINUE
 	fi

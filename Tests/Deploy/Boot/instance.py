@@ -61,6 +61,10 @@ graphroot = "{work}/graph"
 runroot = "{run}/containers"
 """
 
+# On a machine process 1 itself makes the mounts shared, and a unit's credentials come that way; in a container it does
+# not.
+INIT = "mount --make-rshared / && exec /sbin/init"
+
 CLOUD_CONFIGURATION = "datasource_list: [NoCloud]\nnetwork: {config: disabled}\nlocale: false\n"
 
 
@@ -159,7 +163,7 @@ class Instance:
         for source, place in [(HERE / "aws", "/usr/local/bin/aws"), *mounts]:
             words += ["--volume", f"{source}:{place}:ro"]
         self.began = time.monotonic()
-        engine.podman(*words, engine.image, "/sbin/init")
+        engine.podman(*words, engine.image, "sh", "-c", INIT)
 
     def run(self, *words, check=True, timeout=120, **settings):
         """Runs a command in it; `settings` are further variables."""
