@@ -200,7 +200,7 @@ prepare_image() {
 write_environment() {
 	for name in "${!service[@]}"; do
 		[[ -z ${service[$name]} ]] || printf '%s=%s\n' "$name" "${service[$name]}"
-	done | sort | put $env 0644
+	done | sort
 }
 
 write_unit() {
@@ -323,27 +323,27 @@ UNIT
 
 check_secret() {
 	if [[ -n $image ]]; then
-		limited docker run --rm --pull never --network host --env-file $env \
+		limited docker run --rm --pull never --network host --env-file "$work/env" \
 			--env DB_SECRET_ID="$ITEMS_SECRET_ID" "$image" secret
 	else
 		local variables
-		mapfile -t variables <$env
+		mapfile -t variables <"$work/env"
 		limited env --ignore-environment "${variables[@]}" DB_SECRET_ID="$ITEMS_SECRET_ID" $binary secret
 	fi
 }
 
 install_service() {
-	step=service
 	service[INSTANCE_ID]=$instance service[AWS_REGION]=$ITEMS_REGION
-	if [[ $ITEMS_PASSWORD_BY == service ]]; then service[DB_SECRET_ID]=$ITEMS_SECRET_ID; else
-		password=items-password.service
-		write_password
-	fi
-	write_environment
-	[[ -z $image ]] || write_container
-	write_unit
+	[[ $ITEMS_PASSWORD_BY == service ]] && service[DB_SECRET_ID]=$ITEMS_SECRET_ID || password=items-password.service
+	# Nothing is written before it is known to work.
+	write_environment >"$work/env"
 	step=secret
 	try SECRET check_secret
+	step=service
+	put $env 0644 <"$work/env"
+	[[ -z $password ]] || write_password
+	[[ -z $image ]] || write_container
+	write_unit
 }
 
 rotate_log() {
@@ -412,13 +412,13 @@ main() {
 	trap 'fail "ended by a signal"' HUP INT TERM
 	exec 9>/run/items-boot.lock
 	flock --nonblock 9 || fail 'another run is at work'
-	step=settings
-	check_settings
 	step=identity
 	try IDENTITY identify
 	say "$instance in $zone"
 	export AWS_DEFAULT_REGION=$ITEMS_REGION
 	need aws awscli-2
+	step=settings
+	check_settings
 	install -d $state
 	if [[ -n $ITEMS_BINARY_URL ]]; then install_binary; else prepare_image; fi
 	install_service
