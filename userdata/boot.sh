@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes an instance serve items, or gives its launch up and says why. Safe to run again.
+# Makes an instance serve, or gives its launch up and says why. Safe to run again.
 # Settings are ITEMS_* variables, none of them a secret: from the environment, or as ITEMS_NAME='value' instead of this:
 # @settings
 set -Eeuo pipefail # tabs below, since user data ends at 16 KB
@@ -20,7 +20,7 @@ readonly imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254} pause
 readonly binary=/usr/local/bin/items libexec=/usr/local/libexec/items state=/var/lib/items-boot
 readonly units=/etc/systemd/system env=/etc/items/items.env pem=/etc/items/certificates/rds.pem log=/var/log/items/items.log
 readonly plain='[A-Za-z0-9_.,:/@!+=~-]*' # means the same to a shell, to systemd and to Docker
-step=start reason='' instance='' zone='' work='' words='' image='' password='' boot_end=0 left=0
+step=start reason='' instance='' zone='' work='' words='' image='' password='' boot_end=0 left=0 limit=''
 declare -A service=()
 
 say() { printf '%s items-boot: %s: %s\n' "$(date -u +%FT%TZ)" "$step" "$*" >&3; }
@@ -30,12 +30,12 @@ fail() {
 	exit 1
 }
 
-# Again until the command succeeds or the limit is over: `left` is what remains of it, `words` the command's last.
+# Again until the command succeeds or the limit is over; `left` remains of it, `words` were the last.
 retry() {
-	local limit=ITEMS_$1_SECONDS end
-	end=$((SECONDS + limit))
-	((end < boot_end)) || end=$boot_end
-	words='ITEMS_BOOT_SECONDS are over'
+	limit=ITEMS_$1_SECONDS
+	local end=$((SECONDS + limit))
+	((end < boot_end)) || end=$boot_end limit=ITEMS_BOOT_SECONDS
+	words=''
 	while left=$((end - SECONDS)) && ((left > 0)); do
 		if "${@:2}" >"$work/words" 2>&1; then return 0; fi
 		words=$(tail -c 600 "$work/words" | tr -cs '[:print:]' ' ')
@@ -44,7 +44,7 @@ retry() {
 	return 1
 }
 
-try() { retry "$@" || fail "ITEMS_$1_SECONDS are over: $words"; }
+try() { retry "$@" || fail "$limit are over: $words"; }
 
 limited() { timeout --kill-after=5 "$left" "$@"; }
 
@@ -116,9 +116,9 @@ check_settings() {
 	[[ "$ITEMS_IMAGE $ITEMS_BINARY_URL $ITEMS_SOURCE" =~ ^\ *[^\ ]+\ *$ ]] ||
 		fail 'not one of ITEMS_IMAGE, ITEMS_BINARY_URL and ITEMS_SOURCE is given'
 	[[ -z $ITEMS_BINARY_URL || $ITEMS_BINARY_SHA256 =~ ^[0-9a-f]{64}$ ]] || fail 'ITEMS_BINARY_SHA256 is none'
-	[[ $ITEMS_PASSWORD_BY =~ ^(service|credential)$ ]] || fail 'ITEMS_PASSWORD_BY is neither service nor credential'
-	[[ -n $ITEMS_SECRET_ID ]] || fail 'ITEMS_SECRET_ID is missing'
-	[[ -z $ITEMS_LAUNCH_HOOK || -n $ITEMS_GROUP ]] || fail 'ITEMS_LAUNCH_HOOK needs ITEMS_GROUP'
+	[[ $ITEMS_PASSWORD_BY =~ ^(service|credential)$ ]] || fail 'ITEMS_PASSWORD_BY is unknown'
+	[[ -n $ITEMS_SECRET_ID ]] || fail 'no ITEMS_SECRET_ID'
+	[[ -z $ITEMS_LAUNCH_HOOK || -n $ITEMS_GROUP ]] || fail 'no ITEMS_GROUP'
 	for name in ENVIRONMENT VERSION REGION PORT SECRET_ID DB_HOST DB_PORT DB_NAME MEMORY FILES; do
 		name=ITEMS_$name
 		[[ ${!name} =~ ^$plain$ ]] || fail "$name is not plain text"
@@ -181,10 +181,10 @@ prepare_image() {
 		git checkout --quiet FETCH_HEAD
 		[[ ! -s $pem ]] || install -D --mode=0644 $pem deploy/certificates/rds.pem
 		ITEMS_IMAGE=items:source
-		say "building $(git rev-parse HEAD)"
-		try BUILD limited docker build --quiet --tag $ITEMS_IMAGE --network host \
-			--build-arg VERSION="$ITEMS_VERSION" --build-arg COMMIT="$(git rev-parse HEAD)" .
-		cd /
+		ITEMS_SOURCE_REF=$(git rev-parse HEAD)
+		say "building $ITEMS_SOURCE_REF"
+		try BUILD limited docker build --quiet --tag $ITEMS_IMAGE \
+			--build-arg VERSION="$ITEMS_VERSION" --build-arg COMMIT="$ITEMS_SOURCE_REF" .
 	else
 		step=image
 		say "pulling $ITEMS_IMAGE"
@@ -262,7 +262,6 @@ MemoryDenyWriteExecute=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
-SystemCallFilter=setpriority
 SystemCallErrorNumber=EPERM
 
 [Install]
@@ -289,7 +288,7 @@ wait \$!
 SCRIPT
 }
 
-# Runs before each start of the service: after a reboot /run is empty, after a rotation the password is another.
+# Before each start of the service: a reboot empties /run, a rotation changes the password.
 write_password() {
 	local owner=0
 	[[ -z $image ]] || owner=10001
@@ -394,7 +393,7 @@ start_service() {
 }
 
 is_ready() {
-	if systemctl --quiet is-failed items.service; then fail "items.service ended: $(last_words)"; fi
+	! systemctl --quiet is-failed items.service || fail "items.service ended: $(last_words)"
 	curl -sS --max-time 5 --write-out ' status %{http_code}' "$url/ready" && grep --quiet 'status 200$' "$work/words"
 }
 
@@ -405,13 +404,13 @@ last_words() {
 
 main() {
 	exec 3>&1
+	exec 9>/run/items-boot.lock
+	flock --nonblock 9 || { say 'another run is at work' && exit 1; }
 	boot_end=$((SECONDS + ITEMS_BOOT_SECONDS))
 	work=$(mktemp --directory /run/items-boot.XXXXXX)
 	trap 'reason=${reason:-line $LINENO, $BASH_COMMAND}' ERR
 	trap finish EXIT
 	trap 'fail "ended by a signal"' HUP INT TERM
-	exec 9>/run/items-boot.lock
-	flock --nonblock 9 || fail 'another run is at work'
 	step=identity
 	try IDENTITY identify
 	say "$instance in $zone"
@@ -426,7 +425,7 @@ main() {
 	[[ -z $ITEMS_AGENT_PARAMETER ]] || configure_agent
 	start_service
 	step=ready
-	retry READY is_ready || fail "ITEMS_READY_SECONDS are over: $words $(last_words)"
+	retry READY is_ready || fail "$limit are over: $words $(last_words)"
 	say "after $SECONDS s"
 	if [[ -n $ITEMS_LAUNCH_HOOK ]] && ! is_launched; then
 		step=hook

@@ -1,16 +1,17 @@
 """A registry that serves one image, and an engine that plays Docker's daemon: podman behind Docker's API."""
 
 import contextlib
+import http.server
 import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import threading
 
 from cloud import REGION
 from conftest import until
-from emulators import Loopback
 
 HOST = f"123456789012.dkr.ecr.{REGION}.amazonaws.com"
 NAME = f"{HOST}/items"
@@ -31,6 +32,7 @@ location = "{location}"
 insecure = true
 """
 
+GROUP = 990  # of Docker's socket, in the instances
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -41,7 +43,26 @@ class Registry:
         self.engine, self.directory = engine, pathlib.Path(directory) / "registry"
         self.layout = self.directory / "layout"
         self._root(binary)
-        self.server = Loopback(self._answer)
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, kind, body = outer._answer(self.path)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.location = f"127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def _root(self, binary):
         root = self.directory / "context/root"
@@ -60,17 +81,19 @@ class Registry:
         self.engine.podman("save", "--quiet", "--format=oci-dir", "--output", self.layout, "localhost/published")
         self.engine.podman("rmi", "localhost/published")
 
-    def _answer(self, request):
-        if request.path == "/v2/":
-            return 200, "{}"
-        name = request.path.rsplit("/", 1)[1]
-        if "/manifests/" in request.path and not name.startswith("sha256:"):
+    def _answer(self, path):
+        if path == "/v2/":
+            return 200, "application/json", b"{}"
+        name = path.rsplit("/", 1)[1]
+        if "/manifests/" in path and not name.startswith("sha256:"):
             name = json.loads((self.layout / "index.json").read_text())["manifests"][0]["digest"]
-        path = self.layout / "blobs/sha256" / name.removeprefix("sha256:")
-        return (200, path.read_bytes()) if path.exists() else (404, "")
+        blob = self.layout / "blobs/sha256" / name.removeprefix("sha256:")
+        kind = MANIFEST if "/manifests/" in path else "application/octet-stream"
+        return (200, kind, blob.read_bytes()) if blob.exists() else (404, "text/plain", b"")
 
     def stop(self):
-        self.server.stop()
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Daemon:
@@ -80,7 +103,7 @@ class Daemon:
         self.engine = engine
         self.socket = pathlib.Path(directory) / "docker.sock"
         registries = pathlib.Path(directory) / "registries.conf"
-        registries.write_text(REGISTRIES.format(host=HOST, location=registry.server.url.removeprefix("http://")))
+        registries.write_text(REGISTRIES.format(host=HOST, location=registry.location))
         self.process = subprocess.Popen(
             ["podman", "system", "service", "--time=0", f"unix://{self.socket}"],
             env={**engine.environment, "CONTAINERS_REGISTRIES_CONF": str(registries)},
@@ -89,6 +112,8 @@ class Daemon:
             stderr=subprocess.DEVNULL,
         )
         until(self.socket.exists, 20, what="the daemon's socket")
+        os.chown(self.socket, 0, GROUP)
+        self.socket.chmod(0o660)
 
     def inspect(self):
         return json.loads(self.engine.podman("inspect", "items").stdout)[0]
