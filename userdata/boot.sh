@@ -30,7 +30,7 @@ fail() {
 	exit 1
 }
 
-# Again until the command succeeds or the limit is over; `left` remains of it, `words` were the last.
+# Again until it succeeds or the limit is over; `left` remains of that, `words` were the last.
 retry() {
 	limit=ITEMS_$1_SECONDS
 	local end=$((SECONDS + limit))
@@ -56,7 +56,7 @@ put() {
 	mv "$1.new" "$1"
 }
 
-# COMMAND, installed with PACKAGE where it is missing.
+# COMMAND, else its PACKAGE is installed.
 need() {
 	if command -v "$1" >/dev/null; then return 0; fi
 	command -v dnf >/dev/null || fail "there is no $1, and no dnf to install it"
@@ -288,7 +288,7 @@ wait \$!
 SCRIPT
 }
 
-# Before each start of the service: a reboot empties /run, a rotation changes the password.
+# Before each start: a reboot empties /run, a rotation changes the password.
 write_password() {
 	local owner=0
 	[[ -z $image ]] || owner=10001
@@ -358,7 +358,7 @@ $log {
 	missingok
 }
 CONF
-	# At full load a day's log is larger than the disk.
+	# A day's log may be larger than the disk.
 	put $units/logrotate.timer.d/items.conf 0644 <<'CONF'
 [Timer]
 OnCalendar=*:0/10
@@ -386,8 +386,10 @@ start_service() {
 	{ cat $units/items* $env $binary $libexec/* 2>/dev/null || true; } | sha256sum >"$work/started"
 	if ! cmp --silent "$work/started" $state/started || ! systemctl --quiet is-active items.service; then
 		say starting
+		# First, lest the one that ends be taken for the one that is ready.
+		systemctl stop items.service
 		systemctl reset-failed items.service 2>/dev/null || true
-		systemctl restart --no-block items.service
+		systemctl start --no-block items.service
 		cp "$work/started" $state/started
 	fi
 }

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import pathlib
+import secrets
 import shutil
 import tempfile
 
@@ -16,7 +17,8 @@ from instance import BOOT, HERE, Engine, Instance, render
 
 SECRET = "items-test-database"
 GROUP, HOOK, PARAMETER = "items-test", "items-test-launch", "/items/test/cloudwatch-agent"
-NEEDLE = "Znq83vDistinctive"  # what a search for the password looks for, however it is quoted
+# What a search for the password looks for, however it is quoted; another in every run, so that none finds a neighbour's.
+NEEDLE = "Znq" + secrets.token_hex(8)
 PASSWORD = f"\"p$w{NEEDLE}%41 \\'\""
 NEXT_PASSWORD = f"next {NEEDLE}"
 

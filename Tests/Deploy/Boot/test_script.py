@@ -1,5 +1,6 @@
 """The boot script as a text, and the units it writes, without an instance."""
 
+import os
 import pathlib
 import re
 import shutil
@@ -119,3 +120,38 @@ def test_the_service_is_confined(variant, tmp_path):
     exposure = float(re.search(r"Overall exposure level for items.service: ([\d.]+)", run.stdout)[1])
     print(f"{variant}: exposure {exposure}")
     assert exposure <= EXPOSURE_LIMIT
+
+
+REFUSED = {
+    "no software is named": ({"ITEMS_IMAGE": ""}, "not one of ITEMS_IMAGE"),
+    "two softwares are named": ({"ITEMS_SOURCE": "https://example.com/items.git"}, "not one of ITEMS_IMAGE"),
+    "the checksum is missing": ({"ITEMS_IMAGE": "", "ITEMS_BINARY_URL": "s3://bucket/items"}, "ITEMS_BINARY_SHA256"),
+    "the secret is not named": ({"ITEMS_SECRET_ID": ""}, "no ITEMS_SECRET_ID"),
+    "the hook's group is not named": ({"ITEMS_GROUP": ""}, "no ITEMS_GROUP"),
+    "nobody knows who brings the password": ({"ITEMS_PASSWORD_BY": "pigeon"}, "ITEMS_PASSWORD_BY"),
+    "a value means something to a shell": ({"ITEMS_DB_HOST": "a;id"}, "ITEMS_DB_HOST is not plain text"),
+    "a value means something to systemd": ({"ITEMS_VERSION": "%n"}, "ITEMS_VERSION is not plain text"),
+    "a further setting has no value": ({"ITEMS_SETTINGS": "LOG_LEVEL"}, "ITEMS_SETTINGS: LOG_LEVEL is not NAME=value"),
+    "a further setting is a password": ({"ITEMS_SETTINGS": "DB_PASSWORD=x"}, "must not hold DB_PASSWORD"),
+    "a further setting is a key": ({"ITEMS_SETTINGS": "AWS_SECRET_ACCESS_KEY=x"}, "must not hold AWS_SECRET_ACCESS_KEY"),
+}
+
+
+def check_settings(changes):
+    given = {**SETTINGS, **changes, "PATH": os.environ["PATH"]}
+    check = f"source {BOOT}; trap 'echo \"$reason\"' EXIT; check_settings; declare -p service"
+    return subprocess.run(["bash", "-c", check], env=given, capture_output=True, text=True, timeout=30)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_settings_are_refused_when(case):
+    changes, reason = REFUSED[case]
+    run = check_settings(changes)
+    assert run.returncode != 0 and reason in run.stdout, run.stdout + run.stderr
+
+
+def test_settings_reach_the_service_and_the_further_ones_win():
+    run = check_settings({"ITEMS_SETTINGS": "DRAIN_DELAY_MS=1000 DB_POOL_MAX=20"})
+    assert run.returncode == 0, run.stdout + run.stderr
+    for word in '[DRAIN_DELAY_MS]="1000"', '[DB_POOL_MAX]="20"', '[DB_SSLMODE]="verify-full"', '[PORT]="5001"':
+        assert word in run.stdout
