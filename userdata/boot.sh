@@ -48,7 +48,7 @@ try() { retry "$@" || fail "$limit are over: $words"; }
 
 limited() { timeout --kill-after=5 "$left" "$@"; }
 
-# Gives the file PATH the MODE and what comes in; the same again leaves it untouched.
+# Gives PATH the MODE and what comes in; the same again leaves it untouched.
 put() {
 	cat >"$work/new"
 	if cmp --silent "$work/new" "$1"; then return 0; fi
@@ -94,7 +94,7 @@ finish() {
 	trap - ERR EXIT
 	set +e
 	if ((status)); then
-		# cloud-init knows the id without the metadata service.
+		# cloud-init knows the id too.
 		instance=${instance:-$(cat /var/lib/cloud/data/instance-id)}
 		boot_end=$((SECONDS + ITEMS_HOOK_SECONDS))
 		if [[ -z $ITEMS_LAUNCH_HOOK ]] || is_launched; then
