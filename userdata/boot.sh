@@ -149,7 +149,6 @@ fetch_certificates() {
 has_sum() { printf '%s  %s\n' "$ITEMS_BINARY_SHA256" "$1" | sha256sum --check --status 2>/dev/null; }
 
 install_binary() {
-	fetch_certificates
 	step=binary
 	if ! has_sum $binary; then
 		say "fetching $ITEMS_BINARY_URL"
@@ -172,14 +171,12 @@ prepare_image() {
 	need docker docker
 	systemctl enable --quiet --now docker.service
 	if [[ -n $ITEMS_SOURCE ]]; then
-		fetch_certificates
 		step=source
 		need git git
 		git init --quiet "$work/source"
 		cd "$work/source"
 		try FETCH limited git fetch --quiet --depth 1 "$ITEMS_SOURCE" "$ITEMS_SOURCE_REF"
 		git checkout --quiet FETCH_HEAD
-		[[ ! -s $pem ]] || install -D --mode=0644 $pem deploy/certificates/rds.pem
 		ITEMS_IMAGE=items:source
 		ITEMS_SOURCE_REF=$(git rev-parse HEAD)
 		say "building $ITEMS_SOURCE_REF"
@@ -420,6 +417,7 @@ main() {
 	need aws awscli-2
 	step=settings
 	check_settings
+	fetch_certificates
 	install -d $state
 	if [[ -n $ITEMS_BINARY_URL ]]; then install_binary; else prepare_image; fi
 	install_service

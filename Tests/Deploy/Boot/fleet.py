@@ -62,7 +62,8 @@ class Site:
             "ITEMS_GROUP": GROUP,
             "ITEMS_LAUNCH_HOOK": HOOK,
             "ITEMS_AGENT_PARAMETER": PARAMETER,
-            "ITEMS_SETTINGS": "DB_SSLMODE=disable DRAIN_DELAY_MS=3000",
+            "ITEMS_CERTIFICATES_URL": "file:///etc/ssl/certs/ca-certificates.crt",
+            "ITEMS_SETTINGS": "DB_SSLMODE=prefer DRAIN_DELAY_MS=3000",
             "ITEMS_READY_SECONDS": 60,
             **changes,
         }

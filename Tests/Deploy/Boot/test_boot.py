@@ -179,6 +179,15 @@ def test_the_agent_is_given_the_parameter(booted):
 
 
 @once
+def test_the_certificates_are_where_the_service_looks_for_them(booted):
+    variables = booted.instance.out("cat", "/etc/items/items.env").splitlines()
+    path = "/etc/items/certificates/rds.pem"
+    assert f"DB_SSLROOTCERT={path}" in variables
+    assert booted.instance.out("stat", "-c", "%a", path) == "644\n"
+    booted.instance.run("cmp", path, "/etc/ssl/certs/ca-certificates.crt")
+
+
+@once
 def test_log_lines_go_to_the_file_before_and_after_it_was_rotated(booted):
     instance = booted.instance
 

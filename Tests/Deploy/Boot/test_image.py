@@ -42,6 +42,8 @@ def daemon(site, registry):
 def instance(site, daemon):
     """After its first boot."""
     settings = site.settings(ITEMS_IMAGE=TAG, ITEMS_BINARY_URL="", ITEMS_BINARY_SHA256="", ITEMS_FILES=4096)
+    # Certificates would be mounted from the machine of the daemon, which is not the instance here.
+    settings["ITEMS_SETTINGS"] = "DB_SSLMODE=disable DRAIN_DELAY_MS=3000"
     watch = Watch(NEEDLE)
     instance = site.launch(
         settings,
