@@ -18,7 +18,8 @@ done
 
 readonly imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254} pause_seconds=1 drain_seconds=50
 readonly binary=/usr/local/bin/items libexec=/usr/local/libexec/items state=/var/lib/items-boot
-readonly units=/etc/systemd/system env=/etc/items/items.env pem=/etc/items/certificates/rds.pem log=/var/log/items/items.log
+readonly units=/etc/systemd/system env=/etc/items/items.env pem=/etc/items/certificates/rds.pem
+readonly log=/var/log/items/items.log
 readonly plain='[A-Za-z0-9_.,:/@!+=~-]*' # means the same to a shell, to systemd and to Docker
 step=start reason='' instance='' zone='' work='' words='' image='' password='' boot_end=0 left=0 limit=''
 declare -A service=()
@@ -415,6 +416,7 @@ main() {
 	say "$instance in $zone"
 	export AWS_DEFAULT_REGION=$ITEMS_REGION
 	need aws awscli-2
+	need cmp diffutils
 	step=settings
 	check_settings
 	fetch_certificates

@@ -17,7 +17,7 @@ from instance import BOOT, HERE, Engine, Instance, render
 
 SECRET = "items-test-database"
 GROUP, HOOK, PARAMETER = "items-test", "items-test-launch", "/items/test/cloudwatch-agent"
-# What a search for the password looks for, however it is quoted; another in every run, so that none finds a neighbour's.
+# What a search for the password looks for, however it is quoted. Each run has its own, and finds no neighbour's.
 NEEDLE = "Znq" + secrets.token_hex(8)
 PASSWORD = f"\"p$w{NEEDLE}%41 \\'\""
 NEXT_PASSWORD = f"next {NEEDLE}"

@@ -111,6 +111,13 @@ class Engine:
         assert not check or done.returncode == 0, f"podman {words[0]}: {done.stderr}"
         return done
 
+    def forget(self):
+        """Removes the images that tests made or fetched."""
+        others = {word for word in self.podman("images", "--all", "--quiet").stdout.split()}
+        own = self.podman("images", "--quiet", self.image).stdout.split()
+        for image in others - set(own):
+            self.podman("rmi", "--force", image, check=False)
+
     def _image(self):
         recipe = "\n".join([*PACKAGES, AWS])
         name = "localhost/items-instance:" + hashlib.sha256(recipe.encode()).hexdigest()[:12]
@@ -153,10 +160,14 @@ class Instance:
             "meta-data": (f"instance-id: {INSTANCE}\n", "/var/lib/cloud/seed/nocloud/meta-data"),
             "cloud.cfg": (CLOUD_CONFIGURATION, "/etc/cloud/cloud.cfg.d/99-test.cfg"),
             "ds-identify": ("policy: enabled\n", "/etc/cloud/ds-identify.cfg"),
-            "final.conf": (f"[Service]\nEnvironment={environment}\n", "/etc/systemd/system/cloud-final.service.d/t.conf"),
+            "final.conf": (
+                f"[Service]\nEnvironment={environment}\n",
+                "/etc/systemd/system/cloud-final.service.d/test.conf",
+            ),
         }
         words = ["run", "--detach", "--name", self.name, "--systemd=always", "--network=host", "--cap-add=SYS_ADMIN"]
-        words += ["--security-opt=seccomp=unconfined", "--stop-timeout", STOP_SECONDS, "--volume", f"{self.calls}:/dev/shm/calls"]
+        words += ["--security-opt=seccomp=unconfined", "--stop-timeout", STOP_SECONDS]
+        words += ["--volume", f"{self.calls}:/dev/shm/calls"]
         for name, (text, place) in files.items():
             (self.directory / name).write_text(text)
             words += ["--volume", f"{self.directory / name}:{place}:ro"]

@@ -123,3 +123,4 @@ class Daemon:
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(20)
+        self.engine.forget()

@@ -16,7 +16,9 @@ EXPOSURE_LIMIT = 2.0
 READY_LIMIT_SECONDS = 60
 
 PASSWORD_FILES = {"/run/items/db-password", "/run/credentials/items.service/db-password"}
-INSTALLED = "/etc/items /etc/systemd/system /etc/logrotate.d /usr/local/bin/items /usr/local/libexec /var/lib/items-boot"
+INSTALLED = (
+    "/etc/items /etc/systemd/system /etc/logrotate.d /usr/local/bin/items /usr/local/libexec /var/lib/items-boot"
+)
 
 
 def get(instance, path="/", **options):
@@ -51,7 +53,8 @@ def places(instance):
     found = set(search.stdout.split())
     journal = instance.out("journalctl", "--output=export", "--no-pager")
     found |= {"the journal" for form in forms() if form in journal}
-    processes = instance.out("sh", "-c", "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '", check=False)
+    listing = "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"
+    processes = instance.out("sh", "-c", listing, check=False)
     found |= {"a process" for form in forms() if form in processes}
     return found
 
@@ -251,7 +254,8 @@ def test_a_changed_password_reaches_the_service(booted, site):
     if booted.variant == "credential":
         # A credential is read at the start.
         booted.instance.run("systemctl", "restart", "items.service")
-    until(lambda: requests.post(booted.instance.url + "/api/items", json={"name": "x"}, timeout=9).ok, 30, what="a write")
+    url = booted.instance.url + "/api/items"
+    until(lambda: requests.post(url, json={"name": "second"}, timeout=9).ok, 30, what="a write")
 
 
 @once

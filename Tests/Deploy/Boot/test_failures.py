@@ -63,8 +63,8 @@ def boot(site, instance, seconds, **settings):
 
 
 UNPULLABLE = {"ITEMS_BINARY_URL": "", "ITEMS_BINARY_SHA256": "", "ITEMS_IMAGE": "127.0.0.1:1/items:1"}
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NO_SUM = hashlib.sha256(b"another").hexdigest()
-NO_PROGRAM = {"ITEMS_BINARY_URL": "file:///etc/hostname"}
 
 CASES = {
     "a password is among the settings": (
@@ -91,7 +91,7 @@ CASES = {
         "image",
         "ITEMS_FETCH_SECONDS are over: Error response from daemon",
         2,
-        {**UNPULLABLE, "ITEMS_FETCH_SECONDS": 2, "PATH": "/usr/local/lib/docker:/usr/local/bin:/usr/bin:/bin:/usr/sbin"},
+        {**UNPULLABLE, "ITEMS_FETCH_SECONDS": 2, "PATH": f"/usr/local/lib/docker:{PATH}"},
     ),
     "the secret is unknown": (
         "secret",
@@ -141,8 +141,7 @@ def test_the_launch_is_given_up_when(case, site, instance):
 
 
 def test_a_binary_that_does_not_run_here_is_told(site, instance):
-    (site.directory / "text").write_text("#!/bin/sh\necho no such library >&2\nexit 127\n")
-    text = (site.directory / "text").read_text()
+    text = "#!/bin/sh\necho no such library >&2\nexit 127\n"
     instance.run("sh", "-c", "cat >/tmp/text <<'E'\n" + text + "E\n")
     checksum = hashlib.sha256(text.encode()).hexdigest()
     line = boot(site, instance, 0, ITEMS_BINARY_URL="file:///tmp/text", ITEMS_BINARY_SHA256=checksum)

@@ -117,7 +117,7 @@ def test_a_container_that_dies_comes_back(instance, daemon, site):
     before = daemon.inspect()["Id"]
     site.engine.podman("kill", "items")
     until(lambda: instance.property("NRestarts") != "0", 30, what="a restart")
-    until(lambda: is_healthy(instance), 30, what="the service to be ready again")
+    until(lambda: is_healthy(instance), 60, what="the service to be ready again")
     assert daemon.inspect()["Id"] != before
 
 

@@ -133,7 +133,7 @@ REFUSED = {
     "a value means something to systemd": ({"ITEMS_VERSION": "%n"}, "ITEMS_VERSION is not plain text"),
     "a further setting has no value": ({"ITEMS_SETTINGS": "LOG_LEVEL"}, "ITEMS_SETTINGS: LOG_LEVEL is not NAME=value"),
     "a further setting is a password": ({"ITEMS_SETTINGS": "DB_PASSWORD=x"}, "must not hold DB_PASSWORD"),
-    "a further setting is a key": ({"ITEMS_SETTINGS": "AWS_SECRET_ACCESS_KEY=x"}, "must not hold AWS_SECRET_ACCESS_KEY"),
+    "a further setting is a key": ({"ITEMS_SETTINGS": "AWS_SECRET_ACCESS_KEY=x"}, "must not hold AWS_SECRET_ACCESS"),
 }
 
 
