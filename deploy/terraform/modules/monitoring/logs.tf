@@ -19,11 +19,11 @@ resource "aws_cloudwatch_log_group" "service" {
   kms_key_id        = var.kms_key_arn
 }
 
-# The first line of a query's file is its title.
+# The first line of a query's file is its title. A name knows no colon; a slash would make a folder of it.
 resource "aws_cloudwatch_query_definition" "service" {
   for_each = local.queries
 
-  name            = "${var.name}/${trimspace(trimprefix(each.value[0], "#"))}"
+  name            = "${var.name}/${replace(trimspace(trimprefix(each.value[0], "#")), "/[:*\\/]/", ",")}"
   log_group_names = [aws_cloudwatch_log_group.service.name]
   query_string    = join("\n", slice(each.value, 1, length(each.value)))
 
