@@ -78,30 +78,17 @@ resource "aws_iam_role_policy" "refresh" {
       Action = [
         "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:DescribeInstanceRefreshes",
-        "autoscaling:DescribeScalingActivities",
         "ec2:DescribeInstances",
         "ec2:DescribeLaunchTemplateVersions",
-        "ec2:DescribeLaunchTemplates",
-        "elasticloadbalancing:DescribeTargetHealth",
-        "ssm:DescribeInstanceInformation",
-        "ssm:GetCommandInvocation",
       ]
       Resource = ["*"]
-    },
-    {
-      Sid      = "LookAtTheImage"
-      Effect   = "Allow"
-      Action   = ["ecr:DescribeImages"]
-      Resource = [var.refresh.repository_arn]
     },
     {
       Sid    = "RefreshTheGroup"
       Effect = "Allow"
       Action = [
-        "autoscaling:CancelInstanceRefresh",
         "autoscaling:RollbackInstanceRefresh",
         "autoscaling:StartInstanceRefresh",
-        "autoscaling:UpdateAutoScalingGroup",
       ]
       Resource = [join(":", [
         "arn:${local.partition}:autoscaling:${local.region}:${local.account}:autoScalingGroup:*",
@@ -111,7 +98,7 @@ resource "aws_iam_role_policy" "refresh" {
     {
       Sid      = "MakeVersionsOfTheTemplate"
       Effect   = "Allow"
-      Action   = ["ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplateVersions", "ec2:ModifyLaunchTemplate"]
+      Action   = ["ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplateVersions"]
       Resource = [var.refresh.launch_template_arn]
     },
     {
@@ -141,20 +128,6 @@ resource "aws_iam_role_policy" "refresh" {
       Action    = ["iam:PassRole"]
       Resource  = [var.refresh.instance_role_arn]
       Condition = { StringEquals = { "iam:PassedToService" = "ec2.amazonaws.com" } }
-    },
-    # The new instance has no public address: its smoke test runs on it, by Session Manager's Run Command.
-    {
-      Sid      = "RunTheSmokeTest"
-      Effect   = "Allow"
-      Action   = ["ssm:SendCommand"]
-      Resource = ["arn:${local.partition}:ssm:${local.region}::document/AWS-RunShellScript"]
-    },
-    {
-      Sid       = "OnInstancesOfTheGroup"
-      Effect    = "Allow"
-      Action    = ["ssm:SendCommand"]
-      Resource  = ["arn:${local.partition}:ec2:${local.region}:${local.account}:instance/*"]
-      Condition = { StringEquals = { "ssm:resourceTag/aws:autoscaling:groupName" = var.refresh.group_name } }
     },
   ] })
 }

@@ -29,13 +29,10 @@ variable "push" {
 variable "refresh" {
   description = "The one group to refresh, with what belongs to it; none: no refreshing."
   type = object({
-    group_name           = string
-    launch_template_arn  = string
-    image_parameter_arn  = string
-    instance_role_arn    = string
-    instance_profile_arn = string
-    target_group_arn     = string
-    repository_arn       = string
+    group_name          = string
+    launch_template_arn = string
+    image_parameter_arn = string
+    instance_role_arn   = string
   })
   default = null
 

@@ -99,12 +99,9 @@ module "delivery" {
   subjects     = ["repo:${var.github}:environment:${var.environment}"]
 
   refresh = {
-    group_name           = module.compute.group_name
-    launch_template_arn  = module.compute.launch_template_arn
-    image_parameter_arn  = module.compute.image_parameter_arn
-    instance_role_arn    = module.security.instance_role_arn
-    instance_profile_arn = module.security.instance_profile_arn
-    target_group_arn     = module.compute.target_group_arn
-    repository_arn       = data.aws_ecr_repository.service.arn
+    group_name          = module.compute.group_name
+    launch_template_arn = module.compute.launch_template_arn
+    image_parameter_arn = module.compute.image_parameter_arn
+    instance_role_arn   = module.security.instance_role_arn
   }
 }

@@ -102,7 +102,7 @@ resource "aws_iam_role" "instance" {
 
 resource "aws_iam_role_policy" "instance" {
   #checkov:skip=CKV_AWS_290:what stands on * names no resource by AWS's own rules; a test lists these calls
-  #checkov:skip=CKV_AWS_355:as above
+  #checkov:skip=CKV_AWS_355:what stands on * names no resource by AWS's own rules; a test lists these calls
   name   = "service"
   role   = aws_iam_role.instance.id
   policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })

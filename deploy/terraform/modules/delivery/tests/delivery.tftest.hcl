@@ -61,13 +61,10 @@ run "refreshing_is_bound_to_the_one_group" {
 
   variables {
     refresh = {
-      group_name           = "items-prod"
-      launch_template_arn  = "arn:aws:ec2:us-east-1:123456789012:launch-template/lt-1"
-      image_parameter_arn  = "arn:aws:ssm:us-east-1:123456789012:parameter/items/prod/image"
-      instance_role_arn    = "arn:aws:iam::123456789012:role/items-prod-instance"
-      instance_profile_arn = "arn:aws:iam::123456789012:instance-profile/items-prod-instance"
-      target_group_arn     = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/items-prod/1"
-      repository_arn       = "arn:aws:ecr:us-east-1:123456789012:repository/items"
+      group_name          = "items-prod"
+      launch_template_arn = "arn:aws:ec2:us-east-1:123456789012:launch-template/lt-1"
+      image_parameter_arn = "arn:aws:ssm:us-east-1:123456789012:parameter/items/prod/image"
+      instance_role_arn   = "arn:aws:iam::123456789012:role/items-prod-instance"
     }
   }
 
