@@ -20,7 +20,6 @@ import workspace
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/items:prod-0123abc-20241101120000"
-CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/0b8f6c3e"
 EMULATOR_SECONDS = 60
 
 
@@ -95,14 +94,20 @@ def account(tree):
 
 
 @pytest.fixture(scope="session")
-def variables():
+def certificate(account):
+    """A certificate that the account holds: a listener with an unknown one is asked for again for minutes."""
+    return account.client("acm").request_certificate(DomainName="items.example.com")["CertificateArn"]
+
+
+@pytest.fixture(scope="session")
+def variables(certificate):
     """What an operator gives to prod."""
     return [
         f"-var=image={IMAGE}",
         "-var=github=acme/items",
         '-var=emails=["operator@example.com"]',
         '-var=phones=["+491701234567"]',
-        f"-var=certificate_arn={CERTIFICATE}",
+        f"-var=certificate_arn={certificate}",
         "-var=domain=items.example.com",
         '-var=settings={LOG_LEVEL="info"}',
     ]

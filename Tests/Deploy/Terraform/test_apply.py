@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from conftest import ACCOUNT, CERTIFICATE, IMAGE, REGION
+from conftest import ACCOUNT, IMAGE, REGION
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +84,12 @@ def test_a_target_has_45_s_to_finish_what_it_began(account, target_group):
     assert found["deregistration_delay.timeout_seconds"] == "45"
 
 
-def test_http_is_redirected_and_https_has_the_certificate(account, balancer):
+def test_http_is_redirected_and_https_has_the_certificate(account, balancer, certificate):
     listeners = account.client("elbv2").describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
     by_port = {one["Port"]: one for one in listeners}
     assert by_port.keys() == {80, 443}
     assert by_port[80]["DefaultActions"][0]["RedirectConfig"]["StatusCode"] == "HTTP_301"
-    assert by_port[443]["Certificates"][0]["CertificateArn"] == CERTIFICATE
+    assert by_port[443]["Certificates"][0]["CertificateArn"] == certificate
     assert by_port[443]["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-2021-06"
     assert by_port[443]["DefaultActions"][0]["Type"] == "forward"
 

@@ -20,7 +20,7 @@ module "environment" {
 
   protected = false
   log_days  = 7
-  budget    = 100
+  budget    = 120
 
   emails          = var.emails
   phones          = var.phones

@@ -20,7 +20,7 @@ module "environment" {
 
   protected = true
   log_days  = 14
-  budget    = 100
+  budget    = 120
 
   emails          = var.emails
   phones          = var.phones
