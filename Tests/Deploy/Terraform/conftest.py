@@ -28,6 +28,19 @@ def pytest_configure():
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
+def pytest_collection_modifyitems(items):
+    """What needs the apply comes last: the other tests run in the time it takes."""
+    items.sort(key=lambda item: "applying" in item.fixturenames)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def beginning(request):
+    """Begins the apply before the first test, if any test needs it."""
+    if any("applying" in item.fixturenames for item in request.session.items):
+        with contextlib.suppress(pytest.skip.Exception):
+            request.getfixturevalue("applying")
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -124,29 +137,38 @@ def bootstrap(tree, account):
 
 
 @pytest.fixture(scope="session")
-def prod(tree, account, bootstrap, variables):
-    """prod, applied with its state in the bucket; the rest of the bootstrap meanwhile, which mostly waits."""
-    rest = bootstrap.start("apply", "-auto-approve", "-input=false", "-var=github=acme/items")
-    try:
-        terraform = workspace.Terraform(tree / "environments/prod", account.url, data="applied")
-        bucket = bootstrap.run("output", "-raw", "state_bucket")
-        terraform.run(
-            "init",
-            "-input=false",
-            f"-backend-config=bucket={bucket}",
-            f"-backend-config=region={REGION}",
-            "-backend-config=use_path_style=true",
-        )
-        terraform.run(
-            "apply", "-auto-approve", "-input=false", "-parallelism=30", *variables, seconds=workspace.APPLY_SECONDS
-        )
-        said, _ = rest.communicate(timeout=workspace.APPLY_SECONDS)
-        assert rest.returncode == 0, said[-6000:]
-    finally:
-        if rest.poll() is None:
-            rest.terminate()
-            rest.communicate(timeout=60)
-    return terraform
+def applying(tree, account, bootstrap, variables):
+    """prod with its state in the bucket, and the rest of the bootstrap, on their way: they mostly wait."""
+    rest = bootstrap.background("apply", "-auto-approve", "-input=false", "-var=github=acme/items")
+    terraform = workspace.Terraform(tree / "environments/prod", account.url, data="applied")
+    bucket = bootstrap.run("output", "-raw", "state_bucket")
+    terraform.run(
+        "init",
+        "-input=false",
+        f"-backend-config=bucket={bucket}",
+        f"-backend-config=region={REGION}",
+        "-backend-config=use_path_style=true",
+    )
+    apply = terraform.background("apply", "-auto-approve", "-input=false", "-parallelism=30", *variables)
+    finished = []
+
+    def finish():
+        if not finished:
+            finished.append(True)
+            rest(workspace.APPLY_SECONDS)
+            apply(workspace.APPLY_SECONDS)
+        return terraform
+
+    yield finish
+    for end in () if finished else (rest, apply):
+        with contextlib.suppress(AssertionError):
+            end(0)
+
+
+@pytest.fixture(scope="session")
+def prod(applying):
+    """prod, applied."""
+    return applying()
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,11 @@ ANYWHERE = "0.0.0.0/0"
 
 
 def resources(plan):
-    """All planned resources of all modules."""
+    """All resources of all modules that the plan would make."""
     pending = [plan["planned_values"]["root_module"]]
     while pending:
         module = pending.pop()
-        yield from module.get("resources", [])
+        yield from (one for one in module.get("resources", []) if one["mode"] == "managed")
         pending += module.get("child_modules", [])
 
 
@@ -19,7 +19,7 @@ def configured(plan):
     while pending:
         module = pending.pop()
         for one in module.get("resources", []):
-            found[one["type"], one["name"]] = one["expressions"]
+            found[one["type"], one["name"]] = one.get("expressions", {})
         pending += [call["module"] for call in module.get("module_calls", {}).values()]
     return found
 

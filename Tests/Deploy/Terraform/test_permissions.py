@@ -158,6 +158,7 @@ def assumed(account, service):
     sts, iam = account.client("sts"), account.client("iam")
     role = iam.get_role(RoleName=service["instance_role_name"])["Role"]["Arn"]
     credentials = sts.assume_role(RoleArn=role, RoleSessionName="i-1")["Credentials"]
+    account.client("secretsmanager").create_secret(Name="another", SecretString="x")
     account.client("ssm").put_parameter(Name="/items/test/image", Value="x", Type="String", Overwrite=True)
     account.enforce(0)
     yield lambda name: account.client(
@@ -169,7 +170,9 @@ def assumed(account, service):
 def refused(call, **arguments):
     with pytest.raises(botocore.exceptions.ClientError) as failure:
         call(**arguments)
-    return "Denied" in failure.value.response["Error"]["Code"]
+    code = failure.value.response["Error"]["Code"]
+    assert "Denied" in code, code
+    return True
 
 
 def test_an_account_that_enforces_policies_lets_an_instance_do_its_work_alone(assumed, names):
@@ -179,8 +182,8 @@ def test_an_account_that_enforces_policies_lets_an_instance_do_its_work_alone(as
     assert ecr.get_authorization_token()["authorizationData"]
     logs.create_log_stream(logGroupName="/items/prod/service", logStreamName="i-1")
 
-    assert refused(secrets.get_secret_value, SecretId=names["secret"][:-1] + "?")
-    assert refused(secrets.create_secret, Name="another", SecretString="x")
+    assert refused(secrets.get_secret_value, SecretId="another")
+    assert refused(secrets.create_secret, Name="third", SecretString="x")
     assert refused(ssm.get_parameter, Name="/items/test/image")
     assert refused(ssm.put_parameter, Name="/items/prod/image", Value="x", Type="String", Overwrite=True)
     assert refused(logs.create_log_stream, logGroupName="/items/prod/flow", logStreamName="i-1")

@@ -93,7 +93,7 @@ def test_subnets_do_not_overlap(plan):
 
 def test_the_graph_sees_a_hole():
     """What the tests above stand on, shown on a plan that is wrong."""
-    rule = {"type": "aws_vpc_security_group_ingress_rule", "name": "hole", "address": "hole"}
+    rule = {"mode": "managed", "type": "aws_vpc_security_group_ingress_rule", "name": "hole", "address": "hole"}
     values = {"ip_protocol": "tcp", "from_port": 22, "to_port": 22, "cidr_ipv4": "0.0.0.0/0"}
     expressions = {"security_group_id": {"references": ["aws_security_group.service.id", "aws_security_group.service"]}}
     plan = {

@@ -89,7 +89,7 @@ class Terraform:
         if endpoint:
             self.environment["AWS_ENDPOINT_URL"] = endpoint
 
-    def start(self, command, *arguments, **options):
+    def start(self, command, *arguments, output=subprocess.PIPE):
         """A process that runs the command."""
         self.data.mkdir(parents=True, exist_ok=True)
         arguments = [executable(), command, *arguments] + ([] if command in ("output", "fmt") else ["-no-color"])
@@ -100,10 +100,9 @@ class Terraform:
             cwd=self.directory,
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT if command != "show" else subprocess.PIPE,
             text=True,
-            **options,
         )
 
     def run(self, command, *arguments, seconds=COMMAND_SECONDS, status=0):
@@ -117,6 +116,25 @@ class Terraform:
             raise AssertionError(f"terraform {command} took longer than {seconds} s:\n{said[-3000:]}") from None
         assert process.returncode == status, f"terraform {command}: {process.returncode}\n{said[-6000:]}{complained or ''}"
         return said
+
+    def background(self, command, *arguments):
+        """The same, begun now; what is returned waits for it and fails as run does."""
+        log = self.data / f"{command}.log"
+        self.data.mkdir(parents=True, exist_ok=True)
+        with open(log, "w") as output:
+            process = self.start(command, *arguments, output=output)
+
+        def finish(seconds):
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.terminate()
+                process.wait(60)
+            said = log.read_text()
+            assert process.returncode == 0, f"terraform {command}: {process.returncode}\n{said[-6000:]}"
+            return said
+
+        return finish
 
     def plan(self, *arguments):
         """The plan as Terraform shows it to programs."""

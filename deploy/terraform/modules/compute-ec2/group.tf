@@ -150,7 +150,7 @@ resource "aws_autoscaling_group" "service" {
   health_check_grace_period = 60
   default_instance_warmup   = 60
 
-  # A number, for the rollback of a refresh needs one.
+  # A number, for the rollback of a refresh needs one. Only at first: see what is ignored below.
   launch_template {
     id      = aws_launch_template.service.id
     version = aws_launch_template.service.latest_version
@@ -162,6 +162,7 @@ resource "aws_autoscaling_group" "service" {
     max_healthy_percentage = 200
   }
 
+  # The same preferences as those of deploy/refresh, which starts every refresh.
   instance_refresh {
     strategy = "Rolling"
 
@@ -216,8 +217,9 @@ resource "aws_autoscaling_group" "service" {
   depends_on = [aws_lb_listener.http, aws_lb_listener.https, aws_lb_listener_rule.hidden]
 
   lifecycle {
-    # The scaling policies' business after the first apply.
-    ignore_changes = [desired_capacity]
+    # The number of instances is the scaling policies' business, the version in service deploy/refresh's. Terraform
+    # would change the group first and refresh it then, and a rollback would lead to the new version again.
+    ignore_changes = [desired_capacity, launch_template[0].version]
 
     precondition {
       condition = var.size.max * var.pool_max * 2 <= var.service_connections

@@ -59,8 +59,8 @@ run "the_load_balancer_and_its_health_check" {
     error_message = "Ambiguous requests are refused."
   }
   assert {
-    condition     = aws_lb.main.enable_deletion_protection && aws_lb.main.xff_header_processing_mode == "append"
-    error_message = "Deleting is refused; the client's address is appended."
+    condition     = !aws_lb.main.internal && aws_lb.main.enable_deletion_protection && aws_lb.main.xff_header_processing_mode == "append"
+    error_message = "It faces the internet; deleting is refused; the client's address is appended."
   }
   assert {
     condition = (
@@ -236,6 +236,23 @@ run "the_group_starts_before_it_ends" {
       items-prod-terminate = ["autoscaling:EC2_INSTANCE_TERMINATING", 60, "CONTINUE"]
     }
     error_message = "Both hooks follow later changes."
+  }
+}
+
+run "a_changed_template_leaves_the_group_to_the_refresh" {
+  command = plan
+
+  variables {
+    instance_type = "t3.large"
+  }
+
+  assert {
+    condition     = aws_launch_template.service.instance_type == "t3.large"
+    error_message = "The template changes."
+  }
+  assert {
+    condition     = aws_autoscaling_group.service.launch_template[0].version == "7"
+    error_message = "The group goes on with the version that a rollback leads to."
   }
 }
 
