@@ -20,7 +20,9 @@ import workspace
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/items:prod-0123abc-20241101120000"
+CHECKOV = "checkov>=3.2,<4"
 EMULATOR_SECONDS = 60
+INSTALL_SECONDS = 240
 
 
 def pytest_configure():
@@ -29,16 +31,17 @@ def pytest_configure():
 
 
 def pytest_collection_modifyitems(items):
-    """What needs the apply comes last: the other tests run in the time it takes."""
-    items.sort(key=lambda item: "applying" in item.fixturenames)
+    """What needs the apply comes last, before it what needs an installation: the other tests run in the time they take."""
+    items.sort(key=lambda item: 2 * ("applying" in item.fixturenames) + ("installing" in item.fixturenames))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def beginning(request):
-    """Begins the apply before the first test, if any test needs it."""
-    if any("applying" in item.fixturenames for item in request.session.items):
-        with contextlib.suppress(pytest.skip.Exception):
-            request.getfixturevalue("applying")
+    """Begins what takes long before the first test, if any test needs it."""
+    for name in ("installing", "applying"):
+        if any(name in item.fixturenames for item in request.session.items):
+            with contextlib.suppress(pytest.skip.Exception):
+                request.getfixturevalue(name)
 
 
 def free_port():
@@ -88,6 +91,45 @@ class Account:
     def stop(self):
         self.process.terminate()
         self.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def installing():
+    """checkov on its way into an environment of its own, since its dependencies are not ours; it stays for the next run."""
+    directory = workspace.WORK / "checkov"
+    python, mark = directory / "bin/python", directory / "installed"
+    process = None
+    if not mark.exists():
+        install = 'python3 -m venv --clear "$1" && "$1/bin/python" -m pip install --quiet --disable-pip-version-check "$2"'
+        process = subprocess.Popen(
+            ["nice", "sh", "-c", f'{install} && : >"$3"', "sh", directory, CHECKOV, mark],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish():
+        """The command, or None and why not."""
+        if process and not mark.exists():
+            _, complaints = process.communicate(timeout=INSTALL_SECONDS)
+            if process.returncode:
+                return None, complaints.strip().splitlines()[-1][:200]
+        return [python, directory / "bin/checkov"], None
+
+    yield finish
+    if process and process.poll() is None:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def checkov(installing):
+    """checkov's command; skips when it cannot be installed."""
+    command, reason = installing()
+    if not command:
+        pytest.skip(f"checkov is not installed and cannot be: {reason}")
+    return command
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ def resources(plan):
     pending = [plan["planned_values"]["root_module"]]
     while pending:
         module = pending.pop()
-        yield from (one for one in module.get("resources", []) if one["mode"] == "managed")
+        # What is wholly unknown before the apply has no values at all.
+        yield from ({"values": {}} | one for one in module.get("resources", []) if one["mode"] == "managed")
         pending += module.get("child_modules", [])
 
 

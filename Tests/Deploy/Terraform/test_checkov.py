@@ -4,32 +4,13 @@ import json
 import os
 import re
 import subprocess
-import venv
 
 import pytest
 
 import workspace
 
-PACKAGE = "checkov>=3.2,<4"
-INSTALL_SECONDS = 240
 SCAN_SECONDS = 120
 EXCEPTION = re.compile(r"#\s*checkov:skip=([^:\s]*)(?::(.*))?$", re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def checkov():
-    """checkov in an environment of its own, which stays for the next run."""
-    directory = workspace.WORK / "checkov"
-    program = directory / "bin/checkov"
-    mark = directory / "installed"
-    if not mark.exists():
-        venv.create(directory, with_pip=True, clear=True)
-        install = [directory / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE]
-        done = subprocess.run(install, capture_output=True, text=True, timeout=INSTALL_SECONDS)
-        if done.returncode:
-            pytest.skip("checkov is not installed and cannot be: " + done.stderr.strip().splitlines()[-1][:200])
-        mark.touch()
-    return [directory / "bin/python", program] if program.exists() else [directory / "bin/python", "-m", "checkov.main"]
 
 
 @pytest.fixture(scope="module")

@@ -170,9 +170,8 @@ def assumed(account, service):
 def refused(call, **arguments):
     with pytest.raises(botocore.exceptions.ClientError) as failure:
         call(**arguments)
-    code = failure.value.response["Error"]["Code"]
-    assert "Denied" in code, code
-    return True
+    # Services of the JSON protocol get the emulator's refusal in XML, and botocore no name from it.
+    return failure.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
 def test_an_account_that_enforces_policies_lets_an_instance_do_its_work_alone(assumed, names):

@@ -71,7 +71,7 @@ class Terraform:
 
     def __init__(self, directory, endpoint=None, data=None):
         self.directory = pathlib.Path(directory)
-        self.data = WORK / "data" / (data or str(self.directory.resolve()).replace("/", "_"))
+        self.data = WORK / "data" / (data or self.directory.relative_to(WORK))
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),

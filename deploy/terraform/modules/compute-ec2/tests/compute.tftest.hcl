@@ -313,15 +313,6 @@ run "a_script_without_the_marker_is_refused" {
   }
 }
 
-run "a_quote_in_a_setting_is_refused" {
-  command         = plan
-  expect_failures = [var.settings]
-
-  variables {
-    settings = { LOG_LEVEL = "info'; reboot; '" }
-  }
-}
-
 run "a_quote_in_a_name_is_refused" {
   command         = plan
   expect_failures = [aws_launch_template.service]
@@ -340,56 +331,31 @@ run "a_secret_in_a_setting_is_refused" {
   }
 }
 
-run "an_idle_timeout_above_the_services_is_refused" {
-  command         = plan
-  expect_failures = [var.idle_timeout]
+run "what_does_not_fit_the_service_is_refused" {
+  command = plan
+  expect_failures = [
+    var.idle_timeout,
+    var.deregistration_delay,
+    var.hop_limit,
+    var.size,
+    var.pool_max,
+    var.cpu,
+    var.image,
+    var.settings,
+    var.hidden_paths,
+    var.zone_id,
+  ]
 
   variables {
-    idle_timeout = 75
-  }
-}
-
-run "a_delay_above_the_stop_time_is_refused" {
-  command         = plan
-  expect_failures = [var.deregistration_delay]
-
-  variables {
-    deregistration_delay = 300
-  }
-}
-
-run "an_image_without_a_tag_is_refused" {
-  command         = plan
-  expect_failures = [var.image]
-
-  variables {
-    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/items"
-  }
-}
-
-run "thresholds_that_swing_are_refused" {
-  command         = plan
-  expect_failures = [var.cpu]
-
-  variables {
-    cpu = { high = 60, low = 30 }
-  }
-}
-
-run "an_impossible_size_is_refused" {
-  command         = plan
-  expect_failures = [var.size]
-
-  variables {
-    size = { min = 2, desired = 1, max = 10 }
-  }
-}
-
-run "a_wide_hop_limit_is_refused" {
-  command         = plan
-  expect_failures = [var.hop_limit]
-
-  variables {
-    hop_limit = 3
+    idle_timeout         = 75  # the service's own is 75 s
+    deregistration_delay = 300 # longer than the unit's stop time
+    hop_limit            = 3
+    size                 = { min = 2, desired = 1, max = 10 }
+    pool_max             = 1
+    cpu                  = { high = 60, low = 30 } # would swing
+    image                = "123456789012.dkr.ecr.us-east-1.amazonaws.com/items"
+    settings             = { LOG_LEVEL = "info'; reboot; '" }
+    hidden_paths         = []
+    zone_id              = "Z1" # of no domain
   }
 }

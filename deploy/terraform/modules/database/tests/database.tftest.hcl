@@ -109,29 +109,13 @@ run "one_gibibyte_has_90_sessions" {
   }
 }
 
-run "an_unknown_class_is_refused" {
+run "an_unknown_class_and_no_backups_and_storage_below_the_alarm_are_refused" {
   command         = plan
-  expect_failures = [var.instance_class]
+  expect_failures = [var.instance_class, var.backup_days, var.storage]
 
   variables {
     instance_class = "db.z9.mini"
-  }
-}
-
-run "no_backups_are_refused" {
-  command         = plan
-  expect_failures = [var.backup_days]
-
-  variables {
-    backup_days = 0
-  }
-}
-
-run "storage_below_the_alarm_is_refused" {
-  command         = plan
-  expect_failures = [var.storage]
-
-  variables {
-    storage = { initial = 10, limit = 100 }
+    backup_days    = 0
+    storage        = { initial = 10, limit = 100 }
   }
 }

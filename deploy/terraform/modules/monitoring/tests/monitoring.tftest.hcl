@@ -156,29 +156,13 @@ run "the_budget" {
   }
 }
 
-run "days_that_cloudwatch_does_not_know_are_refused" {
+run "unknown_days_and_a_number_without_its_country_and_no_budget_are_refused" {
   command         = plan
-  expect_failures = [var.log_days]
+  expect_failures = [var.log_days, var.phones, var.budget]
 
   variables {
     log_days = 42
-  }
-}
-
-run "a_number_without_its_country_is_refused" {
-  command         = plan
-  expect_failures = [var.phones]
-
-  variables {
-    phones = ["0170 1234567"]
-  }
-}
-
-run "a_budget_of_nothing_is_refused" {
-  command         = plan
-  expect_failures = [var.budget]
-
-  variables {
-    budget = 0
+    phones   = ["0170 1234567"]
+    budget   = 0
   }
 }

@@ -144,15 +144,6 @@ run "two_zones" {
   }
 }
 
-run "one_zone_is_refused" {
-  command         = plan
-  expect_failures = [var.zones]
-
-  variables {
-    zones = 1
-  }
-}
-
 run "four_zones_are_refused" {
   command         = plan
   expect_failures = [var.zones]
@@ -162,20 +153,13 @@ run "four_zones_are_refused" {
   }
 }
 
-run "no_nat_is_refused" {
+run "one_zone_and_no_nat_and_a_small_network_are_refused" {
   command         = plan
-  expect_failures = [var.nat]
+  expect_failures = [var.zones, var.nat, var.cidr]
 
   variables {
-    nat = "none"
-  }
-}
-
-run "a_small_network_is_refused" {
-  command         = plan
-  expect_failures = [var.cidr]
-
-  variables {
-    cidr = "10.0.0.0/20"
+    zones = 1
+    nat   = "none"
+    cidr  = "10.0.0.0/20"
   }
 }
