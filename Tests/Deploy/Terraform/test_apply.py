@@ -156,13 +156,6 @@ def test_the_group_names_a_version_by_its_number(group, service):
     assert group["LaunchTemplate"]["Version"] == "1"
 
 
-def test_the_group_starts_an_instance_before_it_ends_one(group):
-    policy = group.get("InstanceMaintenancePolicy")
-    if policy is None:
-        pytest.skip("moto keeps no instance maintenance policy; the native tests have its numbers")
-    assert (policy["MinHealthyPercentage"], policy["MaxHealthyPercentage"]) == (100, 200)
-
-
 def test_the_group_waits_for_the_boot_script_and_for_the_last_log_lines(account, prod):
     hooks = account.client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName="items-prod")["LifecycleHooks"]
     found = {

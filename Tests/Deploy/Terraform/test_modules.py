@@ -7,7 +7,7 @@ import pytest
 import workspace
 
 MODULES = workspace.MODULES
-NATIVE_SECONDS = 180
+NATIVE_SECONDS = 240
 
 
 def test_every_module_but_the_one_that_joins_them_has_tests_of_its_own():

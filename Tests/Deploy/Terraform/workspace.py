@@ -17,8 +17,8 @@ ENVIRONMENTS = ["dev", "test", "prod"]
 ROOTS = ["bootstrap"] + [f"environments/{name}" for name in ENVIRONMENTS]
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
-COMMAND_SECONDS = 90
-APPLY_SECONDS = 300
+COMMAND_SECONDS = 180
+APPLY_SECONDS = 420
 
 
 class Missing(Exception):
