@@ -202,7 +202,8 @@ def applying(tree, account, bootstrap, variables):
         return terraform
 
     yield finish
-    for end in () if finished else (rest, apply):
+    # Also after an interruption, so that nothing stays behind; what has ended is asked in vain.
+    for end in (rest, apply):
         with contextlib.suppress(AssertionError):
             end(0)
 

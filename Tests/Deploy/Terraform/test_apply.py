@@ -356,3 +356,45 @@ def test_the_group_has_its_instances_in_the_load_balancer(account, target_group,
     health = account.client("elbv2").describe_target_health(TargetGroupArn=target_group["TargetGroupArn"])
     registered = {one["Target"]["Id"] for one in health["TargetHealthDescriptions"]}
     assert registered == {one["InstanceId"] for one in group["Instances"]} and len(registered) == 2
+
+
+@pytest.fixture(scope="module")
+def changed(prod, variables):
+    """What a further plan with another setting of the service would do, by type and name."""
+    others = [one for one in variables if not one.startswith("-var=settings=")]
+    plan = prod.plan(*others, '-var=settings={LOG_LEVEL="debug"}')
+    return {(one["type"], one["name"]): one["change"] for one in plan["resource_changes"] if one["mode"] == "managed"}
+
+
+def test_a_changed_setting_makes_a_version_and_leaves_the_group_at_the_one_a_rollback_needs(changed):
+    template = changed["aws_launch_template", "service"]
+    assert template["actions"] == ["update"]
+    assert "LOG_LEVEL=debug" in base64.b64decode(template["after"]["user_data"]).decode()
+    group = changed["aws_autoscaling_group", "service"]
+    assert group["before"]["launch_template"] == group["after"]["launch_template"]
+    assert not group["after_unknown"].get("launch_template", [{}])[0].get("version")
+
+
+def test_another_image_in_service_is_not_undone(account, prod, variables, template):
+    """After a refresh has published a version and named its image."""
+    newer = IMAGE.replace("0123abc", "4567def")
+    script = base64.b64decode(template["LaunchTemplateData"]["UserData"]).decode()
+    script = script.replace(f"'{IMAGE}'", f"'{newer}'").replace("'prod-0123abc-", "'prod-4567def-")
+    ec2, ssm = account.client("ec2"), account.client("ssm")
+    published = ec2.create_launch_template_version(
+        LaunchTemplateId=template["LaunchTemplateId"],
+        SourceVersion="1",
+        LaunchTemplateData={**template["LaunchTemplateData"], "UserData": base64.b64encode(script.encode()).decode()},
+    )
+    ssm.put_parameter(Name="/items/prod/image", Value=newer, Type="String", Overwrite=True)
+    try:
+        plan = prod.plan(*variables)
+        changes = {(one["type"], one["name"]): one["change"] for one in plan["resource_changes"]}
+        assert changes["aws_ssm_parameter", "image"]["actions"] == ["no-op"]
+        user_data = changes["aws_launch_template", "service"]
+        assert user_data["before"]["user_data"] == user_data["after"]["user_data"]
+        assert newer in base64.b64decode(user_data["after"]["user_data"]).decode()
+    finally:
+        number = str(published["LaunchTemplateVersion"]["VersionNumber"])
+        ec2.delete_launch_template_versions(LaunchTemplateId=template["LaunchTemplateId"], Versions=[number])
+        ssm.put_parameter(Name="/items/prod/image", Value=IMAGE, Type="String", Overwrite=True)

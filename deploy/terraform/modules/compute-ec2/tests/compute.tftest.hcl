@@ -239,23 +239,6 @@ run "the_group_starts_before_it_ends" {
   }
 }
 
-run "a_changed_template_leaves_the_group_to_the_refresh" {
-  command = plan
-
-  variables {
-    instance_type = "t3.large"
-  }
-
-  assert {
-    condition     = aws_launch_template.service.instance_type == "t3.large"
-    error_message = "The template changes."
-  }
-  assert {
-    condition     = aws_autoscaling_group.service.launch_template[0].version == "7"
-    error_message = "The group goes on with the version that a rollback leads to."
-  }
-}
-
 run "scaling_at_70_and_30_per_cent" {
   command = apply
 
