@@ -380,21 +380,18 @@ def test_another_image_in_service_is_not_undone(account, prod, variables, templa
     newer = IMAGE.replace("0123abc", "4567def")
     script = base64.b64decode(template["LaunchTemplateData"]["UserData"]).decode()
     script = script.replace(f"'{IMAGE}'", f"'{newer}'").replace("'prod-0123abc-", "'prod-4567def-")
-    ec2, ssm = account.client("ec2"), account.client("ssm")
-    published = ec2.create_launch_template_version(
-        LaunchTemplateId=template["LaunchTemplateId"],
-        SourceVersion="1",
-        LaunchTemplateData={**template["LaunchTemplateData"], "UserData": base64.b64encode(script.encode()).decode()},
+    data = {**template["LaunchTemplateData"], "UserData": base64.b64encode(script.encode()).decode()}
+    account.client("ec2").create_launch_template_version(
+        LaunchTemplateId=template["LaunchTemplateId"], LaunchTemplateData=data
     )
+    ssm = account.client("ssm")
     ssm.put_parameter(Name="/items/prod/image", Value=newer, Type="String", Overwrite=True)
     try:
         plan = prod.plan(*variables)
-        changes = {(one["type"], one["name"]): one["change"] for one in plan["resource_changes"]}
-        assert changes["aws_ssm_parameter", "image"]["actions"] == ["no-op"]
-        user_data = changes["aws_launch_template", "service"]
-        assert user_data["before"]["user_data"] == user_data["after"]["user_data"]
-        assert newer in base64.b64decode(user_data["after"]["user_data"]).decode()
     finally:
-        number = str(published["LaunchTemplateVersion"]["VersionNumber"])
-        ec2.delete_launch_template_versions(LaunchTemplateId=template["LaunchTemplateId"], Versions=[number])
         ssm.put_parameter(Name="/items/prod/image", Value=IMAGE, Type="String", Overwrite=True)
+    changes = {(one["type"], one["name"]): one["change"] for one in plan["resource_changes"]}
+    assert changes["aws_ssm_parameter", "image"]["actions"] == ["no-op"]
+    user_data = changes["aws_launch_template", "service"]
+    assert user_data["before"]["user_data"] == user_data["after"]["user_data"]
+    assert newer in base64.b64decode(user_data["after"]["user_data"]).decode()
