@@ -1,10 +1,16 @@
 # shellcheck shell=bash
 # What the scripts that run tests share, on top of common.sh: phases with their times, a private PostgreSQL.
 
-cluster=''
+cluster='' beside='' beside_output=''
 
 finish() {
     trap '' INT TERM HUP
+    if [[ -n $beside ]]; then
+        kill -s TERM -- "$beside" 2>/dev/null || true
+        wait "$beside" || true
+        cat -- "$beside_output" >&2
+    fi
+    [[ -z $beside_output ]] || rm -f -- "$beside_output"
     [[ -z $cluster ]] || scripts/cluster remove "$cluster" || true
 }
 trap finish EXIT
@@ -18,6 +24,24 @@ phase() {
     say "── $name"
     attend "$@" || status=$?
     say "── $name: $( ((status)) && echo "FAILED ($status)" || echo ok), $((SECONDS - began)) s"
+    return "$status"
+}
+
+# begin_beside COMMAND...: runs it while the script goes on; what it writes is shown by end_beside, which has its status.
+begin_beside() {
+    beside_output=$(mktemp)
+    # In a subshell, which attends its own phases; a failure ends it.
+    (
+        "$@"
+    ) >"$beside_output" 2>&1 &
+    beside=$!
+}
+
+end_beside() {
+    local status=0
+    wait "$beside" || status=$?
+    beside=''
+    cat -- "$beside_output" >&2
     return "$status"
 }
 

@@ -56,8 +56,12 @@ public func makeApp(
         }
     }
 
-    app.get("/db") { _ in
-        if hidesOperations { throw HTTPError.nothingHere }
+    // In their plain spelling alone, so that a load balancer's rule that names these paths hides them whole.
+    let guardOperations = { @Sendable (request: Request) throws in
+        if hidesOperations || request.hasEscapedPath { throw HTTPError.nothingHere }
+    }
+    app.get("/db") { request in
+        try guardOperations(request)
         return try .json(
             DatabaseStatus(
                 rows: await services.pool.query(DatabaseStatus.statement), load: await services.database.load(),
@@ -108,7 +112,7 @@ public func makeApp(
     }
 
     app.get("/metrics") { request in
-        if hidesOperations { throw HTTPError.nothingHere }
+        try guardOperations(request)
         let format = Exposition.format(forAccept: request.field(.accept))
         return Response(
             status: .ok, contentType: format.contentType, body: Exposition.render(services.registry, as: format))

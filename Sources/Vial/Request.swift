@@ -65,6 +65,9 @@ public final class Request {
     /// The path as it was sent, percent-encoded, without the query.
     public var path: String { head.string(head.path) }
 
+    /// Whether some of the path's bytes were percent-encoded: then it has another spelling.
+    public var hasEscapedPath: Bool { head.pathHasPercent }
+
     public var requestID: String { String(decoding: requestIDBytes, as: UTF8.self) }
 
     /// Where the root of the load balancer's trace stands in the head; nil without one, or from a peer that is not trusted.

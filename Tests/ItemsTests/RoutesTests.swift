@@ -113,6 +113,14 @@ import Vial
         }
     }
 
+    @Test(arguments: ["/%6detrics", "/metric%73", "/%64b", "/d%62"])
+    func `operators' paths have one spelling, which a balancer can hide`(path: String) async throws {
+        try await withUnreachableDatabase { app, _ in
+            let response = await app.respond(to: try Request(.get, path))
+            #expect(response.status == .notFound)
+        }
+    }
+
     @Test func `the metrics speak the format that is asked for`() async throws {
         try await withUnreachableDatabase { app, _ in
             let text = await app.respond(to: try Request(.get, "/metrics"))
