@@ -235,7 +235,6 @@ class Cloud:
         self.deleted = []
         self.refreshes = []
         self.invocations = {}  # by command id
-        self.spoil_invocation = lambda state: state  # what GetCommandInvocation says instead
         self.faults = lambda action, values: None
         self.rollback_hangs = False
         self.template_choice = None  # another version than the number, as $Latest
@@ -339,7 +338,8 @@ class Cloud:
             if answer is None:
                 return self._forward(request, body)
             if target:
-                return self._answer(request, 200, JSON, json.dumps(answer(values, self._ask_moto(request, body))).encode())
+                said = answer(values, self._ask_moto(request, body))
+                return self._answer(request, 200, JSON, json.dumps(said).encode())
             with self.lock:
                 status, text = 200, document(action, answer(values), "item" if action in EC2 else "member")
         except Fault as fault:
@@ -460,7 +460,7 @@ class Cloud:
         return sent
 
     def _GetCommandInvocation(self, values, answer):
-        return answer.json() | self.spoil_invocation(self.invocations[values["CommandId"]].state)
+        return answer.json() | self.invocations[values["CommandId"]].state
 
     def _DeleteLaunchTemplateVersions(self, values):
         self.deleted.append(int(values["LaunchTemplateVersion.1"]))

@@ -301,7 +301,11 @@ DEPLOYMENT = {"ENVIRONMENT": "dev", "SERVICE_URL": "https://items.example", "INS
 
 @pytest.mark.parametrize(
     "url, words",
-    [("", "--run-command"), ("none", "--instance-url none"), ("http://{private_ip}:80", "--instance-url http://{private_ip}:80")],
+    [
+        ("", "--run-command"),
+        ("none", "--instance-url none"),
+        ("http://{private_ip}:5001", "--instance-url http://{private_ip}:5001"),
+    ],
 )
 @pytest.mark.parametrize("step", ["Refresh", "Roll back"])
 def test_an_instance_that_the_runner_does_not_reach_tests_itself(run, tmp_path, step, url, words):
