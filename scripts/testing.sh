@@ -30,3 +30,6 @@ start_cluster() {
     export ITEMS_TEST_DB_HOST=$DB_HOST ITEMS_TEST_DB_USER=$DB_USER ITEMS_TEST_DB_NAME=$DB_NAME
     unset DB_HOST DB_USER DB_NAME
 }
+
+# SIGINT, whatever was told: on SIGTERM pytest would leave running what its fixtures started.
+tell() { kill -s INT -- "-$attended" 2>/dev/null || kill -s INT -- "$attended" 2>/dev/null || true; }

@@ -1,0 +1,14 @@
+output "state_bucket" {
+  description = "For each environment's init: -backend-config=bucket=..."
+  value       = aws_s3_bucket.state.bucket
+}
+
+output "repository_url" {
+  description = "Where images are pushed to, without a tag."
+  value       = module.repository.url
+}
+
+output "build_role_arn" {
+  description = "The role of the workflow that pushes images (BUILD_ROLE_ARN)."
+  value       = one(module.build[*].role_arn)
+}

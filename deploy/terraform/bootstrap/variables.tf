@@ -1,0 +1,17 @@
+variable "region" {
+  description = "Where state and images are kept."
+  type        = string
+  default     = "us-east-1"
+}
+
+variable "github" {
+  description = "OWNER/NAME of the repository whose workflows push images and deploy."
+  type        = string
+  default     = null
+}
+
+variable "branches" {
+  description = "Branches whose runs may push an image."
+  type        = list(string)
+  default     = ["main", "develop"]
+}

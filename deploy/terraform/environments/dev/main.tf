@@ -1,0 +1,31 @@
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = { Project = "items", Environment = "dev", ManagedBy = "terraform" }
+  }
+}
+
+# Small, cheap and disposable: one zone's NAT gateway, no standby, a day of backups.
+module "environment" {
+  source = "../../modules/environment"
+
+  environment = "dev"
+  image       = var.image
+  github      = var.github
+
+  network   = { zones = 2, nat = "one" }
+  instances = { type = "t3.micro", min = 1, desired = 1, max = 2, pool_max = 10 }
+  database  = { class = "db.t3.micro", multi_az = false, backup_days = 1 }
+
+  protected = false
+  log_days  = 7
+  budget    = 120
+
+  emails          = var.emails
+  phones          = var.phones
+  certificate_arn = var.certificate_arn
+  domain          = var.domain
+  zone_id         = var.zone_id
+  settings        = var.settings
+}

@@ -1,0 +1,31 @@
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = { Project = "items", Environment = "prod", ManagedBy = "terraform" }
+  }
+}
+
+# Survives the loss of a zone: instances, NAT gateways and the database's standby are spread over three.
+module "environment" {
+  source = "../../modules/environment"
+
+  environment = "prod"
+  image       = var.image
+  github      = var.github
+
+  network   = { zones = 3, nat = "per_zone" }
+  instances = { type = "t3.small", min = 2, desired = 2, max = 10, pool_max = 10 }
+  database  = { class = "db.t3.medium", multi_az = true, backup_days = 30 }
+
+  protected = true
+  log_days  = 90
+  budget    = 400
+
+  emails          = var.emails
+  phones          = var.phones
+  certificate_arn = var.certificate_arn
+  domain          = var.domain
+  zone_id         = var.zone_id
+  settings        = var.settings
+}

@@ -1,0 +1,17 @@
+terraform {
+  required_version = ">= 1.11, < 2.0"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+
+  # The bucket is given to init: -backend-config=bucket=items-state-<account> -backend-config=region=<region>
+  backend "s3" {
+    key          = "items/prod.tfstate"
+    encrypt      = true
+    use_lockfile = true
+  }
+}

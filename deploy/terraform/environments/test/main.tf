@@ -1,0 +1,31 @@
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = { Project = "items", Environment = "test", ManagedBy = "terraform" }
+  }
+}
+
+# One instance, as a release is tried: a refresh still starts the new one before the old one goes.
+module "environment" {
+  source = "../../modules/environment"
+
+  environment = "test"
+  image       = var.image
+  github      = var.github
+
+  network   = { zones = 2, nat = "one" }
+  instances = { type = "t3.micro", min = 1, desired = 1, max = 1, pool_max = 10 }
+  database  = { class = "db.t3.micro", multi_az = false, backup_days = 1 }
+
+  protected = true
+  log_days  = 14
+  budget    = 120
+
+  emails          = var.emails
+  phones          = var.phones
+  certificate_arn = var.certificate_arn
+  domain          = var.domain
+  zone_id         = var.zone_id
+  settings        = var.settings
+}

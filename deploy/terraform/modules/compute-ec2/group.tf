@@ -1,0 +1,244 @@
+data "aws_region" "current" {}
+
+# The number behind the alias, read at plan time: a group that followed the alias itself could not be rolled back.
+data "aws_ssm_parameter" "ami" {
+  count = var.ami_id == null ? 1 : 0
+
+  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+}
+
+# Which image is in service. A refresh writes it after its success; from then on Terraform follows it.
+resource "aws_ssm_parameter" "image" {
+  #checkov:skip=CKV_AWS_337:an image's name is no secret
+  #checkov:skip=CKV2_AWS_34:an image's name is no secret
+  name           = "/items/${var.environment}/image"
+  description    = "The image in service"
+  type           = "String"
+  insecure_value = var.image
+
+  lifecycle {
+    ignore_changes = [insecure_value]
+  }
+}
+
+locals {
+  image = aws_ssm_parameter.image.insecure_value
+  # A digest or a tag, whatever comes last.
+  version = element(split(":", local.image), -1)
+
+  settings = merge({
+    HEALTH_DB_GRACE_MS = "180000" # longer than a failover, which must not look like a broken fleet
+    DRAIN_DELAY_MS     = "5000"
+    DB_POOL_MAX        = tostring(var.pool_max)
+  }, var.settings)
+
+  variables = {
+    ITEMS_ENVIRONMENT     = var.environment
+    ITEMS_IMAGE           = local.image
+    ITEMS_VERSION         = local.version
+    ITEMS_REGION          = data.aws_region.current.name
+    ITEMS_PORT            = tostring(var.port)
+    ITEMS_SECRET_ID       = var.secret_id
+    ITEMS_DB_HOST         = var.database.host
+    ITEMS_DB_PORT         = tostring(var.database.port)
+    ITEMS_DB_NAME         = var.database.name
+    ITEMS_GROUP           = var.name
+    ITEMS_LAUNCH_HOOK     = "${var.name}-launch"
+    ITEMS_AGENT_PARAMETER = var.agent_parameter
+    ITEMS_SETTINGS        = join(" ", [for name, value in local.settings : "${name}=${value}"])
+  }
+
+  marker    = "# @settings"
+  script    = file(coalesce(var.boot_script, "${path.module}/../../../../userdata/boot.sh"))
+  user_data = replace(local.script, local.marker, join("\n", [for name, value in local.variables : "${name}='${value}'"]))
+
+  hooks = {
+    launch = {
+      transition = "autoscaling:EC2_INSTANCE_LAUNCHING"
+      # A first boot takes 3-5 minutes; the script ends the wait itself, and whatever does not end it is thrown away.
+      timeout = 900
+      result  = "ABANDON"
+    }
+    terminate = {
+      transition = "autoscaling:EC2_INSTANCE_TERMINATING"
+      # By now the target is deregistered and drained. The agent sends its last lines.
+      timeout = 60
+      result  = "CONTINUE"
+    }
+  }
+}
+
+resource "aws_launch_template" "service" {
+  name                   = var.name
+  description            = "An instance of ${var.name}"
+  image_id               = coalesce(var.ami_id, one(data.aws_ssm_parameter.ami[*].insecure_value))
+  instance_type          = var.instance_type
+  user_data              = base64encode(local.user_data)
+  update_default_version = true
+
+  iam_instance_profile {
+    arn = var.instance_profile_arn
+  }
+
+  network_interfaces {
+    associate_public_ip_address = false
+    delete_on_termination       = true
+    security_groups             = [var.service_group_id]
+  }
+
+  metadata_options {
+    #checkov:skip=CKV_AWS_341:the service asks from inside its container
+    http_endpoint               = "enabled"
+    http_tokens                 = "required"
+    http_put_response_hop_limit = var.hop_limit
+    instance_metadata_tags      = "enabled"
+  }
+
+  monitoring {
+    enabled = true
+  }
+
+  block_device_mappings {
+    device_name = "/dev/xvda"
+
+    ebs {
+      volume_type           = "gp3"
+      volume_size           = 10
+      encrypted             = true
+      kms_key_id            = var.kms_key_arn
+      delete_on_termination = true
+    }
+  }
+
+  dynamic "tag_specifications" {
+    for_each = toset(["instance", "volume"])
+    content {
+      resource_type = tag_specifications.key
+      tags          = { Name = var.name, Environment = var.environment }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(split("\n${local.marker}\n", local.script)) == 2 && length(split(local.marker, local.script)) == 2
+      error_message = "The boot script has to have exactly one line for the settings."
+    }
+
+    precondition {
+      condition     = length(base64encode(local.user_data)) <= 4 * floor(16384 / 3)
+      error_message = "User data is over EC2's 16 KB."
+    }
+
+    precondition {
+      condition     = alltrue([for value in values(local.variables) : !can(regex("['\n]", value))])
+      error_message = "A setting holds a single quote or a line break, which would end its line in the boot script."
+    }
+  }
+}
+
+resource "aws_autoscaling_group" "service" {
+  name                = var.name
+  vpc_zone_identifier = var.private_subnet_ids
+  min_size            = var.size.min
+  desired_capacity    = var.size.desired
+  max_size            = var.size.max
+
+  target_group_arns = [aws_lb_target_group.service.arn]
+  health_check_type = "ELB"
+  # An instance is in service only when its boot script has seen it ready: what is left to wait for is the load
+  # balancer's own two checks.
+  health_check_grace_period = 60
+  default_instance_warmup   = 60
+
+  # A number, for the rollback of a refresh needs one. Only at first: see what is ignored below.
+  launch_template {
+    id      = aws_launch_template.service.id
+    version = aws_launch_template.service.latest_version
+  }
+
+  # First the new instance, then the old one goes: also when a zone is rebalanced or an instance is unhealthy.
+  instance_maintenance_policy {
+    min_healthy_percentage = 100
+    max_healthy_percentage = 200
+  }
+
+  # The same preferences as those of deploy/refresh, which starts every refresh.
+  instance_refresh {
+    strategy = "Rolling"
+
+    preferences {
+      auto_rollback          = true
+      min_healthy_percentage = 100
+      max_healthy_percentage = 200
+      instance_warmup        = 60
+      skip_matching          = true
+      # Half of the fleet proves itself for five minutes.
+      checkpoint_percentages = [50, 100]
+      checkpoint_delay       = 300
+    }
+  }
+
+  # Hooks that come after the group would miss its first instances.
+  dynamic "initial_lifecycle_hook" {
+    for_each = local.hooks
+    content {
+      name                 = "${var.name}-${initial_lifecycle_hook.key}"
+      lifecycle_transition = initial_lifecycle_hook.value.transition
+      heartbeat_timeout    = initial_lifecycle_hook.value.timeout
+      default_result       = initial_lifecycle_hook.value.result
+    }
+  }
+
+  termination_policies      = ["OldestLaunchTemplate", "OldestInstance"]
+  wait_for_capacity_timeout = "15m"
+  metrics_granularity       = "1Minute"
+  enabled_metrics = [
+    "GroupDesiredCapacity",
+    "GroupInServiceInstances",
+    "GroupMaxSize",
+    "GroupMinSize",
+    "GroupPendingInstances",
+    "GroupTerminatingInstances",
+  ]
+
+  tag {
+    key                 = "Name"
+    value               = var.name
+    propagate_at_launch = true
+  }
+
+  tag {
+    key                 = "Environment"
+    value               = var.environment
+    propagate_at_launch = true
+  }
+
+  # A rule that is missing when the first instances boot costs them their time.
+  depends_on = [aws_lb_listener.http, aws_lb_listener.https, aws_lb_listener_rule.hidden]
+
+  lifecycle {
+    # The number of instances is the scaling policies' business, the version in service deploy/refresh's. Terraform
+    # would change the group first and refresh it then, and a rollback would lead to the new version again.
+    ignore_changes = [desired_capacity, launch_template[0].version]
+
+    precondition {
+      condition = var.size.max * var.pool_max * 2 <= var.service_connections
+      error_message = join(" ", [
+        "${var.size.max} instances with DB_POOL_MAX ${var.pool_max}, twice over while a refresh runs, open up to",
+        "${var.size.max * var.pool_max * 2} connections; the database has ${var.service_connections} for them.",
+        "Take a larger class, fewer instances or smaller pools.",
+      ])
+    }
+  }
+}
+
+# What changes the hooks of a group that exists.
+resource "aws_autoscaling_lifecycle_hook" "service" {
+  for_each = local.hooks
+
+  name                   = "${var.name}-${each.key}"
+  autoscaling_group_name = aws_autoscaling_group.service.name
+  lifecycle_transition   = each.value.transition
+  heartbeat_timeout      = each.value.timeout
+  default_result         = each.value.result
+}

@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# @settings
+printf '%s\n' "$ITEMS_IMAGE"

@@ -1,0 +1,225 @@
+variable "name" {
+  description = "Prefix of every resource's name, and the group's name."
+  type        = string
+}
+
+variable "environment" {
+  description = "dev, test or prod."
+  type        = string
+}
+
+variable "vpc_id" {
+  description = "The network."
+  type        = string
+}
+
+variable "public_subnet_ids" {
+  description = "Where the load balancer stands."
+  type        = list(string)
+}
+
+variable "private_subnet_ids" {
+  description = "Where the instances stand."
+  type        = list(string)
+}
+
+variable "balancer_group_id" {
+  description = "The load balancer's security group."
+  type        = string
+}
+
+variable "service_group_id" {
+  description = "The instances' security group."
+  type        = string
+}
+
+variable "instance_profile_arn" {
+  description = "Carries the instances' role."
+  type        = string
+}
+
+variable "kms_key_arn" {
+  description = "The key of the instances' volumes."
+  type        = string
+}
+
+variable "certificate_arn" {
+  description = "Certificate for HTTPS; port 80 then only redirects. Without one the service is served in the clear."
+  type        = string
+  default     = null
+}
+
+variable "domain" {
+  description = "The service's name in the DNS, which the certificate is for; none: the load balancer's own name."
+  type        = string
+  default     = null
+}
+
+variable "zone_id" {
+  description = "Route 53 zone in which the domain is made an alias of the load balancer; none: elsewhere, by hand."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.zone_id == null || var.domain != null
+    error_message = "A zone without a domain has nothing to name."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether deleting the load balancer needs a change of this setting first."
+  type        = bool
+  default     = true
+}
+
+variable "access_log_bucket" {
+  description = "Bucket for the load balancer's access log, which has to let the log delivery write; none: no access log."
+  type        = string
+  default     = null
+}
+
+variable "idle_timeout" {
+  description = "Seconds without a byte after which the load balancer closes a connection."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.idle_timeout > 15 && var.idle_timeout < 75
+    error_message = "Above the service's 15 s for a request, and below the 75 s it keeps idle connections: else 502."
+  }
+}
+
+variable "deregistration_delay" {
+  description = "Seconds in which a target that is taken out may finish what it began."
+  type        = number
+  default     = 45
+
+  validation {
+    condition     = var.deregistration_delay >= 15 && var.deregistration_delay < 60
+    error_message = "At least the service's 15 s for a request, and below the unit's stop time of 60 s."
+  }
+}
+
+variable "hidden_paths" {
+  description = "What the load balancer answers with 404: for operators, not for the internet."
+  type        = list(string)
+  default     = ["/metrics", "/db"]
+
+  validation {
+    condition     = length(var.hidden_paths) > 0 && length(var.hidden_paths) <= 5 && alltrue([for path in var.hidden_paths : startswith(path, "/")])
+    error_message = "One to five paths, the most that a rule takes."
+  }
+}
+
+variable "port" {
+  description = "Where the service listens."
+  type        = number
+  default     = 5001
+}
+
+variable "ami_id" {
+  description = "Machine image; none: the newest Amazon Linux 2023."
+  type        = string
+  default     = null
+}
+
+variable "instance_type" {
+  description = "Size of an instance."
+  type        = string
+}
+
+variable "hop_limit" {
+  description = "How many hops an answer of the metadata service survives: 2 reaches into a container's own network."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = contains([1, 2], var.hop_limit)
+    error_message = "1: the instance alone; 2: its containers too."
+  }
+}
+
+variable "size" {
+  description = "Instances: at least, at first, at most."
+  type        = object({ min = number, desired = number, max = number })
+
+  validation {
+    condition     = var.size.min >= 1 && var.size.min <= var.size.desired && var.size.desired <= var.size.max
+    error_message = "1 <= min <= desired <= max."
+  }
+}
+
+variable "pool_max" {
+  description = "DB_POOL_MAX: connections to the database of one instance."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.pool_max >= 2
+    error_message = "The service keeps 2 connections open at all times."
+  }
+}
+
+variable "service_connections" {
+  description = "How many connections the database has for all instances together."
+  type        = number
+}
+
+variable "image" {
+  description = "The image in service until the first refresh: URI with tag or digest."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^'\\s]+(:[^'/\\s]+|@sha256:[0-9a-f]{64})$", var.image))
+    error_message = "A full URI with a tag or a digest."
+  }
+}
+
+variable "boot_script" {
+  description = "The boot script; none: the one beside this configuration."
+  type        = string
+  default     = null
+}
+
+variable "secret_id" {
+  description = "The database's secret, by ARN."
+  type        = string
+}
+
+variable "database" {
+  description = "Where the database answers."
+  type        = object({ host = string, port = number, name = string })
+}
+
+variable "agent_parameter" {
+  description = "SSM parameter with the CloudWatch agent's configuration; empty: no agent."
+  type        = string
+  default     = ""
+}
+
+variable "settings" {
+  description = "Further variables of the service."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, value in var.settings : can(regex("^[A-Z][A-Z0-9_]*$", name)) && can(regex("^[^'\\s]*$", value))])
+    error_message = "Names are upper case; values have neither spaces nor single quotes."
+  }
+
+  validation {
+    condition     = length([for name in keys(var.settings) : name if can(regex("PASSWORD|SECRET_ACCESS_KEY|TOKEN", name))]) == 0
+    error_message = "User data can be read by whoever may describe the launch template: no secrets in it."
+  }
+}
+
+variable "cpu" {
+  description = "Average CPU in per cent above which an instance is added, and below which one is taken away."
+  type        = object({ high = number, low = number })
+  default     = { high = 70, low = 30 }
+
+  validation {
+    condition     = var.cpu.low > 0 && var.cpu.low * 2 < var.cpu.high && var.cpu.high < 100
+    error_message = "With low at half of high or more, going from two instances to one would call the second back."
+  }
+}

@@ -1,0 +1,73 @@
+variable "name" {
+  description = "Prefix of every resource's name."
+  type        = string
+}
+
+variable "subnet_ids" {
+  description = "The database tier."
+  type        = list(string)
+}
+
+variable "security_group_id" {
+  description = "The database's security group."
+  type        = string
+}
+
+variable "kms_key_arn" {
+  description = "The key of storage, snapshots, secret, logs and Performance Insights."
+  type        = string
+}
+
+variable "instance_class" {
+  description = "Size of the server; its memory decides max_connections."
+  type        = string
+
+  validation {
+    condition     = contains(keys(local.memory), var.instance_class)
+    error_message = "The memory of this class is not in the module's table: add it there."
+  }
+}
+
+variable "multi_az" {
+  description = "A standby in another zone, which takes over within 60-120 s."
+  type        = bool
+}
+
+variable "backup_days" {
+  description = "How far back a point in time can be restored."
+  type        = number
+
+  validation {
+    condition     = var.backup_days >= 1 && var.backup_days <= 35
+    error_message = "RDS keeps backups for 1 to 35 days; 0 would switch them off."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether deleting needs a change of this setting first."
+  type        = bool
+  default     = true
+}
+
+variable "storage" {
+  description = "GiB to start with and GiB at most; between them RDS grows by itself."
+  type        = object({ initial = number, limit = number })
+  default     = { initial = 20, limit = 100 }
+
+  validation {
+    condition     = var.storage.initial >= 20 && var.storage.limit > var.storage.initial
+    error_message = "At least 20 GiB, or the alarm at 10 GB rings from the start; and room to grow."
+  }
+}
+
+variable "port" {
+  description = "Where the server listens."
+  type        = number
+  default     = 5432
+}
+
+variable "log_days" {
+  description = "How long the server's log is kept."
+  type        = number
+  default     = 30
+}

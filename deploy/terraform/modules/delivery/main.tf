@@ -1,0 +1,133 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  issuer = "token.actions.githubusercontent.com"
+
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.name
+}
+
+resource "aws_iam_role" "main" {
+  name                 = var.name
+  description          = "Taken by the workflows through OIDC, without a stored key"
+  max_session_duration = 7200
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = var.provider_arn }
+      Condition = { StringEquals = {
+        "${local.issuer}:aud" = "sts.amazonaws.com"
+        "${local.issuer}:sub" = var.subjects
+      } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "push" {
+  #checkov:skip=CKV_AWS_290:the registry's login names no resource
+  #checkov:skip=CKV_AWS_355:the registry's login names no resource
+  count = var.push == null ? 0 : 1
+
+  name = "push"
+  role = aws_iam_role.main.id
+
+  policy = jsonencode({ Version = "2012-10-17", Statement = [
+    {
+      Sid      = "LogInToTheRegistry"
+      Effect   = "Allow"
+      Action   = ["ecr:GetAuthorizationToken"]
+      Resource = ["*"]
+    },
+    {
+      Sid    = "PushTheImage"
+      Effect = "Allow"
+      Action = [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:CompleteLayerUpload",
+        "ecr:DescribeImages",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:InitiateLayerUpload",
+        "ecr:PutImage",
+        "ecr:UploadLayerPart",
+      ]
+      Resource = [var.push.repository_arn]
+    },
+  ] })
+}
+
+resource "aws_iam_role_policy" "refresh" {
+  #checkov:skip=CKV_AWS_290:starting instances is bound to the one launch template by a condition
+  #checkov:skip=CKV_AWS_355:only calls that look stand on *
+  count = var.refresh == null ? 0 : 1
+
+  name = "refresh"
+  role = aws_iam_role.main.id
+
+  policy = jsonencode({ Version = "2012-10-17", Statement = [
+    # Calls that only look: AWS knows no resource for them.
+    {
+      Sid    = "Look"
+      Effect = "Allow"
+      Action = [
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeInstanceRefreshes",
+        "ec2:DescribeInstances",
+        "ec2:DescribeLaunchTemplateVersions",
+      ]
+      Resource = ["*"]
+    },
+    {
+      Sid    = "RefreshTheGroup"
+      Effect = "Allow"
+      Action = [
+        "autoscaling:RollbackInstanceRefresh",
+        "autoscaling:StartInstanceRefresh",
+      ]
+      Resource = [join(":", [
+        "arn:${local.partition}:autoscaling:${local.region}:${local.account}:autoScalingGroup:*",
+        "autoScalingGroupName/${var.refresh.group_name}",
+      ])]
+    },
+    {
+      Sid      = "MakeVersionsOfTheTemplate"
+      Effect   = "Allow"
+      Action   = ["ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplateVersions"]
+      Resource = [var.refresh.launch_template_arn]
+    },
+    {
+      Sid      = "NameTheImage"
+      Effect   = "Allow"
+      Action   = ["ssm:GetParameter", "ssm:PutParameter"]
+      Resource = [var.refresh.image_parameter_arn]
+    },
+    # Whoever starts a refresh with a template has to be allowed to start what the template describes.
+    {
+      Sid       = "StartWhatTheTemplateDescribes"
+      Effect    = "Allow"
+      Action    = ["ec2:RunInstances"]
+      Resource  = ["arn:${local.partition}:ec2:${local.region}:*:*/*"]
+      Condition = { ArnLike = { "ec2:LaunchTemplate" = var.refresh.launch_template_arn } }
+    },
+    {
+      Sid       = "TagWhatIsStarted"
+      Effect    = "Allow"
+      Action    = ["ec2:CreateTags"]
+      Resource  = ["arn:${local.partition}:ec2:${local.region}:${local.account}:*/*"]
+      Condition = { StringEquals = { "ec2:CreateAction" = "RunInstances" } }
+    },
+    {
+      Sid       = "PassTheInstancesRole"
+      Effect    = "Allow"
+      Action    = ["iam:PassRole"]
+      Resource  = [var.refresh.instance_role_arn]
+      Condition = { StringEquals = { "iam:PassedToService" = "ec2.amazonaws.com" } }
+    },
+  ] })
+}

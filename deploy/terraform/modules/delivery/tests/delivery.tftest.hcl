@@ -1,0 +1,102 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { name = "us-east-1" }
+  }
+}
+
+variables {
+  name         = "items-prod-deploy"
+  provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  subjects     = ["repo:acme/items:environment:prod"]
+}
+
+run "only_the_named_runs_take_the_role" {
+  command = apply
+
+  variables {
+    push = { repository_arn = "arn:aws:ecr:us-east-1:123456789012:repository/items" }
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.main.assume_role_policy).Statement[0].Condition == { StringEquals = {
+      "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+      "token.actions.githubusercontent.com:sub" = ["repo:acme/items:environment:prod"]
+    } }
+    error_message = "Audience and subject are compared as they are, without patterns."
+  }
+  assert {
+    condition     = aws_iam_role.main.max_session_duration == 7200
+    error_message = "A session outlasts a refresh."
+  }
+}
+
+run "pushing_is_bound_to_the_one_repository" {
+  command = apply
+
+  variables {
+    push = { repository_arn = "arn:aws:ecr:us-east-1:123456789012:repository/items" }
+  }
+
+  assert {
+    condition = alltrue([
+      for one in jsondecode(aws_iam_role_policy.push[0].policy).Statement :
+      one.Resource == ["arn:aws:ecr:us-east-1:123456789012:repository/items"] || one.Action == ["ecr:GetAuthorizationToken"]
+    ])
+    error_message = "It pushes to one repository."
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.refresh) == 0
+    error_message = "Whoever pushes does not refresh."
+  }
+}
+
+run "refreshing_is_bound_to_the_one_group" {
+  command = apply
+
+  variables {
+    refresh = {
+      group_name          = "items-prod"
+      launch_template_arn = "arn:aws:ec2:us-east-1:123456789012:launch-template/lt-1"
+      image_parameter_arn = "arn:aws:ssm:us-east-1:123456789012:parameter/items/prod/image"
+      instance_role_arn   = "arn:aws:iam::123456789012:role/items-prod-instance"
+    }
+  }
+
+  assert {
+    condition = [for one in jsondecode(aws_iam_role_policy.refresh[0].policy).Statement : one.Resource if one.Sid == "RefreshTheGroup"] == [[
+      "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:*:autoScalingGroupName/items-prod",
+    ]]
+    error_message = "One group."
+  }
+  assert {
+    condition = alltrue([
+      for one in jsondecode(aws_iam_role_policy.refresh[0].policy).Statement : one.Sid == "Look" if contains(one.Resource, "*")
+    ])
+    error_message = "Only what looks stands on *."
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.push) == 0
+    error_message = "Whoever refreshes does not push."
+  }
+}
+
+run "a_pattern_in_a_subject_is_refused" {
+  command         = plan
+  expect_failures = [var.subjects]
+
+  variables {
+    push     = { repository_arn = "arn:aws:ecr:us-east-1:123456789012:repository/items" }
+    subjects = ["repo:acme/items:*"]
+  }
+}
+
+run "a_role_for_nothing_is_refused" {
+  command         = plan
+  expect_failures = [var.refresh]
+}

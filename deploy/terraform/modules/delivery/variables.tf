@@ -1,0 +1,43 @@
+variable "name" {
+  description = "The role's name."
+  type        = string
+}
+
+variable "provider_arn" {
+  description = "The account's OIDC provider for GitHub."
+  type        = string
+}
+
+variable "subjects" {
+  description = "Which runs may take the role: repo:OWNER/NAME:environment:prod, repo:OWNER/NAME:ref:refs/heads/main."
+  type        = list(string)
+
+  validation {
+    condition = length(var.subjects) > 0 && alltrue([
+      for subject in var.subjects : can(regex("^repo:[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+:(environment:[a-z]+|ref:refs/heads/[A-Za-z0-9/_.-]+)$", subject))
+    ])
+    error_message = "A subject names one repository and one environment or branch, without *: any fork's run could match."
+  }
+}
+
+variable "push" {
+  description = "The one repository to push images to; none: no pushing."
+  type        = object({ repository_arn = string })
+  default     = null
+}
+
+variable "refresh" {
+  description = "The one group to refresh, with what belongs to it; none: no refreshing."
+  type = object({
+    group_name          = string
+    launch_template_arn = string
+    image_parameter_arn = string
+    instance_role_arn   = string
+  })
+  default = null
+
+  validation {
+    condition     = var.refresh != null || var.push != null
+    error_message = "The role would be good for nothing."
+  }
+}

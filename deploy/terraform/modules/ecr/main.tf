@@ -1,0 +1,42 @@
+resource "aws_kms_key" "main" {
+  #checkov:skip=CKV2_AWS_64:the default policy hands the key to the account's own policies, which is what is meant
+  description             = "Images of ${var.name}"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+}
+
+resource "aws_ecr_repository" "main" {
+  name = var.name
+  # A tag says forever what it said when it was tested.
+  image_tag_mutability = "IMMUTABLE"
+
+  image_scanning_configuration {
+    scan_on_push = true
+  }
+
+  encryption_configuration {
+    encryption_type = "KMS"
+    kms_key         = aws_kms_key.main.arn
+  }
+}
+
+resource "aws_ecr_lifecycle_policy" "main" {
+  repository = aws_ecr_repository.main.name
+
+  policy = jsonencode({ rules = concat([{
+    rulePriority = 1
+    description  = "What lost its tag goes after a week"
+    selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 7 }
+    action       = { type = "expire" }
+    }], [for index, environment in var.environments : {
+    rulePriority = 10 + index
+    description  = "The last images of ${environment}"
+    selection = {
+      tagStatus     = "tagged"
+      tagPrefixList = ["${environment}-"]
+      countType     = "imageCountMoreThan"
+      countNumber   = var.keep
+    }
+    action = { type = "expire" }
+  }]) })
+}

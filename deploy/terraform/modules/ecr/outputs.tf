@@ -1,0 +1,14 @@
+output "url" {
+  description = "Where images are pushed to and pulled from, without a tag."
+  value       = aws_ecr_repository.main.repository_url
+}
+
+output "arn" {
+  description = "The repository, for policies."
+  value       = aws_ecr_repository.main.arn
+}
+
+output "name" {
+  description = "The repository's name."
+  value       = aws_ecr_repository.main.name
+}

@@ -1,0 +1,104 @@
+variable "environment" {
+  description = "dev, test or prod; items-<environment> is the prefix of every name."
+  type        = string
+
+  validation {
+    condition     = contains(["dev", "test", "prod"], var.environment)
+    error_message = "dev, test or prod."
+  }
+}
+
+variable "image" {
+  description = "The image to begin with: URI with tag or digest. Later ones come by refreshes."
+  type        = string
+}
+
+variable "repository" {
+  description = "The image repository's name in this account and region."
+  type        = string
+  default     = "items"
+}
+
+variable "github" {
+  description = "OWNER/NAME of the repository whose workflow may refresh this environment; none: no role for it."
+  type        = string
+  default     = null
+}
+
+variable "network" {
+  description = "Zones, and NAT gateways: one or per_zone."
+  type        = object({ zones = number, nat = string })
+}
+
+variable "instances" {
+  description = "Type and number of instances, and DB_POOL_MAX of each."
+  type        = object({ type = string, min = number, desired = number, max = number, pool_max = number })
+}
+
+variable "database" {
+  description = "Class, standby, days of backups."
+  type        = object({ class = string, multi_az = bool, backup_days = number })
+}
+
+variable "protected" {
+  description = "Whether load balancer and database refuse to be deleted."
+  type        = bool
+}
+
+variable "log_days" {
+  description = "How long logs are kept."
+  type        = number
+}
+
+variable "budget" {
+  description = "US dollars a month."
+  type        = number
+}
+
+variable "emails" {
+  description = "Who gets every alarm."
+  type        = list(string)
+  default     = []
+}
+
+variable "phones" {
+  description = "Who gets critical alarms as a text message."
+  type        = list(string)
+  default     = []
+}
+
+variable "certificate_arn" {
+  description = "Certificate for HTTPS."
+  type        = string
+  default     = null
+}
+
+variable "domain" {
+  description = "The service's name in the DNS."
+  type        = string
+  default     = null
+}
+
+variable "zone_id" {
+  description = "Route 53 zone of the domain."
+  type        = string
+  default     = null
+}
+
+variable "access_log_bucket" {
+  description = "Bucket for the load balancer's access log."
+  type        = string
+  default     = null
+}
+
+variable "ami_id" {
+  description = "Machine image; none: the newest Amazon Linux 2023."
+  type        = string
+  default     = null
+}
+
+variable "settings" {
+  description = "Further variables of the service."
+  type        = map(string)
+  default     = {}
+}

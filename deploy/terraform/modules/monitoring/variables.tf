@@ -1,0 +1,77 @@
+variable "name" {
+  description = "Prefix of every resource's name."
+  type        = string
+}
+
+variable "environment" {
+  description = "dev, test or prod."
+  type        = string
+}
+
+variable "kms_key_arn" {
+  description = "The key of the log group and the topics."
+  type        = string
+}
+
+variable "log_days" {
+  description = "How long the service's log is kept."
+  type        = number
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_days)
+    error_message = "CloudWatch knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545 or 731 days."
+  }
+}
+
+variable "emails" {
+  description = "Who gets every alarm. Each address confirms by a link that AWS sends."
+  type        = list(string)
+  default     = []
+}
+
+variable "phones" {
+  description = "Who gets critical alarms as a text message: numbers with + and the country's code."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for phone in var.phones : can(regex("^\\+[1-9][0-9]{6,14}$", phone))])
+    error_message = "Numbers in E.164: +491701234567."
+  }
+}
+
+variable "balancer_arn_suffix" {
+  description = "The load balancer as its metrics name it."
+  type        = string
+}
+
+variable "target_group_arn_suffix" {
+  description = "The target group as its metrics name it."
+  type        = string
+}
+
+variable "group_name" {
+  description = "The Auto Scaling group."
+  type        = string
+}
+
+variable "database_id" {
+  description = "The database's identifier."
+  type        = string
+}
+
+variable "budget" {
+  description = "US dollars a month; a warning at 80 % spent, and when the forecast passes all of it."
+  type        = number
+
+  validation {
+    condition     = var.budget > 0
+    error_message = "A budget is more than nothing."
+  }
+}
+
+variable "cloudwatch_directory" {
+  description = "Queries, metric filters, dashboard and the agent's configuration; none: those of this repository."
+  type        = string
+  default     = null
+}

@@ -1,0 +1,93 @@
+# Inside the network a rule names a group, never an address: whoever gets an address later gets no access with it.
+
+resource "aws_security_group" "balancer" {
+  #checkov:skip=CKV2_AWS_5:attached in the module compute-ec2
+  name        = "${var.name}-balancer"
+  description = "The load balancer: HTTP and HTTPS from the internet"
+  vpc_id      = var.vpc_id
+
+  tags = { Name = "${var.name}-balancer" }
+}
+
+resource "aws_security_group" "service" {
+  #checkov:skip=CKV2_AWS_5:attached in the module compute-ec2
+  name        = "${var.name}-service"
+  description = "The instances: the load balancer comes in, the database and HTTPS go out"
+  vpc_id      = var.vpc_id
+
+  tags = { Name = "${var.name}-service" }
+}
+
+resource "aws_security_group" "database" {
+  #checkov:skip=CKV2_AWS_5:attached in the module database
+  name        = "${var.name}-database"
+  description = "The database: the instances come in, nothing goes out"
+  vpc_id      = var.vpc_id
+
+  tags = { Name = "${var.name}-database" }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "http" {
+  #checkov:skip=CKV_AWS_260:port 80 answers with a redirect when there is a certificate
+  security_group_id = aws_security_group.balancer.id
+  description       = "HTTP from anywhere"
+  ip_protocol       = "tcp"
+  from_port         = 80
+  to_port           = 80
+  cidr_ipv4         = "0.0.0.0/0"
+}
+
+resource "aws_vpc_security_group_ingress_rule" "https" {
+  security_group_id = aws_security_group.balancer.id
+  description       = "HTTPS from anywhere"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  cidr_ipv4         = "0.0.0.0/0"
+}
+
+resource "aws_vpc_security_group_egress_rule" "balancer_to_service" {
+  security_group_id            = aws_security_group.balancer.id
+  description                  = "Requests and health checks"
+  ip_protocol                  = "tcp"
+  from_port                    = var.port
+  to_port                      = var.port
+  referenced_security_group_id = aws_security_group.service.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "service_from_balancer" {
+  security_group_id            = aws_security_group.service.id
+  description                  = "Requests and health checks"
+  ip_protocol                  = "tcp"
+  from_port                    = var.port
+  to_port                      = var.port
+  referenced_security_group_id = aws_security_group.balancer.id
+}
+
+resource "aws_vpc_security_group_egress_rule" "service_to_database" {
+  security_group_id            = aws_security_group.service.id
+  description                  = "The pool's connections"
+  ip_protocol                  = "tcp"
+  from_port                    = var.database_port
+  to_port                      = var.database_port
+  referenced_security_group_id = aws_security_group.database.id
+}
+
+# AWS's endpoints and the system's packages. Names, time and instance metadata pass no group.
+resource "aws_vpc_security_group_egress_rule" "service_to_https" {
+  security_group_id = aws_security_group.service.id
+  description       = "AWS endpoints and packages"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  cidr_ipv4         = "0.0.0.0/0"
+}
+
+resource "aws_vpc_security_group_ingress_rule" "database_from_service" {
+  security_group_id            = aws_security_group.database.id
+  description                  = "The pool's connections"
+  ip_protocol                  = "tcp"
+  from_port                    = var.database_port
+  to_port                      = var.database_port
+  referenced_security_group_id = aws_security_group.service.id
+}

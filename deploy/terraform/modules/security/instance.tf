@@ -1,0 +1,114 @@
+locals {
+  prefix = "arn:${local.partition}:%s:${local.region}:${local.account}"
+
+  parameter_arns = [
+    for name in ["image", "cloudwatch-agent"] :
+    "${format(local.prefix, "ssm")}:parameter/items/${var.environment}/${name}"
+  ]
+  group_arn = "${format(local.prefix, "autoscaling")}:autoScalingGroup:*:autoScalingGroupName/${var.name}"
+
+  statements = [
+    {
+      Sid      = "ReadTheSecret"
+      Effect   = "Allow"
+      Action   = "secretsmanager:GetSecretValue"
+      Resource = var.secret_arn
+    },
+    {
+      Sid      = "DecryptTheSecret"
+      Effect   = "Allow"
+      Action   = "kms:Decrypt"
+      Resource = aws_kms_key.main.arn
+      Condition = { StringEquals = {
+        "kms:ViaService"                  = "secretsmanager.${local.region}.amazonaws.com"
+        "kms:EncryptionContext:SecretARN" = var.secret_arn
+      } }
+    },
+    {
+      # This call names no resource; the token gives only what the next statement allows.
+      Sid      = "LogInToTheRegistry"
+      Effect   = "Allow"
+      Action   = "ecr:GetAuthorizationToken"
+      Resource = "*"
+    },
+    {
+      Sid      = "PullTheImage"
+      Effect   = "Allow"
+      Action   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+      Resource = var.repository_arn
+    },
+    {
+      Sid      = "ReadParameters"
+      Effect   = "Allow"
+      Action   = ["ssm:GetParameter", "ssm:GetParameters"]
+      Resource = local.parameter_arns
+    },
+    {
+      Sid      = "WriteLogs"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+      Resource = [var.log_group_arn, "${var.log_group_arn}:*"]
+    },
+    {
+      Sid       = "WriteMetrics"
+      Effect    = "Allow"
+      Action    = "cloudwatch:PutMetricData"
+      Resource  = "*"
+      Condition = { StringEquals = { "cloudwatch:namespace" = "Items/${var.environment}" } }
+    },
+    {
+      # The agent asks for its own tags, which name the group; the call knows no resource.
+      Sid       = "ReadOwnTags"
+      Effect    = "Allow"
+      Action    = "ec2:DescribeTags"
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:RequestedRegion" = local.region } }
+    },
+    {
+      Sid      = "CompleteLifecycleActions"
+      Effect   = "Allow"
+      Action   = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
+      Resource = local.group_arn
+    },
+    {
+      # What the agent of Session Manager needs and no more: AWS's managed policy would also read every parameter.
+      Sid    = "SessionManager"
+      Effect = "Allow"
+      Action = [
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+      ]
+      Resource = "*"
+    },
+  ]
+}
+
+resource "aws_iam_role" "instance" {
+  name        = "${var.name}-instance"
+  description = "What an instance of ${var.name} may do"
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "ec2.amazonaws.com" }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "instance" {
+  #checkov:skip=CKV_AWS_290:what stands on * names no resource by AWS's own rules; a test lists these calls
+  #checkov:skip=CKV_AWS_355:what stands on * names no resource by AWS's own rules; a test lists these calls
+  name   = "service"
+  role   = aws_iam_role.instance.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+}
+
+resource "aws_iam_instance_profile" "instance" {
+  name = "${var.name}-instance"
+  role = aws_iam_role.instance.name
+}

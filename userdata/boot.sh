@@ -1,0 +1,440 @@
+#!/usr/bin/env bash
+# Makes an instance serve, or gives its launch up and says why. Safe to run again.
+# Settings are ITEMS_* variables, none of them a secret: from the environment, or as ITEMS_NAME='value' instead of this:
+# @settings
+set -Eeuo pipefail # tabs below, since user data ends at 16 KB
+
+for name in REGION SETTINGS IMAGE BINARY_URL BINARY_SHA256 SOURCE SECRET_ID DB_HOST DB_PORT DB_NAME GROUP LAUNCH_HOOK \
+	AGENT_PARAMETER; do
+	name=ITEMS_$name
+	: "${!name:=}"
+done
+: "${ITEMS_ENVIRONMENT:=dev}" "${ITEMS_VERSION:=unknown}" "${ITEMS_PORT:=5001}" "${ITEMS_SOURCE_REF:=HEAD}"
+: "${ITEMS_PASSWORD_BY:=service}" "${ITEMS_MEMORY:=512M}" "${ITEMS_FILES:=20000}"
+: "${ITEMS_CERTIFICATES_URL:=https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem}"
+# Limits in seconds. BOOT bounds all but HOOK; their sum must be below the launch hook's own timeout.
+: "${ITEMS_BOOT_SECONDS:=800}" "${ITEMS_IDENTITY_SECONDS:=60}" "${ITEMS_FETCH_SECONDS:=300}"
+: "${ITEMS_BUILD_SECONDS:=600}" "${ITEMS_SECRET_SECONDS:=60}" "${ITEMS_READY_SECONDS:=300}" "${ITEMS_HOOK_SECONDS:=60}"
+
+readonly imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254} pause_seconds=1 drain_seconds=50
+readonly binary=/usr/local/bin/items libexec=/usr/local/libexec/items state=/var/lib/items-boot
+readonly units=/etc/systemd/system env=/etc/items/items.env pem=/etc/items/certificates/rds.pem
+readonly log=/var/log/items/items.log
+readonly plain='[A-Za-z0-9_.,:/@!+=~-]*' # means the same to a shell, to systemd and to Docker
+step=start reason='' instance='' zone='' work='' words='' image='' password='' boot_end=0 left=0 limit=''
+declare -A service=()
+
+say() { printf '%s items-boot: %s: %s\n' "$(date -u +%FT%TZ)" "$step" "$*" >&3; }
+
+fail() {
+	reason=$*
+	exit 1
+}
+
+# Again until it succeeds or the limit is over; `left` remains of that, `words` were the last.
+retry() {
+	limit=ITEMS_$1_SECONDS
+	local end=$((SECONDS + limit))
+	((end < boot_end)) || end=$boot_end limit=ITEMS_BOOT_SECONDS
+	words=''
+	while left=$((end - SECONDS)) && ((left > 0)); do
+		if "${@:2}" >"$work/words" 2>&1; then return 0; fi
+		words=$(tail -c 600 "$work/words" | tr -cs '[:print:]' ' ')
+		sleep "$pause_seconds"
+	done
+	return 1
+}
+
+try() { retry "$@" || fail "$limit are over: $words"; }
+
+limited() { timeout --kill-after=5 "$left" "$@"; }
+
+# Gives PATH the MODE and what comes in; the same again leaves it untouched.
+put() {
+	cat >"$work/new"
+	if cmp --silent "$work/new" "$1"; then return 0; fi
+	install -D --mode="$2" "$work/new" "$1.new"
+	mv "$1.new" "$1"
+}
+
+# COMMAND, else its PACKAGE is installed.
+need() {
+	if command -v "$1" >/dev/null; then return 0; fi
+	command -v dnf >/dev/null || fail "there is no $1, and no dnf to install it"
+	try FETCH limited dnf install --assumeyes --quiet "$2"
+}
+
+fetch() {
+	case $1 in
+		s3:*) limited aws s3 cp --only-show-errors "$1" "$2" ;;
+		*) limited curl -sS --fail --location --proto '=https,file' --output "$2" "$1" ;;
+	esac
+}
+
+# The token goes by standard input: everybody may read arguments.
+metadata() {
+	printf 'header = "X-aws-ec2-metadata-token: %s"\n' "$token" |
+		curl -sS --fail --max-time 2 --config - "$imds/latest/meta-data/$1"
+}
+
+identify() {
+	token=$(curl -sS --fail --max-time 2 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 300' \
+		"$imds/latest/api/token") && instance=$(metadata instance-id) && zone=$(metadata placement/availability-zone) &&
+		ITEMS_REGION=${ITEMS_REGION:-$(metadata placement/region)}
+}
+
+is_launched() { [[ $(cat $state/launched 2>/dev/null) == "${instance:-?}" ]]; }
+
+answer_hook() {
+	limited aws autoscaling complete-lifecycle-action --region "$ITEMS_REGION" --auto-scaling-group-name "$ITEMS_GROUP" \
+		--lifecycle-hook-name "$ITEMS_LAUNCH_HOOK" --instance-id "$instance" --lifecycle-action-result "$1"
+}
+
+finish() {
+	local status=$? line="failed: $reason"
+	trap - ERR EXIT
+	set +e
+	if ((status)); then
+		# cloud-init knows the id too.
+		instance=${instance:-$(cat /var/lib/cloud/data/instance-id)}
+		boot_end=$((SECONDS + ITEMS_HOOK_SECONDS))
+		if [[ -z $ITEMS_LAUNCH_HOOK ]] || is_launched; then
+			line+='; no launch waits'
+		elif retry HOOK answer_hook ABANDON; then
+			line+='; the launch got ABANDON'
+		else
+			line+="; the launch has to time out: $words"
+		fi
+		say "$line"
+		logger --tag items-boot --priority user.err -- "$step: $line"
+	fi
+	rm -rf "$work"
+	exit "$status"
+}
+
+check_settings() {
+	local name word
+	[[ "$ITEMS_IMAGE $ITEMS_BINARY_URL $ITEMS_SOURCE" =~ ^\ *[^\ ]+\ *$ ]] ||
+		fail 'not one of ITEMS_IMAGE, ITEMS_BINARY_URL and ITEMS_SOURCE is given'
+	[[ -z $ITEMS_BINARY_URL || $ITEMS_BINARY_SHA256 =~ ^[0-9a-f]{64}$ ]] || fail 'ITEMS_BINARY_SHA256 is none'
+	[[ $ITEMS_PASSWORD_BY =~ ^(service|credential)$ ]] || fail 'ITEMS_PASSWORD_BY is unknown'
+	[[ -n $ITEMS_SECRET_ID ]] || fail 'no ITEMS_SECRET_ID'
+	[[ -z $ITEMS_LAUNCH_HOOK || -n $ITEMS_GROUP ]] || fail 'no ITEMS_GROUP'
+	for name in ENVIRONMENT VERSION REGION PORT SECRET_ID DB_HOST DB_PORT DB_NAME MEMORY FILES; do
+		name=ITEMS_$name
+		[[ ${!name} =~ ^$plain$ ]] || fail "$name is not plain text"
+	done
+	service=([ENVIRONMENT]=$ITEMS_ENVIRONMENT [PORT]=$ITEMS_PORT [DB_SSLMODE]=verify-full [DB_SSLROOTCERT]=$pem
+		[DB_HOST]=$ITEMS_DB_HOST [DB_PORT]=$ITEMS_DB_PORT [DB_NAME]=$ITEMS_DB_NAME [HEALTH_DB_GRACE_MS]=180000
+		[DRAIN_DELAY_MS]=5000 [AWS_EC2_METADATA_SERVICE_ENDPOINT]=$imds [AWS_ENDPOINT_URL]=${AWS_ENDPOINT_URL:-})
+	for word in $ITEMS_SETTINGS; do
+		name=${word%%=*}
+		[[ $word =~ ^[A-Z][A-Z0-9_]*=$plain$ ]] || fail "ITEMS_SETTINGS: $name is not NAME=value in plain text"
+		case $name in
+			*PASSWORD | DB_SECRET_ID | AWS_*KEY* | AWS_*TOKEN* | HOST | PORT) fail "ITEMS_SETTINGS must not hold $name" ;;
+		esac
+		service[$name]=${word#*=}
+	done
+	[[ ${service[DB_SSLMODE]} != disable ]] || unset 'service[DB_SSLROOTCERT]'
+	url=http://127.0.0.1:$ITEMS_PORT${service[BASE_PATH]:-}/health
+}
+
+fetch_certificates() {
+	step=certificates
+	if [[ -s $pem || ${service[DB_SSLROOTCERT]:-} != "$pem" ]]; then return 0; fi
+	try FETCH fetch "$ITEMS_CERTIFICATES_URL" "$work/certificates"
+	grep --quiet 'BEGIN CERTIFICATE' "$work/certificates" || fail "$ITEMS_CERTIFICATES_URL holds no certificate"
+	put $pem 0644 <"$work/certificates"
+}
+
+has_sum() { printf '%s  %s\n' "$ITEMS_BINARY_SHA256" "$1" | sha256sum --check --status 2>/dev/null; }
+
+install_binary() {
+	step=binary
+	if ! has_sum $binary; then
+		say "fetching $ITEMS_BINARY_URL"
+		try FETCH fetch "$ITEMS_BINARY_URL" "$work/items"
+		has_sum "$work/items" || fail "the SHA-256 of $ITEMS_BINARY_URL is not $ITEMS_BINARY_SHA256"
+		put $binary 0755 <"$work/items"
+	fi
+	[[ $($binary --version 2>&1) != *libpq.so* ]] || need libpq libpq
+	words=$($binary --version 2>&1) || fail "it does not run here: $words"
+}
+
+log_in() {
+	limited aws ecr get-login-password --region "$1" | limited docker login --username AWS --password-stdin "$2"
+}
+
+prepare_image() {
+	step=docker
+	# What a login leaves stays on tmpfs, and not for long.
+	export DOCKER_CONFIG=$work/docker
+	need docker docker
+	systemctl enable --quiet --now docker.service
+	if [[ -n $ITEMS_SOURCE ]]; then
+		step=source
+		need git git
+		git init --quiet "$work/source"
+		cd "$work/source"
+		try FETCH limited git fetch --quiet --depth 1 "$ITEMS_SOURCE" "$ITEMS_SOURCE_REF"
+		git checkout --quiet FETCH_HEAD
+		ITEMS_IMAGE=items:source
+		ITEMS_SOURCE_REF=$(git rev-parse HEAD)
+		say "building $ITEMS_SOURCE_REF"
+		try BUILD limited docker build --quiet --tag $ITEMS_IMAGE \
+			--build-arg VERSION="$ITEMS_VERSION" --build-arg COMMIT="$ITEMS_SOURCE_REF" .
+	else
+		step=image
+		say "pulling $ITEMS_IMAGE"
+		if [[ $ITEMS_IMAGE =~ ^([0-9]+\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.[a-z.]+)/ ]]; then
+			try FETCH log_in "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
+		fi
+		try FETCH limited docker pull --quiet "$ITEMS_IMAGE"
+	fi
+	# By its id: when the same name means another image, the files change and so the service starts anew.
+	image=$(docker image inspect --format '{{.Id}}' "$ITEMS_IMAGE")
+}
+
+write_environment() {
+	for name in "${!service[@]}"; do
+		[[ -z ${service[$name]} ]] || printf '%s=%s\n' "$name" "${service[$name]}"
+	done | sort
+}
+
+write_unit() {
+	local run="ExecStart=$binary serve
+WatchdogSec=20" before=$password
+	[[ -z $password ]] || run+="
+LoadCredential=db-password:/run/items/db-password"
+	if [[ -n $image ]]; then
+		before+=' docker.service'
+		run="ExecStart=$libexec/container
+ExecStop=/usr/bin/env docker stop --time $drain_seconds items
+ExecStopPost=-/usr/bin/env docker rm --force items
+NotifyAccess=all
+WatchdogSec=30
+SupplementaryGroups=docker"
+	fi
+	put $units/items.service 0644 <<UNIT
+[Unit]
+Description=items $ITEMS_VERSION
+Wants=network-online.target $before
+After=network-online.target $before
+StartLimitIntervalSec=300
+StartLimitBurst=20
+
+[Service]
+Type=notify
+$run
+EnvironmentFile=$env
+Restart=on-failure
+RestartSec=5
+RestartPreventExitStatus=78
+TimeoutStopSec=60
+KillMode=mixed
+StandardOutput=append:$log
+StandardError=journal
+LimitNOFILE=$ITEMS_FILES
+LimitCORE=0
+TasksMax=128
+MemoryMax=$ITEMS_MEMORY
+DynamicUser=yes
+UMask=0077
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+ProtectSystem=strict
+ProtectHome=yes
+ProtectProc=invisible
+PrivateDevices=yes
+ProtectHostname=yes
+ProtectClock=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+}
+
+# systemd takes no word from processes outside the unit, as a container's are: a process inside it asks and speaks.
+write_container() {
+	local options=''
+	[[ ! -s $pem ]] || options+=" --volume $pem:$pem:ro"
+	[[ -z $password ]] || options+=' --volume /run/items/db-password:/run/secrets/db-password:ro'
+	put $libexec/container 0755 <<SCRIPT
+#!/usr/bin/env bash
+docker rm --force items >/dev/null 2>&1
+docker run --rm --name items --pull never --network host --env-file $env$options \\
+	--read-only --cap-drop ALL --security-opt no-new-privileges --memory $ITEMS_MEMORY --memory-swap $ITEMS_MEMORY \\
+	--pids-limit 128 --ulimit nofile=$ITEMS_FILES:$ITEMS_FILES --stop-timeout $drain_seconds --log-driver none $image &
+while kill -0 \$!; do
+	curl -s --fail --max-time 5 --output /dev/null $url/live && systemd-notify --ready WATCHDOG=1
+	sleep 1
+done 2>/dev/null
+wait \$!
+SCRIPT
+}
+
+# Before each start: a reboot empties /run, a rotation changes the password.
+write_password() {
+	local owner=0
+	[[ -z $image ]] || owner=10001
+	put $libexec/password 0755 <<SCRIPT
+#!/usr/bin/env bash
+set -Eeuo pipefail
+umask 077
+cd /run/items
+timeout 60 aws secretsmanager get-secret-value --region $ITEMS_REGION --secret-id '$ITEMS_SECRET_ID' \\
+	--query SecretString --output text |
+	python3 -c 'import json, sys; sys.stdout.write(json.load(sys.stdin)["password"])' >new
+chown $owner new
+mv new db-password
+SCRIPT
+	put $units/$password 0644 <<UNIT
+[Unit]
+Description=password for items
+After=network-online.target
+
+[Service]
+Type=oneshot
+EnvironmentFile=$env
+ExecStart=$libexec/password
+RuntimeDirectory=items
+RuntimeDirectoryPreserve=yes
+NoNewPrivileges=yes
+CapabilityBoundingSet=CAP_CHOWN
+ProtectSystem=strict
+UNIT
+}
+
+check_secret() {
+	if [[ -n $image ]]; then
+		limited docker run --rm --pull never --network host --env-file "$work/env" \
+			--env DB_SECRET_ID="$ITEMS_SECRET_ID" "$image" secret
+	else
+		local variables
+		mapfile -t variables <"$work/env"
+		limited env --ignore-environment "${variables[@]}" DB_SECRET_ID="$ITEMS_SECRET_ID" $binary secret
+	fi
+}
+
+install_service() {
+	service[INSTANCE_ID]=$instance service[AWS_REGION]=$ITEMS_REGION
+	[[ $ITEMS_PASSWORD_BY == service ]] && service[DB_SECRET_ID]=$ITEMS_SECRET_ID || password=items-password.service
+	# Nothing is written before it is known to work.
+	write_environment >"$work/env"
+	step=secret
+	try SECRET check_secret
+	step=service
+	put $env 0644 <"$work/env"
+	[[ -z $password ]] || write_password
+	[[ -z $image ]] || write_container
+	write_unit
+}
+
+rotate_log() {
+	step=logrotate
+	need logrotate logrotate
+	[[ -e $log ]] || install -D --mode=0640 /dev/null $log
+	put /etc/logrotate.d/items 0644 <<CONF
+$log {
+	size 100M
+	rotate 5
+	compress
+	copytruncate
+	missingok
+}
+CONF
+	# A day's log may be larger than the disk.
+	put $units/logrotate.timer.d/items.conf 0644 <<'CONF'
+[Timer]
+OnCalendar=*:0/10
+AccuracySec=1m
+CONF
+}
+
+configure_agent() {
+	step=agent
+	need amazon-cloudwatch-agent-ctl amazon-cloudwatch-agent
+	try FETCH limited aws ssm get-parameter --name "$ITEMS_AGENT_PARAMETER"
+	cp "$work/words" "$work/agent"
+	if ! cmp --silent "$work/agent" $state/agent || ! systemctl --quiet is-active amazon-cloudwatch-agent; then
+		try FETCH limited amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
+			-c "ssm:$ITEMS_AGENT_PARAMETER"
+		cp "$work/agent" $state/agent
+	fi
+}
+
+start_service() {
+	step=service
+	systemctl daemon-reload
+	systemctl enable --quiet items.service
+	systemctl enable --quiet --now logrotate.timer
+	{ cat $units/items* $env $binary $libexec/* 2>/dev/null || true; } | sha256sum >"$work/started"
+	if ! cmp --silent "$work/started" $state/started || ! systemctl --quiet is-active items.service; then
+		say starting
+		# First, lest the one that ends be taken for the one that is ready.
+		systemctl stop items.service
+		systemctl reset-failed items.service 2>/dev/null || true
+		systemctl start --no-block items.service
+		cp "$work/started" $state/started
+	fi
+}
+
+is_ready() {
+	! systemctl --quiet is-failed items.service || fail "items.service ended: $(last_words)"
+	curl -sS --max-time 5 --write-out ' status %{http_code}' "$url/ready" && grep --quiet 'status 200$' "$work/words"
+}
+
+last_words() {
+	journalctl --lines=4 --output=cat _SYSTEMD_UNIT=items.service + _SYSTEMD_UNIT=items-password.service |
+		tail -c 500 | tr -cs '[:print:]' ' '
+}
+
+main() {
+	exec 3>&1
+	exec 9>/run/items-boot.lock
+	flock --nonblock 9 || { say 'another run is at work' && exit 1; }
+	boot_end=$((SECONDS + ITEMS_BOOT_SECONDS))
+	work=$(mktemp --directory /run/items-boot.XXXXXX)
+	trap 'reason=${reason:-line $LINENO, $BASH_COMMAND}' ERR
+	trap finish EXIT
+	trap 'fail "ended by a signal"' HUP INT TERM
+	step=identity
+	try IDENTITY identify
+	say "$instance in $zone"
+	export AWS_DEFAULT_REGION=$ITEMS_REGION
+	need aws awscli-2
+	need cmp diffutils
+	step=settings
+	check_settings
+	fetch_certificates
+	install -d $state
+	if [[ -n $ITEMS_BINARY_URL ]]; then install_binary; else prepare_image; fi
+	install_service
+	rotate_log
+	[[ -z $ITEMS_AGENT_PARAMETER ]] || configure_agent
+	start_service
+	step=ready
+	retry READY is_ready || fail "$limit are over: $words $(last_words)"
+	say "after $SECONDS s"
+	if [[ -n $ITEMS_LAUNCH_HOOK ]] && ! is_launched; then
+		step=hook
+		try HOOK answer_hook CONTINUE
+		printf '%s\n' "$instance" >$state/launched
+		say CONTINUE
+	fi
+}
+
+[[ ${BASH_SOURCE[0]} != "$0" ]] || main
