@@ -1,6 +1,5 @@
 """deploy/smoke against the release binary, and against one that is wrong in one thing each."""
 
-import json
 import re
 import signal
 import socket
@@ -8,7 +7,7 @@ import ssl
 import threading
 
 import pytest
-from answer import Answer, Wrong, wrong
+from answer import wrong
 from certificates import Authority
 from conftest import binary, cluster, database, launch, module_database, server, until
 from program import smoke
