@@ -10,6 +10,8 @@ import botocore.exceptions
 from .failure import CallFailed, explain
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 20, 5
+DELIVERY_SECONDS = 30  # Run Command takes no shorter wait for an agent
+COMMENT_LIMIT = 100
 
 
 class Cloud:
@@ -95,3 +97,19 @@ class Cloud:
 
     def put_parameter(self, name, value):
         self.call("ssm", "put_parameter", Name=name, Value=value, Type="String", Overwrite=True)
+
+    def send_command(self, instance, lines, seconds, comment):
+        """The id of a command whose shell lines `lines` that instance runs as root, for no longer than this."""
+        answer = self.call(
+            "ssm",
+            "send_command",
+            InstanceIds=[instance],
+            DocumentName="AWS-RunShellScript",
+            TimeoutSeconds=max(DELIVERY_SECONDS, seconds),
+            Comment=comment[:COMMENT_LIMIT],
+            Parameters={"commands": lines, "executionTimeout": [str(seconds)]},
+        )
+        return answer["Command"]["CommandId"]
+
+    def command_invocation(self, command, instance):
+        return self.call("ssm", "get_command_invocation", CommandId=command, InstanceId=instance)

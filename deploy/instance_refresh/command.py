@@ -15,7 +15,8 @@ from .rollout import ACTIVE, Rollout
 from .smoke import Smoke
 
 EPILOG = """
-At the checkpoint every new instance is asked by deploy/smoke at --instance-url, then the service at --smoke.
+At the checkpoint every new instance is asked by deploy/smoke at --instance-url (or asks itself: --run-command), then
+the service at --smoke.
 A failure rolls the group back. After a success the image is written to the parameter that Terraform reads.
 AWS has no call that ends a checkpoint early: the refresh goes on when --checkpoint-delay is over.
 
@@ -33,6 +34,7 @@ IMAGE = re.compile(
     re.ASCII,
 )
 LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}", re.ASCII)
+RUN_COMMAND_POLL_SECONDS = 2  # a smoke test takes about one
 SUSPENDED = {"Launch", "Terminate", "HealthCheck", "AddToLoadBalancer"}
 
 
@@ -62,6 +64,13 @@ def address(text):
     return text
 
 
+def own_address(text):
+    url = address(text)
+    if url is None:
+        raise argparse.ArgumentTypeError("none: a URL is needed, or no value at all")
+    return url
+
+
 def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="deploy/refresh",
@@ -76,12 +85,22 @@ def parse(arguments):
     add(
         "--smoke", required=True, type=address, metavar="URL|none", help="the service's URL; none: no smoke test at all"
     )
-    add(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--instance-url",
         type=address,
         default="http://{private_ip}:5001",
         metavar="URL|none",
         help="where this machine reaches one instance; has {private_ip} or {instance_id} (default: %(default)s)",
+    )
+    where.add_argument(
+        "--run-command",
+        type=own_address,
+        nargs="?",
+        const="http://127.0.0.1:5001",
+        metavar="URL",
+        help="every new instance asks itself there, by Run Command of Systems Manager, where this machine reaches none "
+        "(default without URL: %(const)s)",
     )
     add(
         "--smoke-option",
@@ -137,7 +156,7 @@ def parse(arguments):
     # A wait of AWS is seen soon after it began: what is left of it is the smoke test's.
     options.poll = min([options.poll, *(wait / 10 for wait in (options.checkpoint_delay, options.bake) if wait)])
     if options.smoke is None:
-        options.instance_url = None
+        options.instance_url = options.run_command = None
     return options
 
 
@@ -250,8 +269,15 @@ def run(options):
         say(f"launch template version {number} published")
     refresh = start(cloud, options.group, template, number, wanted, is_ours)
     say(f"refresh {refresh} started")
-    smoke = Smoke(options.smoke, options.instance_url, options.smoke_option, say)
-    if options.smoke and options.instance_url is None:
+    smoke = Smoke(
+        options.smoke,
+        options.run_command or options.instance_url,
+        options.smoke_option,
+        say,
+        remote=cloud if options.run_command else None,
+        poll=min(options.poll, RUN_COMMAND_POLL_SECONDS),
+    )
+    if smoke.is_wanted and smoke.instance_url is None:
         say("the new instances are not asked one by one (--instance-url none)")
     rollout = Rollout(cloud, options.group, refresh, number, smoke, options, say)
     try:

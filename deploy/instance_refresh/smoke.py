@@ -1,20 +1,27 @@
 """Runs `deploy/smoke` against what is new."""
 
+import functools
 import pathlib
+import re
 import subprocess
 import time
 
+from .invocation import Invocation, NotRun
+
 PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "smoke"
+SUMMARY = re.compile(r"smoke: (\d+ passed, 0 failed)")
 
 
 class Smoke:
     """`url`: the service behind the balancer. `instance_url`: a pattern with {private_ip} or {instance_id}.
 
-    None for either leaves it out. `say` is told of each failed check and each result.
+    None for either leaves it out. With `remote`, a Cloud, an instance asks itself: the pattern is what it calls itself.
+    `say` is told of each failed check and each result.
     """
 
-    def __init__(self, url, instance_url, options, say):
+    def __init__(self, url, instance_url, options, say, remote=None, poll=1.0):
         self.url, self.instance_url, self.options, self.say = url, instance_url, options, say
+        self.remote, self.poll = remote, poll
         self.passed = set()
 
     @property
@@ -29,38 +36,59 @@ class Smoke:
             if instance in self.passed:
                 continue
             url = self.instance_url.replace("{private_ip}", address).replace("{instance_id}", instance)
-            if failure := self._run(f"{instance} at {url}", ["--direct", *self.options, url], deadline):
+            what, arguments = f"{instance} at {url}", ["--direct", *self.options, url]
+            run = functools.partial(self._there, instance) if self.remote else self._here
+            if failure := self._ask(what, arguments, deadline, run):
                 return failure
             self.passed.add(instance)
         return None
 
     def of_service(self, deadline):
-        return self._run(f"the service at {self.url}", [self.url], deadline) if self.url else None
+        return self._ask(f"the service at {self.url}", [self.url], deadline, self._here) if self.url else None
 
-    def _run(self, what, arguments, deadline):
+    def _ask(self, what, arguments, deadline, run):
         seconds = deadline - time.monotonic()
         if seconds <= 0:
             return f"no time was left for the smoke test of {what}"
         try:
-            run = subprocess.run(
-                [PROGRAM, *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=seconds,
-            )
+            status, text, errors, ending = run(arguments, seconds)
         except subprocess.TimeoutExpired:
             return f"the smoke test of {what} did not end within {seconds:.0f} s"
         except OSError as error:
             return f"the smoke test cannot run: {error}"
-        lines = run.stdout.splitlines()
+        except NotRun as reason:
+            return f"the smoke test of {what} {reason}"
+        lines = text.splitlines()
         for line in lines:
             if line.startswith("FAIL"):
                 self.say(f"smoke {what}: {line}")
-        if run.returncode == 0:
-            self.say(f"smoke {what}: passed ({lines[-1].removeprefix('smoke: ')})")
+        if ending:
+            return f"the smoke test of {what} {ending}"
+        if status == 0:
+            # A shell that ran something else, or nothing, may end with 0 as well.
+            summary = SUMMARY.fullmatch(lines[-1]) if lines else None
+            if summary is None:
+                return f"the smoke test of {what} ended without its result"
+            self.say(f"smoke {what}: passed ({summary[1]})")
             return None
-        if run.returncode == 1:
+        if status == 1:
             return f"the smoke test of {what} failed"
-        return f"the smoke test of {what} ended with {run.returncode}: {' '.join(run.stderr.split())[-300:]}"
+        return f"the smoke test of {what} ended with {status}: {' '.join(errors.split())[-300:]}"
+
+    @staticmethod
+    def _here(arguments, seconds):
+        """Exit status, both outputs, and no other ending than these."""
+        run = subprocess.run(
+            [PROGRAM, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+        )
+        return run.returncode, run.stdout, run.stderr, ""
+
+    def _there(self, instance, arguments, seconds):
+        """The same of a run on the instance itself."""
+        invocation = Invocation(self.remote, instance, self.poll, self.say)
+        return invocation.run(PROGRAM.read_bytes(), arguments, seconds)

@@ -2,12 +2,17 @@
 
 moto knows launch templates and parameters but no instance refresh, so the calls about the group are answered here, by
 the query protocol, and all others go on to moto. What an instance is, its `Machines` decide: nothing at all, or a
-process behind the balancer.
+process behind the balancer. Run Command is moto's too, but moto runs nothing: what an instance is told is run here.
 """
 
 import base64
 import contextlib
 import http.server
+import json
+import os
+import re
+import signal
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -29,6 +34,8 @@ echo "ITEMS_IMAGE=$ITEMS_IMAGE"
 """
 ACTIVE = {"Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress"}
 HEALTHY_SECONDS = 30
+OUTPUT_LIMIT, ERROR_LIMIT = 24000, 8000  # of what AWS keeps of a command's outputs
+COMMAND_LIMIT = 65536
 
 
 class Fault(Exception):
@@ -67,6 +74,49 @@ class Machines:
 
     def retire(self, machine):
         pass
+
+
+class Invocation:
+    """What one instance was told by AWS-RunShellScript, run by this machine's shell as its agent would run it."""
+
+    def __init__(self, values):
+        self.values = values
+        (seconds,) = values["Parameters"]["executionTimeout"]
+        self.seconds = int(seconds)
+        self.state = {"Status": "Pending", "StatusDetails": "Pending", "ResponseCode": -1}
+        self.process = subprocess.Popen(
+            ["sh", "-c", "\n".join(values["Parameters"]["commands"])],
+            env={"PATH": os.environ["PATH"]},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        self.state = {"Status": "InProgress", "StatusDetails": "InProgress", "ResponseCode": -1}
+        try:
+            text, errors = self.process.communicate(timeout=self.seconds)
+            code = self.process.returncode
+            status = details = "Failed" if code else "Success"
+        except subprocess.TimeoutExpired:
+            self.stop()
+            text, errors = self.process.communicate()
+            status, details, code = "TimedOut", "ExecutionTimedOut", 137
+        self.state = {
+            "Status": status,
+            "StatusDetails": details,
+            "ResponseCode": code,
+            "StandardOutputContent": text.decode(errors="replace")[:OUTPUT_LIMIT],
+            "StandardErrorContent": errors.decode(errors="replace")[:ERROR_LIMIT],
+        }
+
+    def stop(self):
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class Refresh:
@@ -184,6 +234,7 @@ class Cloud:
         self.calls = []
         self.deleted = []
         self.refreshes = []
+        self.invocations = {}  # by command id
         self.faults = lambda action, values: None
         self.rollback_hangs = False
         self.template_choice = None  # another version than the number, as $Latest
@@ -263,6 +314,9 @@ class Cloud:
         for refresh in self.refreshes:
             refresh.rollback_wanted.set()
             refresh.thread.join(60)
+        for invocation in self.invocations.values():
+            invocation.stop()
+            invocation.thread.join(10)
         self.server.shutdown()
         self.server.server_close()
 
@@ -274,18 +328,25 @@ class Cloud:
     # The wire.
 
     def _serve(self, request, body):
-        values = dict(urllib.parse.parse_qsl(body.decode("latin-1")))
-        action = values.get("Action") or request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        values = json.loads(body) if target else dict(urllib.parse.parse_qsl(body.decode("latin-1")))
+        action = target or values["Action"]
         self.calls.append(action)
         try:
             self.faults(action, values)
             answer = getattr(self, f"_{action}", None)
             if answer is None:
                 return self._forward(request, body)
+            if target:
+                said = answer(values, self._ask_moto(request, body))
+                return self._answer(request, 200, JSON, json.dumps(said).encode())
             with self.lock:
                 status, text = 200, document(action, answer(values), "item" if action in EC2 else "member")
         except Fault as fault:
             status = fault.status
+            if target and fault.code != LOST:
+                error = {"__type": fault.code, "message": str(fault)}
+                return self._answer(request, status, JSON, json.dumps(error).encode())
             text = fault_document(fault, action)
         if text is None:
             # The answer is lost on its way.
@@ -300,9 +361,12 @@ class Cloud:
         request.end_headers()
         request.wfile.write(body)
 
-    def _forward(self, request, body):
+    def _ask_moto(self, request, body):
         fields = {name: value for name, value in request.headers.items() if name.lower() not in ("host", "connection")}
-        answer = requests.post(self.moto.url + request.path, data=body, headers=fields, timeout=10)
+        return requests.post(self.moto.url + request.path, data=body, headers=fields, timeout=10)
+
+    def _forward(self, request, body):
+        answer = self._ask_moto(request, body)
         self._answer(request, answer.status_code, answer.headers.get("Content-Type", "text/xml"), answer.content)
 
     # The calls.
@@ -379,6 +443,25 @@ class Cloud:
         rows = [{"instanceId": machine.id, "privateIpAddress": machine.address} for machine in found]
         return {"reservationSet": [{"reservationId": "r-1", "instancesSet": rows}]}
 
+    def _SendCommand(self, values, answer):
+        (instance,) = values["InstanceIds"]
+        if instance not in {machine.id for machine in self.machines}:
+            raise Fault("InvalidInstanceId", f"Instances [[{instance}]] not in a valid state for account")
+        if values["DocumentName"] != "AWS-RunShellScript" or set(values["Parameters"]) - DOCUMENT_PARAMETERS:
+            raise Fault("InvalidParameters", "The document has no such parameter")
+        if not all(isinstance(value, str) for words in values["Parameters"].values() for value in words):
+            raise Fault("InvalidParameters", "Every parameter is a list of strings")
+        if not re.fullmatch("[1-9][0-9]{0,4}", values["Parameters"]["executionTimeout"][0]):
+            raise Fault("InvalidParameters", "executionTimeout does not match the document's pattern")
+        if "{{" in str(values["Parameters"]) or len(json.dumps(values)) > COMMAND_LIMIT:
+            raise Fault("MaxDocumentSizeExceeded", "The command is too long, or would be replaced in part")
+        sent = answer.json()
+        self.invocations[sent["Command"]["CommandId"]] = Invocation(values)
+        return sent
+
+    def _GetCommandInvocation(self, values, answer):
+        return answer.json() | self.invocations[values["CommandId"]].state
+
     def _DeleteLaunchTemplateVersions(self, values):
         self.deleted.append(int(values["LaunchTemplateVersion.1"]))
         return {"successfullyDeletedLaunchTemplateVersionSet": []}
@@ -386,6 +469,8 @@ class Cloud:
 
 EC2 = {"DescribeInstances", "DeleteLaunchTemplateVersions"}
 LOST = "TheAnswerIsLost"
+JSON = "application/x-amz-json-1.1"
+DOCUMENT_PARAMETERS = {"commands", "executionTimeout", "workingDirectory"}
 
 
 def element(name, value, item):

@@ -144,6 +144,16 @@ def test_the_deploy_role_starts_only_what_the_template_describes(deploy, names):
         assert not policy.allows(deploy, action)
 
 
+def test_the_deploy_role_runs_shell_lines_on_instances_of_the_group_alone(deploy):
+    tag = "ssm:resourceTag/aws:autoscaling:groupName"
+    assert policy.allows(deploy, "ssm:SendCommand", f"arn:aws:ssm:{REGION}::document/AWS-RunShellScript")
+    assert not policy.allows(deploy, "ssm:SendCommand", f"arn:aws:ssm:{REGION}::document/AWS-ApplyPatchBaseline")
+    assert policy.allows(deploy, "ssm:SendCommand", arn("ec2", "instance/i-1"), {tag: "items-prod"})
+    for context in ({}, {tag: "items-test"}):
+        assert not policy.allows(deploy, "ssm:SendCommand", arn("ec2", "instance/i-1"), context)
+    assert policy.allows(deploy, "ssm:GetCommandInvocation")
+
+
 def test_the_build_role_pushes_to_the_one_repository(build, names):
     for action in ("ecr:PutImage", "ecr:UploadLayerPart", "ecr:InitiateLayerUpload", "ecr:CompleteLayerUpload"):
         assert policy.allows(build, action, names["repository"])

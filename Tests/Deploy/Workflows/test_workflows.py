@@ -296,7 +296,28 @@ def deploy_programs(tmp_path, smoke):
         (tmp_path / "deploy" / name).chmod(0o755)
 
 
-DEPLOYMENT = {"ENVIRONMENT": "dev", "SERVICE_URL": "https://items.example", "INSTANCE_URL": "none"}
+DEPLOYMENT = {"ENVIRONMENT": "dev", "SERVICE_URL": "https://items.example", "INSTANCE_URL": ""}
+
+
+@pytest.mark.parametrize(
+    "url, words",
+    [
+        ("", "--run-command"),
+        ("none", "--instance-url none"),
+        ("http://{private_ip}:5001", "--instance-url http://{private_ip}:5001"),
+    ],
+)
+@pytest.mark.parametrize("step", ["Refresh", "Roll back"])
+def test_an_instance_that_the_runner_does_not_reach_tests_itself(run, tmp_path, step, url, words):
+    deploy_programs(tmp_path, "true")
+    images = {"IMAGE": "registry.example/items@sha256:1", "BEFORE": "registry.example/items@sha256:2", "VERSION": ""}
+    done = run("deploy.yml", "deploy", step, **images, **{**DEPLOYMENT, "INSTANCE_URL": url})
+    assert done.returncode == 0, done.stderr
+    assert f" --smoke https://items.example {words} --timeout " in (tmp_path / "refresh.log").read_text()
+
+
+def test_the_refresh_knows_how_an_instance_tests_itself(tree):
+    assert "--run-command" in workflow.known_options(tree.root / "deploy/refresh")
 
 
 def test_a_roll_back_goes_to_the_image_that_was_in_service(run, tmp_path):

@@ -80,6 +80,7 @@ resource "aws_iam_role_policy" "refresh" {
         "autoscaling:DescribeInstanceRefreshes",
         "ec2:DescribeInstances",
         "ec2:DescribeLaunchTemplateVersions",
+        "ssm:GetCommandInvocation",
       ]
       Resource = ["*"]
     },
@@ -106,6 +107,20 @@ resource "aws_iam_role_policy" "refresh" {
       Effect   = "Allow"
       Action   = ["ssm:GetParameter", "ssm:PutParameter"]
       Resource = [var.refresh.image_parameter_arn]
+    },
+    # Two statements: the document has no tag, so that a condition for both would refuse every command.
+    {
+      Sid      = "RunShellLines"
+      Effect   = "Allow"
+      Action   = ["ssm:SendCommand"]
+      Resource = ["arn:${local.partition}:ssm:${local.region}::document/AWS-RunShellScript"]
+    },
+    {
+      Sid       = "RunThemOnTheGroupsInstances"
+      Effect    = "Allow"
+      Action    = ["ssm:SendCommand"]
+      Resource  = ["arn:${local.partition}:ec2:${local.region}:${local.account}:instance/*"]
+      Condition = { StringEquals = { "ssm:resourceTag/aws:autoscaling:groupName" = var.refresh.group_name } }
     },
     # Whoever starts a refresh with a template has to be allowed to start what the template describes.
     {
