@@ -56,4 +56,5 @@ start_cluster() {
 }
 
 # SIGINT, whatever was told: on SIGTERM pytest would leave running what its fixtures started.
+# shellcheck disable=SC2154 # attend sets it
 tell() { kill -s INT -- "-$attended" 2>/dev/null || kill -s INT -- "$attended" 2>/dev/null || true; }
