@@ -85,7 +85,9 @@ def test_it_waits_for_the_longest_stop(services):
 
 def test_prometheus_takes_its_configuration_and_scrapes_the_service(services):
     file = ROOT / "deploy/prometheus/prometheus.yml"
-    assert f"./{file.relative_to(ROOT)}:/etc/prometheus/prometheus.yml:ro" in services["prometheus"]["volumes"]
+    for name in [file.name, *yaml.safe_load(file.read_text())["rule_files"]]:
+        assert (file.parent / name).is_file()
+        assert f"./deploy/prometheus/{name}:/etc/prometheus/{name}:ro" in services["prometheus"]["volumes"]
     jobs = yaml.safe_load(file.read_text())["scrape_configs"]
     assert ["items:5001"] in [group["targets"] for job in jobs for group in job["static_configs"]]
     if not shutil.which("promtool"):
@@ -109,6 +111,7 @@ class Stack:
         text = (ROOT / "deploy/prometheus/prometheus.yml").read_text()
         # Scraped more often, so that the test need not wait for it.
         configuration.write_text(re.sub(r"(scrape_interval|scrape_timeout): \d+s", r"\1: 1s", text))
+        shutil.copy(ROOT / "deploy/prometheus/alerts.yml", configuration.parent)
         secret = directory / ".data/compose/db-password"
         secret.parent.mkdir(parents=True)
         secret.write_text(self.password)
@@ -174,6 +177,12 @@ class TestStack:
     def test_is_scraped_by_prometheus(self, stack):
         up = {"items": "up", "prometheus": "up"}
         until(lambda: stack.health_of_targets() == up, SCRAPED_SECONDS, "both targets to be scraped", interval=0.5)
+
+    def test_has_its_alerts(self, stack):
+        groups = requests.get(f"{stack.prometheus}/api/v1/rules", timeout=5).json()["data"]["groups"]
+        described = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"]
+        names = [rule["alert"] for group in described for rule in group["rules"]]
+        assert names and [rule["name"] for group in groups for rule in group["rules"]] == names
 
     def test_shows_the_password_in_no_container(self, stack):
         engine = stack.engine
