@@ -24,7 +24,7 @@ RATES = [2000, 0] if IS_LONG else [2000]
 ORDERS = ["retire", "retire_signal_first"]
 CLIENTS = 64
 # How long AWS waits for the smoke test, which shares two cores with the load.
-WAIT = "30" if IS_LONG else "10"
+WAIT = "15" if IS_LONG else "10"
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def refreshing(cloud, fleet, balancer, image, *options):
     return Refreshing(
         cloud,
         *["--smoke", balancer.url, "--instance-url", f"http://{{private_ip}}:{fleet.port}", "--poll", "0.3"],
-        *["--checkpoint-delay", WAIT, "--bake", WAIT, *options],
+        *["--checkpoint-delay", WAIT, "--bake", WAIT, "--timeout", "110", *options],
         image=image,
     )
 
