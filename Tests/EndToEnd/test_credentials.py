@@ -179,7 +179,7 @@ class TestFile:
         server = launch(without_password(database, **come_by(way, "not-the-password"))).wait_until_live()
         until(lambda: unreachable_lines(server), 5, what="the line about the database")
         self.replace(tmp_path / "db-password", PASSWORD)
-        until(lambda: server.get("/health").status_code == 200, 5, what="the service to come in")
+        wait_until_steady(server, 5)
 
     @pytest.mark.parametrize("way", ["DB_PASSWORD_FILE", "CREDENTIALS_DIRECTORY"])
     def test_that_follows_the_password_keeps_the_service_up(
@@ -262,7 +262,7 @@ class TestSecretsManager:
         assert server.get("/health").status_code == 503
         problem(server.get("/api/items"), 503)
         secrets.open()
-        until(lambda: server.get("/health").status_code == 200, 10, what="the service to come in")
+        wait_until_steady(server)
         assert server.create("Late")["id"] > 0
 
     def test_that_goes_down_later_leaves_its_secret_in_use(self, cluster, database, launch, vault):
