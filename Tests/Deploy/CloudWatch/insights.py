@@ -15,6 +15,8 @@ import json
 import math
 import re
 
+from tokens import tokens
+
 LIMITS = range(1, 10_001)
 LONGEST_QUERY = 10_000
 UNIT_MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -100,17 +102,10 @@ class State:
 
 class Parser:
     def __init__(self, text):
-        if len(text) > LONGEST_QUERY:
-            raise SyntaxError(f"longer than {LONGEST_QUERY} characters")
-        self.tokens, position = [], 0
-        while not self.tokens or self.tokens[-1][0] != "end":
-            match = TOKEN.match(text, position)
-            if not match:
-                raise SyntaxError(f"cannot be read: {text[position:position + 30]!r}")
-            position = match.end()
-            kind = match.lastgroup
-            value = match[kind]
-            self.tokens.append(("word" if kind == "name" and value.lower() in WORDS else kind, value))
+        self.tokens = [
+            ("word" if kind == "name" and value.lower() in WORDS else kind, value)
+            for kind, value in tokens(TOKEN, text, LONGEST_QUERY)
+        ]
         self.index = 0
 
     def peek(self, *values):

@@ -10,6 +10,8 @@ this part is a SyntaxError, `&&` beside `||` without parentheses among it.
 import json
 import re
 
+from tokens import tokens
+
 LONGEST_PATTERN = 1024
 
 TOKEN = re.compile(
@@ -27,15 +29,7 @@ TOKEN = re.compile(
 
 class Pattern:
     def __init__(self, text):
-        if len(text) > LONGEST_PATTERN:
-            raise SyntaxError(f"longer than {LONGEST_PATTERN} characters")
-        self.tokens, position = [], 0
-        while not self.tokens or self.tokens[-1][0] != "end":
-            match = TOKEN.match(text, position)
-            if not match:
-                raise SyntaxError(f"cannot be read: {text[position:position + 30]!r}")
-            position = match.end()
-            self.tokens.append((match.lastgroup, match[match.lastgroup]))
+        self.tokens = tokens(TOKEN, text, LONGEST_PATTERN)
         self.index = 0
         #: The members the pattern looks at.
         self.names = set()

@@ -7,7 +7,7 @@ import pytest
 from answer import wrong
 from cloud import IMAGE, OUTPUT_LIMIT, Cloud, Fault, Machines
 from conftest import cluster, module_database, server
-from emulators import Moto
+from emulators import moto, moto_server
 from instance_refresh.command import parse
 from instance_refresh.failure import CallFailed
 from instance_refresh.smoke import Smoke
@@ -17,15 +17,6 @@ INSTANCE = "i-00000000000000002"
 URL = "http://127.0.0.1:5001"
 PASSED = "PASS GET / answers 200\nsmoke: 1 passed, 0 failed\n"
 FAILED = "FAIL GET / answers 200: got 500\nsmoke: 0 passed, 1 failed\n"
-
-
-@pytest.fixture(scope="module")
-def moto():
-    server = Moto()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -9,17 +9,8 @@ import socket
 import pytest
 from cloud import GROUP, IMAGE, LOST, USER_DATA, Cloud, Fault, Machines
 from conftest import until
-from emulators import Loopback, Moto
+from emulators import Loopback, moto, moto_server
 from program import Refreshing, command, refresh, run_words
-
-
-@pytest.fixture(scope="module")
-def moto():
-    server = Moto()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

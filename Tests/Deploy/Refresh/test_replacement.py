@@ -14,7 +14,7 @@ from balancer import Balancer
 from clients import Load
 from cloud import IMAGE, Cloud
 from conftest import binary, cluster, database, free_port, until
-from emulators import Moto
+from emulators import moto, moto_server
 from fleet import SIGNAL_FIRST_DRAIN_DELAY_MS, Fleet
 from program import Refreshing, smoke
 
@@ -25,15 +25,6 @@ ORDERS = ["retire", "retire_signal_first"]
 CLIENTS = 64
 # How long AWS waits for the smoke test, which shares two cores with the load.
 WAIT = "15" if IS_LONG else "10"
-
-
-@pytest.fixture(scope="module")
-def moto():
-    server = Moto()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
