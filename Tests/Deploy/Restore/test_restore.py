@@ -20,10 +20,15 @@ def restored(request, tmp_path_factory):
     return drill.Record(directory)
 
 
-def test_writes_were_acknowledged_before_and_after_the_point_of_recovery(restored):
+def test_writes_were_acknowledged_before_the_point_of_recovery(restored):
     assert len(restored.due()) > 20
-    assert [write for write in restored.writes if write.sent > restored.point]
     assert restored.point <= restored.disaster
+
+
+# Half a second lies between the point and the drop. A destroyed server may have archived its last write just before.
+@pytest.mark.parametrize("restored", ["dropped"], indirect=True)
+def test_writes_were_acknowledged_after_the_point_of_recovery(restored):
+    assert [write for write in restored.writes if write.sent > restored.point]
 
 
 def test_no_write_that_was_acknowledged_by_the_point_of_recovery_is_missing(restored):
