@@ -1,3 +1,4 @@
+import HTTPTypes
 public import Postgres
 import Vial
 
@@ -82,10 +83,13 @@ public struct ItemStore: Sendable {
         """,
         kind: .update)
 
-    /// Answers with the item of this identifier, nil when there is none.
-    func find(_ id: Int64, for reply: Reply, _ answer: @escaping @Sendable (Item?) throws -> Response) {
+    /// Answers with the item of this identifier, or that there is none.
+    func find(_ id: Int64, for reply: Reply, _ answer: @escaping @Sendable (Item) throws -> Response) {
         pool.query(Self.find, [.int64(id)], on: reply.loop, until: reply.deadline) { rows in
-            reply.send { try answer(rows.get().first.map(Item.init)) }
+            reply.send {
+                guard let row = try rows.get().first else { throw HTTPError(.notFound, "There is no item \(id).") }
+                return try answer(Item(row))
+            }
         }
     }
 

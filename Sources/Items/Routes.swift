@@ -80,10 +80,7 @@ public func makeApp(
     }
 
     app.get("/api/items/{id}") { (_, id: Int64, reply) in
-        store.find(id, for: reply) { item in
-            guard let item else { throw HTTPError(.notFound, "There is no item \(id).") }
-            return try .json(item)
-        }
+        store.find(id, for: reply) { try .json($0) }
     }
 
     let created = { @Sendable (item: Item) in

@@ -14,13 +14,14 @@ final class PendingStatement {
     var sent: UInt64 = 0
     /// What the server said, kept until the Sync confirms it.
     var outcome: Result<Rows, DatabaseError>?
-    // Called exactly once: `resume` takes it out.
-    private var caller: ((Result<Rows, DatabaseError>) -> Void)?
+    private(set) var isAnswered = false
+    // Called exactly once, and then let go of with all it holds. As an optional it would be wrapped in another closure.
+    private var caller: @Sendable (Result<Rows, DatabaseError>) -> Void
 
     init(
         _ statement: Statement, _ parameters: [Parameter], rows: Int = 1, enqueued: UInt64, deadline: UInt64,
         isAlone: Bool,
-        _ caller: @escaping (Result<Rows, DatabaseError>) -> Void
+        _ caller: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) {
         self.statement = statement
         self.parameters = parameters
@@ -33,12 +34,12 @@ final class PendingStatement {
 
     /// Answers the caller; later answers are dropped, since a deadline may have been faster.
     func resume(_ outcome: Result<Rows, DatabaseError>) {
-        guard let waiting = caller else { return }
-        caller = nil
+        if isAnswered { return }
+        isAnswered = true
+        let waiting = caller
+        caller = { _ in }
         waiting(outcome)
     }
-
-    var isAnswered: Bool { caller == nil }
 
     /// Its key, when it may be looked up together with its neighbours.
     var sharedKey: Int64? {
