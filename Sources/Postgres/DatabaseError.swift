@@ -13,7 +13,8 @@ public enum DatabaseError: Error, Equatable, Sendable {
     /// The pool is closing.
     case closing
     /// PostgreSQL's own refusal.
-    case server(ServerError)
+    // Rare, and larger than all the rest: apart, an outcome is copied without a look at its type.
+    indirect case server(ServerError)
     /// An answer of another shape than the statement's code expects: the schema is not the one this build knows.
     case unexpectedResult(String)
     /// The connection could not be opened; libpq's reason, without the connection string.

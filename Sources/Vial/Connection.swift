@@ -149,10 +149,9 @@ import Reactor
     }
 
     func receive(_ make: () throws -> Response) {
-        let response = worker.app.run(make, request)
-        guard phase == .calling else { return respond(response) }
+        guard phase == .calling else { return respond(worker.app.run(make, request)) }
         precondition(plan == nil, "a second response to one request")
-        plan = .answer(response)
+        plan = .answer(worker.app.run(make, request))
     }
 
     /// The handler's response to `request`; nobody's any more when the drain has cut the connection.
