@@ -25,7 +25,8 @@ public final class LoopObserver: @unchecked Sendable {
     private let poolInUse: Gauge
     private let poolWaiting: Gauge
     private let poolWait: Histogram
-    private var queries: [Int: Histogram] = [:]
+    /// By the statement's ordinal.
+    private var queries: [Histogram?] = []
     private let databaseErrors: [DatabaseError.Class: Counter]
     private let reconnects: Counter
     private let created: Counter
@@ -67,7 +68,7 @@ public final class LoopObserver: @unchecked Sendable {
             })
         reconnects = registry.counter("db_reconnects_total", help: "Connections opened in the place of lost ones.")
         created = registry.counter("items_created_total", help: "Items that were created.")
-        for statement in Services.statements { queries[statement.ordinal] = queryHistogram(statement) }
+        for statement in Services.statements { addHistogram(of: statement) }
     }
 
     /// Hands waiting lines to the writer when they are due, or at once. On the loop, or before it starts.
@@ -135,7 +136,7 @@ public final class LoopObserver: @unchecked Sendable {
         case .waited(let nanoseconds):
             poolWait.observe(nanoseconds: nanoseconds)
         case .completed(let statement, let nanoseconds):
-            histogram(of: statement).observe(nanoseconds: nanoseconds)
+            observe(statement, nanoseconds: nanoseconds)
         case .failed(let statement, let error):
             databaseErrors[error.errorClass]?.increment()
             line(.debug, "Statement failed") { line in
@@ -221,15 +222,14 @@ public final class LoopObserver: @unchecked Sendable {
             level, message, seconds: Int(utc / 1_000_000_000), nanoseconds: Int(utc % 1_000_000_000), fields)
     }
 
-    private func histogram(of statement: Statement) -> Histogram {
-        if let known = queries[statement.ordinal] { return known }
-        let histogram = queryHistogram(statement)
-        queries[statement.ordinal] = histogram
-        return histogram
+    private func observe(_ statement: Statement, nanoseconds: UInt64) {
+        if statement.ordinal >= queries.count || queries[statement.ordinal] == nil { addHistogram(of: statement) }
+        queries[statement.ordinal]?.observe(nanoseconds: nanoseconds)
     }
 
-    private func queryHistogram(_ statement: Statement) -> Histogram {
-        observability.registry.histogram(
+    private func addHistogram(of statement: Statement) {
+        while queries.count <= statement.ordinal { queries.append(nil) }
+        queries[statement.ordinal] = observability.registry.histogram(
             "db_query_duration_seconds", help: "From sending a statement to its confirmed end.",
             labels: [("statement", statement.name)])
     }

@@ -11,10 +11,10 @@ final class RequestMetrics {
 
     /// One route and method: made when it is first seen.
     private final class Series {
-        let duration: Histogram
+        private let duration: Histogram
         private let registry: Registry
         private let labels: [(String, String)]
-        private var counters: [(status: Int, counter: Counter)] = []
+        private var counters: [(status: Int, requests: Counter)] = []
 
         init(_ registry: Registry, method: String, route: String) {
             self.registry = registry
@@ -24,13 +24,16 @@ final class RequestMetrics {
                 labels: labels)
         }
 
-        func counter(_ status: Int) -> Counter {
-            for entry in counters where entry.status == status { return entry.counter }
-            let counter = registry.counter(
+        func observe(status: Int, nanoseconds: UInt64) {
+            duration.observe(nanoseconds: nanoseconds)
+            for index in counters.indices where counters[index].status == status {
+                return counters[index].requests.increment()
+            }
+            let requests = registry.counter(
                 "http_requests_total", help: "Requests that were answered.",
                 labels: labels + [("status", String(status))])
-            counters.append((status, counter))
-            return counter
+            requests.increment()
+            counters.append((status, requests))
         }
     }
 
@@ -44,9 +47,7 @@ final class RequestMetrics {
 
     func observe(_ request: Request, status: Int, nanoseconds: UInt64) {
         let method = request.head.knownMethod.flatMap(Self.methods.firstIndex) ?? Self.methods.count
-        let series = self.series(request.route, method)
-        series.duration.observe(nanoseconds: nanoseconds)
-        series.counter(status).increment()
+        series(request.route, method).observe(status: status, nanoseconds: nanoseconds)
     }
 
     private func series(_ route: Route?, _ method: Int) -> Series {

@@ -31,10 +31,10 @@ extension Pool {
         var batch: [PendingStatement] = []
         batch.reserveCapacity(min(queue.count, state.limits.batchLimit))
         var rows = 0
-        while batch.count < state.limits.batchLimit, let pending = queue.first {
-            rows += pending.rows
+        while batch.count < state.limits.batchLimit, !queue.isEmpty {
+            rows += queue[0].rows
             if rows > state.limits.batchRowLimit && !batch.isEmpty { break }
-            queue.removeFirst()
+            let pending = queue.removeFirst()
             // Sent, it would at once cost its neighbours the connection.
             if now >= pending.deadline { fail(pending, .deadlineExceeded, now: now) } else { batch.append(pending) }
         }

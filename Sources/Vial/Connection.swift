@@ -338,7 +338,7 @@ import Reactor
         let elapsed = EventLoop.monotonicNanoseconds() &- request.start
         worker.observe(
             .completed(
-                request, status: response.status.code,
+                request, status: response.code,
                 bytes: request.head.knownMethod == .head ? 0 : response.body.count,
                 nanoseconds: elapsed,
                 failure: response.failure))
@@ -346,7 +346,7 @@ import Reactor
     }
 
     private func encode(_ response: Response, persists: Bool) {
-        let status = response.status.code
+        let status = response.code
         // RFC 9110 §8.6: these have no content, and say no length.
         let hasContent = status != 204 && status != 304 && status >= 200
         let isBodySent = hasContent && request.head.knownMethod != .head

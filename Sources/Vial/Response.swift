@@ -16,7 +16,9 @@ extension JSONRepresentable {
 
 /// What a handler returns. The server adds Date, Content-Length, Server, X-Request-Id and Connection.
 public struct Response: Sendable {
-    public var status: HTTPResponse.Status
+    /// Its code alone is kept and sent with the standard phrase: a phrase would be one more thing to hold on to.
+    public var status: HTTPResponse.Status { .init(code: code) }
+    let code: Int
     /// nil: no Content-Type, for answers without a body.
     public var contentType: StaticString?
     public var fields = ResponseFields()
@@ -27,7 +29,7 @@ public struct Response: Sendable {
     public var failure: (any Error)?
 
     public init(status: HTTPResponse.Status, contentType: StaticString? = nil, body: [UInt8] = []) {
-        self.status = status
+        code = status.code
         self.contentType = contentType
         self.body = body
     }
