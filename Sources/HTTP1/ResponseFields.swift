@@ -59,10 +59,12 @@ public struct ResponseFields: Equatable, Sendable {
             throw .invalidValue
         }
         guard bytes.count + name.count + value.count + 4 <= Limits.responseFieldByteLimit else { throw .tooLong }
-        bytes.append(span: name)
-        bytes.append(literal: ": ")
-        bytes.append(span: value)
-        bytes.append(literal: "\r\n")
+        bytes.append(addingCapacity: name.count + value.count + 4) { bytes in
+            bytes.append(span: name)
+            bytes.append(literal: ": ")
+            bytes.append(span: value)
+            bytes.append(literal: "\r\n")
+        }
     }
 
     /// The value of the first line of that name, whose case is ignored; nil when there is none.

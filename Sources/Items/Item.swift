@@ -22,6 +22,17 @@ public struct Item: JSONRepresentable {
         updatedMicroseconds = try row.timestampMicroseconds(4)
     }
 
+    /// Its path below that of the collection.
+    func path(in collection: Span<UInt8>) -> [UInt8] {
+        var path: [UInt8] = []
+        path.append(addingCapacity: collection.count + 21) { path in
+            path.append(span: collection)
+            path.append(0x2F)
+            path.append(decimal: id)
+        }
+        return path
+    }
+
     public func write(to json: inout JSONWriter) throws {
         var timestamps = TimestampWriter()
         try write(to: &json, with: &timestamps)

@@ -12,14 +12,14 @@ public struct ItemStore: Sendable {
 
     /// The statements that a connection prepares.
     public static let statements = [
-        find, findMany, firstPage, firstPageDescending, nextPage, nextPageDescending, insert, insertOnce, findKey,
-        expireKeys,
+        find, findMany, firstPage, firstPageDescending, nextPage, nextPageDescending, insert, insertMany, insertOnce,
+        findKey, expireKeys,
     ]
     /// Keys that `expireKeys` removes at most: few enough to hold up nobody.
     static let expiryBatch = 500
 
     private static let find = Statement(
-        "find_item", "SELECT \(Item.columns) FROM items WHERE id = $1::int8", many: findMany)
+        "find_item", "SELECT \(Item.columns) FROM items WHERE id = $1::int8", lookingUp: findMany)
     private static let findMany = Statement(
         "find_items", "SELECT \(Item.columns) FROM items WHERE id = ANY($1::int8[])")
     private static let firstPage = page("list_items", "ORDER BY id")
@@ -39,6 +39,17 @@ public struct ItemStore: Sendable {
     }
     private static let insert = Statement(
         "create_item", "INSERT INTO items (name, description) VALUES ($1::text, $2::text) RETURNING \(Item.columns)",
+        inserting: insertMany)
+    /// Identifiers are given, and rows returned, in the order of the arrays' elements (PostgreSQL 9.6 release notes, on
+    /// functions in the select list of an ordered SELECT).
+    private static let insertMany = Statement(
+        "create_items",
+        """
+        INSERT INTO items (name, description)
+        SELECT name, description
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS new (name, description, place) ORDER BY place
+        RETURNING \(Item.columns)
+        """,
         kind: .insert)
     /// How long a key is honoured; the first answer is repeated for as long.
     private static let keyLifetime = "interval '24 hours'"

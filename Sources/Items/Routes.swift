@@ -83,22 +83,23 @@ public func makeApp(
         store.find(id, for: reply) { try .json($0) }
     }
 
+    let itemCreated = services.itemCreated
     let created = { @Sendable (item: Item) in
-        try Response.json(item, status: .created).location("\(basePath)/api/items/\(item.id)")
+        try Response.json(item, status: .created).location(item.path(in: collection.span).span)
     }
     app.post("/api/items") { (request, reply) in
         let key = try IdempotencyKey(request)
         let new = try request.json(NewItem.self).validated()
         guard let key else {
             return store.insert(new, for: reply) { item in
-                services.itemCreated()
+                itemCreated()
                 return try created(item)
             }
         }
         store.insertOnce(new, key: key, body: request.body, for: reply) { outcome in
             switch outcome {
             case .created(let item):
-                services.itemCreated()
+                itemCreated()
                 return try created(item)
             case .repeated(let item):
                 return try created(item).field("Idempotent-Replayed", "true")

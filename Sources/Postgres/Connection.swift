@@ -8,8 +8,8 @@ final class Connection {
     /// What the server still owes, in the order it was asked.
     private enum Expected {
         case answer(PendingStatement)
-        /// One answer for lookups of these keys.
-        case lookup([PendingStatement], keys: [Int64])
+        /// One answer for statements that run as one.
+        case group([PendingStatement])
         case sync
     }
 
@@ -23,8 +23,8 @@ final class Connection {
         var loss: DatabaseError?
     }
 
-    /// Lookups that run as one: bounds the search for each one's row.
-    static let lookupLimit = 64
+    /// Statements that run as one: bounds the search for each lookup's row.
+    static let groupLimit = 64
 
     let identifier: Int
     let handle: Handle
@@ -85,8 +85,8 @@ final class Connection {
         deadline = .max
         var position = 0
         while position < batch.count {
-            let end = endOfLookup(from: position, in: batch)
-            let isSent = end - position > 1 ? send(lookup: batch[position..<end]) : send(batch[position])
+            let end = endOfGroup(from: position, in: batch)
+            let isSent = end - position > 1 ? send(group: Array(batch[position..<end])) : send(batch[position])
             guard isSent else { return batch[position...] }
             let last = batch[end - 1]
             for pending in batch[position..<end] { deadline = min(deadline, pending.deadline) }
@@ -100,12 +100,12 @@ final class Connection {
         return nil
     }
 
-    /// Where the lookups end that may run together with the one at `start`.
-    private func endOfLookup(from start: Int, in batch: [PendingStatement]) -> Int {
+    /// Where the statements end that may run as one with the one at `start`.
+    private func endOfGroup(from start: Int, in batch: [PendingStatement]) -> Int {
         var end = start + 1
-        guard batch[start].sharedKey != nil else { return end }
-        while end < batch.count, end - start < Self.lookupLimit, batch[end].statement === batch[start].statement,
-            batch[end].sharedKey != nil
+        guard batch[start].mayBeGrouped else { return end }
+        while end < batch.count, end - start < Self.groupLimit, batch[end].statement === batch[start].statement,
+            batch[end].mayBeGrouped
         {
             end += 1
         }
@@ -166,7 +166,7 @@ final class Connection {
         for next in expected {
             switch next {
             case .answer(let one): pending.append(one)
-            case .lookup(let many, _): pending += many
+            case .group(let group): pending += group
             case .sync: break
             }
         }
@@ -200,11 +200,11 @@ final class Connection {
                     if let loss = outcome?.loss { received.loss = loss }
                     pending.outcome = outcome?.map { Rows($0) }
                     answered.append(pending)
-                case .lookup(let lookups, let keys):
+                case .group(let group):
                     let outcome = unsafe try outcome(of: result)
                     if let loss = outcome?.loss { received.loss = loss }
-                    if let outcome { Self.share(outcome, among: lookups, keys) }
-                    answered += lookups
+                    if let outcome { try Self.share(outcome, among: group) }
+                    answered += group
                 }
             } catch {
                 received.loss = error
@@ -230,21 +230,34 @@ final class Connection {
         }
     }
 
-    /// Gives each of the lookups the row of its key.
+    /// Gives each of the statements that ran as one its row.
+    ///
+    /// - Throws: `DatabaseError.unexpectedResult` for inserts that returned another number of rows than they are: they may
+    ///   not run again.
     private static func share(
-        _ outcome: Result<Execution, DatabaseError>, among lookups: [PendingStatement], _ keys: [Int64]
-    ) {
-        do throws(DatabaseError) {
-            let execution = try outcome.get()
-            var found: [Int64] = []
-            found.reserveCapacity(execution.count)
-            for row in 0..<execution.count { found.append(try Rows(execution)[row].int64(0)) }
-            // In whatever order they come; an index brings them in that of the keys.
-            for (lookup, key) in zip(lookups, keys) {
-                lookup.outcome = .success(Rows(execution, at: found.firstIndex(of: key)))
+        _ outcome: Result<Execution, DatabaseError>, among group: [PendingStatement]
+    ) throws(DatabaseError) {
+        let isInsert = group[0].statement.kind == .insert
+        switch outcome {
+        case .failure(let error):
+            for pending in group { pending.outcome = .failure(error) }
+        case .success(let execution) where isInsert:
+            guard execution.count == group.count else {
+                throw .unexpectedResult("\(execution.count) rows of \(group.count) inserts")
             }
-        } catch {
-            for lookup in lookups { lookup.outcome = .failure(error) }
+            for index in group.indices { group[index].outcome = .success(Rows(execution, at: index)) }
+        case .success(let execution):
+            do throws(DatabaseError) {
+                var found: [Int64] = []
+                found.reserveCapacity(execution.count)
+                for row in 0..<execution.count { found.append(try Rows(execution)[row].int64(0)) }
+                // In whatever order they come; an index brings them in that of the keys.
+                for pending in group {
+                    pending.outcome = .success(Rows(execution, at: found.firstIndex(of: pending.key)))
+                }
+            } catch {
+                for pending in group { pending.outcome = .failure(error) }
+            }
         }
     }
 
@@ -273,12 +286,14 @@ final class Connection {
         return true
     }
 
-    /// Sends lookups that differ in their keys alone as one statement.
-    private func send(lookup batch: ArraySlice<PendingStatement>) -> Bool {
-        guard let statement = batch.first?.statement.many else { fatalError("a lookup of no kind") }
-        let keys = batch.compactMap(\.sharedKey)
-        guard send(statement, [.int64s(keys)]) else { return false }
-        expected.append(.lookup(Array(batch), keys: keys))
+    /// Sends statements that differ in their parameters alone as one.
+    private func send(group: [PendingStatement]) -> Bool {
+        guard let statement = group[0].statement.many else { fatalError("\(group[0].statement.name) runs alone") }
+        let parameters = group[0].parameters.indices.map { place in
+            Parameter.array(of: group.map { $0.parameters[place] })
+        }
+        guard send(statement, parameters) else { return false }
+        expected.append(.group(group))
         return true
     }
 
@@ -306,10 +321,11 @@ final class Connection {
         return unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * capacity) { numbers in
             let lengths = numbers.baseAddress!
             let formats = unsafe lengths + capacity
-            for (index, parameter) in parameters.enumerated() {
+            for index in parameters.indices {
                 let start = scratch.count
-                parameter.append(to: &scratch)
-                unsafe (lengths + index).initialize(to: parameter == .null ? -1 : Int32(scratch.count - start))
+                parameters[index].append(to: &scratch)
+                let length = parameters[index].isNull ? -1 : Int32(scratch.count - start)
+                unsafe (lengths + index).initialize(to: length)
                 unsafe (formats + index).initialize(to: 1)
             }
             // An empty text needs an address too: NULL would mean null.

@@ -10,6 +10,8 @@ public enum Parameter: Sendable, Equatable {
     case text(String)
     /// int8[], not empty
     case int64s([Int64])
+    /// text[], not empty; nil is null.
+    case texts([String?])
 
     /// A text, or null.
     public static func optionalText(_ text: String?) -> Parameter {
@@ -18,8 +20,29 @@ public enum Parameter: Sendable, Equatable {
 }
 
 extension Parameter {
-    /// The type's number in PostgreSQL's catalog, `pg_type.oid`, where the binary format names it.
-    private static let int8: Int32 = 20
+    /// The types' numbers in PostgreSQL's catalog, `pg_type.oid`, where the binary format names them.
+    private static let (int8, text): (Int32, Int32) = (20, 25)
+
+    /// All of them as one array. They are int8 without nulls, or texts.
+    static func array(of parameters: [Parameter]) -> Parameter {
+        if case .int64? = parameters.first {
+            return .int64s(
+                parameters.map { parameter in
+                    guard case .int64(let value) = parameter else { fatalError("\(parameter) among int8") }
+                    return value
+                })
+        }
+        return .texts(
+            parameters.map { parameter in
+                switch parameter {
+                case .text(let text): text
+                case .null: nil
+                default: fatalError("\(parameter) among texts")
+                }
+            })
+    }
+
+    var isNull: Bool { if case .null = self { true } else { false } }
 
     /// Appends the value in the binary format of its type; nothing for null.
     func append(to bytes: inout [UInt8]) {
@@ -30,13 +53,24 @@ extension Parameter {
         case .bool(let value): bytes.append(value ? 1 : 0)
         case .text(let text): bytes.append(contentsOf: text.utf8)
         case .int64s(let values):
-            // One dimension, no nulls; how many elements, numbered from 1; then each with its length.
-            for number in [1, 0, Self.int8, Int32(values.count), 1] { Self.append(number, to: &bytes) }
+            Self.appendArrayHead(of: Self.int8, count: values.count, hasNulls: false, to: &bytes)
             for value in values {
                 Self.append(8 as Int32, to: &bytes)
                 Self.append(value, to: &bytes)
             }
+        case .texts(let values):
+            Self.appendArrayHead(of: Self.text, count: values.count, hasNulls: values.contains(nil), to: &bytes)
+            for value in values {
+                Self.append(value.map { Int32($0.utf8.count) } ?? -1, to: &bytes)
+                if let value { bytes.append(contentsOf: value.utf8) }
+            }
         }
+    }
+
+    /// Appends what stands before an array's elements, which follow with their lengths.
+    private static func appendArrayHead(of type: Int32, count: Int, hasNulls: Bool, to bytes: inout [UInt8]) {
+        // One dimension, whose elements are numbered from 1.
+        for number in [1, hasNulls ? 1 : 0, type, Int32(count), 1] { append(number, to: &bytes) }
     }
 
     private static func append<Number: FixedWidthInteger>(_ number: Number, to bytes: inout [UInt8]) {

@@ -41,9 +41,12 @@ final class PendingStatement {
         waiting(outcome)
     }
 
-    /// Its key, when it may be looked up together with its neighbours.
-    var sharedKey: Int64? {
-        guard statement.many != nil, !isAlone, case .int64(let key)? = parameters.first else { return nil }
+    /// Whether it may run as one with its neighbours.
+    var mayBeGrouped: Bool { statement.many != nil && !isAlone }
+
+    /// The key of a lookup.
+    var key: Int64 {
+        guard case .int64(let key)? = parameters.first else { fatalError("\(statement.name) looks up no int8") }
         return key
     }
 }

@@ -115,7 +115,8 @@ public actor Pool {
     ) async -> Result<Rows, DatabaseError> {
         // It is answered exactly once, at the latest when its deadline passes.
         await unsafe withUnsafeContinuation { continuation in
-            submit(pending(statement, parameters, rows: rows, until: expiry) { unsafe continuation.resume(returning: $0) })
+            submit(
+                pending(statement, parameters, rows: rows, until: expiry) { unsafe continuation.resume(returning: $0) })
         }
     }
 

@@ -20,7 +20,7 @@ public final class Statement: Sendable {
     public let kind: Kind
     /// Distinguishes statements densely from 0, in the order they were made.
     public let ordinal: Int
-    /// Of a lookup, what finds the rows of many keys at once.
+    /// What many of it run as that stand beside each other in one turn: its parameters are arrays of theirs.
     public let many: Statement?
 
     private static let count = Atomic<Int>(0)
@@ -33,11 +33,22 @@ public final class Statement: Sendable {
     ///
     /// - Parameters:
     ///   - sql: with `$1` as an int8, the only parameter.
-    ///   - many: the same with `$1` as an int8[] of 2 to `Connection.lookupLimit` keys, of which some may be equal; its
+    ///   - many: the same with `$1` as an int8[] of 2 to `Connection.groupLimit` keys, of which some may be equal; its
     ///     first column is the key, as an int8.
-    public convenience init(_ name: String, _ sql: String, many: Statement) {
+    public convenience init(_ name: String, _ sql: String, lookingUp many: Statement) {
         precondition(many.kind == .read && many.many == nil, "\(many.name) is no plain read")
         self.init(name, sql, .read, many: many)
+    }
+
+    /// An insert of one row, which it returns. Inserts of one turn that stand beside each other run as one.
+    ///
+    /// - Parameters:
+    ///   - sql: all its parameters are texts.
+    ///   - many: the same with each parameter as a text[] of 2 to `Connection.groupLimit` elements; it inserts and returns a
+    ///     row for each place in them, in their order.
+    public convenience init(_ name: String, _ sql: String, inserting many: Statement) {
+        precondition(many.kind == .insert && many.many == nil, "\(many.name) is no plain insert")
+        self.init(name, sql, .insert, many: many)
     }
 
     private init(_ name: String, _ sql: String, _ kind: Kind, many: Statement?) {

@@ -6,6 +6,8 @@ struct JSONSyntax {
     static let depthLimit = 64
     /// Members of one object, whose names are compared with each other.
     static let memberLimit = 256
+    /// Room for so many is made at once.
+    private static let usualMemberCount = 4
 
     /// Why a text is not JSON, and after how many bytes that shows.
     struct Fault: Error, Equatable {
@@ -75,6 +77,7 @@ struct JSONSyntax {
     private mutating func object(depth: Int) throws(Fault) {
         guard depth <= Self.depthLimit else { throw fault(.tooDeep) }
         var members: [JSONMembers.Member] = []
+        members.reserveCapacity(Self.usualMemberCount)
         if try beginsElements(closing: UInt8(ascii: "}")) {
             repeat {
                 skipSpace()
@@ -143,15 +146,26 @@ struct JSONSyntax {
     private mutating func string() throws(Fault) {
         position += 1
         while true {
+            position = endOfPlain(from: position)
             switch try current() {
             case UInt8(ascii: "\""):
                 position += 1
                 return
             case UInt8(ascii: "\\"): try escape()
-            case 0x00...0x1F: throw fault(.controlCharacter)
-            default: position += 1
+            default: throw fault(.controlCharacter)
             }
         }
+    }
+
+    /// Where the next byte of a string stands that means more than itself; the end without one.
+    private func endOfPlain(from start: Int) -> Int {
+        let bytes = text.span
+        var end = start
+        while end < bytes.count, bytes[end] >= 0x20, bytes[end] != UInt8(ascii: "\""), bytes[end] != UInt8(ascii: "\\")
+        {
+            end += 1
+        }
+        return end
     }
 
     private mutating func escape() throws(Fault) {

@@ -63,7 +63,9 @@ public struct Response: Sendable {
     }
 
     /// The same with `Location`.
-    public func location(_ target: String) throws(HTTP1.FieldError) -> Response {
-        try field("Location", target)
+    public func location(_ target: Span<UInt8>) throws(HTTP1.FieldError) -> Response {
+        var response = self
+        try response.fields.append(literal: "Location", utf8: target)
+        return response
     }
 }

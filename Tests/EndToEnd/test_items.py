@@ -96,11 +96,13 @@ class TestCreate:
     def test_answers_415_to_other_types(self, server, type):
         problem(post_json(server, '{"name":"a"}', type), 415)
 
-    def test_gives_every_concurrent_client_an_id_of_its_own(self, server):
+    def test_gives_every_concurrent_client_its_own_item(self, server):
+        texts = [(f"Concurrent {number}", None if number % 3 else f"Number {number}") for number in range(200)]
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            made = list(pool.map(lambda number: server.create(f"Concurrent {number}"), range(200)))
+            made = list(pool.map(lambda text: server.create(*text), texts))
         assert len({item["id"] for item in made}) == 200
-        assert {item["name"] for item in made} == {f"Concurrent {number}" for number in range(200)}
+        assert [(item["name"], item["description"]) for item in made] == texts
+        assert [server.get(f"/api/items/{item['id']}").json() for item in made] == made
 
 
 class TestValidation:

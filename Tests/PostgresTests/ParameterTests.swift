@@ -22,9 +22,28 @@ struct ParameterTests {
                 [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7]
                     + [0, 0, 0, 8] + [UInt8](repeating: 255, count: 8)
             ),
+            (
+                .texts(["é", ""]),
+                [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0xC3, 0xA9, 0, 0, 0, 0]
+            ),
+            (
+                .texts([nil, "a"]),
+                [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 25, 0, 0, 0, 2, 0, 0, 0, 1, 255, 255, 255, 255, 0, 0, 0, 1, 0x61]
+            ),
         ] as [(Parameter, [UInt8])])
     func `parameters have PostgreSQL's binary format`(parameter: Parameter, expected: [UInt8]) {
         #expect(binary(parameter) == expected)
+    }
+
+    @Test func `parameters of one type make an array`() {
+        #expect(Parameter.array(of: [.int64(7), .int64(-1)]) == .int64s([7, -1]))
+        #expect(Parameter.array(of: [.text("a"), .null]) == .texts(["a", nil]))
+        #expect(Parameter.array(of: [.null, .null]) == .texts([nil, nil]))
+    }
+
+    @Test func `parameters of two types make none`() async {
+        await #expect(processExitsWith: .failure) { _ = Parameter.array(of: [.text("a"), .int64(1)]) }
+        await #expect(processExitsWith: .failure) { _ = Parameter.array(of: [.int64(1), .null]) }
     }
 
     @Test func `a text that may be missing is a text or null`() {

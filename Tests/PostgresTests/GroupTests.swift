@@ -3,17 +3,18 @@ import Testing
 
 @testable import Postgres
 
+/// Statements of one turn that run as one: lookups and inserts.
 @Suite(.needsServer, .timeLimit(.minutes(1)))
-struct LookupTests {
+struct GroupTests {
     /// Finds even keys, says how, and in what order many of them were read: the largest first.
     private static let even = Statement(
         "even", "SELECT $1::int8, 'one' WHERE $1::int8 % 2 = 0",
-        many: Statement(
+        lookingUp: Statement(
             "evens", "SELECT DISTINCT key, 'many' FROM unnest($1::int8[]) AS key WHERE key % 2 = 0 ORDER BY 1 DESC"))
     /// Fails at 0.
     private static let inverse = Statement(
         "inverse", "SELECT $1::int8, 100 / $1::int8",
-        many: Statement("inverses", "SELECT key, 100 / key FROM unnest($1::int8[]) AS key"))
+        lookingUp: Statement("inverses", "SELECT key, 100 / key FROM unnest($1::int8[]) AS key"))
     private static let one = PoolBounds(minimum: 1, maximum: 1)
 
     private func lookups(_ statement: Statement, _ keys: [Int64]) -> [(Statement, [Parameter])] {
@@ -60,7 +61,7 @@ struct LookupTests {
 
     @Test func `more lookups than run as one are all answered`() async throws {
         try await withPool(Self.one) { (test) async throws in
-            let keys = (0..<Int64(5 * Connection.lookupLimit)).map { $0 * 2 }
+            let keys = (0..<Int64(5 * Connection.groupLimit)).map { $0 * 2 }
             let outcomes = try await test.queryTogether(lookups(Self.even, keys))
             #expect(try outcomes.map { try $0.get()[0].int64(0) } == keys)
         }
@@ -92,7 +93,7 @@ struct LookupTests {
     @Test func `a lookup whose time is over is answered then, and its neighbours when they are done`() async throws {
         let slow = Statement(
             "slow", "SELECT $1::int8, pg_sleep(0.2)",
-            many: Statement("slows", "SELECT key, pg_sleep(0.2) FROM unnest($1::int8[]) AS key"))
+            lookingUp: Statement("slows", "SELECT key, pg_sleep(0.2) FROM unnest($1::int8[]) AS key"))
         try await withPool(Self.one) { (test) async throws in
             let outcomes = try await test.queryTogether(lookups(slow, [1, 2]), limits: [0: 50 * milliseconds])
             #expect(throws: DatabaseError.deadlineExceeded) { try outcomes[0].get() }
@@ -107,6 +108,93 @@ struct LookupTests {
                 if case .completed(let statement, _) = event { statement === Self.even } else { false }
             }
             #expect(reported == 3)
+        }
+    }
+
+    /// Notes a text and a remark; fails on its own at the text "bad".
+    private static let note = Statement(
+        "note", "INSERT INTO notes (text, remark) VALUES ($1::text, $2::text) RETURNING id::int8, text, remark, 'one'",
+        inserting: Statement(
+            "notes",
+            """
+            INSERT INTO notes (text, remark)
+            SELECT text, remark FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS new (text, remark, place)
+            ORDER BY place RETURNING id::int8, text, remark, 'many'
+            """, kind: .insert))
+
+    private func withNotes(_ body: (TestPool) async throws -> Void) async throws {
+        try await withPool(Self.one) { (test) async throws in
+            _ = try await test.pool.query(
+                Statement(
+                    "notes_table",
+                    """
+                    CREATE TEMPORARY TABLE notes (
+                        id serial, text text NOT NULL CHECK (text <> 'bad'), remark text, at timestamptz DEFAULT now())
+                    """, kind: .update))
+            try await body(test)
+        }
+    }
+
+    private func notes(_ texts: [(String, String?)]) -> [(Statement, [Parameter])] {
+        texts.map { (Self.note, [.text($0.0), .optionalText($0.1)]) }
+    }
+
+    @Test func `inserts of one turn run as one, and each has its own row, numbered in their order`() async throws {
+        try await withNotes { (test) async throws in
+            let texts: [(String, String?)] = [
+                ("b", nil), ("a", "x"), ("", ""), ("é\"\\,{}'NULL", "NULL"), ("b", nil),
+                (String(repeating: "ü", count: 9000), "x"),
+            ]
+            let rows = try await test.queryTogether(notes(texts)).map { try $0.get()[0] }
+            for (place, (row, text)) in zip(rows, texts).enumerated() {
+                #expect(try row.int64(0) == Int64(place + 1))
+                #expect(try row.text(1) == text.0)
+                #expect(try row.optionalText(2) == text.1)
+                #expect(try row.text(3) == "many")
+            }
+        }
+    }
+
+    @Test func `inserts that are all without a remark leave it null`() async throws {
+        try await withNotes { (test) async throws in
+            for outcome in try await test.queryTogether(notes([("a", nil), ("b", nil)])) {
+                #expect(try outcome.get()[0].optionalText(2) == nil)
+            }
+        }
+    }
+
+    @Test func `an insert that fails does not fail its neighbours, and no row is there twice`() async throws {
+        try await withNotes { (test) async throws in
+            let outcomes = try await test.queryTogether(notes([("a", nil), ("bad", nil), ("c", nil)]))
+            #expect(try outcomes[0].get()[0].text(1) == "a")
+            #expect(throws: DatabaseError.self) { try outcomes[1].get() }
+            #expect(try outcomes[2].get()[0].text(1) == "c")
+            let all = try await test.pool.query(Statement("all", "SELECT string_agg(text, ',' ORDER BY id) FROM notes"))
+            #expect(try all[0].text(0) == "a,c")
+        }
+    }
+
+    @Test func `more inserts than run as one all have their rows`() async throws {
+        try await withNotes { (test) async throws in
+            let texts = (0..<2 * Connection.groupLimit + 1).map { ("note \($0)", nil as String?) }
+            let rows = try await test.queryTogether(notes(texts)).map { try $0.get()[0] }
+            #expect(try rows.map { try $0.text(1) } == texts.map(\.0))
+        }
+    }
+
+    @Test func `inserts that return another number of rows than they are fail, and do not run again`() async throws {
+        let dropping = Statement(
+            "dropping", "INSERT INTO notes (text) VALUES ($1::text) RETURNING id::int8",
+            inserting: Statement(
+                "droppings",
+                "INSERT INTO notes (text) SELECT text FROM unnest($1::text[]) AS text LIMIT 1 RETURNING id::int8",
+                kind: .insert))
+        try await withNotes { (test) async throws in
+            let outcomes = try await test.queryTogether([(dropping, [.text("a")]), (dropping, [.text("b")])])
+            for outcome in outcomes {
+                #expect(throws: DatabaseError.self) { try outcome.get() }
+            }
+            #expect(test.log.count { if case .waited = $0 { true } else { false } } == 3)
         }
     }
 }
