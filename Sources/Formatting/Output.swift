@@ -1,4 +1,13 @@
 extension Span<UInt8> {
+    /// Whether the bytes are the other's.
+    @inlinable
+    @inline(__always)
+    public func equals(_ other: Span<UInt8>) -> Bool {
+        guard count == other.count else { return false }
+        for index in indices where self[index] != other[index] { return false }
+        return true
+    }
+
     /// Whether the bytes are the literal's.
     @inlinable
     @inline(__always)

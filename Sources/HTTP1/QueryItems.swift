@@ -1,3 +1,5 @@
+import Formatting
+
 /// The name and value pairs of a query, `name=value&name=value`, decoded one at a time and in order.
 public struct QueryItems: Sendable {
     /// One pair; without `=` the value is empty.
@@ -35,8 +37,7 @@ public struct QueryItems: Sendable {
             // The span borrows this reference, so that `self` may change meanwhile.
             let bytes = self.bytes
             if PercentEncoding.standsForItself(bytes.span.extracting(pair.name.lowerBound..<pair.value.upperBound)) {
-                let isWanted = bytes[pair.name].elementsEqual(name.utf8)
-                if isWanted { return String(decoding: bytes[pair.value], as: UTF8.self) }
+                if bytes.span.extracting(pair.name).equals(name.utf8.span) { return String(decoding: bytes[pair.value], as: UTF8.self) }
             } else {
                 let item = try decode(pair)
                 if item.name == name { return item.value }

@@ -43,8 +43,8 @@ public struct Connector: Sendable {
                 try prepare(session)
                 var prepared: [Bool] = []
                 if prepares {
+                    try session.prepare(statements)
                     for statement in statements {
-                        try session.prepare(statement)
                         while prepared.count <= statement.ordinal { prepared.append(false) }
                         prepared[statement.ordinal] = true
                     }

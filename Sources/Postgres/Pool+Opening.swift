@@ -31,7 +31,6 @@ extension Pool {
             connection.readiness.cancel()
             return
         }
-        let wasUp = state.availability == .up
         connections[identifier] = connection
         state.connected(identifier, now: loop.now)
         observe(.opened(duration: duration))
@@ -39,10 +38,11 @@ extension Pool {
             lostCount -= 1
             observe(.reconnected)
         }
-        if !wasUp {
+        if reportedUp != true {
+            reportedUp = true
             observe(.up)
             for sibling in siblings {
-                Task(executorPreference: sibling.loop) { await sibling.retryNow() }
+                Task(executorPreference: sibling.loop) { await sibling.expectReturn() }
             }
         }
         Task(executorPreference: loop) { await self.run(identifier) }
@@ -50,23 +50,26 @@ extension Pool {
     }
 
     func attemptFailed(_ identifier: Int, _ error: DatabaseError, duration: UInt64) {
-        let wasDown = state.availability == .down
         let moment = state.connectFailed(
             identifier, took: duration, isCrowded: error.errorClass == .resources, now: loop.now,
             jitter: .random(in: 0...1))
         observe(.openFailed(error))
         if state.availability == .down {
-            if !wasDown { observe(.down(error)) }
+            if reportedUp != false {
+                reportedUp = false
+                observe(.down(error))
+            }
             failWaiting(.unavailable)
         }
         if let moment { loop.arm(retryDeadline, at: moment) }
     }
 
-    /// The database is there: no pause is of use any more.
-    func retryNow() {
-        guard state.availability == .down else { return }
+    /// Another pool has found the database again: no pause is of use any more, and nobody is refused before this pool has
+    /// tried for itself.
+    func expectReturn() {
+        guard let identifier = state.expectReturn() else { return }
         loop.cancel(retryDeadline)
-        retry()
+        begin(identifier)
     }
 
     func retry() {

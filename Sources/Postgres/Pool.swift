@@ -36,6 +36,8 @@ public actor Pool {
     /// The pools of the process's other loops, which are told when the database is there again.
     var siblings: [Pool] = []
     var reported = PoolLoad()
+    /// Whether the database was last reported to be there; nil: neither was, so far.
+    var reportedUp: Bool?
     lazy var waitDeadline = makeDeadline { $0.expireWaiting() }
     lazy var growDeadline = makeDeadline { $0.hasWork = true }
     lazy var retryDeadline = makeDeadline { $0.retry() }

@@ -37,6 +37,7 @@ struct PoolState {
     enum Availability: Equatable {
         /// The first attempt is not decided: statements wait.
         case unknown
+        /// A connection is open, or one is being opened that should succeed: statements wait for it.
         case up
         /// No connection is open, and two attempts failed, or one that took its time: statements are refused at once.
         case down
@@ -165,6 +166,17 @@ struct PoolState {
     mutating func retry() -> Int? {
         guard availability != .closing, connectingCount == 0, slots.count < max(1, limits.minimum) else { return nil }
         return beginConnect()
+    }
+
+    /// Another pool has found the database again: statements wait from now on for the attempt that is on its way, or that
+    /// begins now.
+    ///
+    /// - Returns: a connection to open, unless one is being opened.
+    mutating func expectReturn() -> Int? {
+        guard availability == .down else { return nil }
+        availability = .up
+        failures = 0
+        return retry()
     }
 
     /// A batch was answered, or a transaction ended, and the connection is as good as before.

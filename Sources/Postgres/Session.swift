@@ -86,11 +86,43 @@ public final class Session {
         }
     }
 
-    /// Prepares a statement under its name.
-    func prepare(_ statement: Statement) throws(DatabaseError) {
-        // libpq copies both texts; the types of the parameters are for the server to find.
-        let isSent = unsafe PQsendPrepare(handle.pointer, statement.name, statement.sql, 0, nil) == 1
-        unsafe PQclear(try unsafe lastResult(isSent: isSent, within: nil))
+    /// Prepares statements under their names, all of them in one round trip.
+    ///
+    /// - Throws: `DatabaseError.server` with the first refusal; the session is of no use then.
+    func prepare(_ statements: [Statement]) throws(DatabaseError) {
+        guard unsafe PQenterPipelineMode(handle.pointer) == 1 else { throw .connectionLost }
+        for statement in statements {
+            // libpq copies both texts; the types of the parameters are for the server to find.
+            guard unsafe PQsendPrepare(handle.pointer, statement.name, statement.sql, 0, nil) == 1 else {
+                throw .connectionLost
+            }
+        }
+        guard unsafe PQpipelineSync(handle.pointer) == 1 else { throw .connectionLost }
+        let deadline = Deadline(replyMilliseconds)
+        for _ in statements { try finishPrepare(by: deadline) }
+        guard let end = try unsafe nextResult(by: deadline) else { throw .connectionLost }
+        defer { unsafe PQclear(end) }
+        guard unsafe PQresultStatus(end) == PGRES_PIPELINE_SYNC, unsafe PQexitPipelineMode(handle.pointer) == 1 else {
+            throw .connectionLost
+        }
+    }
+
+    private func finishPrepare(by deadline: Deadline) throws(DatabaseError) {
+        guard let result = try unsafe nextResult(by: deadline) else { throw .connectionLost }
+        defer { unsafe PQclear(result) }
+        guard unsafe PQresultStatus(result) == PGRES_COMMAND_OK else { throw unsafe Handle.error(in: result) }
+        // The end of this statement's results, as libpq tells it.
+        guard try unsafe nextResult(by: deadline) == nil else { throw .connectionLost }
+    }
+
+    /// The next result, the caller's to clear; nil at the end of a command's results.
+    private func nextResult(by deadline: Deadline) throws(DatabaseError) -> OpaquePointer? {
+        while unsafe PQisBusy(handle.pointer) == 1 {
+            guard wait(for: POLLIN, until: deadline), unsafe PQconsumeInput(handle.pointer) == 1 else {
+                throw .connectionLost
+            }
+        }
+        return unsafe PQgetResult(handle.pointer)
     }
 
     /// The result of the last command of those sent, the caller's to clear; never one that failed.
@@ -98,17 +130,15 @@ public final class Session {
         guard isSent else { throw .connectionLost }
         let deadline = Deadline(milliseconds ?? replyMilliseconds)
         var last: OpaquePointer?
-        while true {
-            while unsafe PQisBusy(handle.pointer) == 1 {
-                guard wait(for: POLLIN, until: deadline), unsafe PQconsumeInput(handle.pointer) == 1 else {
-                    unsafe PQclear(last)
-                    throw .connectionLost
-                }
-            }
+        do throws(DatabaseError) {
             // Each result is cleared or returned, once; a failed command is the last of those sent.
-            guard let result = unsafe PQgetResult(handle.pointer) else { break }
+            while let result = try unsafe nextResult(by: deadline) {
+                unsafe PQclear(last)
+                unsafe last = unsafe result
+            }
+        } catch {
             unsafe PQclear(last)
-            unsafe last = unsafe result
+            throw error
         }
         guard let last = unsafe last else { throw .connectionLost }
         switch unsafe PQresultStatus(last) {

@@ -1,7 +1,9 @@
-import Postgres
+import Glibc
 import Reactor
 import Synchronization
 import Testing
+
+@testable import Postgres
 
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct ConnectorTests {
@@ -51,6 +53,29 @@ struct ConnectorTests {
             #expect(test.log.count(\.isUp) == 1)
             #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
             #expect(try await Server.value(test.connectionsQuery) == "2")
+        }
+    }
+
+    @Test func `a pool that hears that the database is back lets statements wait until it has tried`() async throws {
+        enum Power: Int, AtomicRepresentable { case off, delayed, on }
+        final class Switch: Sendable {
+            let power = Atomic(Power.off)
+        }
+        let supply = Switch()
+        let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in
+            guard supply.power.load(ordering: .relaxed) != .off else { throw .connectFailed("no password yet") }
+            while supply.power.load(ordering: .relaxed) == .delayed { sched_yield() }
+            return Server.options
+        }
+        try await withPool(PoolBounds(minimum: 1, maximum: 1), options: options) { (test) async throws in
+            await #expect(throws: DatabaseError.unavailable) { try await test.pool.query(PoolTests.one) }
+            supply.power.store(.delayed, ordering: .relaxed)
+            await test.pool.expectReturn()
+            async let rows = test.pool.query(PoolTests.one)
+            while await test.pool.load().waiting == 0 { await Task.yield() }
+            supply.power.store(.on, ordering: .relaxed)
+            #expect(try await rows[0].int64(0) == 1)
+            #expect(test.log.count(\.isDown) == 1 && test.log.count(\.isUp) == 1)
         }
     }
 

@@ -225,6 +225,39 @@ struct PoolStateTests {
         #expect(state.availability == .down)
     }
 
+    @Test func `when another pool has found the database, statements wait for one attempt more`() {
+        var state = Self.state(1)
+        #expect(state.refill() == [1])
+        _ = state.connectFailed(1, now: Self.start, jitter: 1)
+        #expect(state.refusal(waiting: 0) == .unavailable)
+        #expect(state.expectReturn() == 2)
+        #expect(state.refusal(waiting: 0) == nil)
+        let moment = state.connectFailed(2, now: Self.start, jitter: 1)
+        #expect(moment == Self.start + PoolState.firstPause)
+        #expect(state.refusal(waiting: 0) == nil)
+        #expect(state.retry() == 3)
+        _ = state.connectFailed(3, now: Self.start, jitter: 1)
+        #expect(state.refusal(waiting: 0) == .unavailable)
+    }
+
+    @Test func `an attempt that is on its way is the one that is waited for`() {
+        var state = Self.state(1)
+        _ = state.refill()
+        _ = state.connectFailed(1, now: Self.start, jitter: 1)
+        #expect(state.retry() == 2)
+        #expect(state.expectReturn() == nil)
+        #expect(state.refusal(waiting: 0) == nil)
+        #expect(state.next(oldest: 0, now: Self.start) == .wait(until: nil))
+    }
+
+    @Test func `a pool that has the database, or closes, expects no return`() {
+        var state = Self.open()
+        #expect(state.expectReturn() == nil)
+        state.close()
+        #expect(state.expectReturn() == nil)
+        #expect(state.availability == .closing)
+    }
+
     // Shrinking and closing.
 
     @Test func `closes what was idle for long, down to the minimum, the longest idle first`() {
@@ -352,7 +385,7 @@ struct PoolStateTests {
         }
         for step in 0..<5000 {
             now += UInt64.random(in: 0...20_000_000, using: &generator)
-            switch Int.random(in: 0..<12, using: &generator) {
+            switch Int.random(in: 0..<13, using: &generator) {
             case 0...2:
                 let oldest = now - UInt64.random(in: 0...10_000_000, using: &generator)
                 let hadIdle = !idle.isEmpty
@@ -400,8 +433,8 @@ struct PoolStateTests {
                 inUse.remove(identifier)
                 idle.remove(identifier)
                 if let replacement = state.lost(identifier) { try begin(replacement) }
-            case 10:
-                if let identifier = state.retry() {
+            case 10, 11:
+                if let identifier = step.isMultiple(of: 2) ? state.retry() : state.expectReturn() {
                     try #require(connecting.isEmpty)
                     try begin(identifier)
                 }
