@@ -8,14 +8,26 @@ ROWS = 10_000
 STRIDE = 7_919
 
 FIELDS = "Host: 127.0.0.1\r\n"
+# What a browser sends and an Application Load Balancer adds.
+BALANCED_FIELDS = (
+    "Host: items.example.com\r\n"
+    "X-Forwarded-For: 203.0.113.77\r\n"
+    "X-Forwarded-Proto: https\r\n"
+    "X-Forwarded-Port: 443\r\n"
+    "X-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678\r\n"
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n"
+    "Accept: application/json\r\n"
+    "Accept-Encoding: gzip, deflate, br\r\n"
+    "Accept-Language: en-US,en;q=0.5\r\n"
+)
 
 
-def get(path):
-    return f"GET {path} HTTP/1.1\r\n{FIELDS}\r\n".encode()
+def get(path, fields=FIELDS):
+    return f"GET {path} HTTP/1.1\r\n{fields}\r\n".encode()
 
 
-def item(number):
-    return get(f"/api/items/{1 + number * STRIDE % ROWS}")
+def item(number, fields=FIELDS):
+    return get(f"/api/items/{1 + number * STRIDE % ROWS}", fields)
 
 
 def create(number):
@@ -31,5 +43,6 @@ WORKLOADS = {
     "health": lambda number: get("/health"),
     "list": lambda number: get("/api/items?limit=20"),
     "item": item,
+    "balanced": lambda number: item(number, BALANCED_FIELDS),
     "create": create,
 }

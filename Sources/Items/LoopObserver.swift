@@ -206,7 +206,11 @@ public final class LoopObserver: @unchecked Sendable {
     private func clientAddress(of request: Request) -> IPAddress? {
         guard let peer = request.peer else { return nil }
         let address = IPAddress(bytes: peer.bytes)
-        guard request.isPeerTrusted, request.head.fields.contains(.xForwardedFor) else { return address }
+        guard request.isPeerTrusted, let first = request.head.firstRange(of: .xForwardedFor) else { return address }
+        if request.head.count(of: .xForwardedFor) == 1 {
+            let head = request.head.bytes
+            return observability.proxies.clientAddress(peer: address, forwardedFor: head.span.extracting(first))
+        }
         // Several lines are one list, RFC 9110 §5.3.
         let joined = Array(request.head.values("X-Forwarded-For").joined(separator: ",").utf8)
         return observability.proxies.clientAddress(peer: address, forwardedFor: joined.span)

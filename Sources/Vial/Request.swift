@@ -19,8 +19,10 @@ public final class Request {
     public internal(set) var isPeerTrusted = false
     /// When its head was read, on the monotonic clock.
     public internal(set) var start: UInt64 = 0
-    /// ASCII; see `RequestID`.
+    /// ASCII; see `RequestID`, which also finds the trace.
     public internal(set) var requestIDBytes: [UInt8] = []
+    /// Where the root of the load balancer's trace stands in the head; nil without one, or from a peer that is not trusted.
+    public internal(set) var traceRoot: Range<Int>?
 
     public init() {}
 
@@ -71,22 +73,20 @@ public final class Request {
 
     public var requestID: String { String(decoding: requestIDBytes, as: UTF8.self) }
 
-    /// Where the root of the load balancer's trace stands in the head; nil without one, or from a peer that is not trusted.
-    public var traceRoot: Range<Int>? {
-        guard isPeerTrusted, let range = head.fields.firstRange(of: .xAmznTraceID) else { return nil }
-        return RequestID.root(head.bytes, range)
-    }
-
     /// How the client spoke to the balancer: `http` or `https` at the end of a trusted peer's X-Forwarded-Proto, which
     /// that peer wrote itself; nil when nobody that is believed says so in exactly these words.
     public var forwardedScheme: Range<Int>? {
         guard isPeerTrusted, let range = head.fields.lastRange(of: .xForwardedProto) else { return nil }
+        let bytes = head.bytes
+        let text = bytes.span
         var start = range.upperBound
-        while start > range.lowerBound, (0x61...0x7A).contains(head.bytes[start - 1]) { start -= 1 }
-        let isElement = start == range.lowerBound || [0x2C, 0x20, 0x09].contains(head.bytes[start - 1])
-        let element = head.bytes[start..<range.upperBound]
-        let isScheme = element.elementsEqual("https".utf8) || element.elementsEqual("http".utf8)
-        return isElement && isScheme ? start..<range.upperBound : nil
+        while start > range.lowerBound, 0x61...0x7A ~= text[start - 1] { start -= 1 }
+        if start > range.lowerBound {
+            let before = text[start - 1]
+            guard before == UInt8(ascii: ",") || before == 0x20 || before == 0x09 else { return nil }
+        }
+        let element = text.extracting(start..<range.upperBound)
+        return element.equals("https") || element.equals("http") ? start..<range.upperBound : nil
     }
 
     /// The first value of a field; nil when absent.

@@ -12,12 +12,13 @@ struct RequestID {
     private let prefix = UInt64.random(in: .min ... .max)
     private static let newByteCount = 32
 
-    /// Writes the identifier of a request whose head is complete.
+    /// Writes the identifier of a request whose head is complete, and notes the root of its trace.
     mutating func choose(for request: Request) {
-        let known = request.head.fields
-        if known.contains(.xRequestID) || known.contains(.xAmznTraceID), let range = Self.given(request) {
+        request.traceRoot = Self.traceRoot(of: request)
+        if let range = Self.given(request) {
+            let head = request.head.bytes
             request.requestIDBytes.removeAll(keepingCapacity: true)
-            request.requestIDBytes.append(contentsOf: request.head.bytes[range])
+            request.requestIDBytes.append(span: head.span.extracting(range))
         } else {
             make(into: &request.requestIDBytes)
         }
@@ -25,10 +26,17 @@ struct RequestID {
 
     /// Where the identifier stands that the request brought along; nil when it brought none that is taken.
     private static func given(_ request: Request) -> Range<Int>? {
-        let head = request.head
-        if let range = head.firstRange(of: .xRequestID), isSane(head.bytes.span.extracting(range)) { return range }
-        guard request.isPeerTrusted, let range = head.firstRange(of: .xAmznTraceID) else { return nil }
-        return root(head.bytes, range)
+        if let range = request.head.firstRange(of: .xRequestID) {
+            let head = request.head.bytes
+            if isSane(head.span.extracting(range)) { return range }
+        }
+        return request.traceRoot
+    }
+
+    private static func traceRoot(of request: Request) -> Range<Int>? {
+        guard request.isPeerTrusted, let range = request.head.firstRange(of: .xAmznTraceID) else { return nil }
+        let head = request.head.bytes
+        return root(head.span, range)
     }
 
     /// Writes a new identifier: 32 hexadecimal digits, the first half this loop's own.
@@ -62,10 +70,16 @@ struct RequestID {
     }
 
     /// The `Root` of a trace field, `Root=1-67891233-abcdef012345678912345678;Self=…`; nil when there is none.
-    static func root(_ bytes: [UInt8], _ range: Range<Int>) -> Range<Int>? {
-        for part in bytes[range].split(separator: UInt8(ascii: ";")) where part.starts(with: "Root=".utf8) {
-            let root = (part.startIndex + 5)..<part.endIndex
-            return isSane(bytes.span.extracting(root)) ? root : nil
+    static func root(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Range<Int>? {
+        var start = range.lowerBound
+        while start < range.upperBound {
+            var end = start
+            while end < range.upperBound && bytes[end] != UInt8(ascii: ";") { end += 1 }
+            let root = min(start + 5, end)..<end
+            if bytes.extracting(start..<root.lowerBound).equals("Root=") {
+                return isSane(bytes.extracting(root)) ? root : nil
+            }
+            start = end + 1
         }
         return nil
     }
@@ -74,9 +88,9 @@ struct RequestID {
     static func isSane(_ identifier: Span<UInt8>) -> Bool {
         guard identifier.count >= 1 && identifier.count <= byteLimit else { return false }
         for index in identifier.indices {
-            switch identifier[index] {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): continue
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): continue
+            let byte = identifier[index]
+            if byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26 { continue }
+            switch byte {
             case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: ":"), UInt8(ascii: "="),
                 UInt8(ascii: "/"), UInt8(ascii: "+"):
                 continue

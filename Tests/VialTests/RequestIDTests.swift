@@ -41,6 +41,22 @@ struct RequestIDTests {
         #expect(isNew(try choose([("X-Amzn-Trace-Id", trace)], trusted: false)))
     }
 
+    @Test func `notes the trace of a trusted peer only, also beside an identifier of the client's`() throws {
+        var identifiers = RequestID()
+        let fields = [("X-Amzn-Trace-Id", "Self=1-2;Root=1-67891233-abc;Sampled=1"), ("X-Request-Id", "own")]
+        let request = try Request(.get, "/", fields: fields)
+        identifiers.choose(for: request)
+        #expect(request.traceRoot == nil)
+        request.isPeerTrusted = true
+        identifiers.choose(for: request)
+        #expect(request.traceRoot.map { request.head.string($0) } == "1-67891233-abc")
+        #expect(request.requestID == "own")
+        let next = try Request(.get, "/")
+        request.head = next.head
+        identifiers.choose(for: request)
+        #expect(request.traceRoot == nil)
+    }
+
     @Test(arguments: ["", "Self=1-2-3", "Root=", "Root=a b", "root=1-2-3", "Root", ";;", "XRoot=1-2-3"])
     func `makes one when the trace has no sane root`(trace: String) throws {
         #expect(isNew(try choose([("X-Amzn-Trace-Id", trace)], trusted: true)))

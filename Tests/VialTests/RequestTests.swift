@@ -69,13 +69,6 @@ struct RequestTests {
         #expect(try Request(other, "/").method != method)
     }
 
-    @Test func `believes a trace of a trusted peer only`() throws {
-        let request = try Request(.get, "/", fields: [("X-Amzn-Trace-Id", "Self=1-2;Root=1-67891233-abc;Sampled=1")])
-        #expect(request.traceRoot == nil)
-        request.isPeerTrusted = true
-        #expect(request.traceRoot.map { request.head.string($0) } == "1-67891233-abc")
-    }
-
     @Test func `no target that a client can send makes an application trap`() async throws {
         var app = App(basePath: "/b")
         app.get("/") { _ in .noContent }
