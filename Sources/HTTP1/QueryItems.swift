@@ -37,7 +37,9 @@ public struct QueryItems: Sendable {
             // The span borrows this reference, so that `self` may change meanwhile.
             let bytes = self.bytes
             if PercentEncoding.standsForItself(bytes.span.extracting(pair.name.lowerBound..<pair.value.upperBound)) {
-                if bytes.span.extracting(pair.name).equals(name.utf8.span) { return String(decoding: bytes[pair.value], as: UTF8.self) }
+                if bytes.span.extracting(pair.name).equals(name.utf8.span) {
+                    return String(decoding: bytes[pair.value], as: UTF8.self)
+                }
             } else {
                 let item = try decode(pair)
                 if item.name == name { return item.value }

@@ -14,6 +14,9 @@ struct RequestID {
 
     /// Writes the identifier of a request whose head is complete, and notes the root of its trace.
     mutating func choose(for request: Request) {
+        request.traceRoot = nil
+        let known = request.head.fields
+        if !known.contains(.xRequestID) && !known.contains(.xAmznTraceID) { return make(into: &request.requestIDBytes) }
         request.traceRoot = Self.traceRoot(of: request)
         if let range = Self.given(request) {
             let head = request.head.bytes
