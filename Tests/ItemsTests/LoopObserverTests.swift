@@ -37,6 +37,9 @@ struct LoopObserverTests {
         let request = try Request(.get, target, fields: fields)
         request.peer = SocketAddress(host: peer, port: 1)
         request.isPeerTrusted = trusted
+        var identifiers = RequestID()
+        identifiers.choose(for: request)
+        request.requestIDBytes = Array("test".utf8)
         _ = app.plan(for: request)
         return request
     }
