@@ -107,7 +107,7 @@ public struct App: Sendable {
         func response(of handler: DeferringHandler) async -> Response {
             await withCheckedContinuation { continuation in
                 self.continuation = continuation
-                app.run(handler, request, Reply(to: self, on: nil, deadline: nil))
+                App.run(handler, request, Reply(to: self, on: nil, deadline: nil))
             }
         }
 
@@ -163,7 +163,7 @@ public struct App: Sendable {
         run({ try handler(request) }, request)
     }
 
-    func run(_ handler: DeferringHandler, _ request: Request, _ reply: Reply) {
+    static func run(_ handler: DeferringHandler, _ request: Request, _ reply: Reply) {
         do { try handler(request, reply) } catch { reply.send { throw error } }
     }
 
@@ -171,7 +171,8 @@ public struct App: Sendable {
         do { return try make() } catch { return response(to: request, after: error) }
     }
 
-    private func response(to request: Request, after error: any Error) -> Response {
+    /// What an error of a handler becomes.
+    func response(to request: Request, after error: any Error) -> Response {
         if let error = error as? HTTPError { return error.response(to: request) }
         for rule in errorRules {
             guard let known = rule(error) else { continue }

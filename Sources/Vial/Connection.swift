@@ -149,9 +149,15 @@ import Reactor
     }
 
     func receive(_ make: () throws -> Response) {
-        guard phase == .calling else { return respond(worker.app.run(make, request)) }
+        let response = response(of: make)
+        guard phase == .calling else { return respond(response) }
         precondition(plan == nil, "a second response to one request")
-        plan = .answer(worker.app.run(make, request))
+        plan = .answer(response)
+    }
+
+    /// As `App.run`, which would hold on to all the application has, meanwhile, for what an error becomes.
+    private func response(of make: () throws -> Response) -> Response {
+        do { return try make() } catch { return worker.app.response(to: request, after: error) }
     }
 
     /// The handler's response to `request`; nobody's any more when the drain has cut the connection.
@@ -294,11 +300,11 @@ import Reactor
     private func answer(_ plan: App.Plan, hasMore: Bool) {
         switch plan {
         case .answer(let response): complete(response, hasMore: hasMore)
-        case .handler(.immediate(let handler)): complete(worker.app.run(handler, request), hasMore: hasMore)
+        case .handler(.immediate(let handler)): complete(response { try handler(request) }, hasMore: hasMore)
         case .handler(.deferring(let handler)):
             phase = .calling
             let deadline = worker.moment(in: worker.options.requestTimeout)
-            worker.app.run(handler, request, Reply(to: self, on: worker.loop, deadline: deadline))
+            App.run(handler, request, Reply(to: self, on: worker.loop, deadline: deadline))
             phase = .responding
             guard case .answer(let response)? = self.plan.take() else { return }
             phase = .reading
