@@ -46,6 +46,9 @@ static inline void clinux_name_loop(int index) {
     prctl(PR_SET_NAME, name);
 }
 
+/* Lets the kernel wake the calling thread at most this much later than it asked for, instead of 50,000. */
+static inline void clinux_set_timer_slack(unsigned long nanoseconds) { prctl(PR_SET_TIMERSLACK, nanoseconds); }
+
 static inline int clinux_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 3); }
 
 #endif

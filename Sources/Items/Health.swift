@@ -72,6 +72,8 @@ public final class LastSeen: Sendable {
             // Whoever asks again at once begins another check.
             let sharing = waiting
             waiting.removeAll()
+            // They may ask again at once, and share the next check.
+            loop.gather(recent: sharing.count)
             for reply in sharing { reply.send { response } }
         }
     }

@@ -38,6 +38,7 @@ extension Pool {
             // Sent, it would at once cost its neighbours the connection.
             if now >= pending.deadline { fail(pending, .deadlineExceeded, now: now) } else { batch.append(pending) }
         }
+        lastBatchCount = batch.count
         if batch.isEmpty { state.finished(connection.identifier, now: now) } else { send(batch, on: connection) }
     }
 

@@ -31,6 +31,8 @@ public actor Pool {
     var leaseQueue = Deque<PendingLease>()
     /// Whether the end of this turn has something to do here.
     var hasWork = false
+    /// Statements sent together the last time: whether a turn that asks for one is worth a wait for more.
+    var lastBatchCount = 0
     /// Connections that were lost and whose place is still empty.
     var lostCount = 0
     /// The pools of the process's other loops, which are told when the database is there again.
@@ -137,6 +139,7 @@ public actor Pool {
         hastenWaitDeadline(to: pending.deadline)
         queue.append(pending)
         hasWork = true
+        if pending.mayBeGrouped { loop.gather(recent: lastBatchCount) }
     }
 
     /// Runs `body` with a connection of its own inside a transaction: committed when it returns, rolled back when it throws.

@@ -1,4 +1,5 @@
 import Reactor
+import Synchronization
 import Testing
 
 @testable import Postgres
@@ -41,6 +42,33 @@ struct GroupTests {
         try await withPool(Self.one) { (test) async throws in
             #expect(try await test.pool.query(Self.even, [.int64(2)])[0].text(1) == "one")
             #expect(try await test.pool.query(Self.even, [.int64(3)]).count == 0)
+        }
+    }
+
+    @Test(arguments: [(4, "many"), (3, "one")])
+    func `after a batch of many a lookup takes along what is asked for before its turn ends`(
+        count: Int64, kind: String
+    ) async throws {
+        final class Flag: Sendable {
+            let isSet = Atomic(false)
+        }
+        try await withPool(Self.one) { (test) async throws in
+            _ = try await test.queryTogether(lookups(Self.even, (1...count).map { $0 * 2 }))
+            let isQueued = Flag()
+            let kinds = try await test.onLoop {
+                let other = Task.detached {
+                    // Queued for the loop from another thread, so it runs once the loop has looked for events.
+                    let query = Task(executorPreference: test.loop) {
+                        try await test.pool.query(Self.even, [.int64(20)])
+                    }
+                    isQueued.isSet.store(true, ordering: .releasing)
+                    return try await query.value
+                }
+                while !isQueued.isSet.load(ordering: .acquiring) {}
+                let rows = try await test.pool.query(Self.even, [.int64(10)])
+                return [try rows[0].text(1), try await other.value[0].text(1)]
+            }
+            #expect(kinds == [kind, kind])
         }
     }
 

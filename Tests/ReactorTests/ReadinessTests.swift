@@ -127,6 +127,24 @@ struct ReadinessTests {
         }
     }
 
+    @Test(arguments: [
+        (EventLoop.gatherFrom, ["readable", "end of turn"]), (EventLoop.gatherFrom - 1, ["end of turn", "readable"]),
+    ])
+    func `a turn takes in what has come before it ends, if many came together before`(
+        recent: Int, order: [String]
+    ) async throws {
+        try await watching { resident, pair, readiness in
+            let log = Log<String>()
+            readiness.notify(Witness(log))
+            await resident.loop.nextTurn()
+            resident.loop.atTurnEnd { if !log.entries.contains("end of turn") { log.note("end of turn") } }
+            try send("x", to: pair.far)
+            resident.loop.gather(recent: recent)
+            while log.entries.count < 2 { await resident.loop.nextTurn() }
+            #expect(log.entries == order)
+        }
+    }
+
     @Test func `an observer is told of room after a write that found none, and of nothing else that is writable`()
         async throws
     {
