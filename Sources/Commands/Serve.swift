@@ -34,6 +34,7 @@ struct Serve: ParsableCommand {
         }
         end.wait()
         try outcome.withLock { try $0.get() }
+        CurrentProcess.end(status: 0)
     }
 
     private static func serve() async throws {
@@ -150,7 +151,7 @@ struct Serve: ParsableCommand {
     private static func stop(_ services: ServiceGroup, on signals: UnixSignalsSequence, drain: Drain) async {
         var isDraining = false
         for await signal in signals {
-            if isDraining { CurrentProcess.endNow() }
+            if isDraining { CurrentProcess.end(status: 1) }
             isDraining = true
             if signal == .sigint { drain.skipDelay() }
             ServiceManager.stopping()

@@ -2,14 +2,16 @@
 
 import http.client
 import json
+import os
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 import requests
 
-from conftest import Wire, until
+from conftest import BINARY, Wire, until
 
 HOST = "Host: items.test\r\n"
 POST = f"POST /api/items HTTP/1.1\r\n{HOST}Content-Type: application/json\r\n"
@@ -156,3 +158,19 @@ def test_connections_to_the_database_end_with_the_server(database, launch):
     until(lambda: database.service_connections() >= 2)
     server.stop()
     until(lambda: database.service_connections() == 0)
+
+
+def test_the_end_leaves_libraries_to_the_threads_that_use_them(database, launch, tmp_path):
+    # exit(3) runs OPENSSL_cleanup, which crashed a thread that was just logging in to the database.
+    source, library = tmp_path / "late.c", tmp_path / "late.so"
+    source.write_text(
+        "#include <unistd.h>\n"
+        '__attribute__((destructor)) static void late(void) { (void)!write(2, "cleaned up\\n", 11); }\n'
+    )
+    subprocess.run(["clang", "-shared", "-fPIC", "-o", library, source], check=True)
+    preload = {"LD_PRELOAD": str(library)}
+    version = subprocess.run([BINARY, "--version"], env={**os.environ, **preload}, capture_output=True)
+    assert version.stderr == b"cleaned up\n", "whoever calls exit is told on"
+    server = launch(database.environment, **preload).wait_until_healthy()
+    server.stop()
+    assert "cleaned up" not in server.errors()
