@@ -23,6 +23,10 @@ extension Pool {
                 break gathering
             }
         }
+        if isWaitOver {
+            isWaitOver = false
+            expireWaiting()
+        }
         reportLoad()
     }
 

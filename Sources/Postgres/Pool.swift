@@ -40,7 +40,13 @@ public actor Pool {
     var reported = PoolLoad()
     /// Whether the database was last reported to be there; nil: neither was, so far.
     var reportedUp: Bool?
-    lazy var waitDeadline = makeDeadline { $0.expireWaiting() }
+    /// Whether somebody has waited enough: for the end of the turn to see to, when the answers that are there were taken and
+    /// whoever can be served was. A process that stood still finds both at once.
+    var isWaitOver = false
+    lazy var waitDeadline = makeDeadline { pool in
+        pool.isWaitOver = true
+        pool.hasWork = true
+    }
     lazy var growDeadline = makeDeadline { $0.hasWork = true }
     lazy var retryDeadline = makeDeadline { $0.retry() }
     lazy var idleDeadline = makeDeadline { $0.retireIdle() }
