@@ -12,10 +12,8 @@ extension Span<UInt8> {
     @inlinable
     @inline(__always)
     public func equals(_ literal: StaticString) -> Bool {
-        guard count == literal.utf8CodeUnitCount else { return false }
-        // A StaticString's bytes live in the binary, and the index is below their count.
-        for index in 0..<count where unsafe self[index] != literal.utf8Start[index] { return false }
-        return true
+        // A StaticString's bytes live in the binary, and `utf8CodeUnitCount` is their exact count.
+        unsafe equals(Span(_unsafeStart: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 }
 

@@ -40,8 +40,8 @@ public struct ItemStore: Sendable {
     private static let insert = Statement(
         "create_item", "INSERT INTO items (name, description) VALUES ($1::text, $2::text) RETURNING \(Item.columns)",
         inserting: insertMany)
-    /// Identifiers are given, and rows returned, in the order of the arrays' elements (PostgreSQL 9.6 release notes, on
-    /// functions in the select list of an ordered SELECT).
+    /// Rows are inserted in the order of the arrays' elements, which `ORDER BY` says, and come back as they were inserted:
+    /// that PostgreSQL does so is written nowhere, and held by tests.
     private static let insertMany = Statement(
         "create_items",
         """

@@ -19,8 +19,7 @@ final class PendingStatement {
     private var caller: @Sendable (Result<Rows, DatabaseError>) -> Void
 
     init(
-        _ statement: Statement, _ parameters: [Parameter], rows: Int = 1, enqueued: UInt64, deadline: UInt64,
-        isAlone: Bool,
+        _ statement: Statement, _ parameters: [Parameter], rows: Int, enqueued: UInt64, deadline: UInt64,
         _ caller: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) {
         self.statement = statement
@@ -28,7 +27,7 @@ final class PendingStatement {
         self.rows = rows
         self.enqueued = enqueued
         self.deadline = deadline
-        self.isAlone = isAlone
+        isAlone = statement.kind == .update
         self.caller = caller
     }
 

@@ -135,9 +135,8 @@ public actor Pool {
         _ caller: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) -> PendingStatement {
         let now = loop.now
-        return PendingStatement(
-            statement, parameters, rows: rows, enqueued: now, deadline: deadline(now: now, until: expiry),
-            isAlone: statement.kind == .update, caller)
+        let deadline = min(now + statementLimit + Self.cancelGrace, expiry ?? .max)
+        return PendingStatement(statement, parameters, rows: rows, enqueued: now, deadline: deadline, caller)
     }
 
     private func submit(_ pending: PendingStatement) {
@@ -190,14 +189,14 @@ public actor Pool {
         -> Rows
     {
         guard let connection = connections[identifier] else { throw .connectionLost }
-        let now = loop.now
-        let deadline = deadline(now: now, until: TaskDeadline.current?.expiry)
+        let expiry = TaskDeadline.current?.expiry
         // As in `query`.
         let outcome = await unsafe withUnsafeContinuation { continuation in
-            let pending = PendingStatement(statement, parameters, enqueued: now, deadline: deadline, isAlone: true) {
+            let pending = pending(statement, parameters, rows: 1, until: expiry) {
                 unsafe continuation.resume(returning: $0)
             }
-            // Inside a transaction nothing runs again on another connection.
+            // Inside a transaction nothing is shared, and nothing runs again on another connection.
+            pending.isAlone = true
             pending.losses = lossLimit
             send([pending], on: connection)
         }
@@ -210,10 +209,6 @@ public actor Pool {
         loop.checkIsolated()
         // An isolated function is called as any other; that this is the pool's thread was checked.
         unsafe unsafeBitCast(body, to: ((Pool, Input) -> Void).self)(self, input)
-    }
-
-    nonisolated func deadline(now: UInt64, until expiry: UInt64?) -> UInt64 {
-        min(now + statementLimit + Self.cancelGrace, expiry ?? .max)
     }
 
     func makeDeadline(_ action: @escaping @Sendable (isolated Pool) -> Void) -> Deadline {

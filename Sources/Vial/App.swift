@@ -168,11 +168,16 @@ public struct App: Sendable {
     }
 
     func run(_ make: () throws -> Response, _ request: Request) -> Response {
-        do { return try make() } catch { return response(to: request, after: error) }
+        Self.run(make, request, of: self)
     }
 
-    /// What an error of a handler becomes.
-    func response(to request: Request, after error: any Error) -> Response {
+    /// The same, of an application that is asked for only when there is an error: who has it as another's property would
+    /// hold on to all it has, meanwhile.
+    static func run(_ make: () throws -> Response, _ request: Request, of app: @autoclosure () -> App) -> Response {
+        do { return try make() } catch { return app().response(to: request, after: error) }
+    }
+
+    private func response(to request: Request, after error: any Error) -> Response {
         if let error = error as? HTTPError { return error.response(to: request) }
         for rule in errorRules {
             guard let known = rule(error) else { continue }

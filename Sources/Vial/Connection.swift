@@ -149,15 +149,10 @@ import Reactor
     }
 
     func receive(_ make: () throws -> Response) {
-        let response = response(of: make)
+        let response = App.run(make, request, of: worker.app)
         guard phase == .calling else { return respond(response) }
         precondition(plan == nil, "a second response to one request")
         plan = .answer(response)
-    }
-
-    /// As `App.run`, which would hold on to all the application has, meanwhile, for what an error becomes.
-    private func response(of make: () throws -> Response) -> Response {
-        do { return try make() } catch { return worker.app.response(to: request, after: error) }
     }
 
     /// The handler's response to `request`; nobody's any more when the drain has cut the connection.
@@ -300,7 +295,8 @@ import Reactor
     private func answer(_ plan: App.Plan, hasMore: Bool) {
         switch plan {
         case .answer(let response): complete(response, hasMore: hasMore)
-        case .handler(.immediate(let handler)): complete(response { try handler(request) }, hasMore: hasMore)
+        case .handler(.immediate(let handler)):
+            complete(App.run({ try handler(request) }, request, of: worker.app), hasMore: hasMore)
         case .handler(.deferring(let handler)):
             phase = .calling
             let deadline = worker.moment(in: worker.options.requestTimeout)

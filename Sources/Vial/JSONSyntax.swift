@@ -1,3 +1,5 @@
+import Formatting
+
 /// The grammar of JSON, RFC 8259, as strict as it is written. Looked at before a body is decoded, because the decoder
 /// takes more than JSON (`[1,]`, `-`, `1.`, UTF-16), picks one of two members of the same name, and does not say where a
 /// text goes wrong.
@@ -103,11 +105,7 @@ struct JSONSyntax {
     }
 
     private func isEqual(_ first: Range<Int>, _ second: Range<Int>) -> Bool {
-        guard first.count == second.count else { return false }
-        for offset in 0..<first.count where text[first.lowerBound + offset] != text[second.lowerBound + offset] {
-            return false
-        }
-        return true
+        text.span.extracting(first).equals(text.span.extracting(second))
     }
 
     private mutating func array(depth: Int) throws(Fault) {

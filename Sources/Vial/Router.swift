@@ -158,11 +158,7 @@ struct Router {
     }
 
     private func child(of index: Int, _ segment: Span<UInt8>) -> Int? {
-        for literal in nodes[index].literals where literal.bytes.count == segment.count {
-            var position = 0
-            while position < segment.count && literal.bytes[position] == segment[position] { position += 1 }
-            if position == segment.count { return literal.node }
-        }
+        for literal in nodes[index].literals where literal.bytes.span.equals(segment) { return literal.node }
         let isDots = segment[0] == 0x2E && (segment.count == 1 || segment.count == 2 && segment[1] == 0x2E)
         return isDots ? nil : nodes[index].parameter
     }

@@ -178,6 +178,30 @@ struct PoolTests {
         }
     }
 
+    @Test func `whoever can be served after a pause of the process is served, though it waited too long`() async throws
+    {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 100)) { (test) async throws in
+            let rows = try await test.onLoop {
+                let turn = {
+                    await withCheckedContinuation { next in test.loop.atNextTurn { next.resume() } }
+                }
+                let busy = Task(executorPreference: test.loop) {
+                    try await test.pool.query(Statement("nap", "SELECT pg_sleep(0.05)"))
+                }
+                await turn()
+                let waiting = Task(executorPreference: test.loop) { try await test.pool.query(Self.one) }
+                await turn()
+                await turn()
+                // As a process that stands still: the answer comes, and the limit passes, and the loop hears of both at once.
+                let end = EventLoop.monotonicNanoseconds() + 300 * milliseconds
+                while EventLoop.monotonicNanoseconds() < end {}
+                _ = try await busy.value
+                return try await waiting.value
+            }
+            #expect(try rows[0].int64(0) == 1)
+        }
+    }
+
     @Test func `the queue is bounded`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 30_000, statement: 30_000)) { (test) async throws in
             let limit = PoolState.Limits(minimum: 1, maximum: 1).queueLimit
