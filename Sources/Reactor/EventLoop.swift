@@ -12,12 +12,7 @@ import Synchronization
     private static let eventBatch = 256
     /// Jobs run in one turn; more wait for the next one, so that a task that only yields does not keep the loop from its events.
     private static let jobBatch = 4096
-    /// How long a turn waits for more where that is worth it (50 µs): a small part of what a request takes then, in which
-    /// clients and database get the core or go on on theirs. It makes the batches of lookups three times as large.
-    private static let gatherNanoseconds = 50_000
-    /// So many that came together show that others are to come; fewer are not kept waiting.
-    static let gatherFrom = 4
-    /// How much later than asked for the kernel may wake the thread; 50 µs unless it is told, which would double the wait.
+    /// How much later than asked for the kernel may wake the thread; 50 µs unless it is told, a quarter of a gathering's wait.
     private static let timerSlackNanoseconds: UInt = 1_000
 
     /// Which of the process's loops this is, from 0.
@@ -36,11 +31,12 @@ import Synchronization
     private var ready: [UnownedJob] = []
     private var arrived: [UnownedJob] = []
     private var watched: [Readiness?] = []
+    private var watchedCount = 0
     private var lastGeneration: UInt32 = 0
     private var wheel: DeadlineWheel
     private var turnHooks: [() -> Void] = []
     private var yielded: [() -> Void] = []
-    private var isGathering = false
+    private var gathering = Gathering()
     private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: EventLoop.eventBatch)
 
     public init(index: Int) throws(SystemError) {
@@ -169,12 +165,12 @@ import Synchronization
         yielded.append(action)
     }
 
-    /// Has this turn take in, before it ends, what comes within the next 50 µs: for what its end sends, and what costs less
-    /// the more of it is sent at once. Nothing happens when fewer than `gatherFrom` came together the last time.
+    /// Has this turn take in what comes within the next moment before it ends, where `Gathering` finds that worth the wait:
+    /// for what its end sends, and what costs less the more of it is sent at once.
     ///
-    /// - Parameter recent: how many those were.
+    /// - Parameter recent: how many came together the last time.
     public func gather(recent: Int) {
-        if recent >= Self.gatherFrom { isGathering = true }
+        gathering.ask(recent: recent, watched: watchedCount)
     }
 
     private func resumeYielded() {
@@ -194,6 +190,7 @@ import Synchronization
         readiness.generation = lastGeneration
         try control(EPOLL_CTL_ADD, readiness.number, events: events, key: key(of: readiness))
         watched[index] = readiness
+        watchedCount += 1
     }
 
     func rewatch(_ readiness: Readiness, events: UInt32) {
@@ -207,6 +204,7 @@ import Synchronization
         let index = Int(readiness.number)
         guard index < watched.count, watched[index] === readiness else { return }
         watched[index] = nil
+        watchedCount -= 1
         // Closing a descriptor ends its watch too, but a child process may still hold a copy.
         _ = try? control(EPOLL_CTL_DEL, readiness.number, events: 0, key: 0)
     }
@@ -227,15 +225,15 @@ import Synchronization
         clinux_set_timer_slack(Self.timerSlackNanoseconds)
         while !isStopping.load(ordering: .acquiring) {
             runJobs()
-            if isGathering {
-                pause()
-                _ = waitForEvents(0)
+            if gathering.begin() {
+                pause(nanoseconds: Gathering.nanoseconds)
+                let found = waitForEvents(0)
                 runJobs()
-                isGathering = false
+                gathering.end(found: found ?? 0)
             }
             for hook in turnHooks { hook() }
             // A process that was stopped comes back with EINTR: what arrived meanwhile goes before deadlines that passed.
-            if waitForEvents(timeout()) {
+            if waitForEvents(timeout()) != nil {
                 for deadline in wheel.expired(now: now) { DeadlineWheel.fire(deadline) }
             }
             resumeYielded()
@@ -243,16 +241,16 @@ import Synchronization
         thread.store(0, ordering: .relaxed)
     }
 
-    private func pause() {
-        var time = timespec(tv_sec: 0, tv_nsec: Self.gatherNanoseconds)
+    private func pause(nanoseconds: Int) {
+        var time = timespec(tv_sec: 0, tv_nsec: nanoseconds)
         // `time` outlives the call. A signal may end it early, which does no harm.
         _ = unsafe clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nil)
     }
 
     /// Waits for events and reports them.
     ///
-    /// - Returns: whether all that are there were reported; false when a signal ended the wait.
-    private func waitForEvents(_ milliseconds: Int32) -> Bool {
+    /// - Returns: how many there were; nil when a signal ended the wait, and there may be others.
+    private func waitForEvents(_ milliseconds: Int32) -> Int? {
         // Non-negative: errors other than EINTR are bugs, and that is retried by the next turn.
         let count = unsafe epoll_wait(epoll.number, events.baseAddress, Int32(Self.eventBatch), milliseconds)
         precondition(count >= 0 || errno == EINTR, "epoll_wait: errno \(errno)")
@@ -261,7 +259,7 @@ import Synchronization
             let event = unsafe events[position]
             unsafe report(event.events, key: event.data.u64)
         }
-        return count >= 0
+        return count >= 0 ? Int(count) : nil
     }
 
     private func runJobs() {

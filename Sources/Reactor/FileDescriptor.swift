@@ -24,7 +24,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
     /// Reads what is there, at most `buffer.count` bytes; 0 is the end of the stream.
     @inline(__always)
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Attempt<Int> {
-        try system("read") { unsafe Glibc.read(number, buffer.baseAddress, buffer.count) }
+        try system("recv") { unsafe Glibc.recv(number, buffer.baseAddress, buffer.count, 0) }
     }
 
     /// Writes what the kernel takes of `bytes` at once; raises no SIGPIPE.

@@ -127,21 +127,23 @@ struct ReadinessTests {
         }
     }
 
-    @Test(arguments: [
-        (EventLoop.gatherFrom, ["readable", "end of turn"]), (EventLoop.gatherFrom - 1, ["end of turn", "readable"]),
-    ])
-    func `a turn takes in what has come before it ends, if many came together before`(
-        recent: Int, order: [String]
+    @Test(arguments: [(others: Gathering.othersMinimum, ["readable", "end of turn"]), (0, ["end of turn", "readable"])])
+    func `a turn takes in what has come before it ends, if others are watched who may come`(
+        others: Int, order: [String]
     ) async throws {
         try await watching { resident, pair, readiness in
             let log = Log<String>()
             readiness.notify(Witness(log))
+            let pairs = (0..<(others + Gathering.recentMinimum)).map { _ in SocketPair() }
+            let watches = try pairs.map { try Readiness($0.near.number, on: resident.loop) }
+            if others == 0 { for watch in watches { watch.cancel() } }
             await resident.loop.nextTurn()
             resident.loop.atTurnEnd { if !log.entries.contains("end of turn") { log.note("end of turn") } }
             try send("x", to: pair.far)
-            resident.loop.gather(recent: recent)
+            resident.loop.gather(recent: Gathering.recentMinimum)
             while log.entries.count < 2 { await resident.loop.nextTurn() }
             #expect(log.entries == order)
+            for watch in watches { watch.cancel() }
         }
     }
 
