@@ -1,4 +1,4 @@
-"""The private PostgreSQL that every server gets, as scripts/cluster made it: DB_HOST, DB_USER and DB_NAME name it."""
+"""The private PostgreSQL that every server gets, as `scripts/cluster start --tcp` made it."""
 
 import os
 import subprocess
@@ -6,14 +6,17 @@ import subprocess
 from . import process
 from .failure import Failure
 
-VARIABLES = ("DB_HOST", "DB_USER", "DB_NAME")
+# What a server is told, and where a superuser is let in.
+VARIABLES = ("DB_HOST", "DB_PORT", "DB_USER", "DB_NAME", "DB_PASSWORD")
+SOCKET = "DB_SOCKET"
 
 
 class Cluster:
     def __init__(self, environment=os.environ):
-        if missing := [name for name in VARIABLES if not environment.get(name)]:
+        if missing := [name for name in (*VARIABLES, SOCKET) if not environment.get(name)]:
             raise Failure(f"{', '.join(missing)} must name a private cluster: start this with scripts/bench")
         self.environment = {name: environment[name] for name in VARIABLES}
+        self.socket = environment[SOCKET]
         self.version = self.ask("SHOW server_version").split()[0]
         # As root the postmaster is another user's, whose files root may read.
         with open(self.ask("SHOW data_directory") + "/postmaster.pid") as file:
@@ -30,7 +33,9 @@ class Cluster:
             "-v",
             "ON_ERROR_STOP=1",
             "-h",
-            self.environment["DB_HOST"],
+            self.socket,
+            "-p",
+            self.environment["DB_PORT"],
             "-U",
             user,
             "-d",

@@ -1,7 +1,7 @@
 import pytest
 
 from bench import __main__ as program
-from bench import options
+from bench import cluster, options
 from bench.failure import Failure
 
 
@@ -75,7 +75,7 @@ def test_a_failure_is_one_line_and_exit_status_1(words, complaint, monkeypatch, 
 
 
 def test_a_run_without_a_cluster_says_how_to_start_it(monkeypatch, capsys):
-    for name in ("DB_HOST", "DB_USER", "DB_NAME"):
+    for name in cluster.VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("bench.load.require", lambda: None)
     monkeypatch.setenv("ITEMS_BINARY", "/bin/true")
