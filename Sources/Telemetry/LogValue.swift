@@ -1,7 +1,8 @@
-import Formatting
+public import Formatting
 
 extension OutputSpan<UInt8> {
     /// Appends `,"name":`.
+    @inlinable
     @inline(__always)
     mutating func append(memberName name: StaticString) {
         append(literal: ",\"")

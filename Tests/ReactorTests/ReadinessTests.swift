@@ -127,7 +127,9 @@ struct ReadinessTests {
         }
     }
 
-    @Test(arguments: [(others: Gathering.othersMinimum, ["readable", "end of turn"]), (0, ["end of turn", "readable"])])
+    @Test(arguments: [
+        (others: Gathering.othersMinimum, ["readable", "end of turn"]), (0, ["end of turn", "readable"]),
+    ])
     func `a turn takes in what has come before it ends, if others are watched who may come`(
         others: Int, order: [String]
     ) async throws {
