@@ -13,6 +13,7 @@ PAGES = ["README.md", "docs/resilience.md", "docs/http.md"]
 UNITS = {
     "KiB": [1024],
     "MiB": [1024 * 1024],
+    "µs": [1, 1000],
     "ms": [1, 1_000_000],
     "s": [1, 1000, 1_000_000_000],
     "h": [1, 3_600_000],
@@ -39,7 +40,7 @@ def rows():
 
 def readings(cell):
     """For each number of a cell, what it may be in a source."""
-    found = re.findall(r"(\d[\d,]*(?:\.\d+)?)(?: (KiB|MiB|ms|s|h)\b)?", cell)
+    found = re.findall(r"(\d[\d,]*(?:\.\d+)?)(?: (KiB|MiB|µs|ms|s|h)\b)?", cell)
     return [[float(number.replace(",", "")) * factor for factor in UNITS.get(unit, [1])] for number, unit in found]
 
 
