@@ -4,8 +4,8 @@
 /// So a turn waits only where many came together the last time and others could still come, and only as long as the waits
 /// bring something: clients that all have their question out already send no other before they are answered.
 struct Gathering {
-    /// How long a turn waits (200 µs): at half of what two cores can answer, so many come meanwhile that a lookup costs
-    /// PostgreSQL a quarter less, and fewer than one in a hundred notices.
+    /// How long a turn waits (200 µs): at half of what two cores can answer a lookup costs PostgreSQL a third less then. Half of
+    /// the answers come 0.1 ms later for it, the last of a hundred 0.6 ms earlier.
     static let nanoseconds = 200_000
     /// So many came together that others may be on their way; one that comes alone is not kept waiting.
     static let recentMinimum = 2

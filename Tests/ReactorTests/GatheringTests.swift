@@ -7,84 +7,91 @@ struct GatheringTests {
     private static let watched = Gathering.recentMinimum + Gathering.othersMinimum
     private static let much = Int(Gathering.worth) + 1
 
-    /// Asks for a wait and says whether it is granted.
-    private func waits(_ gathering: inout Gathering) -> Bool {
-        gathering.ask(recent: Gathering.recentMinimum, watched: Self.watched)
-        return gathering.begin()
+    /// The turns of a loop.
+    private final class Turns {
+        private var gathering = Gathering()
+
+        /// A turn that asks for a wait, and whether it is granted.
+        func waits(recent: Int = Gathering.recentMinimum, watched: Int = GatheringTests.watched) -> Bool {
+            gathering.ask(recent: recent, watched: watched)
+            return gathering.begin()
+        }
+
+        /// A turn that asks for nothing, and whether it waits.
+        func waitsUnasked() -> Bool { gathering.begin() }
+
+        func end(found: Int) { gathering.end(found: found) }
+
+        /// A wait in vain, and the turns that do not wait after it.
+        func rest() {
+            _ = waits()
+            end(found: 0)
+            for _ in 0..<Gathering.rest { _ = waits() }
+        }
     }
 
     @Test func `a turn that asks for nothing does not wait`() {
-        var gathering = Gathering()
-        #expect(!gathering.begin())
+        #expect(!Turns().waitsUnasked())
     }
 
     @Test func `a turn waits when some came together and others could come`() {
-        var gathering = Gathering()
-        #expect(waits(&gathering))
+        #expect(Turns().waits())
     }
 
     @Test func `one that comes alone is not kept waiting`() {
-        var gathering = Gathering()
-        gathering.ask(recent: Gathering.recentMinimum - 1, watched: 1000)
-        #expect(!gathering.begin())
+        #expect(!Turns().waits(recent: Gathering.recentMinimum - 1, watched: 1000))
     }
 
     @Test func `nobody waits for others where hardly any are watched`() {
-        var gathering = Gathering()
-        gathering.ask(recent: Gathering.recentMinimum, watched: Self.watched - 1)
-        #expect(!gathering.begin())
+        #expect(!Turns().waits(watched: Self.watched - 1))
     }
 
     @Test func `a wait is for the turn that asked`() {
-        var gathering = Gathering()
-        _ = waits(&gathering)
-        gathering.end(found: Self.much)
-        #expect(!gathering.begin())
+        let turns = Turns()
+        _ = turns.waits()
+        turns.end(found: Self.much)
+        #expect(!turns.waitsUnasked())
     }
 
     @Test func `waits go on while they bring something`() {
-        var gathering = Gathering()
+        let turns = Turns()
         for _ in 0..<1000 {
-            #expect(waits(&gathering))
-            gathering.end(found: Self.much)
+            #expect(turns.waits())
+            turns.end(found: Self.much)
         }
     }
 
     @Test func `one wait in vain among many does not end them`() {
-        var gathering = Gathering()
+        let turns = Turns()
         for _ in 0..<20 {
-            _ = waits(&gathering)
-            gathering.end(found: Self.much)
+            _ = turns.waits()
+            turns.end(found: Self.much)
         }
-        _ = waits(&gathering)
-        gathering.end(found: 0)
-        #expect(waits(&gathering))
+        _ = turns.waits()
+        turns.end(found: 0)
+        #expect(turns.waits())
     }
 
-    @Test func `after waits in vain so many turns do not wait, and then one tries again`() {
-        var gathering = Gathering()
+    @Test func `after a wait in vain so many turns do not wait, and then one tries again`() {
+        let turns = Turns()
         for _ in 0..<3 {
-            #expect(waits(&gathering))
-            gathering.end(found: 0)
-            for _ in 0..<Gathering.rest { #expect(!waits(&gathering)) }
+            #expect(turns.waits())
+            turns.end(found: 0)
+            for _ in 0..<Gathering.rest { #expect(!turns.waits()) }
         }
     }
 
     @Test func `a try that brings enough ends the rest at once`() {
-        var gathering = Gathering()
-        _ = waits(&gathering)
-        gathering.end(found: 0)
-        for _ in 0..<Gathering.rest { _ = waits(&gathering) }
-        _ = waits(&gathering)
-        gathering.end(found: Self.much)
-        #expect(waits(&gathering))
+        let turns = Turns()
+        turns.rest()
+        _ = turns.waits()
+        turns.end(found: Self.much)
+        #expect(turns.waits())
     }
 
     @Test func `a turn that is passed over leaves nothing asked for`() {
-        var gathering = Gathering()
-        _ = waits(&gathering)
-        gathering.end(found: 0)
-        for _ in 0..<Gathering.rest { _ = waits(&gathering) }
-        #expect(!gathering.begin())
+        let turns = Turns()
+        turns.rest()
+        #expect(!turns.waitsUnasked())
     }
 }
