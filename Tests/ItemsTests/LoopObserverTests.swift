@@ -25,7 +25,7 @@ struct LoopObserverTests {
         observer.flush(force: true)
         observability.close()
         let metrics = String(decoding: Exposition.render(observability.registry, as: .text), as: UTF8.self)
-        return (try pipe.lines(), metrics)
+        return (pipe.lines(), metrics)
     }
 
     private func request(

@@ -61,14 +61,14 @@ struct LogPipe: ~Copyable {
     }
 
     /// What was written, line by line and without the timestamps; once, after everything was.
-    func lines() throws -> [String] {
+    func lines() -> [String] {
         _ = fcntl(readEnd.number, F_SETFL, O_NONBLOCK)
         var text: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
-            // The pointer does not outlive the call.
-            let attempt = try unsafe chunk.withUnsafeMutableBytes { try unsafe readEnd.read(into: $0) }
-            guard case .done(let count) = attempt, count > 0 else { break }
+            // At most so many bytes are written as the array has.
+            let count = unsafe read(readEnd.number, &chunk, chunk.count)
+            guard count > 0 else { break }
             text.append(contentsOf: chunk[..<count])
         }
         return String(decoding: text, as: UTF8.self).split(separator: "\n").map { line in

@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import Synchronization
 import Testing
@@ -45,8 +46,8 @@ struct GroupTests {
         }
     }
 
-    @Test(arguments: [(4, "many"), (3, "one")])
-    func `after a batch of many a lookup takes along what is asked for before its turn ends`(
+    @Test(arguments: [(2, "many"), (1, "one")])
+    func `after a batch of some a lookup takes along what is asked for before its turn ends`(
         count: Int64, kind: String
     ) async throws {
         final class Flag: Sendable {
@@ -56,6 +57,13 @@ struct GroupTests {
             _ = try await test.queryTogether(lookups(Self.even, (1...count).map { $0 * 2 }))
             let isQueued = Flag()
             let kinds = try await test.onLoop {
+                // Others who might come: for the pool's own connection alone no turn waits.
+                let sockets = (0..<10).map { _ in socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) }
+                let watches = try sockets.map { try Readiness($0, on: test.loop) }
+                defer {
+                    for watch in watches { watch.cancel() }
+                    for socket in sockets { close(socket) }
+                }
                 let other = Task.detached {
                     // Queued for the loop from another thread, so it runs once the loop has looked for events.
                     let query = Task(executorPreference: test.loop) {
