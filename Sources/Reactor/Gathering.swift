@@ -1,7 +1,7 @@
 /// Whether a turn waits a moment for more before it ends: what its end sends costs less the more of it goes at once, to the
 /// database above all, but whoever came first waits for the others.
 ///
-/// So a turn waits only where many came together the last time and others could still come, and only as long as the waits
+/// So a turn waits only where some came together the last time and others could still come, and only as long as the waits
 /// bring something: clients that all have their question out already send no other before they are answered.
 struct Gathering {
     /// How long a turn waits (200 µs): at half of what two cores can answer a lookup costs PostgreSQL a third less then. Half of
