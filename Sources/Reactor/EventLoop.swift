@@ -9,7 +9,7 @@ import Synchronization
 /// `Task(executorPreference: loop)` also resumes here after a continuation instead of passing through the global pool.
 @safe public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// Events fetched by one epoll_wait; more wait for the next turn, so that jobs get theirs in between.
-    private static let eventBatch = 256
+    static let eventBatch = 256
     /// Jobs run in one turn; more wait for the next one, so that a task that only yields does not keep the loop from its events.
     private static let jobBatch = 4096
     /// How much later than asked for the kernel may wake the thread; 50 µs unless it is told, a quarter of a gathering's wait.
@@ -34,6 +34,9 @@ import Synchronization
     private var watchedCount = 0
     private var lastGeneration: UInt32 = 0
     private var wheel: DeadlineWheel
+    /// The clock when the loop began to look for events, and the full batches it has found since.
+    private var lookBegan: UInt64 = 0
+    private var fullBatches = 0
     private var turnHooks: [() -> Void] = []
     private var yielded: [() -> Void] = []
     private var gathering = Gathering()
@@ -232,13 +235,26 @@ import Synchronization
                 gathering.end(found: found ?? 0)
             }
             for hook in turnHooks { hook() }
-            // A process that was stopped comes back with EINTR: what arrived meanwhile goes before deadlines that passed.
-            if waitForEvents(timeout()) != nil {
-                for deadline in wheel.expired(now: now) { DeadlineWheel.fire(deadline) }
-            }
+            look()
             resumeYielded()
         }
         thread.store(0, ordering: .relaxed)
+    }
+
+    /// Waits for events, reports them, and fires the deadlines that had passed when the look for events began.
+    ///
+    /// A process that stood still so serves whoever came in time before it calls anybody late: it may come back with events
+    /// that the kernel had gathered before the pause, with nothing but a signal, or to more than one batch of them.
+    private func look() {
+        if fullBatches == 0 { lookBegan = now }
+        guard let found = waitForEvents(timeout()) else { return }
+        // The kernel takes descriptors in turn: so many batches hold each of them, however much there is to report.
+        if found == Self.eventBatch && fullBatches * Self.eventBatch < watchedCount {
+            fullBatches += 1
+            return
+        }
+        fullBatches = 0
+        for deadline in wheel.expired(now: lookBegan) { DeadlineWheel.fire(deadline) }
     }
 
     private func pause(nanoseconds: Int) {

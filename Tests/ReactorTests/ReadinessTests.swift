@@ -103,8 +103,15 @@ struct ReadinessTests {
     /// Notes what it is told, and goes on noting the next thing at the same descriptor.
     private final class Witness: ReadinessObserver {
         private let log: Log<String>
-        init(_ log: Log<String>) { self.log = log }
-        func becameReadable() { log.note("readable") }
+        private let then: () -> Void
+        init(_ log: Log<String>, then: @escaping () -> Void = {}) {
+            self.log = log
+            self.then = then
+        }
+        func becameReadable() {
+            log.note("readable")
+            then()
+        }
         func becameWritable() { log.note("writable") }
         func expired() { log.note("expired") }
     }
@@ -146,6 +153,42 @@ struct ReadinessTests {
             while log.entries.count < 2 { await resident.loop.nextTurn() }
             #expect(log.entries == order)
             for watch in watches { watch.cancel() }
+        }
+    }
+
+    /// One event that the loop has taken when it is held, and so many others that come while it is.
+    @Test(.serialized, arguments: [1, 2 * EventLoop.eventBatch + 10])
+    func `what comes while the process stands still goes before a deadline that passes meanwhile`(others: Int)
+        async throws
+    {
+        try await withLoop { loop in
+            try await withLoop { outside in
+                let log = Log<String>()
+                let standstill = await Standstill(of: loop, from: outside)
+                let counters = (0...others).map { _ in Counter() }
+                let watches = try await Resident(on: loop).run { _ in
+                    let watches = try counters.map { try Readiness($0.descriptor.number, on: loop) }
+                    for readiness in watches { readiness.notify(Witness(log)) }
+                    watches[0].notify(
+                        Witness(log) {
+                            loop.arm(loop.makeDeadline { log.note("expired") }, at: standstill.began)
+                        })
+                    return watches
+                }
+                await outside.perform {
+                    // Leaves the processor to the loop, which goes to wait for events.
+                    usleep(5000)
+                    counters[0].increment()
+                    standstill.begin()
+                    for counter in counters.dropFirst() { counter.increment() }
+                    // So that its moment is past in the wheel, too.
+                    usleep(useconds_t(4 << DeadlineWheel.tickShift) / 1000)
+                    standstill.end()
+                }
+                while !log.entries.contains("expired") { await loop.pause(nanoseconds: milliseconds) }
+                #expect(log.entries == Array(repeating: "readable", count: others + 1) + ["expired"])
+                await loop.perform { for readiness in watches { readiness.cancel() } }
+            }
         }
     }
 

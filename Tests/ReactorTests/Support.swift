@@ -1,3 +1,5 @@
+import CLinux
+import CScheduler
 import Glibc
 import Reactor
 import Synchronization
@@ -52,6 +54,71 @@ final class SocketPair: Sendable {
         near = FileDescriptor(owning: numbers[0])
         far = FileDescriptor(owning: numbers[1])
     }
+}
+
+/// A descriptor of its own that becomes readable when it is told to.
+final class Counter: Sendable {
+    let descriptor: FileDescriptor
+
+    init() {
+        let number = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
+        precondition(number >= 0, "eventfd: errno \(errno)")
+        descriptor = FileDescriptor(owning: number)
+    }
+
+    func increment() {
+        var one: UInt64 = 1
+        // Eight bytes of a local.
+        precondition(unsafe write(descriptor.number, &one, 8) == 8, "eventfd: errno \(errno)")
+    }
+}
+
+/// Holds the thread of a loop as a stopped process is held: where it stands, also on its way back from a system call.
+final class Standstill: Sendable {
+    private static let isHeld = Atomic(false)
+    private static let isOver = Atomic(false)
+    private let thread: UInt
+    private let moment = Atomic<UInt64>(0)
+
+    /// A moment at which the thread stood, once it does.
+    var began: UInt64 { moment.load(ordering: .acquiring) }
+
+    /// The loop shares a processor with `other` from now on, and runs only while that one sleeps: so `other` knows that it
+    /// is still on its way when it has woken it.
+    init(of loop: EventLoop, from other: EventLoop) async {
+        let processor = cscheduler_processor()
+        let thread = Log<UInt>()
+        await other.perform { precondition(cscheduler_stay_on(processor) == 0, "sched_setaffinity: errno \(errno)") }
+        await loop.perform {
+            precondition(cscheduler_stay_on(processor) == 0, "sched_setaffinity: errno \(errno)")
+            precondition(cscheduler_give_way() == 0, "sched_setscheduler: errno \(errno)")
+            // Threads of the concurrency runtime, which start loops here, take no signals.
+            var signals = sigset_t()
+            // Both are given a local, which outlives the call.
+            unsafe sigaddset(&signals, SIGUSR2)
+            unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+            thread.note(UInt(pthread_self()))
+        }
+        self.thread = thread.entries[0]
+        var action = sigaction()
+        unsafe action.__sigaction_handler.sa_handler = { _ in
+            Standstill.isHeld.store(true, ordering: .releasing)
+            while !Standstill.isOver.load(ordering: .acquiring) { usleep(100) }
+        }
+        // A local, which outlives the call.
+        precondition(unsafe sigaction(SIGUSR2, &action, nil) == 0, "sigaction: errno \(errno)")
+        Self.isHeld.store(false, ordering: .relaxed)
+        Self.isOver.store(false, ordering: .relaxed)
+    }
+
+    /// Returns when the thread stands.
+    func begin() {
+        pthread_kill(pthread_t(thread), SIGUSR2)
+        while !Self.isHeld.load(ordering: .acquiring) { usleep(100) }
+        moment.store(EventLoop.monotonicNanoseconds(), ordering: .releasing)
+    }
+
+    func end() { Self.isOver.store(true, ordering: .releasing) }
 }
 
 /// Writes all of a short text.
