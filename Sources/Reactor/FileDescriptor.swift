@@ -21,10 +21,10 @@ public struct FileDescriptor: ~Copyable, Sendable {
         _ = Glibc.close(number)
     }
 
-    /// Reads what a socket has, at most `buffer.count` bytes; 0 is the end of the stream. recv(2) takes a tenth less time than
+    /// Takes what a socket has, at most `buffer.count` bytes; 0 is the end of the stream. recv(2) takes a tenth less time than
     /// read(2), which looks after files as well.
     @inline(__always)
-    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Attempt<Int> {
+    public func receive(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Attempt<Int> {
         try system("recv") { unsafe Glibc.recv(number, buffer.baseAddress, buffer.count, 0) }
     }
 

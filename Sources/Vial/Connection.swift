@@ -180,7 +180,7 @@ import Reactor
     private func receive() {
         while phase == .reading && readiness.mayRead {
             // The scratch is this loop's: what is left of its bytes is copied before anything else can use it.
-            guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return end() }
+            guard let attempt = try? unsafe socket.receive(into: worker.scratch) else { return end() }
             switch attempt {
             case .done(0): return end()
             case .done(let count):
@@ -462,7 +462,7 @@ import Reactor
     private func drop() {
         while readiness.mayRead {
             // As in `receive`; the bytes are dropped.
-            guard let attempt = try? unsafe socket.read(into: worker.scratch) else { return end() }
+            guard let attempt = try? unsafe socket.receive(into: worker.scratch) else { return end() }
             switch attempt {
             case .done(0): return end()
             case .done(let count):

@@ -143,9 +143,9 @@ struct ReadinessTests {
         try await watching { resident, pair, readiness in
             let log = Log<String>()
             readiness.notify(Witness(log))
-            let pairs = (0..<(others + Gathering.recentMinimum)).map { _ in SocketPair() }
+            // Of those who come together, one is the pair's own.
+            let pairs = (1..<(others + Gathering.recentMinimum)).map { _ in SocketPair() }
             let watches = try pairs.map { try Readiness($0.near.number, on: resident.loop) }
-            if others == 0 { for watch in watches { watch.cancel() } }
             await resident.loop.nextTurn()
             resident.loop.atTurnEnd { if !log.entries.contains("end of turn") { log.note("end of turn") } }
             try send("x", to: pair.far)

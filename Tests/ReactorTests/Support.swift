@@ -133,7 +133,7 @@ func send(_ text: String, to descriptor: borrowing FileDescriptor) throws {
 func receive(from descriptor: borrowing FileDescriptor, atMost limit: Int = 1000) throws -> String? {
     var bytes = [UInt8](repeating: 0, count: limit)
     // The buffer outlives the call.
-    let attempt = try unsafe bytes.withUnsafeMutableBytes { try unsafe descriptor.read(into: $0) }
+    let attempt = try unsafe bytes.withUnsafeMutableBytes { try unsafe descriptor.receive(into: $0) }
     guard case .done(let count) = attempt else { return nil }
     return String(decoding: bytes.prefix(count), as: UTF8.self)
 }

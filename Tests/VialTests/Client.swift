@@ -101,7 +101,7 @@ final class Client {
     private func receive() throws -> Bool {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         // The pointer does not outlive the call.
-        let attempt = try unsafe chunk.withUnsafeMutableBytes { try unsafe socket.read(into: $0) }
+        let attempt = try unsafe chunk.withUnsafeMutableBytes { try unsafe socket.receive(into: $0) }
         guard case .done(let count) = attempt else { throw Failure.timedOut(take(received.count)) }
         received.append(contentsOf: chunk[..<count])
         return count > 0
