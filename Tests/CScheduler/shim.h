@@ -7,27 +7,38 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Which thread runs when and where, for tests that need one of two threads to be first. The C library declares these calls
-   only with _GNU_SOURCE, which a module cannot set for its importer. */
+/* Which of two threads runs first, for tests in which that matters. The C library declares these calls only with
+   _GNU_SOURCE, which a module cannot set for its importer. */
 
-/* The processor that the calling thread runs on, or -1. */
-static inline int cscheduler_processor(void) {
-    unsigned processor = 0;
-    return syscall(SYS_getcpu, &processor, NULL, NULL) == 0 ? (int)processor : -1;
-}
+enum { CSCHEDULER_BITS = 8 * sizeof(unsigned long), CSCHEDULER_WORDS = 1024 / CSCHEDULER_BITS };
 
-/* Keeps the calling thread on one processor; 0, or -1 with errno. */
-static inline int cscheduler_stay_on(int processor) {
-    enum { bits = 8 * sizeof(unsigned long) };
-    unsigned long set[1024 / bits] = {0};
-    set[processor / bits] = 1UL << processor % bits;
-    return (int)syscall(SYS_sched_setaffinity, 0, sizeof set, set);
-}
+/* Where two threads might run before one of them gave way. */
+struct cscheduler_places {
+    unsigned long own[CSCHEDULER_WORDS], others[CSCHEDULER_WORDS];
+};
 
-/* Has the calling thread run only while its processor has nothing else to do; 0, or -1 with errno. */
-static inline int cscheduler_give_way(void) {
+static inline int cscheduler_thread(void) { return (int)syscall(SYS_gettid); }
+
+/* Has another thread share the caller's processor, and run only while the caller sleeps; 0, or -1 with errno. */
+static inline int cscheduler_subdue(int thread, struct cscheduler_places *before) {
+    unsigned long here[CSCHEDULER_WORDS] = {0};
     struct sched_param none = {0};
-    return sched_setscheduler(0, SCHED_IDLE, &none);
+    unsigned processor = 0;
+    if (syscall(SYS_getcpu, &processor, NULL, NULL) < 0) return -1;
+    if (syscall(SYS_sched_getaffinity, 0, sizeof before->own, before->own) < 0) return -1;
+    if (syscall(SYS_sched_getaffinity, thread, sizeof before->others, before->others) < 0) return -1;
+    here[processor / CSCHEDULER_BITS] = 1UL << processor % CSCHEDULER_BITS;
+    if (syscall(SYS_sched_setaffinity, 0, sizeof here, here) < 0) return -1;
+    if (syscall(SYS_sched_setaffinity, thread, sizeof here, here) < 0) return -1;
+    return sched_setscheduler(thread, SCHED_IDLE | SCHED_RESET_ON_FORK, &none);
+}
+
+/* Lets both run as before. Without privileges a thread stays idle; those that it starts are not. */
+static inline void cscheduler_release(int thread, const struct cscheduler_places *before) {
+    struct sched_param none = {0};
+    sched_setscheduler(thread, SCHED_OTHER, &none);
+    syscall(SYS_sched_setaffinity, thread, sizeof before->others, before->others);
+    syscall(SYS_sched_setaffinity, 0, sizeof before->own, before->own);
 }
 
 #endif

@@ -135,21 +135,25 @@ struct EventLoopTests {
     @Test func `sleeps end in the order of their moments`() async throws {
         try await withLoop { loop in
             let resident = Resident(on: loop)
-            let order = await resident.run { resident in
-                let order = Log<Int>()
+            let moments = await resident.run { resident in
+                let moments = Log<UInt64>()
                 await withTaskGroup { group in
-                    for index in [3, 1, 2, 0] {
+                    for pause in [120, 40, 80, 0] {
                         group.addTask {
                             await resident.run { _ in
-                                await loop.sleep(nanoseconds: UInt64(index) * 40 * milliseconds)
-                                order.note(index)
+                                let nanoseconds = UInt64(pause) * milliseconds
+                                let moment = EventLoop.monotonicNanoseconds() + nanoseconds
+                                await loop.sleep(nanoseconds: nanoseconds)
+                                moments.note(moment)
                             }
                         }
                     }
                 }
-                return order.entries
+                return moments.entries
             }
-            #expect(order == [0, 1, 2, 3])
+            // Those of one tick of the wheel end together.
+            #expect(zip(moments, moments.dropFirst()).allSatisfy { $0 < $1 + 1 << DeadlineWheel.tickShift })
+            #expect(moments.count == 4)
         }
     }
 

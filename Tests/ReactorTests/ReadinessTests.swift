@@ -164,7 +164,7 @@ struct ReadinessTests {
         try await withLoop { loop in
             try await withLoop { outside in
                 let log = Log<String>()
-                let standstill = await Standstill(of: loop, from: outside)
+                let standstill = await Standstill(of: loop)
                 let counters = (0...others).map { _ in Counter() }
                 let watches = try await Resident(on: loop).run { _ in
                     let watches = try counters.map { try Readiness($0.descriptor.number, on: loop) }
@@ -176,10 +176,7 @@ struct ReadinessTests {
                     return watches
                 }
                 await outside.perform {
-                    // Leaves the processor to the loop, which goes to wait for events.
-                    usleep(5000)
-                    counters[0].increment()
-                    standstill.begin()
+                    standstill.begin { counters[0].increment() }
                     for counter in counters.dropFirst() { counter.increment() }
                     // So that its moment is past in the wheel, too.
                     usleep(useconds_t(4 << DeadlineWheel.tickShift) / 1000)

@@ -73,31 +73,26 @@ final class Counter: Sendable {
     }
 }
 
-/// Holds the thread of a loop as a stopped process is held: where it stands, also on its way back from a system call.
+/// Holds the thread of a loop as a stopped process is held: on its way back from the system call that brings it an event.
 final class Standstill: Sendable {
     private static let isHeld = Atomic(false)
     private static let isOver = Atomic(false)
-    private let thread: UInt
+    /// The loop's thread, for the C library and for the kernel.
+    private let thread: (library: UInt, kernel: Int32)
     private let moment = Atomic<UInt64>(0)
 
     /// A moment at which the thread stood, once it does.
     var began: UInt64 { moment.load(ordering: .acquiring) }
 
-    /// The loop shares a processor with `other` from now on, and runs only while that one sleeps: so `other` knows that it
-    /// is still on its way when it has woken it.
-    init(of loop: EventLoop, from other: EventLoop) async {
-        let processor = cscheduler_processor()
-        let thread = Log<UInt>()
-        await other.perform { precondition(cscheduler_stay_on(processor) == 0, "sched_setaffinity: errno \(errno)") }
+    init(of loop: EventLoop) async {
+        let thread = Log<(UInt, Int32)>()
         await loop.perform {
-            precondition(cscheduler_stay_on(processor) == 0, "sched_setaffinity: errno \(errno)")
-            precondition(cscheduler_give_way() == 0, "sched_setscheduler: errno \(errno)")
             // Threads of the concurrency runtime, which start loops here, take no signals.
             var signals = sigset_t()
             // Both are given a local, which outlives the call.
             unsafe sigaddset(&signals, SIGUSR2)
             unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-            thread.note(UInt(pthread_self()))
+            thread.note((UInt(pthread_self()), cscheduler_thread()))
         }
         self.thread = thread.entries[0]
         var action = sigaction()
@@ -111,10 +106,18 @@ final class Standstill: Sendable {
         Self.isOver.store(false, ordering: .relaxed)
     }
 
-    /// Returns when the thread stands.
-    func begin() {
-        pthread_kill(pthread_t(thread), SIGUSR2)
+    /// Returns when the thread stands, with the event that `cause` makes. Call it on a thread that may block.
+    func begin(by cause: () -> Void) {
+        var places = cscheduler_places()
+        // The thread is woken by the event and met by the signal before it runs, since it gives way. A local outlives both calls.
+        precondition(unsafe cscheduler_subdue(thread.kernel, &places) == 0, "errno \(errno) from the scheduler")
+        // Leaves the processor to the loop, which goes to wait for events.
+        usleep(5000)
+        cause()
+        pthread_kill(pthread_t(thread.library), SIGUSR2)
         while !Self.isHeld.load(ordering: .acquiring) { usleep(100) }
+        // Before it can start a thread, which would run where it does.
+        unsafe cscheduler_release(thread.kernel, &places)
         moment.store(EventLoop.monotonicNanoseconds(), ordering: .releasing)
     }
 
