@@ -168,6 +168,14 @@ import Synchronization
         yielded.append(action)
     }
 
+    /// Suspends a task that runs on this loop until the events that are there now were reported.
+    public func nextTurn() async {
+        // Called once, by the end of this turn.
+        await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            atNextTurn { unsafe continuation.resume() }
+        }
+    }
+
     /// Has this turn take in what comes within the next moment before it ends, where `Gathering` finds that worth the wait:
     /// for what its end sends, and what costs less the more of it is sent at once.
     ///

@@ -2,6 +2,8 @@ import Reactor
 
 /// Takes clients from one loop's listener.
 actor Acceptor {
+    /// Clients taken in one turn, so that a crowd of new ones does not keep the loop from those it has.
+    static let batch = 64
     /// How long accepting pauses when there is no descriptor, or no place, for a client.
     private static let pause: UInt64 = 20_000_000
     /// A lack that lasts, or comes and goes, is reported this often.
@@ -27,11 +29,12 @@ actor Acceptor {
         self.readiness = readiness
         while isOpen {
             if await readiness.untilReadable() == .interrupted { continue }
-            await acceptAll(readiness)
+            if await accept(readiness, atMost: Self.batch) == Self.batch { await worker.loop.nextTurn() }
         }
     }
 
-    /// Takes in what stands in the queue, waiting for places where there are none, then stops listening.
+    /// Takes in what stands in the queue, waiting for places where there are none, then stops listening, also when clients
+    /// go on coming.
     ///
     /// - Parameter limit: when the wait for places is over, on the loop's clock.
     func finish(by limit: UInt64) async {
@@ -40,10 +43,17 @@ actor Acceptor {
             listener = nil
             return
         }
-        await acceptAll(readiness)
-        while listener?.hasClient == true && worker.loop.now < limit {
-            await worker.loop.sleep(nanoseconds: Self.pause)
-            await acceptAll(readiness)
+        // Whoever came before is among so many.
+        var rest = Int(Listener.backlog)
+        while rest > 0 {
+            let count = await accept(readiness, atMost: min(rest, Self.batch))
+            rest -= count
+            guard listener?.hasClient == true && worker.loop.now < limit else { break }
+            if count == Self.batch {
+                await worker.loop.nextTurn()
+            } else {
+                await worker.loop.sleep(nanoseconds: Self.pause)
+            }
         }
         // Ends the wait of `run`.
         readiness.cancel()
@@ -51,26 +61,32 @@ actor Acceptor {
         listener = nil
     }
 
-    private func acceptAll(_ readiness: Readiness) async {
-        while true {
+    /// Takes clients from the queue. While it is open, it waits for places and descriptors.
+    ///
+    /// - Returns: how many it has taken; fewer than `limit` when the queue was emptied, or there is no place and it is closing.
+    private func accept(_ readiness: Readiness, atMost limit: Int) async -> Int {
+        var count = 0
+        while count < limit {
             guard worker.quota.take() else {
                 guard listener?.hasClient == true else {
                     readiness.readDrained()
-                    return
+                    break
                 }
                 report(.connectionLimitReached(worker.quota.limit))
                 await worker.loop.sleep(nanoseconds: Self.pause)
-                if !isOpen { return }
+                if !isOpen { break }
                 continue
             }
             switch listener?.accept() ?? Listener.Acceptance.none {
             case .client(let socket, let peer):
+                count += 1
                 serve(socket, peer)
             case .none:
                 worker.quota.release()
                 readiness.readDrained()
-                return
+                return count
             case .lost(let error):
+                count += 1
                 worker.quota.release()
                 worker.observe(.acceptFailed(error))
             case .outOfDescriptors(let error):
@@ -78,9 +94,10 @@ actor Acceptor {
                 report(.outOfDescriptors(error))
                 _ = listener?.shedOne()
                 await worker.loop.sleep(nanoseconds: Self.pause)
-                if !isOpen { return }
+                if !isOpen { return count }
             }
         }
+        return count
     }
 
     private func report(_ event: ServerEvent) {

@@ -12,13 +12,6 @@ func withLoop<Value>(_ body: (EventLoop) async throws -> Value) async throws -> 
     return try await body(loop)
 }
 
-extension EventLoop {
-    /// Suspends a task that runs on this loop until the events that are there now were reported.
-    func nextTurn() async {
-        await withCheckedContinuation { continuation in atNextTurn { continuation.resume() } }
-    }
-}
-
 /// Something that lives on a loop, so that a test can use what belongs to the loop's thread.
 actor Resident {
     let loop: EventLoop

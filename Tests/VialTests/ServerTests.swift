@@ -1,3 +1,4 @@
+import Dispatch
 import HTTPTypes
 import Testing
 
@@ -162,6 +163,28 @@ extension OverSockets {
                 #expect(!isListening)
                 gate.open()
                 #expect(try client.answer().body == "done")
+            }
+        }
+
+        @Test func `serves whom it has taken in while a crowd of others comes`() async throws {
+            var app = app
+            let hold = DispatchSemaphore(value: 0)
+            app.get("/hold") { _ in
+                hold.wait()
+                return text("held")
+            }
+            try await withServer(app) { server in
+                let holder = try server.connect()
+                try holder.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
+                await server.events.wait(for: .started)
+                let first = try server.connect()
+                try first.send(get)
+                let crowd = try (0..<3 * Acceptor.batch).map { _ in try server.connect() }
+                hold.signal()
+                #expect(try first.answer().body == "a")
+                let taken = server.events.all.prefix { $0 != .completed("/a", 200) }.count { $0 == .accepted }
+                #expect(taken < 2 * Acceptor.batch)
+                await server.events.wait(for: .accepted, count: crowd.count + 2)
             }
         }
 
