@@ -71,8 +71,10 @@ let package = Package(
             path: "Sources/Commands", exclude: ["README.md"], swiftSettings: settings),
         .testTarget(name: "AWSTests", dependencies: ["AWS"], swiftSettings: settings),
         .testTarget(name: "FormattingTests", dependencies: ["Formatting"], swiftSettings: settings),
-        .systemLibrary(name: "CScheduler", path: "Tests/CScheduler"),
-        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux", "CScheduler"], swiftSettings: settings),
+        .systemLibrary(name: "CScheduler", path: "Tests/ReactorTests/CScheduler"),
+        .testTarget(
+            name: "ReactorTests", dependencies: ["Reactor", "CLinux", "CScheduler"], exclude: ["CScheduler"],
+            swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Reactor"], swiftSettings: settings),
