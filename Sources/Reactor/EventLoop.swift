@@ -34,8 +34,9 @@ import Synchronization
     private var watchedCount = 0
     private var lastGeneration: UInt32 = 0
     private var wheel: DeadlineWheel
-    /// The clock when the loop began to look for events, and the full batches it has found since.
-    private var lookBegan: UInt64 = 0
+    /// Deadlines whose moment has passed: they fire after another look for events.
+    private var due: [Deadline] = []
+    /// Full batches of events that were found since.
     private var fullBatches = 0
     private var turnHooks: [() -> Void] = []
     private var yielded: [() -> Void] = []
@@ -249,20 +250,22 @@ import Synchronization
         thread.store(0, ordering: .relaxed)
     }
 
-    /// Waits for events, reports them, and fires the deadlines that had passed when the look for events began.
+    /// Waits for events, reports them, and fires the deadlines that had passed before.
     ///
     /// A process that stood still so serves whoever came in time before it calls anybody late: it may come back with events
     /// that the kernel had gathered before the pause, with nothing but a signal, or to more than one batch of them.
     private func look() {
-        if fullBatches == 0 { lookBegan = now }
         guard let found = waitForEvents(timeout()) else { return }
-        // The kernel takes descriptors in turn: so many batches hold each of them, however much there is to report.
-        if found == Self.eventBatch && fullBatches * Self.eventBatch < watchedCount {
-            fullBatches += 1
-            return
+        if !due.isEmpty {
+            // The kernel takes descriptors in turn: so many batches hold each of them, however much there is to report.
+            if found == Self.eventBatch && fullBatches * Self.eventBatch < watchedCount {
+                fullBatches += 1
+                return
+            }
+            fullBatches = 0
+            for deadline in due { DeadlineWheel.fire(deadline) }
         }
-        fullBatches = 0
-        for deadline in wheel.expired(now: lookBegan) { DeadlineWheel.fire(deadline) }
+        due = wheel.expired(now: now)
     }
 
     private func pause(nanoseconds: Int) {
@@ -326,9 +329,9 @@ import Synchronization
         arrived.removeAll(keepingCapacity: true)
     }
 
-    /// Milliseconds to wait for events: 0 while jobs are ready or wait for the next turn, -1 without limit.
+    /// Milliseconds to wait for events: 0 while jobs are ready, or something waits for the next turn, -1 without limit.
     private func timeout() -> Int32 {
-        if !ready.isEmpty || !yielded.isEmpty { return 0 }
+        if !ready.isEmpty || !yielded.isEmpty || !due.isEmpty { return 0 }
         guard let look = wheel.nextLook() else { return -1 }
         // Late by this turn's own length at most, which saves reading the clock.
         return look <= now ? 0 : Int32((look - now + 999_999) / 1_000_000)
