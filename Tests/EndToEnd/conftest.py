@@ -123,8 +123,15 @@ class Database:
         return self.admin.execute(query, [self.name]).fetchone()[0]
 
     def drop(self):
-        self.admin.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+        until(self._is_dropped, 30, what=f"{self.name} to be left by autovacuum")
         self.admin.close()
+
+    def _is_dropped(self):
+        try:
+            self.admin.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+        except psycopg.errors.InsufficientPrivilege:  # FORCE may not end an autovacuum worker, which goes by itself
+            return False
+        return True
 
 
 class Server:
