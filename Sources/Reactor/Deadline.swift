@@ -36,6 +36,8 @@ struct DeadlineWheel {
     /// Every slot up to and including this tick has been looked at.
     private var currentTick: UInt64
     private(set) var count = 0
+    /// When the wheel was last asked for what has expired.
+    private var lastMoment: UInt64 = 0
 
     init(now: UInt64) {
         currentTick = now >> Self.tickShift
@@ -43,6 +45,8 @@ struct DeadlineWheel {
 
     /// Arms, or moves, a deadline to `expiry`.
     mutating func arm(_ deadline: Deadline, at expiry: UInt64) {
+        // It fires all the same: who arms it at every turn for a moment that has passed would else put it off for ever.
+        if deadline.isDue && expiry <= lastMoment { return }
         deadline.expiry = expiry
         deadline.isDue = false
         if deadline.slot >= 0 {
@@ -74,6 +78,7 @@ struct DeadlineWheel {
 
     /// Removes and returns every deadline whose moment has passed.
     mutating func expired(now: UInt64) -> [Deadline] {
+        lastMoment = now
         let target = now >> Self.tickShift
         if target <= currentTick || count == 0 {
             currentTick = max(currentTick, target)
@@ -134,7 +139,7 @@ struct DeadlineWheel {
 
     /// Runs the action of a deadline that `expired` returned.
     static func fire(_ deadline: Deadline) {
-        // An earlier action of this batch may have armed it anew or cancelled it.
+        // An event or another action may have armed it anew or cancelled it meanwhile.
         guard deadline.isDue else { return }
         deadline.isDue = false
         deadline.action()
