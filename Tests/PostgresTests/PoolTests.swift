@@ -1,4 +1,5 @@
 import Reactor
+import Synchronization
 import Testing
 
 @testable import Postgres
@@ -199,6 +200,29 @@ struct PoolTests {
                 return try await waiting.value
             }
             #expect(try rows[0].int64(0) == 1)
+        }
+    }
+
+    @Test func `a wait is bounded also while something else is asked for at every turn`() async throws {
+        final class Answer: Sendable {
+            let outcome = Mutex<Result<Rows, DatabaseError>?>(nil)
+        }
+        try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 100)) { (test) async throws in
+            let first = Answer()
+            try await whileBusy(test) {
+                try await test.onLoop {
+                    test.pool.query(Self.one, on: test.loop) { outcome in first.outcome.withLock { $0 = outcome } }
+                    // Far more turns than its wait has.
+                    for _ in 0..<100_000 where first.outcome.withLock({ $0 == nil }) {
+                        test.pool.query(Self.one, on: test.loop) { _ in }
+                        await test.loop.nextTurn()
+                    }
+                }
+            }
+            guard case .failure(.waitTimedOut)? = first.outcome.withLock(\.self) else {
+                Issue.record("another outcome than a wait that timed out")
+                return
+            }
         }
     }
 

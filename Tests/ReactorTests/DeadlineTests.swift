@@ -119,6 +119,22 @@ struct DeadlineTests {
             ])
     }
 
+    @Test(arguments: [(Self.tick, 1), (11 * Self.tick, 0)])
+    func `what is due fires though it is armed again, unless for a later moment`(delay: UInt64, times: Int) {
+        final class Count {
+            var fired = 0
+        }
+        var wheel = DeadlineWheel(now: Self.start)
+        let count = Count()
+        let deadline = Deadline { count.fired += 1 }
+        wheel.arm(deadline, at: Self.start + Self.tick)
+        let due = wheel.expired(now: Self.start + 10 * Self.tick)
+        wheel.arm(deadline, at: Self.start + delay)
+        for deadline in due { DeadlineWheel.fire(deadline) }
+        #expect(count.fired == times)
+        #expect(wheel.count == 1 - times)
+    }
+
     @Test func `an action may cancel or move deadlines that are due in the same turn`() {
         final class Log {
             var fired: [String] = []
