@@ -96,7 +96,7 @@ public struct ItemStore: Sendable {
 
     /// Answers with the item of this identifier, or that there is none.
     func find(_ id: Int64, for reply: Reply, _ answer: @escaping @Sendable (Item) throws -> Response) {
-        pool.query(Self.find, [.int64(id)], on: reply.loop, until: reply.deadline) { rows in
+        pool.query(Self.find, key: id, on: reply.loop, until: reply.deadline) { rows in
             reply.send {
                 guard let row = try rows.get().first else { throw HTTPError(.notFound, "There is no item \(id).") }
                 return try answer(Item(row))

@@ -86,7 +86,13 @@ final class Connection {
         var position = 0
         while position < batch.count {
             let end = endOfGroup(from: position, in: batch)
-            let isSent = end - position > 1 ? send(group: Array(batch[position..<end])) : send(batch[position])
+            let isSent =
+                if end - position == 1 {
+                    send(batch[position])
+                } else {
+                    // Most often all of them.
+                    send(group: end - position == batch.count ? batch : Array(batch[position..<end]))
+                }
             guard isSent else { return batch[position...] }
             let last = batch[end - 1]
             for pending in batch[position..<end] { deadline = min(deadline, pending.deadline) }
@@ -204,7 +210,7 @@ final class Connection {
                     let outcome = unsafe try outcome(of: result)
                     if let loss = outcome?.loss { received.loss = loss }
                     if let outcome { try Self.share(outcome, among: group) }
-                    answered += group
+                    if answered.isEmpty { answered = group } else { answered += group }
                 }
             } catch {
                 received.loss = error
@@ -281,7 +287,7 @@ final class Connection {
     }
 
     private func send(_ pending: PendingStatement) -> Bool {
-        guard send(pending.statement, pending.parameters) else { return false }
+        guard send(pending.statement, pending.arguments.parameters) else { return false }
         expected.append(.answer(pending))
         return true
     }
@@ -289,10 +295,7 @@ final class Connection {
     /// Sends statements that differ in their parameters alone as one.
     private func send(group: [PendingStatement]) -> Bool {
         guard let statement = group[0].statement.many else { fatalError("\(group[0].statement.name) runs alone") }
-        let parameters = group[0].parameters.indices.map { place in
-            Parameter.array(of: group.map { $0.parameters[place] })
-        }
-        guard send(statement, parameters) else { return false }
+        guard send(statement, Arguments.joined(group)) else { return false }
         expected.append(.group(group))
         return true
     }

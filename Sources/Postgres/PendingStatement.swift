@@ -1,7 +1,7 @@
 /// One statement between its caller's question and its answer. Used on its pool's loop only.
 final class PendingStatement {
     let statement: Statement
-    let parameters: [Parameter]
+    let arguments: Arguments
     /// At most so many come back.
     let rows: Int
     /// When the caller began to wait, and when its answer is of no use any more.
@@ -19,11 +19,11 @@ final class PendingStatement {
     private var caller: @Sendable (Result<Rows, DatabaseError>) -> Void
 
     init(
-        _ statement: Statement, _ parameters: [Parameter], rows: Int, enqueued: UInt64, deadline: UInt64,
+        _ statement: Statement, _ arguments: Arguments, rows: Int, enqueued: UInt64, deadline: UInt64,
         _ caller: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) {
         self.statement = statement
-        self.parameters = parameters
+        self.arguments = arguments
         self.rows = rows
         self.enqueued = enqueued
         self.deadline = deadline
@@ -45,7 +45,7 @@ final class PendingStatement {
 
     /// The key of a lookup.
     var key: Int64 {
-        guard case .int64(let key)? = parameters.first else { fatalError("\(statement.name) looks up no int8") }
+        guard case .key(let key) = arguments else { fatalError("\(statement.name) is no lookup") }
         return key
     }
 }

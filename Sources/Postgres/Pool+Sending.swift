@@ -154,7 +154,7 @@ extension Pool {
     func answer(_ pending: PendingStatement, now: UInt64) {
         // Its deadline was faster.
         if pending.isAnswered { return }
-        guard let outcome = pending.outcome else {
+        guard let outcome = pending.outcome.take() else {
             fatalError("\(pending.statement.name) confirmed without an outcome")
         }
         switch outcome {

@@ -95,7 +95,8 @@ public actor Pool {
     public func query(
         _ statement: Statement, _ parameters: [Parameter] = [], rows: Int = 1
     ) async throws(DatabaseError) -> Rows {
-        try await outcome(of: statement, parameters, rows: rows, until: TaskDeadline.current?.expiry).get()
+        let arguments = Arguments(parameters, for: statement)
+        return try await outcome(of: statement, arguments, rows: rows, until: TaskDeadline.current?.expiry).get()
     }
 
     /// As the asynchronous `query`, without a task.
@@ -110,33 +111,49 @@ public actor Pool {
         until expiry: UInt64? = nil,
         then: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) {
+        query(statement, Arguments(parameters, for: statement), rows: rows, on: loop, until: expiry, then: then)
+    }
+
+    /// As `query`, of a lookup.
+    public nonisolated func query(
+        _ lookup: Statement, key: Int64, on loop: EventLoop?, until expiry: UInt64? = nil,
+        then: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
+    ) {
+        precondition(lookup.isLookup, "\(lookup.name) is no lookup")
+        query(lookup, .key(key), rows: 1, on: loop, until: expiry, then: then)
+    }
+
+    private nonisolated func query(
+        _ statement: Statement, _ arguments: Arguments, rows: Int, on loop: EventLoop?, until expiry: UInt64?,
+        then: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
+    ) {
         // A loop without connections of its own has another's pool, and comes to it by a task.
         guard loop === self.loop else {
             Task(executorPreference: loop) {
-                then(await self.outcome(of: statement, parameters, rows: rows, until: expiry))
+                then(await self.outcome(of: statement, arguments, rows: rows, until: expiry))
             }
             return
         }
-        onLoop(pending(statement, parameters, rows: rows, until: expiry, then)) { $0.submit($1) }
+        onLoop(pending(statement, arguments, rows: rows, until: expiry, then)) { $0.submit($1) }
     }
 
     private func outcome(
-        of statement: Statement, _ parameters: [Parameter], rows: Int, until expiry: UInt64?
+        of statement: Statement, _ arguments: Arguments, rows: Int, until expiry: UInt64?
     ) async -> Result<Rows, DatabaseError> {
         // It is answered exactly once, at the latest when its deadline passes.
         await unsafe withUnsafeContinuation { continuation in
             submit(
-                pending(statement, parameters, rows: rows, until: expiry) { unsafe continuation.resume(returning: $0) })
+                pending(statement, arguments, rows: rows, until: expiry) { unsafe continuation.resume(returning: $0) })
         }
     }
 
     private nonisolated func pending(
-        _ statement: Statement, _ parameters: [Parameter], rows: Int, until expiry: UInt64?,
+        _ statement: Statement, _ arguments: Arguments, rows: Int, until expiry: UInt64?,
         _ caller: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) -> PendingStatement {
         let now = loop.now
         let deadline = min(now + statementLimit + Self.cancelGrace, expiry ?? .max)
-        return PendingStatement(statement, parameters, rows: rows, enqueued: now, deadline: deadline, caller)
+        return PendingStatement(statement, arguments, rows: rows, enqueued: now, deadline: deadline, caller)
     }
 
     private func submit(_ pending: PendingStatement) {
@@ -192,7 +209,7 @@ public actor Pool {
         let expiry = TaskDeadline.current?.expiry
         // As in `query`.
         let outcome = await unsafe withUnsafeContinuation { continuation in
-            let pending = pending(statement, parameters, rows: 1, until: expiry) {
+            let pending = pending(statement, Arguments(parameters, for: statement), rows: 1, until: expiry) {
                 unsafe continuation.resume(returning: $0)
             }
             // Inside a transaction nothing is shared, and nothing runs again on another connection.

@@ -23,6 +23,9 @@ public final class Statement: Sendable {
     /// What many of it run as that stand beside each other in one turn: its parameters are arrays of theirs.
     public let many: Statement?
 
+    /// Whether it looks up one row by its key.
+    var isLookup: Bool { kind == .read && many != nil }
+
     private static let count = Atomic<Int>(0)
 
     public convenience init(_ name: String, _ sql: String, kind: Kind = .read) {

@@ -70,11 +70,11 @@ actor Acceptor {
             guard worker.quota.take() else {
                 guard listener?.hasClient == true else {
                     readiness.readDrained()
-                    break
+                    return count
                 }
                 report(.connectionLimitReached(worker.quota.limit))
                 await worker.loop.sleep(nanoseconds: Self.pause)
-                if !isOpen { break }
+                if !isOpen { return count }
                 continue
             }
             switch listener?.accept() ?? Listener.Acceptance.none {

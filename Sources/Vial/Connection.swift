@@ -207,6 +207,10 @@ import Reactor
 
     /// Answers what was kept, and keeps the rest of it.
     private func takeInput() {
+        if input.isEmpty {
+            if !output.isEmpty { send(then: .read) }
+            return
+        }
         let kept = input
         input = []
         let used = advance(kept.span)

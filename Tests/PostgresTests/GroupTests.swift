@@ -46,6 +46,41 @@ struct GroupTests {
         }
     }
 
+    @Test func `lookups asked for by their keys alone run as one`() async throws {
+        try await withPool(Self.one) { (test) async throws in
+            let texts = try await test.onLoop {
+                await withTaskGroup(of: Result<Rows, DatabaseError>.self) { group in
+                    for key in [2, 4] as [Int64] {
+                        group.addTask {
+                            await withCheckedContinuation { continuation in
+                                test.pool.query(Self.even, key: key, on: test.pool.loop) {
+                                    continuation.resume(returning: $0)
+                                }
+                            }
+                        }
+                    }
+                    var texts: [Result<String, DatabaseError>] = []
+                    for await rows in group {
+                        texts.append(
+                            rows.flatMap { rows in Result { () throws(DatabaseError) in try rows[0].text(1) } })
+                    }
+                    return texts
+                }
+            }
+            #expect(texts == [.success("many"), .success("many")])
+        }
+    }
+
+    @Test func `what looks up nothing has no key, and a lookup nothing else`() async {
+        await #expect(processExitsWith: .failure) { _ = Arguments([.text("a")], for: Self.even) }
+        await #expect(processExitsWith: .failure) { _ = Arguments([], for: Self.even) }
+        await #expect(processExitsWith: .failure) {
+            try? await withPool(Self.one) { test in
+                test.pool.query(Statement("none", "SELECT 1"), key: 1, on: nil) { _ in }
+            }
+        }
+    }
+
     @Test(arguments: [(2, "many"), (1, "one")])
     func `after a batch of some a lookup takes along what is asked for before its turn ends`(
         count: Int64, kind: String

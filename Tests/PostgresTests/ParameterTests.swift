@@ -35,15 +35,14 @@ struct ParameterTests {
         #expect(binary(parameter) == expected)
     }
 
-    @Test func `parameters of one type make an array`() {
-        #expect(Parameter.array(of: [.int64(7), .int64(-1)]) == .int64s([7, -1]))
-        #expect(Parameter.array(of: [.text("a"), .null]) == .texts(["a", nil]))
-        #expect(Parameter.array(of: [.null, .null]) == .texts([nil, nil]))
+    @Test func `texts that may be missing make an array`() {
+        #expect(Parameter.texts(of: [.text("a"), .null]) == .texts(["a", nil]))
+        #expect(Parameter.texts(of: [.null, .null]) == .texts([nil, nil]))
     }
 
-    @Test func `parameters of two types make none`() async {
-        await #expect(processExitsWith: .failure) { _ = Parameter.array(of: [.text("a"), .int64(1)]) }
-        await #expect(processExitsWith: .failure) { _ = Parameter.array(of: [.int64(1), .null]) }
+    @Test func `parameters of another type make no array`() async {
+        await #expect(processExitsWith: .failure) { _ = Parameter.texts(of: [.text("a"), .int64(1)]) }
+        await #expect(processExitsWith: .failure) { _ = Parameter.texts(of: [.int64(1), .int64(2)]) }
     }
 
     @Test func `a text that may be missing is a text or null`() {

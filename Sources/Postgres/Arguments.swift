@@ -1,0 +1,34 @@
+/// What a statement is asked with.
+enum Arguments {
+    /// The key of a lookup: as an array of one it would be an allocation for each.
+    case key(Int64)
+    case list([Parameter])
+
+    /// A lookup's key stands alone, however it came.
+    init(_ parameters: [Parameter], for statement: Statement) {
+        guard statement.isLookup else {
+            self = .list(parameters)
+            return
+        }
+        guard parameters.count == 1, case .int64(let key) = parameters[0] else {
+            fatalError("\(statement.name) looks up an int8")
+        }
+        self = .key(key)
+    }
+
+    var parameters: [Parameter] {
+        switch self {
+        case .key(let key): [.int64(key)]
+        case .list(let parameters): parameters
+        }
+    }
+
+    /// Those of statements that run as one: an array for each place.
+    static func joined(_ group: [PendingStatement]) -> [Parameter] {
+        switch group[0].arguments {
+        case .key: [.int64s(group.map(\.key))]
+        case .list(let first):
+            first.indices.map { place in .texts(of: group.map { $0.arguments.parameters[place] }) }
+        }
+    }
+}
