@@ -66,13 +66,14 @@ extension OutputSpan<UInt8> {
     @inlinable
     public mutating func append(decimal value: UInt64) {
         // Counts, statuses and milliseconds are short.
-        if value < 100 {
-            if value >= 10 { append(0x30 &+ UInt8(truncatingIfNeeded: value / 10)) }
+        if value < 1000 {
+            if value >= 100 { append(0x30 &+ UInt8(truncatingIfNeeded: value / 100)) }
+            if value >= 10 { append(0x30 &+ UInt8(truncatingIfNeeded: value / 10 % 10)) }
             append(0x30 &+ UInt8(truncatingIfNeeded: value % 10))
             return
         }
-        var count = 3
-        var limit: UInt64 = 1000
+        var count = 4
+        var limit: UInt64 = 10_000
         // UInt64.max has 20 digits, and 10^20 is more than it holds.
         while count < 20 && value >= limit {
             count += 1

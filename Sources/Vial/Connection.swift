@@ -207,10 +207,7 @@ import Reactor
 
     /// Answers what was kept, and keeps the rest of it.
     private func takeInput() {
-        if input.isEmpty {
-            if !output.isEmpty { send(then: .read) }
-            return
-        }
+        if input.isEmpty { return sendAnswers() }
         let kept = input
         input = []
         let used = advance(kept.span)
@@ -230,6 +227,10 @@ import Reactor
     private func advance(_ bytes: Span<UInt8>) -> Int {
         var used = 0
         while phase == .reading {
+            if used == bytes.count && reader.state == .idle {
+                sendAnswers()
+                break
+            }
             let step: RequestReader.Step
             do {
                 step = try reader.read(bytes.extracting(used...), head: &request.head, body: &request.body)
@@ -244,7 +245,7 @@ import Reactor
                     isHeadTimed = true
                     expectBytes(within: worker.options.headerTimeout)
                 }
-                if !output.isEmpty { send(then: .read) }
+                sendAnswers()
                 return used
             case .head(let count):
                 used += count
@@ -411,6 +412,11 @@ import Reactor
     /// Empties a buffer, and gives its memory back when that is more than an idle connection should hold.
     private static func empty(_ buffer: inout [UInt8]) {
         if buffer.capacity > retainedByteLimit { buffer = [] } else { buffer.removeAll(keepingCapacity: true) }
+    }
+
+    /// Sends what there is before anything is waited for.
+    private func sendAnswers() {
+        if !output.isEmpty { send(then: .read) }
     }
 
     /// Sends the output, waiting for room where there is none, then goes on.
