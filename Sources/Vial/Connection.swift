@@ -12,7 +12,7 @@ import Reactor
     /// Answers of pipelined requests leave in one write, but no later than at this size, or at
     /// `Limits.pipelineDepthLimit` of them.
     private static let outputByteLimit = 65_536
-    /// Buffers of an idle connection keep at most this much.
+    /// An idle connection keeps at most this much of a body's memory.
     private static let retainedByteLimit = 1024
     /// After a refusal the client may still be sending: so much is read and dropped, for so long, so that closing does not
     /// reset the connection before the client has read the answer (RFC 9112 §9.6). Many clients read only once they have
@@ -61,7 +61,7 @@ import Reactor
     private var isInFlight = false
     /// Received and not yet used: part of a request, or what came behind one whose answer is awaited.
     private var input: [UInt8] = []
-    /// Answers; the first `sent` bytes of them have left.
+    /// Answers, in the worker's spare buffer where that is free; the first `sent` bytes of them have left.
     private var output: [UInt8] = []
     private var sent = 0
     /// Answers since the other clients of the loop had their turn.
@@ -289,6 +289,7 @@ import Reactor
         expectBytes(within: worker.options.bodyTimeout)
         // A client that has sent some of the body already is not waiting (RFC 9110 §10.1.1).
         if request.head.expectsContinue && !hasMore {
+            worker.lendOutput(&output)
             ResponseEncoder.encodeContinue(into: &output)
             send(then: .read)
         }
@@ -358,6 +359,7 @@ import Reactor
         let hasContent = status != 204 && status != 304 && status >= 200
         let isBodySent = hasContent && request.head.knownMethod != .head
         let date = worker.date.bytes(at: worker.loop.now)
+        worker.lendOutput(&output)
         let identifier = request.requestIDBytes
         ResponseEncoder.encode(
             status: status, reason: nil, contentType: response.contentType, fields: response.fields, date: date.span,
@@ -438,7 +440,7 @@ import Reactor
             case nil: return end()
             }
         }
-        Self.empty(&output)
+        worker.returnOutput(&output)
         sent = 0
         if case .sending = phase {
             phase = .reading

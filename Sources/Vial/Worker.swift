@@ -29,6 +29,8 @@ final class ConnectionQuota: Sendable {
 @safe final class Worker: @unchecked Sendable {
     /// One read takes at most this much: a whole head of the largest kind.
     static let readByteLimit = 65_536
+    /// The spare buffer is no larger, whatever the largest answer was.
+    private static let spareOutputByteLimit = 65_536
     /// Runners that are kept while they have nothing to do: as many as a busy loop has requests at the database.
     private static let idleRunnerLimit = 256
 
@@ -41,6 +43,9 @@ final class ConnectionQuota: Sendable {
     let observe: (ServerEvent) -> Void
     /// Where reads of this loop land before they are appended to their connection's input: idle connections hold no buffer.
     let scratch: UnsafeMutableRawBufferPointer
+    /// Where answers are written until they have left, for one connection after the other: a buffer of its own each would be
+    /// memory that the next request finds in no cache.
+    private var spareOutput: [UInt8] = []
     var date = DateField()
     var requestID = RequestID()
     private var connections: [ObjectIdentifier: Connection] = [:]
@@ -74,6 +79,23 @@ final class ConnectionQuota: Sendable {
         connections[ObjectIdentifier(connection)] = nil
         quota.release()
         observe(.closed)
+    }
+
+    /// Lends the spare buffer to a connection that has nothing to send yet.
+    @inline(__always)
+    func lendOutput(_ output: inout [UInt8]) {
+        if output.capacity == 0 { swap(&output, &spareOutput) }
+    }
+
+    /// Takes a buffer back, all of which has left, unless it is too large or another one took its place.
+    @inline(__always)
+    func returnOutput(_ output: inout [UInt8]) {
+        if spareOutput.capacity > 0 || output.capacity > Self.spareOutputByteLimit {
+            output = []
+        } else {
+            output.removeAll(keepingCapacity: true)
+            swap(&output, &spareOutput)
+        }
     }
 
     /// Has a request handled by a task; the connection hears of the response.

@@ -320,6 +320,22 @@ extension OverSockets {
             }
         }
 
+        @Test func `an answer that its client has not read yet is not mixed with those of others`() async throws {
+            try await withServer(app) { server in
+                let slow = try server.connect(window: 4096)
+                try slow.send("GET /bytes/5000000 HTTP/1.1\r\nHost: a\r\n\r\n" + get)
+                await server.events.wait(for: .started)
+                let other = try server.connect()
+                for _ in 0..<3 {
+                    try other.send(get)
+                    #expect(try other.answer().body == "this is a")
+                }
+                let body = try slow.answer().body.utf8
+                #expect(body.count == 5_000_000 && body.allSatisfy { $0 == body.first })
+                #expect(try slow.answer().body == "this is a")
+            }
+        }
+
         @Test func `sends a large answer to a client that reads`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect(window: 4096)
