@@ -207,7 +207,6 @@ import Reactor
 
     /// Answers what was kept, and keeps the rest of it.
     private func takeInput() {
-        if input.isEmpty { return sendAnswers() }
         let kept = input
         input = []
         let used = advance(kept.span)
@@ -227,9 +226,10 @@ import Reactor
     private func advance(_ bytes: Span<UInt8>) -> Int {
         var used = 0
         while phase == .reading {
+            // Nothing is left to read: to have the parser find that out takes 220 instructions of each request.
             if used == bytes.count && reader.state == .idle {
                 sendAnswers()
-                break
+                return used
             }
             let step: RequestReader.Step
             do {
