@@ -43,6 +43,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "AWS", dependencies: ["CCurl"], exclude: ["README.md"], swiftSettings: settings),
         .target(name: "Formatting", exclude: ["README.md"], swiftSettings: settings),
         .target(name: "Reactor", dependencies: ["CLinux"], exclude: ["README.md"], swiftSettings: settings),
@@ -59,7 +60,8 @@ let package = Package(
         .target(
             name: "Items",
             dependencies: [
-                "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", "Formatting", httpTypes, logging, configuration,
+                "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", "Formatting", "CCrypto", httpTypes, logging,
+                configuration,
             ],
             exclude: ["README.md"], swiftSettings: settings),
         .executableTarget(

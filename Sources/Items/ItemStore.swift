@@ -53,7 +53,6 @@ public struct ItemStore: Sendable {
         kind: .insert)
     /// How long a key is honoured; the first answer is repeated for as long.
     private static let keyLifetime = "interval '24 hours'"
-    private static let bodyHash = "sha256(convert_to($4::text, 'UTF8'))"
     /// Takes the key and makes its item, or finds what the key made: the columns of an item, whether it is new, and
     /// whether the body is the one that made it. An update, since it may wait for another transaction with the same key;
     /// no row when that was committed after this statement had begun.
@@ -62,7 +61,7 @@ public struct ItemStore: Sendable {
         """
         WITH taken AS (
             INSERT INTO idempotency_keys AS known (key, body_hash, item_id, created_at)
-            VALUES ($3::text, \(bodyHash), nextval(pg_get_serial_sequence('items', 'id')), now())
+            VALUES ($3::text, $4::bytea, nextval(pg_get_serial_sequence('items', 'id')), now())
             ON CONFLICT (key) DO UPDATE
                 SET body_hash = excluded.body_hash, item_id = excluded.item_id, created_at = excluded.created_at
                 WHERE known.created_at < now() - \(keyLifetime)
@@ -73,7 +72,7 @@ public struct ItemStore: Sendable {
         )
         SELECT \(Item.columns), true, true FROM created
         UNION ALL
-        SELECT item_id, $1::text, $2::text, created_at, created_at, false, body_hash = \(bodyHash)
+        SELECT item_id, $1::text, $2::text, created_at, created_at, false, body_hash = $4::bytea
         FROM idempotency_keys WHERE key = $3::text AND NOT EXISTS (SELECT FROM taken)
         """,
         kind: .update)
@@ -81,7 +80,7 @@ public struct ItemStore: Sendable {
     private static let findKey = Statement(
         "find_idempotency_key",
         """
-        SELECT item_id, $1::text, $2::text, created_at, created_at, false, body_hash = \(bodyHash)
+        SELECT item_id, $1::text, $2::text, created_at, created_at, false, body_hash = $4::bytea
         FROM idempotency_keys WHERE key = $3::text
         """)
     private static let expireKeys = Statement(
@@ -166,8 +165,7 @@ public struct ItemStore: Sendable {
         _ answer: @escaping @Sendable (OnceOutcome) throws -> Response
     ) {
         let parameters: [Parameter] = [
-            .text(new.name), .optionalText(new.description), .text(key.text),
-            .text(String(decoding: body, as: UTF8.self)),
+            .text(new.name), .optionalText(new.description), .text(key.text), .bytes(sha256(body)),
         ]
         let pool = pool
         pool.query(Self.insertOnce, parameters, on: reply.loop, until: reply.deadline) { rows in

@@ -8,6 +8,8 @@ public enum Parameter: Sendable, Equatable {
     case bool(Bool)
     /// text, as UTF-8; PostgreSQL refuses U+0000.
     case text(String)
+    /// bytea
+    case bytes([UInt8])
     /// int8[], not empty
     case int64s([Int64])
     /// text[], not empty; nil is null.
@@ -45,6 +47,7 @@ extension Parameter {
         case .int32(let value): Self.append(value, to: &bytes)
         case .bool(let value): bytes.append(value ? 1 : 0)
         case .text(let text): bytes.append(contentsOf: text.utf8)
+        case .bytes(let value): bytes.append(contentsOf: value)
         case .int64s(let values):
             Self.appendArrayHead(of: Self.int8, count: values.count, hasNulls: false, to: &bytes)
             for value in values {

@@ -43,6 +43,14 @@ class TestAKeyThatWasUsed:
         assert second.headers["Idempotent-Replayed"] == "true"
         assert count(module_database, "repeated") == 1
 
+    def test_is_known_by_the_sha256_of_its_body(self, server, module_database):
+        body = '{"name": "hashed", "description": "é中\\u0001"}'.encode()
+        headers = {"Idempotency-Key": "hashed-1", "Content-Type": "application/json"}
+        assert server.post("/api/items", data=body, headers=headers).status_code == 201
+        with module_database.connect() as connection:
+            query = "SELECT body_hash = sha256(convert_to(%s, 'UTF8')) FROM idempotency_keys WHERE key = 'hashed-1'"
+            assert connection.execute(query, [body.decode()]).fetchone()[0]
+
     def test_repeats_it_even_when_the_item_is_gone(self, server, module_database):
         first = create(server, "gone-1", {"name": "gone"})
         with module_database.connect() as connection:
