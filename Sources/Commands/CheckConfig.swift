@@ -12,10 +12,11 @@ struct CheckConfig: ParsableCommand {
             """)
 
     func run() throws {
+        let unused = CurrentProcess.removeLibraryVariables()
         let (configuration, errors) = Configuration.examine(Configuration.processEnvironment)
         for line in configuration.lines { print(line) }
         var standardError = StandardError()
-        for warning in configuration.warnings { print("warning: \(warning)", to: &standardError) }
+        for warning in configuration.warnings + unused { print("warning: \(warning)", to: &standardError) }
         guard errors.isEmpty else { throw ConfigurationErrors(errors: errors).reported() }
     }
 }

@@ -1,4 +1,5 @@
 import CLinux
+import FoundationEssentials
 import Glibc
 
 /// What a process can do about itself.
@@ -14,6 +15,21 @@ enum CurrentProcess {
     /// Makes a write to a reader that is gone an error instead of the end: a log reader may go while clients are served.
     static func ignoreBrokenPipes() {
         _ = signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Removes the variables by which libpq and libcurl would be told what no variable of ours says: where the database is, who
+    /// asks for what, and into which file the keys of TLS connections are written. To be called before a second thread
+    /// begins, since others may read the environment meanwhile.
+    ///
+    /// - Returns: a warning that names them, for whoever set one.
+    static func removeLibraryVariables() -> [String] {
+        let names = ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix("PG") || $0 == "SSLKEYLOGFILE" }
+        // setenv(3) and its kin are not to run beside each other, which one thread alone cannot do.
+        for name in names { unsafe unsetenv(name) }
+        guard !names.isEmpty else { return [] }
+        return [
+            "\(names.sorted().joined(separator: ", ")): set, and not used; DB_* alone say how the database is reached"
+        ]
     }
 
     /// Unmaps the pages of the program and its libraries that are as they are in their files. What is still needed comes

@@ -11,6 +11,7 @@ struct Migrate: ParsableCommand {
         discussion: "Safe to run from many machines at once. Exits 0 when the schema is current, else 1.")
 
     func run() throws {
+        _ = CurrentProcess.removeLibraryVariables()
         let configuration: Configuration
         do { configuration = try Configuration.read(from: Configuration.processEnvironment) } catch {
             throw error.reported()

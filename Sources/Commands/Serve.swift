@@ -25,11 +25,12 @@ struct Serve: ParsableCommand {
     /// under a running process, which valgrind and some debuggers do not survive.
     func run() throws {
         CurrentProcess.ignoreBrokenPipes()
+        let unused = CurrentProcess.removeLibraryVariables()
         let end = DispatchSemaphore(value: 0)
         let outcome = Mutex<Result<Void, any Error>>(.success(()))
         // Threads inherit the nice value of the one that starts them, and those of a higher priority run at -2 when they may.
         Task(priority: .medium) {
-            do { try await Self.serve() } catch { outcome.withLock { $0 = .failure(error) } }
+            do { try await Self.serve(warnings: unused) } catch { outcome.withLock { $0 = .failure(error) } }
             end.signal()
         }
         end.wait()
@@ -37,7 +38,7 @@ struct Serve: ParsableCommand {
         CurrentProcess.end(status: 0)
     }
 
-    private static func serve() async throws {
+    private static func serve(warnings: [String]) async throws {
         let configuration: Configuration
         do { configuration = try Configuration.read(from: Configuration.processEnvironment) } catch {
             throw error.reported()
@@ -47,7 +48,7 @@ struct Serve: ParsableCommand {
             ?? CurrentProcess.hostName
         let observability = try Observability(configuration, instanceID: instanceID)
         let logger = observability.makeLogger("items")
-        for warning in configuration.warnings { logger.warning("\(warning)") }
+        for warning in configuration.warnings + warnings { logger.warning("\(warning)") }
 
         let loops = try (0..<configuration.http.workers).map { try EventLoop(index: $0) }
         let drain = Drain()

@@ -13,6 +13,7 @@ struct ShowSecret: ParsableCommand {
             """)
 
     func run() throws {
+        _ = CurrentProcess.removeLibraryVariables()
         let (settings, errors) = Configuration.examine(Configuration.processEnvironment, needsDatabase: false)
         // What else is wrong concerns the server, which tells it.
         let ours = errors.filter { error in error.variables.contains(where: Self.isOurs) }

@@ -44,6 +44,7 @@ extension Configuration {
             reading.note(ConfigurationError(variable: "DB_HOST", problem: "must be set"))
         }
         checkPorts(database, &reading)
+        checkCertificates(database, &reading)
         checkTimeouts(http, database, &reading)
         if http.port != 0 && http.adminPort == http.port && reading.areGood(["PORT", "ADMIN_PORT"]) {
             reading.note(ConfigurationError(variables: ["PORT", "ADMIN_PORT"], problem: "must differ"))
@@ -80,6 +81,17 @@ extension Configuration {
                     variables: ["DB_HOST", "DB_PORT"],
                     problem: "must be lists of one length: there are \(ports) ports for \(hosts) hosts"))
         }
+    }
+
+    /// No file is looked for that no variable names.
+    private static func checkCertificates(_ database: Database, _ reading: inout Reading) {
+        guard [.verifyCA, .verifyFull].contains(database.sslMode), database.sslRootCertificate == nil,
+            reading.areGood(["DB_SSLMODE", "DB_SSLROOTCERT"])
+        else { return }
+        reading.note(
+            ConfigurationError(
+                variables: ["DB_SSLMODE", "DB_SSLROOTCERT"],
+                problem: "must be given together: \(database.sslMode.rawValue) verifies against a certificate file"))
     }
 
     private static func findPassword(_ source: PasswordSource, _ reading: inout Reading) -> Password? {

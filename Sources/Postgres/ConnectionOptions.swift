@@ -1,3 +1,5 @@
+import CPostgres
+
 /// Where the database is, who asks, and how a connection is to behave; libpq's parameters by their meaning.
 public struct ConnectionOptions: Sendable {
     /// A host, a socket directory, or a comma-separated list of them, tried in turn until one takes writes.
@@ -55,22 +57,60 @@ public struct ConnectionOptions: Sendable {
     /// made for, hence by an index, also on a table that is empty now: every statement here finds one.
     private static let planSettings = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 
+    /// Where nothing can be: libpq's way to be told of no file, since an empty value is one that it fills in by itself.
+    private static let noFile = "/dev/null/none"
+
     /// libpq's keywords and values (PostgreSQL documentation §34.1.2): passed as an array, so that no value needs quoting.
+    ///
+    /// Every keyword with a value of its own is given one, so that neither the environment nor a file in the home directory
+    /// decides. Those that cannot be given a neutral value are in `keywordsLeftOut`.
     func keywords(for target: Target) -> [(String, String)] {
         var pairs = [
-            ("host", target.host), ("port", target.port), ("dbname", database), ("user", user), ("sslmode", sslMode),
-            ("client_encoding", "UTF8"), ("fallback_application_name", "items"),
+            ("host", target.host), ("port", target.port), ("dbname", database), ("user", user),
+            ("passfile", Self.noFile), ("channel_binding", "prefer"), ("client_encoding", "UTF8"),
+            ("application_name", "items"),
+            // The limit is kept here: libpq heeds its own in blocking calls alone.
+            ("connect_timeout", "0"),
             // A peer that vanished without a word is noticed within 15 s, by idle and by busy connections alike.
-            ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
+            ("keepalives", "1"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "15000"),
+            ("sslmode", sslMode), ("sslcompression", "0"), ("sslcert", Self.noFile), ("sslkey", Self.noFile),
+            ("sslrootcert", sslRootCertificate ?? Self.noFile), ("sslcrl", Self.noFile), ("sslsni", "1"),
+            ("ssl_min_protocol_version", "TLSv1.2"),
+            // What it has decrypted libpq keeps to itself, where no socket tells of it.
+            ("gssencmode", "disable"), ("krbsrvname", "postgres"),
+            // With one host there is nothing to choose, and a read-only server still answers reads.
+            ("target_session_attrs", host.contains(",") ? "read-write" : "any"),
         ]
         if let password { pairs.append(("password", password)) }
-        if let sslRootCertificate { pairs.append(("sslrootcert", sslRootCertificate)) }
-        // With one host there is nothing to choose, and a read-only server still answers reads.
-        if host.contains(",") { pairs.append(("target_session_attrs", "read-write")) }
         if prepares {
             pairs.append(("options", "-c statement_timeout=\(statementTimeoutMilliseconds) \(Self.planSettings)"))
         }
         return pairs
+    }
+
+    /// The keywords of libpq 14 to 18 that no neutral value is known for, or that older versions do not know. Each has
+    /// libpq's own default as long as no variable of the environment sets it.
+    static let keywordsLeftOut: Set = [
+        "service", "servicefile", "hostaddr", "options", "fallback_application_name", "sslpassword", "sslcrldir",
+        "requirepeer", "ssl_max_protocol_version", "gsslib", "gssdelegation", "replication", "require_auth",
+        "sslcertmode", "load_balance_hosts", "sslnegotiation", "min_protocol_version", "max_protocol_version",
+        "sslkeylogfile", "scram_client_key", "scram_server_key", "oauth_issuer", "oauth_client_id",
+        "oauth_client_secret", "oauth_scope",
+    ]
+
+    /// What the libpq in this process takes: its keywords, and the variables of the environment it reads for them.
+    static func libpqOptions() -> [(keyword: String, variable: String?)] {
+        // An array that ends with an entry without a keyword; its texts are copied before it is freed.
+        guard let options = unsafe PQconndefaults() else { return [] }
+        defer { unsafe PQconninfoFree(options) }
+        var found: [(String, String?)] = []
+        var option = unsafe options
+        while let keyword = unsafe option.pointee.keyword {
+            let variable = unsafe option.pointee.envvar.map { unsafe String(cString: $0) }
+            unsafe found.append((String(cString: keyword), variable))
+            unsafe option += 1
+        }
+        return found
     }
 }

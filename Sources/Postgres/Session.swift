@@ -25,7 +25,7 @@ public final class Session {
         var reason = DatabaseError.connectFailed("DB_HOST names no server")
         for target in order.sorted(options.targets) {
             do throws(DatabaseError) {
-                try self.init(options, to: target)
+                try self.init(options, overTLSIfOffered: target)
                 order.prefer(target)
                 return
             } catch {
@@ -35,6 +35,31 @@ public final class Session {
         }
         throw reason
     }
+
+    /// libpq's own `prefer` goes on without TLS after whatever went wrong with it, and nobody hears of that. Here it means:
+    /// without TLS only where the server says that it has none.
+    private convenience init(
+        _ options: ConnectionOptions, overTLSIfOffered target: ConnectionOptions.Target
+    ) throws(DatabaseError) {
+        var options = options
+        let deadline = Deadline(options.connectTimeoutMilliseconds)
+        let isPreferred = options.sslMode == "prefer"
+        if isPreferred { options.sslMode = "require" }
+        do throws(DatabaseError) {
+            try self.init(options, to: target)
+        } catch {
+            guard isPreferred, case .connectFailed(let reason) = error, reason.contains(Self.refusalOfTLS) else {
+                throw error
+            }
+            options.sslMode = "disable"
+            options.connectTimeoutMilliseconds = Int(deadline.remainingMilliseconds)
+            try self.init(options, to: target)
+        }
+    }
+
+    /// What libpq says when it was to use TLS and the server answered that it offers none. With other words the connection
+    /// would fail, and not go on without TLS.
+    private static let refusalOfTLS = "server does not support SSL, but SSL was required"
 
     private init(_ options: ConnectionOptions, to target: ConnectionOptions.Target) throws(DatabaseError) {
         replyMilliseconds = options.statementTimeoutMilliseconds + Self.replyGraceMilliseconds

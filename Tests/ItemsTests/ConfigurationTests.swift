@@ -68,7 +68,7 @@ struct ConfigurationTests {
         let configuration = try read([
             "ENVIRONMENT": "prod", "INSTANCE_ID": "i-1", "PORT": "0", "HOST": "localhost", "ADMIN_PORT": "9090",
             "WORKERS": "3", "BASE_PATH": "/x/", "HEALTH_PATHS": "/a, /b/c", "DB_HOST": "a,b", "DB_PORT": "6432",
-            "DB_PREPARED": "false", "MIGRATE_ON_START": "0", "DB_SSLMODE": "verify-ca", "DB_POOL_MIN": "7",
+            "DB_PREPARED": "false", "MIGRATE_ON_START": "0", "DB_SSLMODE": "require", "DB_POOL_MIN": "7",
             "DB_POOL_MAX": "7", "LOG_LEVEL": "WARNING", "ACCESS_LOG": "true", "AWS_SECRET_ACCESS_KEY": "k",
             "AWS_ENDPOINT_URL": "http://[::1]:5000", "DRAIN_DELAY_MS": "0",
         ])
@@ -84,7 +84,7 @@ struct ConfigurationTests {
         #expect(configuration.database.port == "6432")
         #expect(!configuration.database.usesPreparedStatements)
         #expect(!configuration.database.migratesOnStart)
-        #expect(configuration.database.sslMode == .verifyCA)
+        #expect(configuration.database.sslMode == .require)
         #expect(configuration.database.poolMinimum == 7)
         #expect(configuration.logging.level == .warning)
         #expect(configuration.logging.logsAccess)
@@ -182,8 +182,14 @@ struct ConfigurationTests {
             #expect(try read(["DB_SSLROOTCERT": certificate]).database.sslMode == .verifyFull)
             #expect(try read(["DB_SSLROOTCERT": certificate]).lines.contains("DB_SSLMODE=verify-full (default)"))
             #expect(try read(["DB_SSLROOTCERT": certificate, "DB_SSLMODE": "require"]).database.sslMode == .require)
+            #expect(try read(["DB_SSLROOTCERT": certificate, "DB_SSLMODE": "verify-ca"]).database.sslMode == .verifyCA)
             #expect(badVariables(["DB_SSLROOTCERT": directory]) == [["DB_SSLROOTCERT"]])
         }
+    }
+
+    @Test(arguments: ["verify-ca", "verify-full"])
+    func `whoever asks for verification names the certificate`(mode: String) {
+        #expect(badVariables(["DB_SSLMODE": mode]) == [["DB_SSLMODE", "DB_SSLROOTCERT"]])
     }
 
     @Test func `lines show every variable in the table's order and mark what nobody gave`() throws {
