@@ -35,8 +35,8 @@ public struct RequestHead: Equatable, Sendable {
     /// An empty head, to be filled by a parser.
     public init() {}
 
-    /// Makes it ready for the next message.
-    mutating func reset() {
+    /// Makes it ready for the next message, and gives back what is larger than a connection should keep.
+    public mutating func reset() {
         if bytes.count > 0 {
             if bytes.capacity > Limits.retainedHeadByteLimit {
                 bytes = []

@@ -190,6 +190,8 @@ public final class LoopObserver: @unchecked Sendable {
         switch refusal {
         case .malformed(let error): parseErrors[error]?.increment()
         case .headTimedOut, .bodyTimedOut: timeoutErrors.increment()
+        // Nothing is wrong with the request; it is counted by its status.
+        case .outOfMemory: break
         }
     }
 

@@ -14,6 +14,11 @@ import Reactor
     private static let outputByteLimit = 65_536
     /// An idle connection keeps at most this much of a body's memory.
     private static let retainedByteLimit = 1024
+    /// Buffers are counted in the process's memory from here on; below, they are among what every connection takes
+    /// (`ConnectionQuota.connectionByteCount`).
+    private static let uncountedByteLimit = 1024
+    /// A body's buffer grows to this at once, then by doubling, up to the body's declared length.
+    private static let firstBodyByteCount = 16_384
     /// After a refusal the client may still be sending: so much is read and dropped, for so long, so that closing does not
     /// reset the connection before the client has read the answer (RFC 9112 §9.6). Many clients read only once they have
     /// sent a whole body, so it is several times the largest body that would have been taken.
@@ -64,6 +69,13 @@ import Reactor
     /// Answers, in the worker's spare buffer where that is free; the first `sent` bytes of them have left.
     private var output: [UInt8] = []
     private var sent = 0
+    /// Of what was received and is kept, the bytes that are taken from the process's memory.
+    private var heldInput = 0
+    /// The same of answers.
+    private var heldOutput = 0
+    /// There was no memory for what came behind a request whose answer is awaited: it was dropped, and the connection
+    /// closes after that answer.
+    private var hasDroppedInput = false
     /// Answers since the other clients of the loop had their turn.
     private var gathered = 0
     /// When what is being read must be there.
@@ -190,6 +202,7 @@ import Reactor
                     // There is more to read, and the others' turn comes before it.
                     input.append(span: received)
                     yield()
+                    holdInput()
                 } else {
                     readiness.readDrained()
                     if input.isEmpty {
@@ -212,12 +225,55 @@ import Reactor
         let used = advance(kept.span)
         // A head that comes byte by byte is not copied each time.
         if used == 0 && phase == .reading { input = kept } else { keep(kept.span.extracting(used...)) }
+        if heldInput > 0 { holdInput() }
     }
 
     /// Keeps what was received and not used, unless nobody will read it.
     private func keep(_ rest: Span<UInt8>) {
-        if rest.isEmpty || phase == .lingering || phase == .closed { return }
+        if rest.isEmpty || phase == .lingering || phase == .closed || hasDroppedInput { return }
         input.append(span: rest)
+        holdInput()
+    }
+
+    /// Counts what is kept of what the client sent. When the process has no memory for it, the request is refused; what
+    /// came behind one whose answer is awaited is dropped.
+    private func holdInput() {
+        if countInput() { return }
+        switch phase {
+        case .reading, .yielding:
+            phase = .reading
+            refuseForMemory()
+        case .calling, .responding, .sending:
+            input = []
+            hasDroppedInput = true
+            _ = countInput()
+        case .lingering, .closed: dropInput()
+        }
+    }
+
+    /// - Returns: whether there is memory for what is kept.
+    private func countInput() -> Bool {
+        let kept = input.capacity + request.body.capacity + request.head.bytes.capacity
+        let bytes = kept > Self.uncountedByteLimit ? kept : 0
+        if bytes > heldInput {
+            guard worker.options.memory.reserve(bytes - heldInput, for: .body) else { return false }
+        } else if bytes < heldInput {
+            worker.options.memory.release(heldInput - bytes)
+        }
+        heldInput = bytes
+        return true
+    }
+
+    private func dropInput() {
+        input = []
+        request.body = []
+        worker.options.memory.release(heldInput)
+        heldInput = 0
+    }
+
+    private func refuseForMemory() {
+        refuse(.outOfMemory, .outOfMemory, isHeadComplete: false)
+        dropInput()
     }
 
     /// Answers what was received, as far as nothing has to be waited for, and sends the answers.
@@ -232,6 +288,9 @@ import Reactor
                 return used
             }
             let step: RequestReader.Step
+            if case .body(let remaining) = reader.state {
+                growBody(for: min(remaining, bytes.count - used), of: remaining)
+            }
             do {
                 step = try reader.read(bytes.extracting(used...), head: &request.head, body: &request.body)
             } catch {
@@ -245,7 +304,11 @@ import Reactor
                     isHeadTimed = true
                     expectBytes(within: worker.options.headerTimeout)
                 }
-                sendAnswers()
+                if isInFlight && !countInput() {
+                    refuseForMemory()
+                } else {
+                    sendAnswers()
+                }
                 return used
             case .head(let count):
                 used += count
@@ -259,10 +322,22 @@ import Reactor
                 used += count
                 guard let plan else { fatalError("a request without a plan was complete") }
                 self.plan = nil
+                if request.body.count > Self.uncountedByteLimit && !countInput() {
+                    refuseForMemory()
+                    break
+                }
                 answer(plan, hasMore: used < bytes.count)
             }
         }
         return used
+    }
+
+    /// Makes room in the body's buffer, no more than the body will take.
+    private func growBody(for count: Int, of remaining: Int) {
+        let needed = request.body.count + count
+        guard needed > request.body.capacity else { return }
+        let most = request.body.count + remaining
+        request.body.reserveCapacity(min(most, max(needed, 2 * request.body.capacity, Self.firstBodyByteCount)))
     }
 
     /// The head is complete: names the request, and finds out what it leads to.
@@ -284,6 +359,11 @@ import Reactor
             response.closes = true
             finish(response)
             return send(then: .linger)
+        }
+        if case .body(let length) = reader.state, length > Self.uncountedByteLimit,
+            !worker.options.memory.allows(length, for: .body)
+        {
+            return refuseForMemory()
         }
         self.plan = plan
         expectBytes(within: worker.options.bodyTimeout)
@@ -308,13 +388,24 @@ import Reactor
             let deadline = worker.moment(in: worker.options.requestTimeout)
             App.run(handler, request, Reply(to: self, on: worker.loop, deadline: deadline))
             phase = .responding
-            guard case .answer(let response)? = self.plan.take() else { return }
+            guard case .answer(let response)? = self.plan.take() else {
+                if heldInput > 0 { letGoOfBody() }
+                return
+            }
             phase = .reading
             complete(response, hasMore: hasMore)
         case .handler(.suspending(let handler)):
             phase = .responding
             worker.run(handler, for: self)
         }
+    }
+
+    /// A handler that has returned has read the body, unless it kept the request.
+    private func letGoOfBody() {
+        guard isKnownUniquelyReferenced(&request) else { return }
+        request.body = []
+        // It can only have become less.
+        _ = countInput()
     }
 
     /// Takes the response to the complete request, and makes ready for the next one.
@@ -324,9 +415,11 @@ import Reactor
         guard goesOn else { return send(then: .linger) }
         if isKnownUniquelyReferenced(&request) {
             if !request.body.isEmpty { Self.empty(&request.body) }
+            if request.head.bytes.count > Limits.retainedHeadByteLimit { request.head.reset() }
         } else {
             request = request.next()
         }
+        if heldInput > 0 { _ = countInput() }
         expectBytes(within: worker.options.keepAliveTimeout)
         gathered += 1
         if output.count >= Self.outputByteLimit || gathered >= Limits.pipelineDepthLimit {
@@ -340,8 +433,17 @@ import Reactor
     /// - Returns: whether the connection may go on.
     @discardableResult
     private func finish(_ response: Response) -> Bool {
+        if response.body.count > Self.uncountedByteLimit && !holdAnswer(response.body.count) {
+            var refusal = HTTPError.outOfMemory.response(to: request)
+            refusal.failure = ServerEvent.Refusal.outOfMemory
+            return write(refusal)
+        }
+        return write(response)
+    }
+
+    private func write(_ response: Response) -> Bool {
         isInFlight = false
-        let goesOn = request.head.keepAlive && !response.closes && !worker.drain.isDraining
+        let goesOn = request.head.keepAlive && !response.closes && !worker.drain.isDraining && !hasDroppedInput
         encode(response, persists: goesOn)
         let elapsed = EventLoop.monotonicNanoseconds() &- request.start
         worker.observe(
@@ -351,6 +453,36 @@ import Reactor
                 nanoseconds: elapsed,
                 failure: response.failure))
         return goesOn
+    }
+
+    /// Takes memory for an answer until it has left.
+    ///
+    /// - Returns: false when there is none, and the request may be asked again: nothing was changed by it.
+    private func holdAnswer(_ bytes: Int) -> Bool {
+        switch request.head.knownMethod {
+        case .head: return true
+        case .get:
+            guard worker.options.memory.reserve(bytes, for: .answer) else { return false }
+        default: worker.options.memory.take(bytes)
+        }
+        heldOutput += bytes
+        return true
+    }
+
+    /// Counts answers that the client does not take.
+    ///
+    /// - Returns: whether there is memory for them to wait in.
+    private func holdOutput() -> Bool {
+        let bytes = output.capacity
+        guard bytes > heldOutput else { return worker.options.memory.allows(0, for: .answer) }
+        guard worker.options.memory.reserve(bytes - heldOutput, for: .answer) else { return false }
+        heldOutput = bytes
+        return true
+    }
+
+    private func releaseOutput() {
+        worker.options.memory.release(heldOutput)
+        heldOutput = 0
     }
 
     private func encode(_ response: Response, persists: Bool) {
@@ -434,6 +566,7 @@ import Reactor
                 readiness.writeBlocked()
                 // One limit for the whole output, however often a little of it leaves.
                 if case .sending = phase { return }
+                guard holdOutput() else { return end() }
                 phase = .sending(then: next)
                 readiness.arm(expiry: worker.moment(in: worker.options.writeTimeout))
                 return
@@ -441,14 +574,14 @@ import Reactor
             }
         }
         worker.returnOutput(&output)
+        if heldOutput > 0 { releaseOutput() }
         sent = 0
         if case .sending = phase {
             phase = .reading
             readiness.arm(expiry: readDeadline)
         }
         switch next {
-        case .read: break
-        case .yield: yield()
+        case .read, .yield: if hasDroppedInput { linger() } else if next == .yield { yield() }
         case .linger: linger()
         }
     }
@@ -495,6 +628,11 @@ import Reactor
         phase = .closed
         if isInFlight { worker.observe(.abandoned) }
         readiness.cancel()
+        // A handler that is still to answer keeps this object, and the request with its body.
+        input = []
+        output = []
+        worker.options.memory.release(heldInput + heldOutput)
+        (heldInput, heldOutput) = (0, 0)
         worker.closed(self)
     }
 }

@@ -40,6 +40,10 @@ public struct HTTPError: Error, Sendable {
     /// What a path without a route is answered.
     public static let nothingHere = HTTPError(.notFound, "There is nothing here.")
 
+    /// The answer to what would take more memory than the process has left.
+    static let outOfMemory = HTTPError(.serviceUnavailable, "The server has no memory to spare for this now.")
+        .retryAfter(seconds: 1)
+
     init(_ error: ProtocolError) {
         self.init(Self.status(error.status), error.detail)
         closes = true

@@ -30,7 +30,7 @@ public final class Server: Service {
         precondition(!loops.isEmpty, "a server needs a loop")
         self.options = options
         self.drain = drain
-        quota = ConnectionQuota(limit: options.maxConnections)
+        quota = ConnectionQuota(limit: options.maxConnections, memory: options.memory)
         if inherited == nil && options.port != 0 { try Listener.checkIsFree(host: options.host, port: options.port) }
         var workers: [Worker] = []
         var acceptors: [Acceptor] = []

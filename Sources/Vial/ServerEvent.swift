@@ -32,6 +32,8 @@ public enum ServerEvent {
         case malformed(ProtocolError)
         case headTimedOut
         case bodyTimedOut
+        /// What the request has to be kept in is more than the process has left.
+        case outOfMemory
 
         /// The reason as a label: `head_timed_out`, or the `ProtocolError`'s.
         public var description: String {
@@ -39,6 +41,7 @@ public enum ServerEvent {
             case .malformed(let error): error.reason
             case .headTimedOut: "head_timed_out"
             case .bodyTimedOut: "body_timed_out"
+            case .outOfMemory: "out_of_memory_budget"
             }
         }
     }

@@ -1,4 +1,5 @@
 public import HTTP1
+public import Reactor
 
 /// The bounds of a server. Times are milliseconds.
 public struct ServerOptions: Sendable {
@@ -20,6 +21,9 @@ public struct ServerOptions: Sendable {
     public var keepAliveTimeout = 75_000
     public var drainDelay = 5_000
     public var drainTimeout = 20_000
+
+    /// What buffered inputs, bodies and answers are counted in: above it requests are answered 503.
+    public var memory = MemoryBudget.unlimited
 
     public init() {}
 }

@@ -2,26 +2,38 @@ import HTTP1
 import Reactor
 import Synchronization
 
-/// Connections open over all loops, and the bound on them.
+/// Connections open over all loops, and the bounds on them: their number, and the memory that each of them takes.
 final class ConnectionQuota: Sendable {
+    /// What a connection takes at least: its objects, and what it keeps between two requests.
+    static let connectionByteCount = 3072
+    /// In sixteenths of the budget, what all of them may take together.
+    private static let connectionSixteenths = 10
+
     let limit: Int
+    private let memory: MemoryBudget
     private let count = Atomic<Int>(0)
 
-    init(limit: Int) {
-        self.limit = limit
+    init(limit: Int, memory: MemoryBudget) {
+        self.limit = min(limit, memory.limit / 16 * Self.connectionSixteenths / Self.connectionByteCount)
+        self.memory = memory
     }
 
     var open: Int { count.load(ordering: .relaxed) }
 
     /// Takes a place; false when there is none.
     func take() -> Bool {
-        if count.wrappingAdd(1, ordering: .relaxed).newValue <= limit { return true }
-        release()
+        if count.wrappingAdd(1, ordering: .relaxed).newValue <= limit,
+            memory.reserve(Self.connectionByteCount, for: .connection)
+        {
+            return true
+        }
+        count.wrappingSubtract(1, ordering: .relaxed)
         return false
     }
 
     func release() {
         count.wrappingSubtract(1, ordering: .relaxed)
+        memory.release(Self.connectionByteCount)
     }
 }
 

@@ -1,0 +1,52 @@
+import Testing
+
+@testable import Reactor
+
+struct MemoryBudgetTests {
+    @Test func `bytes are taken until the share of their purpose is used up`() {
+        let budget = MemoryBudget(limit: 1600)
+        #expect(budget.reserve(1100, for: .body))
+        #expect(!budget.reserve(1, for: .body))
+        #expect(budget.reserve(100, for: .answer))
+        #expect(!budget.reserve(1, for: .answer))
+        #expect(budget.reserve(200, for: .connection))
+        #expect(!budget.reserve(1, for: .connection))
+        #expect(budget.reserve(200, for: .statement))
+        #expect(!budget.reserve(1, for: .statement))
+        #expect(budget.used == 1600)
+    }
+
+    @Test func `what was refused takes nothing`() {
+        let budget = MemoryBudget(limit: 1600)
+        #expect(!budget.reserve(1601, for: .statement))
+        #expect(budget.used == 0)
+    }
+
+    @Test func `what was given back can be taken again`() {
+        let budget = MemoryBudget(limit: 1600)
+        #expect(budget.reserve(1600, for: .statement))
+        budget.release(300)
+        #expect(budget.reserve(300, for: .statement))
+        #expect(budget.used == 1600)
+    }
+
+    @Test func `what cannot be refused counts for those who come after it`() {
+        let budget = MemoryBudget(limit: 1600)
+        budget.take(1700)
+        #expect(budget.used == 1700)
+        #expect(!budget.allows(0, for: .statement))
+        #expect(!budget.reserve(1, for: .statement))
+    }
+
+    @Test(arguments: [MemoryBudget.Purpose.connection, .body, .answer])
+    func `clients leave an eighth to the statements`(purpose: MemoryBudget.Purpose) {
+        let budget = MemoryBudget(limit: 1600)
+        #expect(budget.share(of: purpose) <= 1400)
+        #expect(budget.allows(budget.share(of: purpose), for: purpose))
+        #expect(!budget.allows(budget.share(of: purpose) + 1, for: purpose))
+    }
+
+    @Test func `an unlimited one refuses nothing`() {
+        #expect(MemoryBudget.unlimited.reserve(1 << 40, for: .body))
+    }
+}
