@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <link.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -48,6 +49,15 @@ static inline void clinux_name_loop(int index) {
 
 /* Lets the kernel wake the calling thread at most this much later than it asked for, instead of 50,000. */
 static inline void clinux_set_timer_slack(unsigned long nanoseconds) { prctl(PR_SET_TIMERSLACK, nanoseconds); }
+
+/* Buffers of this size are pages of their own, which go back to the kernel when they are freed. By itself the C library
+   raises its limit to the size of what was freed, and keeps such buffers among the small ones from then on. */
+static inline void clinux_fix_mmap_threshold(int bytes) {
+    mallopt(M_MMAP_THRESHOLD, bytes);
+    mallopt(M_TRIM_THRESHOLD, bytes);
+}
+
+static inline void clinux_trim_heaps(void) { malloc_trim(0); }
 
 static inline int clinux_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 3); }
 

@@ -26,6 +26,7 @@ struct Serve: ParsableCommand {
     func run() throws {
         CurrentProcess.ignoreBrokenPipes()
         let unused = CurrentProcess.removeLibraryVariables()
+        FreedMemory.returnLargeBuffers()
         let end = DispatchSemaphore(value: 0)
         let outcome = Mutex<Result<Void, any Error>>(.success(()))
         // Threads inherit the nice value of the one that starts them, and those of a higher priority run at -2 when they may.
@@ -50,6 +51,8 @@ struct Serve: ParsableCommand {
         let logger = observability.makeLogger("items")
         for warning in configuration.warnings + warnings { logger.warning("\(warning)") }
 
+        let memory = MemoryBudget(limit: configuration.memoryByteLimit)
+        observability.watch(memory)
         let loops = try (0..<configuration.http.workers).map { try EventLoop(index: $0) }
         let drain = Drain()
         let description = ServiceDescription(configuration, instanceID: instanceID)
@@ -81,7 +84,8 @@ struct Serve: ParsableCommand {
         var admin: Server?
         do {
             server = try Server(
-                on: loops, options: .init(configuration), adopting: try ServiceManager.socket(), drain: drain,
+                on: loops, options: .init(configuration, memory: memory), adopting: try ServiceManager.socket(),
+                drain: drain,
                 trusts: trusts,
                 makeApp: { loop in
                     makeApp(
@@ -94,7 +98,7 @@ struct Serve: ParsableCommand {
                 })
             if let port = configuration.http.adminPort {
                 admin = try Server(
-                    on: loops, options: ServerOptions(configuration).admin(port: port), trusts: trusts,
+                    on: loops, options: ServerOptions(configuration, memory: memory).admin(port: port), trusts: trusts,
                     makeApp: { makeApp(services[$0.index]) },
                     observe: { loop in
                         { event in
@@ -139,8 +143,10 @@ struct Serve: ParsableCommand {
                 CurrentProcess.releaseReadOnlyPages()
             }
         #endif
+        let returning = Task { await FreedMemory.returnRest(while: memory, on: loops[0]) }
         try await group.run()
         stopping.cancel()
+        returning.cancel()
         for (loop, observer) in zip(loops, observers) { await loop.perform { observer.flush(force: true) } }
         observability.close()
     }

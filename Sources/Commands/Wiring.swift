@@ -32,8 +32,9 @@ extension Database.Options {
 }
 
 extension ServerOptions {
-    init(_ configuration: Configuration) {
+    init(_ configuration: Configuration, memory: MemoryBudget) {
         self.init()
+        self.memory = memory
         let http = configuration.http
         host = http.host
         port = http.port

@@ -41,6 +41,14 @@ extension Span<UInt8> {
         return control | (quote &- every) & ~quote | (backslash &- every) & ~backslash | word & bits
     }
 
+    /// How many bytes this text takes in a JSON string, quotes included.
+    public var jsonByteCount: Int {
+        if isPlainJSON { return count + 2 }
+        var bytes = count + 2
+        for index in indices { bytes += self[index].escapeByteCount }
+        return bytes
+    }
+
     /// How many bytes this text takes in a JSON string, quotes included, at most.
     @inlinable
     @inline(__always)
@@ -54,6 +62,15 @@ extension UInt8 {
     @inlinable
     @inline(__always)
     var needsEscape: Bool { self < 0x20 || self == 0x22 || self == 0x5C }
+
+    /// How many bytes its escape takes more than itself.
+    fileprivate var escapeByteCount: Int {
+        switch self {
+        case 0x22, 0x5C, 0x08, 0x09, 0x0A, 0x0C, 0x0D: 1
+        case 0..<0x20: 5
+        default: 0
+        }
+    }
 }
 
 extension OutputSpan<UInt8> {

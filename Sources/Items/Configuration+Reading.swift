@@ -1,8 +1,11 @@
 public import Configuration
+import Reactor
 
 extension Configuration {
     /// The balancer's idle timeout: a connection that we close before it does may meet its next request.
     private static let balancerIdleMilliseconds = 60_000
+    private static let mebibyte = 1_048_576
+    private static let standardMemoryMebibytes = 48
 
     /// Reads the environment of this process; the secrets among the variables stay out of what the reader reports.
     public static var processEnvironment: ConfigReader {
@@ -16,19 +19,22 @@ extension Configuration {
     ///   - reader: its keys are the variables' names, its values texts.
     ///   - needsDatabase: whether it is an error that nothing says where the database is.
     ///   - secretsDirectory: where containers find their secrets.
+    ///   - memoryLimit: the bytes that the process may have; nil when nothing limits it.
     /// - Throws: every error there is, at once.
     public static func read(
-        from reader: ConfigReader, needsDatabase: Bool = true, secretsDirectory: String = "/run/secrets"
+        from reader: ConfigReader, needsDatabase: Bool = true, secretsDirectory: String = "/run/secrets",
+        memoryLimit: Int? = MemoryLimit.ofThisProcess()
     ) throws(ConfigurationErrors) -> Configuration {
         let (configuration, errors) = examine(
-            reader, needsDatabase: needsDatabase, secretsDirectory: secretsDirectory)
+            reader, needsDatabase: needsDatabase, secretsDirectory: secretsDirectory, memoryLimit: memoryLimit)
         guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
         return configuration
     }
 
     /// As `read`, but gives the errors next to a configuration in which defaults stand for the bad values.
     public static func examine(
-        _ reader: ConfigReader, needsDatabase: Bool = true, secretsDirectory: String = "/run/secrets"
+        _ reader: ConfigReader, needsDatabase: Bool = true, secretsDirectory: String = "/run/secrets",
+        memoryLimit: Int? = MemoryLimit.ofThisProcess()
     ) -> (configuration: Configuration, errors: [ConfigurationError]) {
         var reading = Reading(variables, from: reader)
         let source = PasswordSource(
@@ -62,12 +68,40 @@ extension Configuration {
         if let password, password.source != "DB_PASSWORD", reading.text("DB_PASSWORD") != nil {
             warnings.append("DB_PASSWORD is not used, because \(password.source) holds the password")
         }
+        let memory = findMemory(limit: memoryLimit, http, &reading, &warnings)
         let configuration = Configuration(
             environment: reading.requiredText("ENVIRONMENT"),
             instanceID: reading.text("INSTANCE_ID"),
-            http: http, health: Health(reading), database: database, aws: AWS(reading),
+            http: http, health: Health(reading), database: database, memoryByteLimit: memory, aws: AWS(reading),
             logging: Logging(reading), drain: Drain(reading), warnings: warnings, lines: reading.lines)
         return (configuration, reading.sortedErrors)
+    }
+
+    /// What is left of the cgroup's limit is for all that is not counted: the program, its threads, libraries and lines.
+    private static func findMemory(
+        limit: Int?, _ http: HTTP, _ reading: inout Reading, _ warnings: inout [String]
+    ) -> Int {
+        let most = limit.map { max(MemoryBudget.smallestByteCount, $0 / 4 * 3) / mebibyte } ?? .max
+        let asked = reading.integer("MEMORY_MIB")
+        let mebibytes = min(asked ?? standardMemoryMebibytes, most)
+        if asked == nil && reading.areGood(["MEMORY_MIB"]) {
+            reading.show("MEMORY_MIB", as: "\(mebibytes) (default)")
+        }
+        if let asked, asked > most {
+            reading.show("MEMORY_MIB", as: "\(mebibytes) (\(asked) is above three quarters of the cgroup's limit)")
+            warnings.append(
+                "MEMORY_MIB is \(mebibytes) instead of \(asked): three quarters of the cgroup's memory limit")
+        }
+        if let limit, limit / 4 * 3 < MemoryBudget.smallestByteCount {
+            warnings.append(
+                "The cgroup's memory limit of \(limit / mebibyte) MiB is too small for the \(mebibytes) MiB of MEMORY_MIB"
+            )
+        }
+        let bytes = mebibytes * mebibyte
+        if http.maxBodyBytes > MemoryBudget(limit: bytes).share(of: .body) {
+            warnings.append("MAX_BODY_BYTES is more than MEMORY_MIB leaves for bodies: larger ones are answered 503")
+        }
+        return bytes
     }
 
     /// As libpq has it: one port for all hosts, or one for each.

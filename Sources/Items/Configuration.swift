@@ -27,6 +27,10 @@ public struct Configuration: Sendable {
         Variable(
             "MAX_CONNECTIONS", .integer(1...1_000_000), default: "10000",
             "further clients wait in the accept queue, and are logged"),
+        Variable(
+            "MEMORY_MIB", .integer(16...1_048_576),
+            default: .computed("48, at most three quarters of the cgroup's limit"),
+            "bodies, statements, results and unsent answers together; above it requests wait or are answered 503"),
         Variable("MAX_BODY_BYTES", .integer(0...1_073_741_824), default: "1048576", "a larger body is answered 413"),
         Variable(
             "MAX_HEADER_BYTES", .integer(1024...1_048_576), default: "65536", "more header fields are answered 431"),
@@ -117,6 +121,8 @@ public struct Configuration: Sendable {
     public var http: HTTP
     public var health: Health
     public var database: Database
+    /// What the buffers of the process may take together, in bytes.
+    public var memoryByteLimit: Int
     public var aws: AWS
     public var logging: Logging
     public var drain: Drain

@@ -9,6 +9,9 @@ public struct Item: JSONRepresentable {
     /// narrower `id`.
     static let columns = "id::int8, name, description, created_at, updated_at"
 
+    /// What an item takes in the database at most, by the rules for new ones: characters of four bytes, and the rest.
+    static let byteLimit = 4 * (NewItem.nameLimit + NewItem.descriptionLimit) + 64
+
     public let id: Int64
     private let row: Row
     private let createdMicroseconds: Int64
@@ -61,7 +64,7 @@ public struct Item: JSONRepresentable {
     }
 
     /// What an item takes without its texts: the names of the members, its number of 20 digits and its timestamps.
-    private static let frameByteLimit = 80 + 20 + 2 * TimestampWriter.longestByteCount
+    static let frameByteLimit = 80 + 20 + 2 * TimestampWriter.longestByteCount
 }
 
 extension OutputSpan<UInt8> {

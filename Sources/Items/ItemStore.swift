@@ -12,7 +12,8 @@ public struct ItemStore: Sendable {
 
     /// The statements that a connection prepares.
     public static let statements = [
-        find, findMany, firstPage, firstPageDescending, nextPage, nextPageDescending, insert, insertMany, insertOnce,
+        find, findMany, firstPage, firstPageDescending, nextPage, nextPageDescending, firstLongPage,
+        firstLongPageDescending, nextLongPage, nextLongPageDescending, insert, insertMany, insertOnce,
         findKey, expireKeys,
     ]
     /// Keys that `expireKeys` removes at most: few enough to hold up nobody.
@@ -22,10 +23,19 @@ public struct ItemStore: Sendable {
         "find_item", "SELECT \(Item.columns) FROM items WHERE id = $1::int8", lookingUp: findMany)
     private static let findMany = Statement(
         "find_items", "SELECT \(Item.columns) FROM items WHERE id = ANY($1::int8[])")
-    private static let firstPage = page("list_items", "ORDER BY id")
-    private static let firstPageDescending = page("list_items_descending", "ORDER BY id DESC")
-    private static let nextPage = page("list_items_after", "WHERE id > $2::int8 ORDER BY id")
-    private static let nextPageDescending = page("list_items_descending_after", "WHERE id < $2::int8 ORDER BY id DESC")
+    private static let first = "ORDER BY id"
+    private static let firstDescending = "ORDER BY id DESC"
+    private static let next = "WHERE id > $2::int8 ORDER BY id"
+    private static let nextDescending = "WHERE id < $2::int8 ORDER BY id DESC"
+    private static let firstPage = page("list_items", first)
+    private static let firstPageDescending = page("list_items_descending", firstDescending)
+    private static let nextPage = page("list_items_after", next)
+    private static let nextPageDescending = page("list_items_descending_after", nextDescending)
+    private static let firstLongPage = longPage("list_items_long", first, by: "id")
+    private static let firstLongPageDescending = longPage("list_items_long_descending", firstDescending, by: "id DESC")
+    private static let nextLongPage = longPage("list_items_long_after", next, by: "id")
+    private static let nextLongPageDescending = longPage(
+        "list_items_long_descending_after", nextDescending, by: "id DESC")
     /// The inner limit is for the planner, which takes an unknown one for a tenth of the table: over a large table it would
     /// sort that, or compile the plan first.
     private static func page(_ name: String, _ choice: String) -> Statement {
@@ -35,6 +45,21 @@ public struct ItemStore: Sendable {
             SELECT * FROM (
                 SELECT \(Item.columns) FROM items \(choice) LIMIT \(PageRequest.limits.upperBound + 1)
             ) AS page LIMIT $1::int8
+            """)
+    }
+    /// The same, and no row behind the one that exceeds the page's bytes. `octet_length` knows the length of a value that is
+    /// stored apart without fetching it. The window runs in the order in which the rows come, so nothing is sorted, and it
+    /// ends where the limit does.
+    private static func longPage(_ name: String, _ choice: String, by order: String) -> Statement {
+        Statement(
+            name,
+            """
+            SELECT * FROM (
+                SELECT *, sum(octet_length(name) + coalesce(octet_length(description), 0))
+                    OVER (ORDER BY \(order) ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+                FROM (SELECT \(Item.columns) FROM items \(choice) LIMIT \(PageRequest.limits.upperBound + 1)) AS page
+                LIMIT $1::int8
+            ) AS page WHERE before IS NULL OR before <= \(PageRequest.byteLimit)
             """)
     }
     private static let insert = Statement(
@@ -113,10 +138,19 @@ public struct ItemStore: Sendable {
         var parameters = [Parameter.int64(Int64(limit))]
         // PostgreSQL compares every key of an index page with a bound, also with one below all of them: a tenth of what the
         // page costs it.
-        var statement = isAscending ? Self.firstPage : Self.firstPageDescending
+        let isShort = request.limit <= PageRequest.shortLimit
+        let statement: Statement
         if let after = request.after {
-            statement = isAscending ? Self.nextPage : Self.nextPageDescending
+            statement =
+                if isShort { isAscending ? Self.nextPage : Self.nextPageDescending } else {
+                    isAscending ? Self.nextLongPage : Self.nextLongPageDescending
+                }
             parameters.append(.int64(after))
+        } else {
+            statement =
+                if isShort { isAscending ? Self.firstPage : Self.firstPageDescending } else {
+                    isAscending ? Self.firstLongPage : Self.firstLongPageDescending
+                }
         }
         pool.query(statement, parameters, rows: limit, on: reply.loop, until: reply.deadline) { rows in
             reply.send { try answer(Page(rows.get(), for: request)) }

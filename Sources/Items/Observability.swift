@@ -65,6 +65,14 @@ public final class Observability: Sendable {
         }
     }
 
+    /// Shows what the buffers of the process may take, and what they take.
+    public func watch(_ memory: MemoryBudget) {
+        registry.gauge(
+            "memory_budget_bytes", help: "Bytes that bodies, statements, results and unsent answers may take together."
+        ).set(Int64(memory.limit))
+        registry.collect("memory_budget_used_bytes", .gauge, help: "Bytes that they take.") { Double(memory.used) }
+    }
+
     private func registerProcess(_ configuration: Configuration, instanceID: String) {
         ProcessMetrics.register(in: registry)
         let build = [("version", BuildInfo.version), ("commit", BuildInfo.commit), ("swift", BuildInfo.swift)]

@@ -7,8 +7,11 @@ public import Vial
 struct PageRequest {
     static let limits = 1...1000
     static let defaultLimit = 100
-    /// Names and descriptions of a page together; above, it ends before its limit, since it stands in memory as a whole.
+    /// Names and descriptions of a page together, in the database as well as in JSON; above, it ends before its limit,
+    /// since it stands in memory as a whole.
     static let byteLimit = 1_048_576
+    /// So many items are below `byteLimit` in the database, however long they are: no need to have it count.
+    static let shortLimit = byteLimit / Item.byteLimit - 1
 
     enum Order: String, QueryParameter {
         case ascending = "asc"
@@ -73,6 +76,7 @@ public struct Page: JSONRepresentable {
     private let rows: Rows
     private let request: PageRequest
     private let count: Int
+    public let byteEstimate: Int
     /// Nil on the last page.
     let next: Cursor?
 
@@ -80,22 +84,29 @@ public struct Page: JSONRepresentable {
     init(_ rows: Rows, for request: PageRequest) throws(DatabaseError) {
         self.rows = rows
         self.request = request
-        count = try Self.count(rows, upTo: request.limit)
+        (count, byteEstimate) = try Self.measure(rows, upTo: request.limit)
         next = rows.count > count ? Cursor(order: request.order, after: try rows[count - 1].int64(0)) : nil
     }
 
-    /// How many of the rows stand on the page: one at least, if there is one.
-    private static func count(_ rows: Rows, upTo limit: Int) throws(DatabaseError) -> Int {
+    /// How many of the rows stand on the page, one at least, if there is one; and the room for them: for short texts an
+    /// estimate, else enough, so that a long page is written in place.
+    private static func measure(_ rows: Rows, upTo limit: Int) throws(DatabaseError) -> (count: Int, bytes: Int) {
         let most = min(rows.count, limit)
-        if rows.byteCount <= PageRequest.byteLimit { return most }
+        // Even if each of their bytes is written as six.
+        if rows.byteCount <= PageRequest.byteLimit / 6 { return (most, 64 + most * Self.itemByteEstimate) }
         var count = 0
         var bytes = 0
+        var room = 0
         while count < most {
-            try rows[count].withBytes(1, 2) { bytes += ($0?.count ?? 0) + ($1?.count ?? 0) }
+            try rows[count].withBytes(1, 2) { name, description in
+                bytes += (name?.jsonByteCount ?? 0) + (description?.jsonByteCount ?? 0)
+                // The writer asks for as much as an item can take at most.
+                room = max(room, 6 * ((name?.count ?? 0) + (description?.count ?? 0)))
+            }
             if bytes > PageRequest.byteLimit && count > 0 { break }
             count += 1
         }
-        return count
+        return (count, min(bytes, PageRequest.byteLimit) + room + 64 + count * Item.frameByteLimit)
     }
 
     /// The value of `Link` (RFC 8288), which names the next page of the same list; nil on the last one.
@@ -119,8 +130,6 @@ public struct Page: JSONRepresentable {
 
     /// All but the path: two numbers, and the literals between them.
     private static let linkByteCount = 96
-
-    public var byteEstimate: Int { 64 + count * Self.itemByteEstimate }
 
     public func write(to json: inout JSONWriter) throws {
         json.beginObject()

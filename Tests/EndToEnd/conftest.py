@@ -137,7 +137,7 @@ class Database:
 class Server:
     """One `items serve` on a free port of 127.0.0.1, and every line it wrote."""
 
-    def __init__(self, environment, command="serve"):
+    def __init__(self, environment, command="serve", group=None):
         self.port = free_port()
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -155,13 +155,21 @@ class Server:
         self.lines = []
         self.awaited = False
         self.stderr = tempfile.TemporaryFile()
+        arguments = [BINARY, command]
+        # It is in its group before it begins.
+        if group:
+            arguments = ["/bin/sh", "-c", 'read -r go && exec "$@" </dev/null', "sh", *arguments]
         self.process = subprocess.Popen(
-            [BINARY, command],
+            arguments,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if group else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.stderr,
         )
+        if group:
+            group.add(self.process.pid)
+            self.process.stdin.write(b"go\n")
+            self.process.stdin.close()
         self.paused = threading.Event()  # cleared: nobody reads what the server writes
         self.paused.set()
         self.reader = threading.Thread(target=self._read, daemon=True)

@@ -31,6 +31,8 @@ FAMILIES = {
     "db_reconnects_total": "counter",
     "items_created_total": "counter",
     "log_lines_dropped_total": "counter",
+    "memory_budget_bytes": "gauge",
+    "memory_budget_used_bytes": "gauge",
     "build_info": "gauge",
     "process_cpu_seconds_total": "counter",
     "process_resident_memory_bytes": "gauge",

@@ -24,6 +24,16 @@ struct JSONTextTests {
         }
     }
 
+    @Test func `the length of a text is that of what is written`() {
+        let texts = (UInt8(0)..<0x80).map { "a\(UnicodeScalar($0))" } + ["", "日本語", "\u{1}\u{2}", "\"\\\n and more"]
+        for text in texts {
+            let bytes = Array(text.utf8)
+            var written: [UInt8] = []
+            written.append(jsonString: bytes.span)
+            #expect(bytes.span.jsonByteCount == written.count)
+        }
+    }
+
     @Test(arguments: ["", "ä", "日本語", "🇨🇭👩‍👩‍👧", "\u{7F}\u{80}\u{2028}\u{10FFFF}", "/"])
     func `leaves UTF-8 as it is`(text: String) {
         #expect(escaped(text) == text)

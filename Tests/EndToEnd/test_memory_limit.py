@@ -1,0 +1,216 @@
+"""Whatever clients do, the server stays below its cgroup's memory limit, serves the others, and gives the memory back.
+
+Each test was a way to have the kernel kill the process.
+"""
+
+import concurrent.futures
+import re
+import socket
+import threading
+import time
+
+import pytest
+from cgroup import memory_group  # noqa: F401: a fixture
+from conftest import Server, Wire, stop_all, until
+from unkind import HOST, POST_JSON
+
+MEBIBYTE = 1 << 20
+RETURN_SECONDS = 30
+RETURN_KIB = 5 * 1024
+PAGE = f"GET /api/items?limit=1000 HTTP/1.1\r\n{HOST}\r\n"
+
+
+def anonymous_kib(server):
+    """0 of a process that is gone."""
+    with open(f"/proc/{server.process.pid}/status") as status:
+        found = re.search(r"RssAnon:\s+(\d+) kB", status.read())
+    return int(found[1]) if found else 0
+
+
+class Watch:
+    """The memory of a server while clients do their worst, and whether its other clients are served meanwhile."""
+
+    def __init__(self, server, group, writes=True):
+        self.server, self.group, self.writes = server, group, writes
+        self.item = server.create("Neighbour", "small")
+        for _ in range(200):
+            server.get("/api/items?limit=3")
+        self.before = self.peak = anonymous_kib(server)
+        self.served, self.failures, self.slowest = 0, [], 0.0
+        self.ended = threading.Event()
+        self.threads = [threading.Thread(target=target, daemon=True) for target in (self._measure, self._neighbour)]
+
+    def _measure(self):
+        while not self.ended.wait(0.01):
+            self.peak = max(self.peak, anonymous_kib(self.server))
+
+    def _neighbour(self):
+        """Small requests, each on a connection of its own."""
+        while not self.ended.wait(0.02):
+            began = time.monotonic()
+            try:
+                statuses = [self.server.get(f"/api/items/{self.item['id']}", timeout=15).status_code]
+                if self.writes:
+                    small = {"name": "Neighbour", "description": "d" * 100}
+                    statuses.append(self.server.post("/api/items", json=small, timeout=15).status_code - 1)
+                self.served += statuses == [200] * len(statuses)
+                if any(status != 200 for status in statuses):
+                    self.failures.append(statuses)
+            except OSError as failure:
+                self.failures.append(failure)
+            self.slowest = max(self.slowest, time.monotonic() - began)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join(20)
+        if kind is None:
+            self.check()
+
+    def check(self):
+        assert self.server.process.poll() is None, "the process is gone"
+        assert self.group.kills() == 0
+        assert self.failures == []
+        assert self.served >= 5
+        began = time.monotonic()
+        until(
+            lambda: anonymous_kib(self.server) < self.before + RETURN_KIB,
+            RETURN_SECONDS,
+            0.1,
+            f"{self.peak} KiB to become {self.before} again, not {anonymous_kib(self.server)}",
+        )
+        print(
+            f"KiB before {self.before}, peak {self.peak}, after {anonymous_kib(self.server)} in"
+            f" {time.monotonic() - began:.1f} s; neighbours served {self.served}, slowest {self.slowest:.2f} s"
+        )
+        until(lambda: used(self.server) < 64 * 1024, 5, what="every byte to be given back")
+
+
+def used(server):
+    return float(re.search(r"^memory_budget_used_bytes (\S+)", server.get("/metrics").text, re.MULTILINE)[1])
+
+
+@pytest.fixture
+def launch_within(memory_group):  # noqa: F811: the fixture
+    """Starts a healthy server within a memory limit: launch_within(mebibytes, environment)."""
+    servers = []
+
+    def launch(mebibytes, environment):
+        group = memory_group(mebibytes)
+        servers.append(Server(environment, group=group))
+        return servers[-1].wait_until_healthy(), group
+
+    yield launch
+    stop_all(servers)
+
+
+def fill(database, character, count):
+    with database.connect() as connection:
+        connection.execute(
+            "INSERT INTO items (name, description) SELECT 'Long', repeat(chr(%s), 10000) FROM generate_series(1, %s)",
+            [character, count],
+        )
+
+
+def keyed_create(server, key):
+    """One keyed create with a body of 1 MiB, on a connection of its own."""
+    item = b'{"name": "large", "description": "' + b"d" * 10_000 + b'"'
+    body = item + b" " * (MEBIBYTE - len(item) - 1) + b"}"
+    with Wire(server, timeout=60) as wire:
+        wire.send_what_it_takes(f"{POST_JSON}Idempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n")
+        wire.send_what_it_takes(body)
+        return wire.read()
+
+
+def together(count, action):
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(action, range(count)))
+
+
+def page(server):
+    with Wire(server, timeout=60) as wire:
+        wire.send(PAGE)
+        return wire.read()
+
+
+def test_two_long_pages_at_once(database, launch_within):
+    server, group = launch_within(64, database.environment)
+    fill(database, 0x1F600, 1000)
+    with Watch(server, group):
+        for _ in range(5):
+            for answer in together(2, lambda _: page(server)):
+                assert answer.status_code == 200
+                assert len(answer.json()["items"]) > 20
+
+
+def test_clients_with_large_keyed_creates(database, launch_within):
+    server, group = launch_within(64, database.environment)
+    with Watch(server, group):
+        answers = together(64, lambda client: [keyed_create(server, f"{client}-{turn}") for turn in range(3)])
+    statuses = [answer.status_code for client in answers for answer in client]
+    assert set(statuses) <= {201, 503}
+    assert statuses.count(201) >= 64
+    refused = [answer for client in answers for answer in client if answer.status_code == 503]
+    assert all(answer.headers["Retry-After"] == "1" for answer in refused)
+
+
+def test_clients_that_do_not_read_pages_that_grow_sixfold(database, launch_within):
+    server, group = launch_within(256, {**database.environment, "WRITE_TIMEOUT_MS": "5000"})
+    fill(database, 1, 1000)
+    with Watch(server, group):
+        wires = [Wire(server, timeout=60) for _ in range(45)]
+        for wire in wires:
+            wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            wire.send(PAGE)
+        time.sleep(8)
+        for wire in wires:
+            wire.socket.close()
+
+
+def test_many_pages_that_grow_sixfold(database, launch_within):
+    server, group = launch_within(256, database.environment)
+    fill(database, 1, 1000)
+    with Watch(server, group):
+        for _ in range(3):
+            for answer in together(16, lambda _: page(server)):
+                assert answer.status_code == 200
+                assert len(answer.body) < MEBIBYTE + 100_000
+
+
+def test_large_keyed_creates_behind_a_locked_table(database, launch_within):
+    server, group = launch_within(256, database.environment)
+    with database.connect() as connection, connection.transaction():
+        watch = Watch(server, group, writes=False)
+        connection.execute("LOCK TABLE items IN SHARE ROW EXCLUSIVE MODE")
+        with concurrent.futures.ThreadPoolExecutor(128) as pool:
+            creates = [pool.submit(keyed_create, server, f"locked-{client}") for client in range(128)]
+            time.sleep(3)
+            watch.peak = max(watch.peak, anonymous_kib(server))
+            connection.execute("COMMIT")
+            connection.execute("BEGIN")
+            with watch:
+                statuses = [create.result().status_code for create in creates]
+                time.sleep(0.5)
+    assert set(statuses) <= {201, 503, 504}
+    assert statuses.count(201) >= 64
+
+
+def test_bodies_that_lack_their_last_byte(database, launch_within):
+    server, group = launch_within(256, {**database.environment, "BODY_TIMEOUT_MS": "5000"})
+    with Watch(server, group):
+        wires = [Wire(server, timeout=60) for _ in range(100)]
+
+        def send(index):
+            wires[index].send_what_it_takes(f"{POST_JSON}Content-Length: {MEBIBYTE}\r\n\r\n" + "x" * (MEBIBYTE - 1))
+
+        together(100, send)
+        statuses = [wire.read().status_code for wire in wires]
+        for wire in wires:
+            wire.socket.close()
+    assert set(statuses) <= {408, 503}
+    assert 408 in statuses

@@ -1,0 +1,120 @@
+import HTTP1
+import HTTPTypes
+import Reactor
+import Testing
+
+@testable import Vial
+
+extension OverSockets {
+    /// What a server takes from its budget, and what it does where that is used up.
+    struct MemoryTests {
+        private let get = "GET /bytes/10 HTTP/1.1\r\nHost: a\r\n\r\n"
+
+        private var app: App {
+            var app = App()
+            app.get("/bytes/{count}") { (_, count: Int64) in
+                Response(status: .ok, body: [UInt8](repeating: 0x78, count: Int(count)))
+            }
+            app.post("/length") { request in text("\(request.body.count)") }
+            return app
+        }
+
+        private func postHead(_ length: Int) -> String {
+            "POST /length HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: \(length)\r\n\r\n"
+        }
+
+        /// Looks again until it is so; the suite's time limit ends a wait in vain.
+        private func until(_ condition: () -> Bool) async throws {
+            while !condition() { try await Task.sleep(for: .milliseconds(2)) }
+        }
+
+        private func options(_ memory: MemoryBudget) -> ServerOptions { .loopback.with(\.memory, memory) }
+
+        @Test func `a body that its declared length shows to be too much is refused before it comes`() async throws {
+            let memory = MemoryBudget(limit: 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                try client.send(postHead(1_000_000))
+                let answer = try client.answer()
+                #expect(answer.status == 503)
+                #expect(answer.field("Retry-After") == "1")
+                #expect(answer.field("Content-Type") == "application/problem+json")
+                #expect(answer.field("Connection") == "close")
+            }
+        }
+
+        @Test func `bodies are counted while they grow, and not when they are gone`() async throws {
+            let memory = MemoryBudget(limit: 16 * 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                try client.send(postHead(1_000_000) + String(repeating: "x", count: 900_000))
+                try await until { memory.used >= 900_000 }
+                #expect(memory.used < 1_200_000)
+                try client.send(String(repeating: "x", count: 100_000))
+                #expect(try client.answer().body == "1000000")
+                try await until { memory.used <= ConnectionQuota.connectionByteCount }
+            }
+        }
+
+        @Test func `a chunked body that grows beyond what is left is refused, and others are served`() async throws {
+            let memory = MemoryBudget(limit: 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                let head = "POST /length HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                try client.send(head + "Transfer-Encoding: chunked\r\n\r\nF4240\r\n")
+                let other = try server.connect()
+                try other.send(get)
+                #expect(try other.answer().status == 200)
+                try client.send(String(repeating: "x", count: 900_000))
+                #expect(try client.answer().status == 503)
+                try other.send(get)
+                #expect(try other.answer().status == 200)
+                try await until { memory.used <= 2 * ConnectionQuota.connectionByteCount }
+            }
+        }
+
+        @Test func `an answer for which there is no room is 503, and the connection serves on`() async throws {
+            let memory = MemoryBudget(limit: 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                try client.send("GET /bytes/1000000 HTTP/1.1\r\nHost: a\r\n\r\n" + get)
+                let refused = try client.answer()
+                #expect(refused.status == 503)
+                #expect(refused.field("Retry-After") == "1")
+                #expect(try client.answer().status == 200)
+                try client.send("HEAD /bytes/1000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(try client.answer(toHead: true).status == 200)
+            }
+        }
+
+        @Test func `answers that nobody reads are counted until their client is gone`() async throws {
+            let memory = MemoryBudget(limit: 64 * 1_048_576)
+            try await withServer(app, options(memory).with(\.writeTimeout, 300)) { server in
+                let client = try server.connect(window: 4096)
+                try client.send("GET /bytes/16000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+                try await until { memory.used >= 16_000_000 }
+                await server.events.wait(for: .closed)
+                #expect(memory.used == 0)
+            }
+        }
+
+        @Test func `every open connection takes its part, and gives it back`() async throws {
+            let memory = MemoryBudget(limit: 16 * 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                var clients: [Client] = []
+                for _ in 0..<3 { clients.append(try server.connect()) }
+                await server.events.wait(for: .accepted, count: 3)
+                #expect(memory.used == 3 * ConnectionQuota.connectionByteCount)
+                clients = []
+                await server.events.wait(for: .closed, count: 3)
+                #expect(memory.used == 0)
+            }
+        }
+
+        @Test func `connections are no more than the budget has room for`() {
+            let room = ConnectionQuota(limit: 10_000, memory: MemoryBudget(limit: 16 * 1_048_576))
+            #expect(room.limit < 10_000 && room.limit > 3000)
+            #expect(ConnectionQuota(limit: 10_000, memory: MemoryBudget(limit: 48 * 1_048_576)).limit == 10_000)
+        }
+    }
+}
