@@ -16,7 +16,7 @@ public struct ConnectionOptions: Sendable {
     public var connectTimeoutMilliseconds: Int
     /// The server ends a statement after this; the pool does so itself, too.
     public var statementTimeoutMilliseconds: Int
-    /// Off for transaction poolers: unnamed statements only, and no start-up parameter they would refuse.
+    /// Off for poolers: unnamed statements only, and nothing that a session keeps.
     public var prepares: Bool
 
     public init(
@@ -52,10 +52,17 @@ public struct ConnectionOptions: Sendable {
         }
     }
 
+    /// What is set in a session of the pool's, unless a pooler gives it to others too.
+    ///
     /// Each statement is planned once for a connection: planned anew at every execution, as PostgreSQL does when a limit is a
     /// parameter, a page of 20 costs the server 116 µs instead of 79. A plan may so outlive the size of the table it was
     /// made for, hence by an index, also on a table that is empty now: every statement here finds one.
-    private static let planSettings = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+    public var settings: [(name: String, value: String)] {
+        [
+            ("statement_timeout", "\(statementTimeoutMilliseconds)"), ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+        ]
+    }
 
     /// Where nothing can be: libpq's way to be told of no file, since an empty value is one that it fills in by itself.
     private static let noFile = "/dev/null/none"
@@ -83,9 +90,6 @@ public struct ConnectionOptions: Sendable {
             ("target_session_attrs", host.contains(",") ? "read-write" : "any"),
         ]
         if let password { pairs.append(("password", password)) }
-        if prepares {
-            pairs.append(("options", "-c statement_timeout=\(statementTimeoutMilliseconds) \(Self.planSettings)"))
-        }
         return pairs
     }
 

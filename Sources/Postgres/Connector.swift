@@ -39,10 +39,13 @@ public struct Connector: Sendable {
     func connect() async -> Result<Opened, DatabaseError> {
         let outcome = await Self.offLoop { () -> Result<Opened, DatabaseError> in
             do throws(DatabaseError) {
-                let (session, prepares) = try open()
+                let (session, options) = try open()
+                if options.prepares, try !session.set(options.settings) {
+                    try session.requirePreparedStatementsOfPooler()
+                }
                 try prepare(session)
                 var prepared: [Bool] = []
-                if prepares {
+                if options.prepares {
                     try session.prepare(statements)
                     for statement in statements {
                         while prepared.count <= statement.ordinal { prepared.append(false) }
@@ -66,14 +69,14 @@ public struct Connector: Sendable {
     /// A session with the options of this moment, or with those that `renew` found when the server refused them; blocks.
     public func session() throws(DatabaseError) -> Session { try open().session }
 
-    private func open() throws(DatabaseError) -> (session: Session, prepares: Bool) {
+    private func open() throws(DatabaseError) -> (session: Session, options: ConnectionOptions) {
         let given = try options()
         do throws(DatabaseError) {
-            return (try Session(given, in: order), given.prepares)
+            return (try Session(given, in: order), given)
         } catch {
             guard error.errorClass == .authentication, renew(given) else { throw error }
             let renewed = try options()
-            return (try Session(renewed, in: order), renewed.prepares)
+            return (try Session(renewed, in: order), renewed)
         }
     }
 

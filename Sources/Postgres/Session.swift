@@ -111,10 +111,42 @@ public final class Session {
         }
     }
 
+    /// Sets what only this session is to have, in one round trip, as long as it is one: a pooler, which gives the server's
+    /// sessions to other clients too, took the login itself, and so under another number than that of the server's process.
+    ///
+    /// - Returns: whether the session is this client's alone. False: nothing was set.
+    func set(_ settings: [(name: String, value: String)]) throws(DatabaseError) -> Bool {
+        let calls = settings.map { "set_config('\($0.name)', '\($0.value)', false)" }.joined(separator: ", ")
+        let process = unsafe PQbackendPID(handle.pointer)
+        return try !execute("SELECT \(calls) WHERE pg_backend_pid() = \(process)").isEmpty
+    }
+
+    /// Makes sure that the pooler before the server carries prepared statements from one of its connections to another, as
+    /// pgbouncer does from 1.21 on: it prepares them under names of its own. One that passes the names on as they are
+    /// would look for them later where they are not.
+    ///
+    /// - Throws: `DatabaseError.server` with what to do about it.
+    func requirePreparedStatementsOfPooler() throws(DatabaseError) {
+        // One transaction, so on one connection, which keeps nothing of it: what was prepared would outlive a rollback.
+        let check = """
+            DO $$ BEGIN
+                IF EXISTS (SELECT FROM pg_prepared_statements WHERE name = '\(Self.probe.name)') THEN
+                    DEALLOCATE \(Self.probe.name);
+                    RAISE EXCEPTION 'a pooler that does not carry prepared statements is before the server: DB_PREPARED=0 serves'
+                        USING ERRCODE = '26000';
+                END IF;
+            END $$
+            """
+        try prepare([Self.probe], then: check)
+    }
+
+    private static let probe = Statement("items_probe", "SELECT 1")
+
     /// Prepares statements under their names, all of them in one round trip.
     ///
+    /// - Parameter command: runs after them in the same transaction.
     /// - Throws: `DatabaseError.server` with the first refusal; the session is of no use then.
-    func prepare(_ statements: [Statement]) throws(DatabaseError) {
+    func prepare(_ statements: [Statement], then command: String? = nil) throws(DatabaseError) {
         guard unsafe PQenterPipelineMode(handle.pointer) == 1 else { throw .connectionLost }
         for statement in statements {
             // libpq copies both texts; the types of the parameters are for the server to find.
@@ -122,9 +154,14 @@ public final class Session {
                 throw .connectionLost
             }
         }
+        if let command {
+            guard unsafe PQsendQueryParams(handle.pointer, command, 0, nil, nil, nil, nil, 0) == 1 else {
+                throw .connectionLost
+            }
+        }
         guard unsafe PQpipelineSync(handle.pointer) == 1 else { throw .connectionLost }
         let deadline = Deadline(replyMilliseconds)
-        for _ in statements { try finishPrepare(by: deadline) }
+        for _ in 0..<(statements.count + (command == nil ? 0 : 1)) { try finishCommand(by: deadline) }
         guard let end = try unsafe nextResult(by: deadline) else { throw .connectionLost }
         defer { unsafe PQclear(end) }
         guard unsafe PQresultStatus(end) == PGRES_PIPELINE_SYNC, unsafe PQexitPipelineMode(handle.pointer) == 1 else {
@@ -132,7 +169,7 @@ public final class Session {
         }
     }
 
-    private func finishPrepare(by deadline: Deadline) throws(DatabaseError) {
+    private func finishCommand(by deadline: Deadline) throws(DatabaseError) {
         guard let result = try unsafe nextResult(by: deadline) else { throw .connectionLost }
         defer { unsafe PQclear(result) }
         guard unsafe PQresultStatus(result) == PGRES_COMMAND_OK else { throw unsafe Handle.error(in: result) }
@@ -162,7 +199,10 @@ public final class Session {
                 unsafe last = unsafe result
             }
         } catch {
+            // Whoever ends a connection may have said why.
+            let said = unsafe last.map { unsafe Handle.error(in: $0) }
             unsafe PQclear(last)
+            if case .server? = said { throw said ?? error }
             throw error
         }
         guard let last = unsafe last else { throw .connectionLost }

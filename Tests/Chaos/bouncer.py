@@ -1,5 +1,6 @@
-"""pgbouncer in transaction mode in front of a cluster, for the service's role and any database."""
+"""pgbouncer, in transaction mode unless told otherwise, in front of a cluster, for the service's role and any database."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -18,19 +19,35 @@ unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {directory}/users
 admin_users = items
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = 5
 max_client_conn = 100
 server_login_retry = 1
 logfile = {directory}/pgbouncer.log
 pidfile = {directory}/pgbouncer.pid
+{settings}
 """
 
 
-class Bouncer:
-    """One process, which is its owner's to stop; `password` is the role's, to the server and to clients."""
+def version():
+    """Of the pgbouncer that is installed; (0, 0) without one."""
+    binary = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
+    if binary is None:
+        return (0, 0)
+    text = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10).stdout
+    return tuple(int(number) for number in re.search(r"PgBouncer (\d+)\.(\d+)", text).groups())
 
-    def __init__(self, directory, cluster, password):
+
+def carries_statements():
+    """Whether it can carry prepared statements from one of its connections to another."""
+    return version() >= (1, 21)
+
+
+class Bouncer:
+    """One process, which is its owner's to stop; `password` is the role's, to the server and to clients. `settings` are more
+    lines of its configuration."""
+
+    def __init__(self, directory, cluster, password, mode="transaction", settings=""):
         self.binary = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
         if self.binary is None:
             raise Missing("pgbouncer")
@@ -46,6 +63,8 @@ class Bouncer:
                 password=password,
                 port=self.port,
                 directory=self.directory,
+                mode=mode,
+                settings=settings,
             )
         )
         (self.directory / "users").write_text(f'"items" "{password}"\n')

@@ -15,7 +15,7 @@ from conftest import ROOT, Database, until
 sys.path.append(str(ROOT / "Tests/Chaos"))
 
 import cluster as clusters  # noqa: E402
-from bouncer import Bouncer  # noqa: E402, F401, for tests
+from bouncer import Bouncer, carries_statements  # noqa: E402, F401, for tests
 from service import free_port  # noqa: E402
 
 PASSWORD = "first-password"

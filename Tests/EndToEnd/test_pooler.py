@@ -1,4 +1,5 @@
-"""The service behind a transaction pooler, pgbouncer, with statements that are not prepared."""
+"""The service behind a pooler, pgbouncer: in transaction mode, and then in each of its modes, with and without prepared
+statements."""
 
 import concurrent.futures
 import time
@@ -6,8 +7,17 @@ import time
 import pytest
 import requests
 
-from conftest import problem, until
-from network import PASSWORD, Bouncer, NetworkDatabase, network_cluster, temporary_directory
+from conftest import items, problem, until
+from network import (
+    PASSWORD,
+    Bouncer,
+    NetworkDatabase,
+    carries_statements,
+    network_cluster,
+    temporary_directory,
+    unreachable_lines,
+    wait_until_steady,
+)
 
 CLIENTS = 64
 
@@ -170,3 +180,125 @@ class TestFailure:
         assert "canceling statement due to user request" in cluster.since(mark)
         assert server.get("/api/items").status_code == 200
         assert server.create("Afterwards")["id"] > 0
+
+
+MODES = ["session", "transaction", "statement"]
+
+
+@pytest.fixture(scope="module", params=MODES)
+def bouncer_of_mode(cluster, request):
+    """A pooler in each mode that carries no prepared statements. It ignores start-up parameters that it does not know, as
+    many are told to."""
+    with temporary_directory() as directory:
+        settings = "ignore_startup_parameters = options,extra_float_digits\nserver_reset_query = DISCARD ALL"
+        size = "\ndefault_pool_size = 20" if request.param == "session" else ""
+        settings += "\nmax_prepared_statements = 0" if carries_statements() else ""
+        bouncer = Bouncer(directory / "pgbouncer", cluster, PASSWORD, request.param, settings + size)
+        bouncer.start()
+        try:
+            yield request.param, bouncer
+        finally:
+            bouncer.stop()
+
+
+def by(bouncer, database):
+    return {**database.environment, "DB_HOST": "127.0.0.1", "DB_PORT": str(bouncer.port)}
+
+
+def settings_of_sessions(bouncer, database):
+    """What other clients of the pooler find set on the server's sessions that they are given."""
+    with bouncer.connect(database.name) as client:
+        client.prepare_threshold = None  # it is to leave nothing behind itself
+        query = """SELECT current_setting('statement_timeout'), current_setting('plan_cache_mode'),
+                   current_setting('enable_seqscan'), (SELECT count(*) FROM pg_prepared_statements)"""
+        return {client.execute(query).fetchone() for _ in range(20)}
+
+
+def assert_serves_all_routes(server, database):
+    """Under the load of 64 clients: plain and keyed creates, lookups, and pages."""
+
+    def work(session, number):
+        for turn in range(5):
+            name, key = f"Item {number}, {turn}", {"Idempotency-Key": f"{number}-{turn}"}
+            plain = session.post(f"{server.url}/api/items", json={"name": name}, timeout=20)
+            keyed = [
+                session.post(f"{server.url}/api/items", json={"name": name}, headers=key, timeout=20) for _ in range(2)
+            ]
+            assert [one.status_code for one in [plain, *keyed]] == [201] * 3, [plain.text, keyed[0].text]
+            assert keyed[0].json() == keyed[1].json()
+            assert session.get(f"{server.url}/api/items/{plain.json()['id']}", timeout=20).json() == plain.json()
+            assert session.get(f"{server.url}/api/items?limit=5", timeout=20).status_code == 200
+
+    at_once(work)
+    assert len(names_in(database)) == 2 * 5 * CLIENTS
+    assert unreachable_lines(server) == []
+
+
+class TestMode:
+    def test_serves_with_statements_that_are_not_prepared(self, database, bouncer_of_mode, launch):
+        mode, bouncer = bouncer_of_mode
+        # A migration is a transaction, which statement mode does not let through.
+        assert items("migrate", **database.environment).returncode == 0
+        server = launch(by(bouncer, database), DB_PREPARED="0", DB_POOL_MAX="10").wait_until_healthy()
+        assert_serves_all_routes(server, database)
+        assert settings_of_sessions(bouncer, database) == {("0", "auto", "on", 0)}
+
+    def test_refuses_prepared_statements_and_says_what_to_set(self, database, bouncer_of_mode, launch):
+        mode, bouncer = bouncer_of_mode
+        assert items("migrate", **database.environment).returncode == 0
+        server = launch(by(bouncer, database)).wait_until_live()
+        lines = until(lambda: unreachable_lines(server), 10, what="the line about the database")
+        assert "pooler" in lines[0]["error"] and "DB_PREPARED=0" in lines[0]["error"]
+        assert server.get("/health").status_code == 503
+        problem(server.get("/api/items"), 503)
+        time.sleep(0.3)  # for more attempts, which are to leave nothing behind
+        assert len(unreachable_lines(server)) == 1
+        assert settings_of_sessions(bouncer, database) == {("0", "auto", "on", 0)}
+
+    def test_migrates_where_it_lets_transactions_through(self, database, bouncer_of_mode, launch):
+        mode, bouncer = bouncer_of_mode
+        run = items("migrate", **by(bouncer, database), DB_PREPARED="0")
+        if mode == "statement":
+            assert run.returncode == 1 and "transaction" in run.stderr, run.stderr
+            server = launch(by(bouncer, database), DB_PREPARED="0").wait_until_live()
+            lines = until(lambda: unreachable_lines(server), 10, what="the line about the database")
+            assert "transaction" in lines[0]["error"]
+            assert items("migrate", **database.environment).returncode == 0
+            wait_until_steady(server)
+        else:
+            assert run.returncode == 0, run.stderr
+            wait_until_steady(launch(by(bouncer, database), DB_PREPARED="0").wait_until_live())
+
+
+@pytest.mark.skipif(not carries_statements(), reason="pgbouncer carries prepared statements from 1.21 on")
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+def test_a_pooler_that_carries_prepared_statements_serves_with_them(cluster, database, launch, mode):
+    assert items("migrate", **database.environment).returncode == 0
+    with temporary_directory() as directory:
+        bouncer = Bouncer(directory / "pgbouncer", cluster, PASSWORD, mode, "max_prepared_statements = 100")
+        try:
+            bouncer.start()
+            assert_serves_all_routes(launch(by(bouncer, database), DB_POOL_MAX="10").wait_until_healthy(), database)
+            assert {row[:3] for row in settings_of_sessions(bouncer, database)} == {("0", "auto", "on")}
+        finally:
+            bouncer.stop()
+
+
+def test_a_start_depends_on_no_parameter_that_a_pooler_refuses(database, bouncer, launch):
+    server = launch(by(bouncer, database)).wait_until_live()
+    if carries_statements():
+        server.wait_until_healthy()
+    else:
+        lines = until(lambda: unreachable_lines(server), 10, what="the line about the database")
+        assert "DB_PREPARED=0" in lines[0]["error"], lines
+
+
+def test_the_server_itself_is_told_the_limits(database, launch):
+    server = launch(database.environment, DB_STATEMENT_TIMEOUT_MS="4321", WORKERS="1").wait_until_healthy()
+    prepared = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND usename = 'items'"
+    assert database.admin.execute(prepared, [database.name]).fetchone()[0] >= 1
+    with database.connect() as other, other.transaction():
+        other.execute("LOCK TABLE items")
+        began = time.monotonic()
+        problem(server.get("/api/items", timeout=20), 504)
+        assert 4 < time.monotonic() - began < 5

@@ -30,6 +30,7 @@ struct PlansTests {
     ) throws {
         let schema = try Schema()
         let session = try schema.session()
+        for (name, value) in Schema.options.settings { try session.execute("SET \(name) = '\(value)'") }
         try Migrations().apply(to: session)
         if !preparation.isEmpty { try session.execute(preparation) }
         for statement in ItemStore.statements where statement.sql.contains("FROM items") {

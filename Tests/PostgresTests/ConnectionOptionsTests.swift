@@ -18,7 +18,6 @@ struct ConnectionOptionsTests {
                 "channel_binding": "prefer", "client_encoding": "UTF8", "application_name": "items",
                 "connect_timeout": "0", "keepalives": "1", "keepalives_idle": "10", "keepalives_interval": "5",
                 "keepalives_count": "3", "tcp_user_timeout": "15000", "target_session_attrs": "any",
-                "options": "-c statement_timeout=5000 -c plan_cache_mode=force_generic_plan -c enable_seqscan=off",
             ])
     }
 
@@ -30,7 +29,7 @@ struct ConnectionOptionsTests {
             !known.contains($0) && !ConnectionOptions.keywordsLeftOut.contains($0)
         }
         #expect(news == [], "a new libpq: decide what the service says to these")
-        #expect(known.isDisjoint(with: ConnectionOptions.keywordsLeftOut.subtracting(["options"])))
+        #expect(known.isDisjoint(with: ConnectionOptions.keywordsLeftOut))
     }
 
     @Test func `every variable that libpq reads for a keyword is one of those that the commands remove`() {
@@ -63,11 +62,5 @@ struct ConnectionOptionsTests {
     func `every host of a list has its port`(host: String, port: String, expected: [String]) {
         let options = ConnectionOptions(host: host, port: port, database: "d", user: "u")
         #expect(options.targets.map { "\($0.host):\($0.port)" } == expected)
-    }
-
-    @Test func `without prepared statements there is no start-up parameter that a pooler would refuse`() {
-        let options = ConnectionOptions(
-            host: "a", database: "d", user: "u", statementTimeoutMilliseconds: 1234, prepares: false)
-        #expect(keywords(options)["options"] == nil)
     }
 }
