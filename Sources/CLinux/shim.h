@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/prctl.h>
@@ -58,6 +59,14 @@ static inline void clinux_fix_mmap_threshold(int bytes) {
 }
 
 static inline void clinux_trim_heaps(void) { malloc_trim(0); }
+
+/* What the peer of a TCP socket has not acknowledged, which is nothing once the connection is broken (TIOCOUTQ, tcp(7)). */
+static inline int clinux_unacknowledged(int socket) {
+    int error = 0, count = 0;
+    socklen_t length = sizeof error;
+    if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0) return 0;
+    return ioctl(socket, TIOCOUTQ, &count) == 0 ? count : 0;
+}
 
 static inline int clinux_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 3); }
 

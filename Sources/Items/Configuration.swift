@@ -26,7 +26,7 @@ public struct Configuration: Sendable {
             "peers whose `X-Forwarded-For` and `X-Amzn-Trace-Id` are believed; `none` for nobody"),
         Variable(
             "MAX_CONNECTIONS", .integer(1...1_000_000), default: "10000",
-            "further clients wait in the accept queue, and are logged"),
+            "for further clients idle connections are given up; with none they wait in the accept queue"),
         Variable(
             "MEMORY_MIB", .integer(16...1_048_576),
             default: .computed("48, at most three quarters of the cgroup's limit"),

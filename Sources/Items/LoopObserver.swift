@@ -103,7 +103,9 @@ public final class LoopObserver: @unchecked Sendable {
         case .outOfDescriptors(let error):
             line(.error, "No descriptor is left: accepting pauses") { $0.field("error", error.description) }
         case .connectionLimitReached(let limit):
-            line(.warning, "Connection limit reached: clients wait in the accept queue") { $0.field("limit", limit) }
+            line(.warning, "Connection limit reached: idle connections are given up, or clients wait") {
+                $0.field("limit", limit)
+            }
         case .drain(let phase):
             drained(phase)
         case .drainTimedOut(let open):

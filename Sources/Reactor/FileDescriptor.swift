@@ -34,6 +34,10 @@ public struct FileDescriptor: ~Copyable, Sendable {
         try system("send") { unsafe Glibc.send(number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
     }
 
+    /// Bytes that were sent and that the peer's side has not acknowledged, the end of the stream counted as one. 0 when the
+    /// connection is broken: nothing can arrive then.
+    public var unacknowledgedByteCount: Int { Int(clinux_unacknowledged(number)) }
+
     /// Tells the peer that nothing more comes; reading goes on.
     public func shutdownWrite() {
         // ENOTCONN only says that the peer was faster.

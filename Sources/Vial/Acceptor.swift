@@ -4,29 +4,47 @@ import Reactor
 actor Acceptor {
     /// Clients taken in one turn, so that a crowd of new ones does not keep the loop from those it has.
     static let batch = 64
-    /// How long accepting pauses when there is no descriptor, or no place, for a client.
+    /// How long accepting pauses when there is no descriptor, or no place, for a client, or accepting fails again and again.
     private static let pause: UInt64 = 20_000_000
     /// A lack that lasts, or comes and goes, is reported this often.
     private static let reportInterval: UInt64 = 10_000_000_000
+    /// So many clients may be lost one after the other before accepting pauses: more are no chance, but an error that lasts.
+    private static let lossLimit = 8
+
+    /// What is reported at intervals, each for itself.
+    private enum Lack {
+        case place, descriptor, client
+    }
 
     private let worker: Worker
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.loop.asUnownedSerialExecutor() }
     /// Nil once it is closed: from then on clients are refused instead of waiting for nobody.
     private var listener: Listener?
     private var isOpen = true
-    private var nextReport: UInt64 = 0
+    private var nextReports: [Lack: UInt64] = [:]
     private var readiness: Readiness?
+    /// The server's others, which have idle connections to give up when this loop has none.
+    private var siblings: [Acceptor] = []
+    /// Clients lost since the last one that came in.
+    private var losses = 0
 
     init(_ listener: consuming Listener, worker: Worker) {
         self.listener = consume listener
         self.worker = worker
     }
 
-    /// Accepts until `finish` begins.
-    func run() async throws(SystemError) {
+    /// Makes ready for `run`.
+    ///
+    /// - Throws: `SystemError` when the listener cannot be watched: its clients would wait for ever.
+    func begin(beside siblings: [Acceptor]) throws(SystemError) {
         guard let number = listener?.descriptor.number else { return }
-        let readiness = try Readiness(number, on: worker.loop)
-        self.readiness = readiness
+        readiness = try Readiness(number, on: worker.loop)
+        self.siblings = siblings
+    }
+
+    /// Accepts until `finish` begins.
+    func run() async {
+        guard let readiness else { return }
         while isOpen {
             if await readiness.untilReadable() == .interrupted { continue }
             if await accept(readiness, atMost: Self.batch) == Self.batch { await worker.loop.nextTurn() }
@@ -39,6 +57,7 @@ actor Acceptor {
     /// - Parameter limit: when the wait for places is over, on the loop's clock.
     func finish(by limit: UInt64) async {
         isOpen = false
+        defer { siblings = [] }
         guard let readiness else {
             listener = nil
             return
@@ -48,7 +67,7 @@ actor Acceptor {
         while rest > 0 {
             let count = await accept(readiness, atMost: min(rest, Self.batch))
             rest -= count
-            guard listener?.hasClient == true && worker.loop.now < limit else { break }
+            guard listener?.hasClient == true && losses < Self.lossLimit && worker.loop.now < limit else { break }
             if count == Self.batch {
                 await worker.loop.nextTurn()
             } else {
@@ -67,19 +86,22 @@ actor Acceptor {
     private func accept(_ readiness: Readiness, atMost limit: Int) async -> Int {
         var count = 0
         while count < limit {
-            guard worker.quota.take() else {
+            if !worker.quota.take() {
                 guard listener?.hasClient == true else {
                     readiness.readDrained()
                     return count
                 }
-                report(.connectionLimitReached(worker.quota.limit))
-                await worker.loop.sleep(nanoseconds: Self.pause)
-                if !isOpen { return count }
-                continue
+                report(.place, .connectionLimitReached(worker.quota.limit))
+                guard await freePlace() else {
+                    await worker.loop.sleep(nanoseconds: Self.pause)
+                    if !isOpen { return count }
+                    continue
+                }
             }
             switch listener?.accept() ?? Listener.Acceptance.none {
             case .client(let socket, let peer):
                 count += 1
+                losses = 0
                 serve(socket, peer)
             case .none:
                 worker.quota.release()
@@ -87,12 +109,22 @@ actor Acceptor {
                 return count
             case .lost(let error):
                 count += 1
+                losses += 1
                 worker.quota.release()
-                worker.observe(.acceptFailed(error))
+                report(.client, .acceptFailed(error))
+                guard losses >= Self.lossLimit else { continue }
+                if !isOpen { return count }
+                await worker.loop.sleep(nanoseconds: Self.pause)
             case .outOfDescriptors(let error):
                 worker.quota.release()
-                report(.outOfDescriptors(error))
-                _ = listener?.shedOne()
+                report(.descriptor, .outOfDescriptors(error))
+                // One for the next client, and one for whatever else of the process lacks it.
+                var freed = 0
+                while freed < 2, await freePlace() {
+                    worker.quota.release()
+                    freed += 1
+                }
+                if freed == 0 { _ = listener?.shedOne() }
                 await worker.loop.sleep(nanoseconds: Self.pause)
                 if !isOpen { return count }
             }
@@ -100,9 +132,24 @@ actor Acceptor {
         return count
     }
 
-    private func report(_ event: ServerEvent) {
-        guard worker.loop.now >= nextReport else { return }
-        nextReport = worker.loop.now + Self.reportInterval
+    /// Takes the place of the connection that has been idle longest, of this loop or else of another.
+    ///
+    /// - Returns: whether there was one.
+    private func freePlace() async -> Bool {
+        if takeIdlePlace() { return true }
+        for sibling in siblings {
+            if await sibling.takeIdlePlace() { return true }
+        }
+        return false
+    }
+
+    private func takeIdlePlace() -> Bool {
+        worker.giveUpIdle() && worker.quota.take()
+    }
+
+    private func report(_ lack: Lack, _ event: ServerEvent) {
+        guard worker.loop.now >= nextReports[lack, default: 0] else { return }
+        nextReports[lack] = worker.loop.now + Self.reportInterval
         worker.observe(event)
     }
 
@@ -113,7 +160,7 @@ actor Acceptor {
             connection.serve()
         } catch {
             worker.quota.release()
-            worker.observe(.acceptFailed(error))
+            report(.client, .acceptFailed(error))
         }
     }
 }

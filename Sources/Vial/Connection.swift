@@ -26,6 +26,8 @@ import Reactor
     private static let lingerMilliseconds = 1000
     /// A client that connected right before the end gets this long to send its first request.
     private static let lastRequestMilliseconds = 1000
+    /// Between two looks whether the client has taken everything, at the end of the process.
+    private static let deliveryPollMilliseconds = 20
 
     /// What it waits for.
     private enum Phase: Equatable {
@@ -39,8 +41,10 @@ import Reactor
         case sending(then: Next)
         /// The turn of the loop's other clients. Becomes `.reading` or `.closed`.
         case yielding
-        /// The end of what the client sends, which nobody reads. Becomes `.closed`.
+        /// The end of what the client sends, which nobody reads. Becomes `.delivering` or `.closed`.
         case lingering
+        /// The client to acknowledge what the kernel holds for it, while the process ends. Becomes `.closed`.
+        case delivering
         /// Nothing any more.
         case closed
     }
@@ -104,7 +108,7 @@ import Reactor
     func becameReadable() {
         switch phase {
         case .reading: receive()
-        case .lingering: drop()
+        case .lingering, .delivering: drop()
         // Its readiness remembers it.
         case .calling, .responding, .sending, .yielding, .closed: break
         }
@@ -114,6 +118,7 @@ import Reactor
         guard case .sending(let next) = phase else { return }
         send(then: next)
         resume()
+        closeIfIdle()
     }
 
     func expired() {
@@ -124,7 +129,9 @@ import Reactor
             receiveLast()
             guard readDeadline == missed else { return }
             if phase == .reading { timeOut() } else if phase == .yielding { meetExpiryAgain() }
-        case .sending, .lingering: end()
+        case .sending: end()
+        case .lingering: close()
+        case .delivering: lookWhetherDelivered()
         case .yielding: meetExpiryAgain()
         // The request's deadline is the handler's, and reading on sets another.
         case .calling, .responding, .closed: break
@@ -143,14 +150,8 @@ import Reactor
         case .reading:
             if isCut { return end() }
             guard worker.drain.phase == .closing && reader.state == .idle else { return }
-            // The last moment for a request that is on its way.
-            if hasServed {
-                receiveLast()
-                if phase == .reading && reader.state == .idle { end() }
-            } else {
-                expectBytes(within: Self.lastRequestMilliseconds)
-            }
-        case .sending, .lingering: if isCut { end() }
+            if hasServed { closeIfIdle() } else { expectBytes(within: Self.lastRequestMilliseconds) }
+        case .sending, .lingering, .delivering: if isCut { end() }
         case .responding:
             guard isCut else { return }
             // The handler keeps this object, and with it the socket, until it has its response.
@@ -158,6 +159,26 @@ import Reactor
             end()
         case .calling, .yielding, .closed: break
         }
+    }
+
+    /// The moment until which it is kept without a request; nil while it has one, a part of one, or an answer to send.
+    var idleExpiry: UInt64? { phase == .reading && reader.state == .idle ? readDeadline : nil }
+
+    /// Closes it in favour of another client, unless a request has come meanwhile.
+    ///
+    /// - Returns: whether it is closed.
+    func giveUp() -> Bool {
+        receiveLast()
+        if idleExpiry != nil { end() }
+        return phase == .closed
+    }
+
+    /// While the server closes, nobody waits for a client's next request, whatever it was that made the connection idle.
+    private func closeIfIdle() {
+        guard worker.drain.phase >= .closing, idleExpiry != nil else { return }
+        // The last moment for a request that is on its way.
+        receiveLast()
+        if idleExpiry != nil { close() }
     }
 
     func receive(_ make: () throws -> Response) {
@@ -230,7 +251,8 @@ import Reactor
 
     /// Keeps what was received and not used, unless nobody will read it.
     private func keep(_ rest: Span<UInt8>) {
-        if rest.isEmpty || phase == .lingering || phase == .closed || hasDroppedInput { return }
+        if rest.isEmpty || hasDroppedInput { return }
+        if phase == .lingering || phase == .delivering || phase == .closed { return }
         input.append(span: rest)
         holdInput()
     }
@@ -247,7 +269,7 @@ import Reactor
             input = []
             hasDroppedInput = true
             _ = countInput()
-        case .lingering, .closed: dropInput()
+        case .lingering, .delivering, .closed: dropInput()
         }
     }
 
@@ -527,7 +549,7 @@ import Reactor
     /// The time for what is being read is over.
     private func timeOut() {
         switch reader.state {
-        case .idle: end()
+        case .idle: close()
         case .head:
             let error = HTTPError(.requestTimeout, "The request's head took too long.")
             refuse(.headTimedOut, error, isHeadComplete: false)
@@ -593,6 +615,7 @@ import Reactor
             guard phase == .yielding else { return }
             phase = .reading
             resume()
+            closeIfIdle()
         }
     }
 
@@ -609,19 +632,36 @@ import Reactor
             // As in `receive`; the bytes are dropped.
             guard let attempt = try? unsafe socket.receive(into: worker.scratch) else { return end() }
             switch attempt {
-            case .done(0): return end()
+            case .done(0):
+                if phase == .lingering { close() }
+                return
             case .done(let count):
                 dropped += count
                 if dropped >= Self.lingerByteLimit { return end() }
                 if count < Worker.readByteLimit {
                     readiness.readDrained()
                 } else {
-                    worker.loop.atNextTurn { [self] in if phase == .lingering { drop() } }
+                    worker.loop.atNextTurn { [self] in if phase == .lingering || phase == .delivering { drop() } }
                     return
                 }
             case .wouldBlock: readiness.readDrained()
             }
         }
+    }
+
+    /// Nothing is expected of the client any more. A process that ends may take its network with it, as a container does, and
+    /// with that what the kernel holds: then the client first has to acknowledge it, within the time for sending.
+    private func close() {
+        guard worker.drain.isDraining, socket.unacknowledgedByteCount > 0 else { return end() }
+        phase = .delivering
+        socket.shutdownWrite()
+        readDeadline = worker.moment(in: worker.options.writeTimeout)
+        readiness.arm(expiry: worker.moment(in: Self.deliveryPollMilliseconds))
+    }
+
+    private func lookWhetherDelivered() {
+        if socket.unacknowledgedByteCount == 0 || worker.loop.now >= readDeadline { return end() }
+        readiness.arm(expiry: worker.moment(in: Self.deliveryPollMilliseconds))
     }
 
     private func end() {

@@ -59,14 +59,13 @@ public final class Server: Service {
     public let port: UInt16
 
     /// Serves until a graceful shutdown is asked for, then drains. Returns when the last connection is gone.
+    ///
+    /// - Throws: `SystemError`, before anybody is served, when a loop cannot watch its listener.
     public func run() async throws {
+        for acceptor in acceptors { try await acceptor.begin(beside: acceptors.filter { $0 !== acceptor }) }
         await withTaskGroup { group in
             for (worker, acceptor) in zip(workers, acceptors) {
-                group.addTask(executorPreference: worker.loop) {
-                    do throws(SystemError) { try await acceptor.run() } catch {
-                        await Self.report(worker) { .acceptFailed(error) }
-                    }
-                }
+                group.addTask(executorPreference: worker.loop) { await acceptor.run() }
             }
             do { try await gracefulShutdown() } catch {
                 // The task was cancelled: there is no time to be graceful.

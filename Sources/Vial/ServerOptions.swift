@@ -6,7 +6,7 @@ public struct ServerOptions: Sendable {
     public var host = "::"
     /// 0 lets the kernel choose.
     public var port: UInt16 = 5001
-    /// Over all loops; further clients wait in the accept queue.
+    /// Over all loops; for further clients idle connections are given up, and with none they wait in the accept queue.
     public var maxConnections = 10_000
     public var limits = Limits()
     /// From the first byte of a head to its end.
@@ -19,6 +19,8 @@ public struct ServerOptions: Sendable {
     public var requestTimeout = 15_000
     /// Between two requests; longer than the load balancer's own, so that it never writes to a closed connection.
     public var keepAliveTimeout = 75_000
+    /// For so long after it connected or got its answer, a client keeps its idle connection though others want the place.
+    public var idleGrace = 1000
     public var drainDelay = 5_000
     public var drainTimeout = 20_000
 

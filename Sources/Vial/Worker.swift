@@ -45,6 +45,8 @@ final class ConnectionQuota: Sendable {
     private static let spareOutputByteLimit = 65_536
     /// Runners that are kept while they have nothing to do: as many as a busy loop has requests at the database.
     private static let idleRunnerLimit = 256
+    /// Between two searches for idle connections, which look at every connection of the loop.
+    private static let idleSearchInterval: UInt64 = 20_000_000
 
     let loop: EventLoop
     let app: App
@@ -62,6 +64,11 @@ final class ConnectionQuota: Sendable {
     var requestID = RequestID()
     private var connections: [ObjectIdentifier: Connection] = [:]
     private var idleRunners: [Runner] = []
+    /// Connections that were idle when a place was last looked for, the one that is idle longest last. Whatever became idle
+    /// later has been so for a shorter time than all of them.
+    private var idleConnections: [(identifier: ObjectIdentifier, expiry: UInt64)] = []
+    /// When connections are looked through again, after all of those were tried.
+    private var nextIdleSearch: UInt64 = 0
 
     init(
         loop: EventLoop, app: App, options: ServerOptions, drain: Drain, quota: ConnectionQuota,
@@ -91,6 +98,29 @@ final class ConnectionQuota: Sendable {
         connections[ObjectIdentifier(connection)] = nil
         quota.release()
         observe(.closed)
+    }
+
+    /// Closes the connection that has been idle longest, if it has been so for `ServerOptions.idleGrace`.
+    ///
+    /// - Returns: whether one was closed.
+    func giveUpIdle() -> Bool {
+        if idleConnections.isEmpty && loop.now >= nextIdleSearch {
+            nextIdleSearch = loop.now + Self.idleSearchInterval
+            idleConnections = connections.compactMap { identifier, connection in
+                connection.idleExpiry.map { (identifier, $0) }
+            }
+            idleConnections.sort { $0.expiry > $1.expiry }
+        }
+        // With a shorter time for idle connections than the grace, the result is a moment that is over for all of them.
+        let latest = Int(loop.now) + (options.keepAliveTimeout - options.idleGrace) * 1_000_000
+        while let oldest = idleConnections.last, Int(oldest.expiry) <= latest {
+            idleConnections.removeLast()
+            guard let connection = connections[oldest.identifier], connection.idleExpiry == oldest.expiry else {
+                continue
+            }
+            if connection.giveUp() { return true }
+        }
+        return false
     }
 
     /// Lends the spare buffer to a connection that has nothing to send yet.

@@ -133,7 +133,7 @@ struct LoopObserverTests {
         }
         #expect(
             seen.lines == [
-                #"{"level":"WARNING","msg":"Connection limit reached: clients wait in the accept queue","limit":7"#
+                #"{"level":"WARNING","msg":"Connection limit reached: idle connections are given up, or clients wait","limit":7"#
                     + Self.tail,
                 #"{"level":"INFO","msg":"Draining: health checks fail, requests are still served""# + Self.tail,
                 #"{"level":"INFO","msg":"Draining: no new connections, requests in flight finish""# + Self.tail,

@@ -1,5 +1,7 @@
 import Dispatch
+import Glibc
 import HTTPTypes
+import Reactor
 import Testing
 
 @testable import Vial
@@ -14,6 +16,9 @@ extension OverSockets {
             var app = App()
             let gate = gate
             app.get("/a") { _ in text("a") }
+            app.get("/bytes/{count}") { (_, count: Int64) in
+                Response(status: .ok, body: [UInt8](repeating: 0x78, count: Int(count)))
+            }
             app.get("/slow") { _ in
                 await gate.pass()
                 return text("done")
@@ -112,6 +117,94 @@ extension OverSockets {
             }
         }
 
+        @Test func `closes a connection that becomes idle while it closes, because its client has read everything`()
+            async throws
+        {
+            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+                let client = try server.connect(window: 4096)
+                try client.send("GET /bytes/5000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+                await server.events.wait(for: .completed("/bytes/5000000", 200))
+                server.stop()
+                await server.events.wait(for: .drain(.closing))
+                let answer = try client.answer()
+                #expect(answer.body.utf8.count == 5_000_000 && answer.field("Connection") == nil)
+                #expect(try client.rest() == "")
+                await server.events.wait(for: .drain(.ended))
+                #expect(server.events.count(.drainTimedOut(1)) == 0)
+            }
+        }
+
+        @Test func `answers what is asked behind an answer that its client reads while it closes`() async throws {
+            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+                let client = try server.connect(window: 4096)
+                try client.send("GET /bytes/5000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+                await server.events.wait(for: .completed("/bytes/5000000", 200))
+                server.stop()
+                await server.events.wait(for: .drain(.closing))
+                try client.send(get)
+                #expect(try client.answer().body.utf8.count == 5_000_000)
+                let answer = try client.answer()
+                #expect(answer.body == "a" && answer.field("Connection") == "close")
+                #expect(try client.rest() == "")
+                await server.events.wait(for: .drain(.ended))
+            }
+        }
+
+        /// An answer that the server's kernel takes whole, and the client's does not.
+        private static let halfDelivered = "GET /bytes/40000 HTTP/1.1\r\nHost: a\r\n"
+
+        @Test(arguments: ["", "Connection: close\r\n"])
+        func `does not end before its clients have what the kernel holds for them`(field: String) async throws {
+            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+                let client = try server.connect(window: 4096)
+                let busy = try server.connect()
+                try busy.send(slow)
+                await server.events.wait(for: .started)
+                try client.send(Self.halfDelivered + field + "\r\n")
+                await server.events.wait(for: .completed("/bytes/40000", 200))
+                server.stop()
+                await server.events.wait(for: .drain(.closing))
+                // This one's connection ends when it has not closed its side in time, later than the other's would.
+                gate.open()
+                #expect(try busy.answer().body == "done")
+                await server.events.wait(for: .closed)
+                #expect(server.drain.phase == .closing)
+                #expect(server.events.count(.closed) == 1)
+                #expect(try client.answer().body.utf8.count == 40_000)
+                #expect(try client.rest() == "")
+                await server.events.wait(for: .drain(.ended))
+                #expect(server.events.count(.drainTimedOut(1)) == 0)
+            }
+        }
+
+        @Test func `does not wait for a client that is gone and has not read everything`() async throws {
+            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+                try await Self.leave(server)
+                server.stop()
+                await server.events.wait(for: .drain(.ended))
+                #expect(server.events.count(.drainTimedOut(1)) == 0)
+            }
+        }
+
+        /// A client that goes with a part of its answer unread.
+        private static func leave(_ server: TestServer) async throws {
+            let client = try server.connect(window: 4096)
+            try client.send(halfDelivered + "\r\n")
+            await server.events.wait(for: .completed("/bytes/40000", 200))
+        }
+
+        @Test func `cuts whom the kernel cannot deliver to within the drain's time`() async throws {
+            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 300)) { server in
+                let client = try server.connect(window: 4096)
+                try client.send(Self.halfDelivered + "\r\n")
+                await server.events.wait(for: .completed("/bytes/40000", 200))
+                server.stop()
+                await server.events.wait(for: .drain(.ended))
+                #expect(server.events.count(.drainTimedOut(1)) == 1)
+                client.finish()
+            }
+        }
+
         @Test func `cuts what takes longer than the drain may`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 50)) { server in
                 let client = try server.connect()
@@ -188,24 +281,122 @@ extension OverSockets {
             }
         }
 
-        @Test func `lets further clients wait while as many as may be are there`() async throws {
-            try await withServer(app, .loopback.with(\.maxConnections, 2)) { server in
-                let first = try server.connect()
-                let second = try server.connect()
-                for client in [first, second] {
+        @Test func `lets further clients wait while as many as may be there have a request or a part of one`()
+            async throws
+        {
+            try await withServer(app, .loopback.with(\.maxConnections, 3).with(\.idleGrace, 0)) { server in
+                let head = try server.connect()
+                try head.send("GET /a HTTP/1.1\r\nHo")
+                let body = try server.connect()
+                try body.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n{")
+                let handled = try server.connect()
+                try handled.send(slow)
+                await server.events.wait(for: .started)
+                #expect(server.events.count(.limitReached(3)) == 0)
+                let further = try server.connect()
+                try further.send(get)
+                await server.events.wait(for: .limitReached(3))
+                #expect(server.events.count(.accepted) == 3)
+                gate.open()
+                #expect(try handled.answer().body == "done")
+                #expect(try further.answer().body == "a")
+                #expect(try handled.rest() == "")
+                try head.send("st: a\r\n\r\n")
+                #expect(try head.answer().body == "a")
+                #expect(server.events.count(.limitReached(3)) == 1)
+            }
+        }
+
+        @Test func `gives up the connection that has been idle longest when another client comes`() async throws {
+            try await withServer(app, .loopback.with(\.maxConnections, 3).with(\.idleGrace, 0)) { server in
+                let clients = try (0..<3).map { _ in try server.connect() }
+                for client in clients + [clients[0]] {
                     try client.send(get)
                     #expect(try client.answer().body == "a")
                 }
-                #expect(server.events.count(.limitReached(2)) == 0)
-                let third = try server.connect()
-                try third.send(get)
-                await server.events.wait(for: .limitReached(2))
-                #expect(server.events.count(.accepted) == 2)
-                first.finish()
-                #expect(try third.answer().body == "a")
-                #expect(server.events.count(.accepted) == 3)
-                #expect(server.events.count(.limitReached(2)) == 1)
+                let further = try server.connect()
+                try further.send(get)
+                #expect(try further.answer().body == "a")
+                #expect(try clients[1].rest() == "")
+                for client in [clients[0], clients[2], further] {
+                    try client.send(get)
+                    #expect(try client.answer().body == "a")
+                }
+                #expect(server.events.count(.closed) == 1)
             }
+        }
+
+        @Test func `serves any number of clients that come and stay`() async throws {
+            try await withServer(app, .loopback.with(\.maxConnections, 4).with(\.idleGrace, 0)) { server in
+                var clients: [Client] = []
+                for _ in 0..<200 {
+                    let client = try server.connect()
+                    clients.append(client)
+                    try client.send(get)
+                    #expect(try client.answer().body == "a")
+                }
+                #expect(server.events.count(.accepted) == 200)
+            }
+        }
+
+        @Test func `gives up another loop's connection where its own has none that is idle`() async throws {
+            try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, 0), loops: 2) { server in
+                var clients: [Client] = []
+                // The kernel chooses the loop: among so many some meet the other one.
+                for _ in 0..<40 {
+                    let client = try server.connect()
+                    clients.append(client)
+                    try client.send(get)
+                    #expect(try client.answer().body == "a")
+                }
+                #expect(server.events.count(.closed) >= 39)
+            }
+        }
+
+        @Test func `leaves an idle connection its grace`() async throws {
+            try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, 60_000)) { server in
+                let idle = try server.connect()
+                try idle.send(get)
+                #expect(try idle.answer().body == "a")
+                let further = try server.connect()
+                try further.send(get)
+                await server.events.wait(for: .limitReached(1))
+                for _ in 0..<10 {
+                    try idle.send(get)
+                    #expect(try idle.answer().body == "a")
+                }
+                #expect(server.events.count(.accepted) == 1)
+                idle.finish()
+                #expect(try further.answer().body == "a")
+            }
+        }
+
+        @Test func `gives up a client that connects and sends nothing, once its grace is over`() async throws {
+            try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, 50)) { server in
+                let silent = try server.connect()
+                await server.events.wait(for: .accepted)
+                let further = try server.connect()
+                try further.send(get)
+                #expect(try further.answer().body == "a")
+                #expect(try silent.rest() == "")
+            }
+        }
+
+        @Test func `tells once that it cannot accept, and pauses, while the listening socket is broken`() async throws {
+            let listener = try Listener(host: "127.0.0.1", port: 0)
+            let number = listener.descriptor.number
+            try await withServer(app, .loopback.with(\.drainDelay, 200), adopting: number) { server in
+                let client = try server.connect()
+                try client.send(get)
+                #expect(try client.answer().body == "a")
+                // Shut down by somebody who shares it: no client can come any more, and accept(2) says so each time.
+                shutdown(number, Int32(SHUT_RDWR))
+                await server.events.wait(for: .failed)
+                server.stop()
+                await server.events.wait(for: .drain(.ended))
+                #expect(server.events.count(.failed) == 1)
+            }
+            _ = consume listener
         }
 
         @Test func `serves on several loops through one port`() async throws {

@@ -20,7 +20,7 @@ struct TestServer: Sendable {
 
 /// Runs `body` on a thread where it may block, with a server beside it; then stops the server and waits for its end.
 func withServer(
-    _ app: App, _ options: ServerOptions = .loopback, loops count: Int = 1,
+    _ app: App, _ options: ServerOptions = .loopback, loops count: Int = 1, adopting inherited: Int32? = nil,
     _ body: @escaping @Sendable (TestServer) async throws -> Void
 ) async throws {
     let loops = try (0..<count).map { try EventLoop(index: $0) }
@@ -28,7 +28,7 @@ func withServer(
     let drain = Drain()
     let events = Events()
     let server = try Server(
-        on: loops, options: options, drain: drain, trusts: { _ in true }, makeApp: { _ in app },
+        on: loops, options: options, adopting: inherited, drain: drain, trusts: { _ in true }, makeApp: { _ in app },
         observe: { _ in { events.record($0) } })
     for loop in loops + [clientLoop] { loop.start() }
     defer { for loop in loops + [clientLoop] { loop.stop() } }
