@@ -21,6 +21,10 @@ struct Migrate: ParsableCommand {
             let silent = Logger(label: "items") { _ in SwiftLogNoOpLogHandler() }
             let credentials = DatabaseCredentials(configuration, logger: silent)
             let session = try Connector(options: credentials.options, renew: credentials.renew).session()
+            if let encoding = session.serverEncoding, encoding != "UTF8" {
+                var standardError = StandardError()
+                print("warning: the database's encoding is \(encoding), not UTF8", to: &standardError)
+            }
             let applied = try Migrations().apply(to: session)
             print(applied.isEmpty ? "The schema is current." : "Applied: \(applied.joined(separator: ", "))")
         } catch {

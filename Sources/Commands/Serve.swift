@@ -61,7 +61,8 @@ struct Serve: ParsableCommand {
 
         let credentials = DatabaseCredentials(configuration, logger: observability.makeLogger("secret"))
         let database = Database(
-            on: loops, options: .init(configuration), connector: Connector(configuration, credentials: credentials),
+            on: loops, options: .init(configuration),
+            connector: Connector(configuration, credentials: credentials, logger: logger),
             observe: { loop in
                 let observer = observers[loop.index]
                 return { observer.observe($0) }

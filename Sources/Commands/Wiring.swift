@@ -1,5 +1,6 @@
 import HTTP1
 import Items
+import Logging
 import Postgres
 import Reactor
 import Vial
@@ -8,13 +9,15 @@ import Vial
 
 extension Connector {
     /// Applies migrations on the first connection, unless that is left to `items migrate`.
-    init(_ configuration: Configuration, credentials: DatabaseCredentials) {
+    init(_ configuration: Configuration, credentials: DatabaseCredentials, logger: Logger) {
         let migrates = configuration.database.migratesOnStart
         let migrations = Migrations()
+        let encodings = EncodingWarning(logger)
         self.init(
             options: credentials.options,
             statements: Services.statements,
             prepare: { (session) throws(DatabaseError) in
+                encodings.look(at: session)
                 if migrates { try migrations.apply(to: session) }
             },
             renew: credentials.renew)

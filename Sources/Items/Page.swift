@@ -61,7 +61,9 @@ struct Cursor: QueryParameter {
         case UInt8(ascii: "d"): order = .descending
         default: return nil
         }
-        guard let after = Int64(segment: Array(queryValue.utf8.dropFirst()).span) else { return nil }
+        let number = queryValue.dropFirst()
+        // In the one spelling that `text` has.
+        guard let after = Int64(number), number == String(after) else { return nil }
         self.after = after
     }
 

@@ -46,6 +46,8 @@ final class Connection {
     private var expected = Deque<Expected>()
     /// Since the last confirmed Sync.
     private var answered: [PendingStatement] = []
+    /// Whether the server sends every text as UTF-8; 0 is SQL_ASCII, in which it sends the bytes it has.
+    private let isUTF8: Bool
     /// By ordinal, whether a statement was prepared when the connection was opened.
     private let prepared: [Bool]
     /// The bytes of the parameters of one statement while libpq copies them.
@@ -56,6 +58,7 @@ final class Connection {
         self.identifier = identifier
         self.handle = handle
         self.prepared = prepared
+        isUTF8 = unsafe PQclientEncoding(handle.pointer) != 0
         let socket = try FileDescriptor(duplicating: unsafe PQsocket(handle.pointer))
         // libpq may stop reading before its socket would block, so the loop has to keep telling.
         readiness = try Readiness(socket.number, on: loop, mode: .level)
@@ -227,7 +230,9 @@ final class Connection {
     private func outcome(of result: OpaquePointer) throws(DatabaseError) -> Result<Execution, DatabaseError>? {
         // Cleared here, or by the execution that takes it over.
         let status = unsafe PQresultStatus(result)
-        if status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK { return .success(unsafe Execution(owning: result)) }
+        if status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK {
+            return .success(unsafe Execution(owning: result, isUTF8: isUTF8))
+        }
         defer { unsafe PQclear(result) }
         switch status {
         case PGRES_PIPELINE_ABORTED: return nil

@@ -27,6 +27,9 @@ public enum DatabaseError: Error, Equatable, Sendable {
         /// The primary message, which can quote values: for logs, never for clients.
         public let message: String
         public let constraint: String?
+        /// The table and the column that it names, for instance of a value that must not be null.
+        public var table: String?
+        public var column: String?
     }
 
     /// A bounded set of names for metrics: SQLSTATE classes by what an operator does about them.

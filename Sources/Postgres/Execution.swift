@@ -5,10 +5,13 @@ import CPostgres
     // A PGresult is never changed after libpq returned it, so reading it from any thread is fine.
     private let result: OpaquePointer
     let count: Int
+    /// Whether every text is UTF-8.
+    let isUTF8: Bool
 
     /// Takes over a result.
-    init(owning result: OpaquePointer) {
+    init(owning result: OpaquePointer, isUTF8: Bool) {
         unsafe self.result = unsafe result
+        self.isUTF8 = isUTF8
         count = Int(unsafe PQntuples(result))
     }
 
@@ -63,10 +66,21 @@ import CPostgres
     }
 
     /// A whole number of the type's width, in network byte order.
+    @inline(__always)
     func number<Number: FixedWidthInteger>(_ row: Int32, _ column: Int, as type: Number.Type) throws(DatabaseError)
         -> Number
     {
-        guard let bytes = unsafe try field(row, column) else { throw .unexpectedResult("column \(column) is null") }
+        guard let number = try optionalNumber(row, column, as: type) else {
+            throw .unexpectedResult("column \(column) is null")
+        }
+        return number
+    }
+
+    /// The same, or nil for null.
+    func optionalNumber<Number: FixedWidthInteger>(
+        _ row: Int32, _ column: Int, as type: Number.Type
+    ) throws(DatabaseError) -> Number? {
+        guard let bytes = unsafe try field(row, column) else { return nil }
         guard bytes.count == MemoryLayout<Number>.size else {
             throw .unexpectedResult(
                 "column \(column) has \(bytes.count) bytes, not \(MemoryLayout<Number>.size)")

@@ -59,6 +59,7 @@ import CPostgres
         return .server(
             .init(
                 sqlState: state, message: oneLine(field(Int32(UInt8(ascii: "M"))) ?? ""),
-                constraint: field(Int32(UInt8(ascii: "n")))))
+                constraint: field(Int32(UInt8(ascii: "n"))), table: field(Int32(UInt8(ascii: "t"))),
+                column: field(Int32(UInt8(ascii: "c")))))
     }
 }

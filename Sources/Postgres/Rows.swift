@@ -40,15 +40,21 @@ public struct Row {
     let execution: Execution
     let index: Int32
 
+    /// Whether the server promised that every text is UTF-8: one of encoding SQL_ASCII takes and gives any bytes.
+    public var isUTF8: Bool { execution.isUTF8 }
+
     /// An int8.
     public func int64(_ column: Int) throws(DatabaseError) -> Int64 {
         try execution.number(index, column, as: Int64.self)
     }
 
-    /// A timestamptz as microseconds since 1970-01-01T00:00:00Z.
-    public func timestampMicroseconds(_ column: Int) throws(DatabaseError) -> Int64 {
-        // PostgreSQL counts from 2000-01-01T00:00:00Z; infinity is the largest value and must not overflow.
-        try int64(column).addingReportingOverflow(946_684_800_000_000).partialValue
+    /// A timestamptz as microseconds since 1970-01-01T00:00:00Z, or nil for null. `infinity` and `-infinity` are beyond every
+    /// other moment.
+    public func timestampMicroseconds(_ column: Int) throws(DatabaseError) -> Int64? {
+        guard let value = try execution.optionalNumber(index, column, as: Int64.self) else { return nil }
+        // PostgreSQL counts from 2000-01-01T00:00:00Z, and takes the largest value for infinity.
+        let (sum, overflow) = value.addingReportingOverflow(946_684_800_000_000)
+        return overflow ? .max : sum
     }
 
     public func bool(_ column: Int) throws(DatabaseError) -> Bool {

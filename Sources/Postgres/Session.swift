@@ -73,6 +73,15 @@ public final class Session {
         try finishConnecting(within: options.connectTimeoutMilliseconds)
         _ = unsafe PQsetErrorVerbosity(handle.pointer, PQERRORS_DEFAULT)
         unsafe cpostgres_ignore_notices(handle.pointer)
+        // Such a database keeps whatever bytes it was given, and as UTF-8 it would refuse to return those that are none: with
+        // them the whole page that they stand on.
+        if serverEncoding == "SQL_ASCII" { try execute("SET client_encoding = 'SQL_ASCII'") }
+    }
+
+    /// How the database stores texts, by PostgreSQL's name: `UTF8`. Nil when the server did not say.
+    public var serverEncoding: String? {
+        // The text belongs to the connection and is copied at once.
+        unsafe PQparameterStatus(handle.pointer, "server_encoding").map { unsafe String(cString: $0) }
     }
 
     private func finishConnecting(within milliseconds: Int) throws(DatabaseError) {

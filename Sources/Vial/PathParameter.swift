@@ -5,18 +5,26 @@ public protocol PathParameter {
 }
 
 extension Int64: PathParameter {
-    /// Decimal digits without sign and without leading zeros, so that every number has one path.
+    /// Decimal digits without leading zeros, with `-` for a number below zero, so that every number has one path.
     public init?(segment: Span<UInt8>) {
+        let isNegative = segment.count > 1 && segment[0] == 0x2D
+        let start = isNegative ? 1 : 0
+        let count = segment.count - start
         // Int64.max has 19 digits. Empty text, which is no segment, is no number either.
-        guard segment.count >= 1 && segment.count <= 19, segment[0] != 0x30 || segment.count == 1 else { return nil }
+        guard count >= 1 && count <= 19, segment[start] != 0x30 || segment.count == 1 else { return nil }
+        // Below zero, where there is one number more.
         var value: Int64 = 0
-        for index in segment.indices {
+        for index in start..<segment.count {
             let digit = segment[index] &- 0x30
             guard digit < 10 else { return nil }
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = product.addingReportingOverflow(Int64(digit))
-            if overflow || carry { return nil }
-            value = sum
+            let (difference, borrow) = product.subtractingReportingOverflow(Int64(digit))
+            if overflow || borrow { return nil }
+            value = difference
+        }
+        if !isNegative {
+            guard value != .min else { return nil }
+            value = -value
         }
         self = value
     }

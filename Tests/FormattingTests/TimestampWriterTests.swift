@@ -13,9 +13,15 @@ struct TimestampWriterTests {
         #expect(text { $0.append(timestampMicroseconds: microseconds) } == expected)
     }
 
-    @Test func `writes any number of microseconds without a trap`() {
-        #expect(text { $0.append(timestampMicroseconds: .max) } == "294247-01-10T04:00:54.775807Z")
-        #expect(text { $0.append(timestampMicroseconds: .min) } == "-290308-12-21T19:59:05.224192Z")
+    @Test(arguments: [
+        (Int64.max, "9999-12-31T23:59:59.999999Z"), (253_402_300_800_000_000, "9999-12-31T23:59:59.999999Z"),
+        (253_402_300_799_999_998, "9999-12-31T23:59:59.999998Z"),
+        (-62_135_596_799_999_999, "0001-01-01T00:00:00.000001Z"),
+        (-62_135_596_800_000_001, "0001-01-01T00:00:00.000000Z"), (.min, "0001-01-01T00:00:00.000000Z"),
+    ])
+    func `a moment beyond years of four digits is the first or the last of them`(microseconds: Int64, expected: String)
+    {
+        #expect(text { $0.append(timestampMicroseconds: microseconds) } == expected)
     }
 
     @Test func `what it wrote before changes nothing`() {
@@ -31,7 +37,7 @@ struct TimestampWriterTests {
             default: moment = Int64(bitPattern: generator.next())
             }
             let written = text { bytes in
-                bytes.append(addingCapacity: TimestampWriter.longestByteCount) {
+                bytes.append(addingCapacity: TimestampWriter.byteCount) {
                     writer.write(microseconds: moment, to: &$0)
                 }
             }

@@ -42,13 +42,16 @@ struct PageTests {
         #expect(error?.detail == detail)
     }
 
-    @Test(arguments: ["", "a", "5", "x5", "a-5", "a+5", "a05", "a5x", "a9223372036854775808", "A5", "%00", "a5%20"])
+    @Test(arguments: [
+        "", "a", "5", "x5", "a-", "a-0", "a-05", "a--5", "a+5", "a05", "a-9223372036854775809", "a5x",
+        "a9223372036854775808", "A5", "%00", "a5%20",
+    ])
     func `takes no cursor but its own`(cursor: String) throws {
         #expect(throws: HTTPError.self) { try page("?cursor=\(cursor)") }
     }
 
     @Test func `a cursor survives being text`() throws {
-        for after in [Int64(0), 1, 42, .max] {
+        for after in [Int64.min, -7, 0, 1, 42, .max] {
             for order in [PageRequest.Order.ascending, .descending] {
                 let cursor = try #require(Cursor(queryValue: Cursor(order: order, after: after).text))
                 #expect(cursor.order == order && cursor.after == after)

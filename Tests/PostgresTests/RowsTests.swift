@@ -41,10 +41,15 @@ struct RowsTests {
         }
     }
 
-    @Test func `takes the infinities for some moment, not for a reason to trap`() async throws {
-        try await row("SELECT timestamptz 'infinity', timestamptz '-infinity'") { row in
-            _ = try row.timestampMicroseconds(0)
-            _ = try row.timestampMicroseconds(1)
+    @Test func `the infinities are beyond every other moment`() async throws {
+        try await row(
+            """
+            SELECT timestamptz 'infinity', timestamptz '294276-12-31 23:59:59.999999+00', timestamptz '-infinity',
+                NULL::timestamptz
+            """
+        ) { row in
+            let moments = try (0..<4).map { try row.timestampMicroseconds($0) }
+            #expect(moments == [.max, .max, .min + 946_684_800_000_000, nil])
         }
     }
 

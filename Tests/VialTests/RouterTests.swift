@@ -38,7 +38,8 @@ struct RouterTests {
 
     @Test(arguments: [
         "/nothing", "/item", "/itemss", "/Items", "/items/", "/items//", "//items", "//", "/items//7",
-        "/items/x", "/items/-1", "/items/+1", "/items/01", "/items/00", "/items/1.0", "/items/1%2e",
+        "/items/x", "/items/-", "/items/-0", "/items/-01", "/items/--1", "/items/+1", "/items/01", "/items/00",
+        "/items/1.0", "/items/1%2e",
         "/items/9223372036854775808", "/items/99999999999999999999", "/items/7/", "/items/7/x", "/items%2F7",
         "/names/.", "/names/..", "/names/%2E", "/names/%2e%2E", "/names/.%2e", "/names/./parts", "/names/../items",
         "/./items", "/../items", "/items/.", "/items/../items", "/names/%FF", "/names/%C3", "/names",

@@ -1,0 +1,19 @@
+import Logging
+import Postgres
+import Synchronization
+
+/// Tells, once, of a database that cannot store every text a client may send.
+final class EncodingWarning: Sendable {
+    private let logger: Logger
+    private let isTold = Atomic(false)
+
+    init(_ logger: Logger) {
+        self.logger = logger
+    }
+
+    func look(at session: Session) {
+        guard let encoding = session.serverEncoding, encoding != "UTF8" else { return }
+        if isTold.exchange(true, ordering: .relaxed) { return }
+        logger.warning("The database's encoding is not UTF8", metadata: ["server_encoding": "\(encoding)"])
+    }
+}
