@@ -23,19 +23,20 @@ public struct ItemStore: Sendable {
         "find_item", "SELECT \(Item.columns) FROM items WHERE id = $1::int8", lookingUp: findMany)
     private static let findMany = Statement(
         "find_items", "SELECT \(Item.columns) FROM items WHERE id = ANY($1::int8[])")
-    private static let first = "ORDER BY id"
-    private static let firstDescending = "ORDER BY id DESC"
-    private static let next = "WHERE id > $2::int8 ORDER BY id"
-    private static let nextDescending = "WHERE id < $2::int8 ORDER BY id DESC"
+    private static let first = "ORDER BY items.id"
+    private static let firstDescending = "ORDER BY items.id DESC"
+    private static let next = "WHERE id > $2::int8 ORDER BY items.id"
+    private static let nextDescending = "WHERE id < $2::int8 ORDER BY items.id DESC"
     private static let firstPage = page("list_items", first)
     private static let firstPageDescending = page("list_items_descending", firstDescending)
     private static let nextPage = page("list_items_after", next)
     private static let nextPageDescending = page("list_items_descending_after", nextDescending)
-    private static let firstLongPage = longPage("list_items_long", first, by: "id")
-    private static let firstLongPageDescending = longPage("list_items_long_descending", firstDescending, by: "id DESC")
-    private static let nextLongPage = longPage("list_items_long_after", next, by: "id")
+    private static let firstLongPage = longPage("list_items_long", first, by: "key")
+    private static let firstLongPageDescending = longPage("list_items_long_descending", firstDescending, by: "key DESC")
+    private static let nextLongPage = longPage("list_items_long_after", next, by: "key")
     private static let nextLongPageDescending = longPage(
-        "list_items_long_descending_after", nextDescending, by: "id DESC")
+        "list_items_long_descending_after", nextDescending, by: "key DESC")
+    /// Sorted by the column itself: of a narrower `id`, the one that is selected is another value, which no index sorts.
     /// The inner limit is for the planner, which takes an unknown one for a tenth of the table: over a large table it would
     /// sort that, or compile the plan first.
     private static func page(_ name: String, _ choice: String) -> Statement {
@@ -54,11 +55,13 @@ public struct ItemStore: Sendable {
         Statement(
             name,
             """
-            SELECT * FROM (
-                SELECT *, sum(octet_length(name) + coalesce(octet_length(description), 0))
+            SELECT \(Item.names) FROM (
+                SELECT *, sum(coalesce(octet_length(name), 0) + coalesce(octet_length(description), 0))
                     OVER (ORDER BY \(order) ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-                FROM (SELECT \(Item.columns) FROM items \(choice) LIMIT \(PageRequest.limits.upperBound + 1)) AS page
-                LIMIT $1::int8
+                FROM (
+                    SELECT \(Item.columns), items.id AS key FROM items \(choice)
+                    LIMIT \(PageRequest.limits.upperBound + 1)
+                ) AS page LIMIT $1::int8
             ) AS page WHERE before IS NULL OR before <= \(PageRequest.byteLimit)
             """)
     }
@@ -78,36 +81,50 @@ public struct ItemStore: Sendable {
         kind: .insert)
     /// How long a key is honoured; the first answer is repeated for as long.
     private static let keyLifetime = "interval '24 hours'"
-    /// Takes the key and makes its item, or finds what the key made: the columns of an item, whether it is new, and
-    /// whether the body is the one that made it. An update, since it may wait for another transaction with the same key;
-    /// no row when that was committed after this statement had begun.
+    /// What a key that counts made, by the columns of `idempotency_keys`.
+    private static let known = """
+        SELECT item_id, created_at, body_hash = $4::bytea AS is_same, CASE
+            -- Instances of former versions give an old key a new item, and know nothing of its answer.
+            WHEN (answer->>0)::int8 = item_id THEN answer
+            ELSE json_build_array(item_id, $1::text, $2::text, created_at, created_at)
+        END AS answer
+        FROM idempotency_keys WHERE key = $3::text AND created_at >= now() - \(keyLifetime)
+        """
+    /// The columns of an item as they were answered, whether it is new, and whether the body is the one that made it.
+    private static let repeated = """
+        SELECT item_id, answer->>1, answer->>2, (answer->>3)::timestamptz, (answer->>4)::timestamptz, false, is_same
+        FROM known
+        """
+    /// Makes an item and takes the key for it, or finds what the key made: the columns of `repeated`; no row when a trigger
+    /// dropped the item.
+    ///
+    /// The item comes first, with an id that only the table knows how to give. Another transaction that takes the same key is
+    /// waited for at the insert of the key, and fails this statement when it commits (23505): then nothing of it happened,
+    /// and `findKey` tells what the key made. A key that is known takes no number of the sequence.
     private static let insertOnce = Statement(
         "create_item_once",
         """
-        WITH taken AS (
-            INSERT INTO idempotency_keys AS known (key, body_hash, item_id, created_at)
-            VALUES ($3::text, $4::bytea, nextval(pg_get_serial_sequence('items', 'id')), now())
-            ON CONFLICT (key) DO UPDATE
-                SET body_hash = excluded.body_hash, item_id = excluded.item_id, created_at = excluded.created_at
-                WHERE known.created_at < now() - \(keyLifetime)
-            RETURNING item_id
-        ), created AS (
-            INSERT INTO items (id, name, description) SELECT item_id, $1::text, $2::text FROM taken
+        WITH known AS (\(known)), created AS (
+            INSERT INTO items (name, description) SELECT $1::text, $2::text WHERE NOT EXISTS (SELECT FROM known)
             RETURNING \(Item.columns)
+        ), expired AS (
+            DELETE FROM idempotency_keys WHERE key = $3::text AND created_at < now() - \(keyLifetime) RETURNING 1
+        ), taken AS (
+            INSERT INTO idempotency_keys (key, body_hash, item_id, created_at, answer)
+            SELECT $3::text, $4::bytea, id, now(), CASE
+                WHEN (name, description, created_at, updated_at) IS DISTINCT FROM ($1::text, $2::text, now(), now())
+                THEN json_build_array(id, name, description, created_at, updated_at)
+            END
+            -- The count has the old key removed first.
+            FROM created WHERE (SELECT count(*) FROM expired) >= 0
         )
         SELECT \(Item.columns), true, true FROM created
         UNION ALL
-        SELECT item_id, $1::text, $2::text, created_at, created_at, false, body_hash = $4::bytea
-        FROM idempotency_keys WHERE key = $3::text AND NOT EXISTS (SELECT FROM taken)
+        \(repeated)
         """,
         kind: .update)
     /// What a key made, in the same columns.
-    private static let findKey = Statement(
-        "find_idempotency_key",
-        """
-        SELECT item_id, $1::text, $2::text, created_at, created_at, false, body_hash = $4::bytea
-        FROM idempotency_keys WHERE key = $3::text
-        """)
+    private static let findKey = Statement("find_idempotency_key", "WITH known AS (\(known)) \(repeated)")
     private static let expireKeys = Statement(
         "expire_idempotency_keys",
         """
@@ -161,12 +178,19 @@ public struct ItemStore: Sendable {
     func insert(_ new: NewItem.Valid, for reply: Reply, _ answer: @escaping @Sendable (Item) throws -> Response) {
         let parameters: [Parameter] = [.text(new.name), .optionalText(new.description)]
         pool.query(Self.insert, parameters, on: reply.loop, until: reply.deadline) { rows in
-            reply.send {
-                guard let row = try rows.get().first else {
-                    throw DatabaseError.unexpectedResult("the insert returned no row")
-                }
-                return try answer(Item(row))
-            }
+            reply.send { try answer(Item(Self.row(of: rows))) }
+        }
+    }
+
+    /// The row that an insert returned.
+    ///
+    /// - Throws: `HTTPError` when the table refused the item.
+    private static func row(of outcome: Result<Rows, DatabaseError>) throws -> Row {
+        switch outcome {
+        case .success(let rows):
+            guard let row = rows.first else { throw DatabaseError.unexpectedResult("the insert returned no row") }
+            return row
+        case .failure(let error): throw HTTPError(refusedItem: error) ?? error
         }
     }
 
@@ -178,10 +202,7 @@ public struct ItemStore: Sendable {
         /// The key belongs to another body.
         case conflict
 
-        fileprivate init(_ row: Row?) throws(DatabaseError) {
-            guard let row else {
-                throw .unexpectedResult("an idempotency key neither made an item nor names one")
-            }
+        fileprivate init(_ row: Row) throws(DatabaseError) {
             guard try row.bool(6) else {
                 self = .conflict
                 return
@@ -203,12 +224,12 @@ public struct ItemStore: Sendable {
         ]
         let pool = pool
         pool.query(Self.insertOnce, parameters, on: reply.loop, until: reply.deadline) { rows in
-            if case .success(let rows) = rows, rows.count == 0 {
-                pool.query(Self.findKey, parameters, on: reply.loop, until: reply.deadline) { rows in
-                    reply.send { try answer(OnceOutcome(rows.get().first)) }
-                }
-            } else {
-                reply.send { try answer(OnceOutcome(rows.get().first)) }
+            guard case .failure(let error) = rows, error.errorClass == .constraint else {
+                return reply.send { try answer(OnceOutcome(Self.row(of: rows))) }
+            }
+            // Another request with the key came first; it may also have made the item that this one is in conflict with.
+            pool.query(Self.findKey, parameters, on: reply.loop, until: reply.deadline) { found in
+                reply.send { try answer(OnceOutcome(found.get().first ?? Self.row(of: rows))) }
             }
         }
     }

@@ -4,7 +4,7 @@ import Synchronization
 /// The schema, step by step; every step runs once, in order, whoever starts first.
 public final class Migrations: Sendable {
     /// Any number does, as long as every instance and no other program takes this one: "items" in ASCII.
-    private static let lockKey = 0x69_74_65_6D_73
+    static let lockKey = 0x69_74_65_6D_73
     /// Longest wait for another instance that is migrating.
     private static let lockTimeout = "30s"
     /// Longest run of one step: an index over a large table takes its time.
@@ -40,11 +40,26 @@ public final class Migrations: Sendable {
             CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
             """
         ),
+        (
+            "idempotency_answers",
+            // Null where the item was what the request brought, made at the key's own time: so of nearly every key, and of
+            // those from before this step. Else what was answered: id, name, description, created_at, updated_at.
+            "ALTER TABLE idempotency_keys ADD COLUMN answer json;"
+        ),
     ]
 
     private let isApplied = Mutex(false)
 
-    public init() {}
+    private let lockTimeout: String
+
+    public init() {
+        lockTimeout = Self.lockTimeout
+    }
+
+    /// - Parameter lockTimeout: another wait than `Self.lockTimeout`.
+    init(lockTimeout: String) {
+        self.lockTimeout = lockTimeout
+    }
 
     /// Applies what is pending, once per process; blocks. Safe from many processes at once.
     ///
@@ -55,7 +70,7 @@ public final class Migrations: Sendable {
         let result = isApplied.withLock { isApplied -> Result<[String], DatabaseError> in
             if isApplied { return .success([]) }
             do throws(DatabaseError) {
-                let applied = try Self.run(on: session)
+                let applied = try Self.run(on: session, lockTimeout)
                 isApplied = true
                 return .success(applied)
             } catch {
@@ -65,7 +80,7 @@ public final class Migrations: Sendable {
         return try result.get()
     }
 
-    private static func run(on session: Session) throws(DatabaseError) -> [String] {
+    private static func run(on session: Session, _ lockTimeout: String) throws(DatabaseError) -> [String] {
         if try isCurrent(session) { return [] }
         do throws(DatabaseError) {
             // `CREATE TABLE IF NOT EXISTS` alone is no help against two at once, and a lock of the transaction needs no unlocking.
@@ -76,16 +91,19 @@ public final class Migrations: Sendable {
                 SET LOCAL statement_timeout = 0;
                 SET LOCAL client_min_messages = warning;
                 SELECT pg_advisory_xact_lock(\(lockKey));
-                CREATE TABLE IF NOT EXISTS schema_migrations (
-                    version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
-                )
                 """, within: lockMilliseconds)
+            let former = try FormerRecord(session)
+            try createRecord(session, former)
             let done = try version(session)
             for (index, step) in steps.enumerated().dropFirst(done) {
                 try session.execute(step.sql, within: stepMilliseconds)
                 try session.execute(
-                    "INSERT INTO schema_migrations (version, name) VALUES (\(index + 1), '\(step.name)')")
+                    "INSERT INTO items_migrations (version, name) VALUES (\(index + 1), '\(step.name)')")
             }
+            for change in try ItemsTable(session).completion() {
+                try session.execute(change, within: stepMilliseconds)
+            }
+            if let completion = former.completion { try session.execute(completion) }
             try session.execute("COMMIT")
             return steps.dropFirst(done).map(\.name)
         } catch {
@@ -95,16 +113,35 @@ public final class Migrations: Sendable {
         }
     }
 
+    /// Makes the record of the steps, with those that the former one has. It holds no secret, and every role that serves
+    /// reads it.
+    private static func createRecord(_ session: Session, _ former: FormerRecord) throws(DatabaseError) {
+        guard try !hasRecord(session) else { return }
+        try session.execute(
+            """
+            CREATE TABLE items_migrations (
+                version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
+            );
+            GRANT SELECT ON items_migrations TO PUBLIC;
+            """)
+        if case .ours = former {
+            try session.execute("INSERT INTO items_migrations SELECT version, name, applied_at FROM schema_migrations")
+        }
+    }
+
     private static func isCurrent(_ session: Session) throws(DatabaseError) -> Bool {
-        let found = try session.execute("SELECT to_regclass('schema_migrations') IS NOT NULL")
-        guard found.first?.first == "t" else { return false }
+        guard try hasRecord(session) else { return false }
         return try version(session) >= steps.count
     }
 
+    private static func hasRecord(_ session: Session) throws(DatabaseError) -> Bool {
+        try session.execute("SELECT to_regclass('items_migrations') IS NOT NULL").first?.first == "t"
+    }
+
     private static func version(_ session: Session) throws(DatabaseError) -> Int {
-        let rows = try session.execute("SELECT coalesce(max(version), 0) FROM schema_migrations")
+        let rows = try session.execute("SELECT coalesce(max(version), 0) FROM items_migrations")
         guard let text = rows.first?.first ?? nil, let version = Int(text) else {
-            throw .unexpectedResult("schema_migrations has no version")
+            throw .unexpectedResult("items_migrations has no version")
         }
         return version
     }

@@ -1,6 +1,9 @@
 """Idempotency-Key: what is sent twice is made once."""
 
 import concurrent.futures
+import datetime
+import hashlib
+import json
 import threading
 
 import pytest
@@ -16,6 +19,12 @@ def create(server, key, item=ITEM, **options):
 def count(database, name):
     with database.connect() as connection:
         return connection.execute("SELECT count(*) FROM items WHERE name = %s", [name]).fetchone()[0]
+
+
+def waiting(database):
+    """How many statements wait for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
+    return database.admin.execute(query, [database.name]).fetchone()[0]
 
 
 class TestAKeyThatIsNew:
@@ -57,6 +66,36 @@ class TestAKeyThatWasUsed:
             connection.execute("DELETE FROM items WHERE name = 'gone'")
         assert create(server, "gone-1", {"name": "gone"}).json() == first.json()
         assert count(module_database, "gone") == 0
+
+    def test_takes_no_number_of_the_sequence(self, server):
+        first = server.create("before")
+        for _ in range(5):
+            repeated = create(server, "number-1", {"name": "numbered"}).json()
+        assert server.create("after")["id"] == repeated["id"] + 1 == first["id"] + 2
+
+    def test_of_a_former_version_is_repeated_from_the_request(self, server, module_database):
+        body = b'{"name": " former ", "description": "d"}'
+        insert = "INSERT INTO idempotency_keys (key, body_hash, item_id, created_at) VALUES (%s, %s, 4712, %s)"
+        with module_database.connect() as connection:
+            now = connection.execute("SELECT date_trunc('second', now())").fetchone()[0]
+            connection.execute(insert, ["former-1", hashlib.sha256(body).digest(), now])
+        headers = {"Idempotency-Key": "former-1", "Content-Type": "application/json"}
+        response = server.post("/api/items", data=body, headers=headers)
+        moment = now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+        assert response.status_code == 201 and response.headers["Idempotent-Replayed"] == "true"
+        assert response.json() == {
+            "id": 4712, "name": "former", "description": "d", "created_at": moment, "updated_at": moment,
+        }
+
+    def test_and_was_taken_anew_by_a_former_version_is_of_its_item(self, server, module_database):
+        item = {"name": "renewed"}
+        with module_database.connect() as connection:
+            connection.execute(
+                "INSERT INTO idempotency_keys VALUES ('renewed-1', %s, 4714, now(), '[4713, \"x\", null, null, null]')",
+                [hashlib.sha256(json.dumps(item).encode()).digest()],
+            )
+        repeated = create(server, "renewed-1", item).json()
+        assert repeated["id"] == 4714 and repeated["name"] == "renewed"
 
     def test_with_another_body_is_422(self, server, module_database):
         create(server, "other-1", {"name": "first body"})
@@ -109,16 +148,33 @@ class TestRequestsAtOnce:
             with module_database.connect() as connection, connection.transaction():
                 connection.execute("INSERT INTO idempotency_keys VALUES ('held-1', '', 0, now())")
                 held = pool.submit(create, server, "held-1", {"name": "held"})
-                waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
-                until(
-                    lambda: module_database.admin.execute(waiting, [module_database.name]).fetchone()[0] == 1,
-                    what="the create to wait for the key",
-                )
+                until(lambda: waiting(module_database) == 1, what="the create to wait for the key")
                 for index in range(50):
                     assert create(server, f"free-{index}", {"name": "free"}).status_code == 201
                 assert not held.done()
                 connection.execute("DELETE FROM idempotency_keys WHERE key = 'held-1'")
             assert held.result().status_code == 201
+
+
+    @pytest.mark.parametrize("is_same", [True, False], ids=["same body", "other body"])
+    def test_with_a_key_that_another_transaction_commits_meanwhile_hear_what_it_made(self, server, module_database, is_same):
+        key, name = f"meanwhile-{is_same}", f"meanwhile {is_same}"
+        body = json.dumps({"name": name}).encode()
+        digest = hashlib.sha256(body if is_same else b"another").digest()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with module_database.connect() as connection, connection.transaction():
+                insert = "INSERT INTO idempotency_keys (key, body_hash, item_id, created_at) VALUES (%s, %s, 4711, now())"
+                connection.execute(insert, [key, digest])
+                headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+                held = pool.submit(server.post, "/api/items", data=body, headers=headers)
+                until(lambda: waiting(module_database) == 1, what="the create to wait for the key")
+            response = held.result()
+        if is_same:
+            assert response.status_code == 201 and response.json()["id"] == 4711
+            assert response.headers["Idempotent-Replayed"] == "true"
+        else:
+            assert "Idempotency-Key" in problem(response, 422)["detail"]
+        assert count(module_database, name) == 0
 
 
 class TestAKeyThatIsNone:

@@ -1,5 +1,9 @@
 """The schema: made once, whoever comes first."""
 
+import concurrent.futures
+import time
+
+import pytest
 from conftest import items, until
 
 QUERY = "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public' AND table_name = 'items'"
@@ -63,3 +67,36 @@ def test_the_table_of_the_service_before_is_served_as_it_is(database, launch):
     assert server.create("Item 3")["id"] == 3
     keyed = server.post("/api/items", json={"name": "Item 4"}, headers={"Idempotency-Key": "legacy"})
     assert keyed.status_code == 201 and keyed.json()["id"] == 4
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL);"
+        "INSERT INTO schema_migrations VALUES (20240101120000, false)",
+        "CREATE TABLE schema_migrations (version varchar PRIMARY KEY); INSERT INTO schema_migrations VALUES ('20240101120000')",
+    ],
+    ids=["golang-migrate", "Rails"],
+)
+def test_another_programs_record_of_its_steps_is_none_of_ours(database, launch, record):
+    with database.connect() as connection:
+        connection.execute(record)
+        before = connection.execute("SELECT * FROM schema_migrations").fetchall()
+        run = items("migrate", **database.environment)
+        assert run.returncode == 0 and run.stdout.startswith("Applied: items,"), run.stdout + run.stderr
+        assert connection.execute("SELECT * FROM schema_migrations").fetchall() == before
+    server = launch(database.environment).wait_until_healthy()
+    assert server.create("Beside another program")["id"] == 1
+
+
+def test_a_step_that_takes_longer_than_a_statement_may_succeeds(database):
+    with database.connect() as connection, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        connection.execute("CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text)")
+        with connection.transaction():
+            connection.execute("LOCK TABLE items")
+            run = pool.submit(items, "migrate", **database.environment, DB_STATEMENT_TIMEOUT_MS="200")
+            # Longer than a statement may take, and than its answer is waited for: 0.2 s and 1 s.
+            time.sleep(2)
+            assert not run.done()
+        assert run.result().returncode == 0, run.result().stderr
+    assert columns(database) == 5

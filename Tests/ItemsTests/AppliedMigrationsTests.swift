@@ -47,7 +47,7 @@ struct AppliedMigrationsTests {
         #expect(try Migrations().apply(to: session) == names)
         #expect(try Migrations().apply(to: session) == [])
         #expect(
-            try session.execute("SELECT version, name FROM schema_migrations ORDER BY version")
+            try session.execute("SELECT version, name FROM items_migrations ORDER BY version")
                 == names.enumerated().map { ["\($0 + 1)", $1] })
         #expect(
             try session.execute("INSERT INTO items (name) VALUES ('a') RETURNING id, name, description") == [
@@ -62,7 +62,7 @@ struct AppliedMigrationsTests {
             let applied = try Crowd { try Migrations().apply(to: schema.session()) }.run()
             #expect(applied.count == 10)
             #expect(applied.flatMap(\.self) == names)
-            #expect(try schema.session().execute("SELECT count(*) FROM schema_migrations") == [["\(names.count)"]])
+            #expect(try schema.session().execute("SELECT count(*) FROM items_migrations") == [["\(names.count)"]])
         }
     }
 
@@ -96,8 +96,77 @@ struct AppliedMigrationsTests {
         try session.execute("CREATE VIEW items AS SELECT 1 AS id")
         let migrations = Migrations()
         #expect(throws: DatabaseError.self) { try migrations.apply(to: session) }
-        #expect(try session.execute("SELECT to_regclass('schema_migrations')") == [[nil]])
+        #expect(try session.execute("SELECT to_regclass('items_migrations')") == [[nil]])
         try session.execute("DROP VIEW items")
         #expect(try migrations.apply(to: session) == names)
+    }
+
+    /// What a version before this one does at its start.
+    private static let formerVersion = """
+        SELECT pg_advisory_xact_lock(1);
+        CREATE TABLE IF NOT EXISTS schema_migrations (
+            version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
+        );
+        """
+
+    @Test func `goes on where a former version ended, which finds its record as it was`() throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute(Self.formerVersion)
+        for (index, step) in Migrations.steps.prefix(FormerRecord.stepCount).enumerated() {
+            try session.execute(step.sql)
+            try session.execute("INSERT INTO schema_migrations VALUES (\(index + 1), '\(step.name)', 'epoch')")
+        }
+        #expect(try Migrations().apply(to: session) == Array(names.dropFirst(FormerRecord.stepCount)))
+        #expect(
+            try session.execute("SELECT version, name FROM items_migrations ORDER BY version")
+                == names.enumerated().map { ["\($0 + 1)", $1] })
+        #expect(try session.execute("SELECT count(*) FROM items_migrations WHERE applied_at = 'epoch'") == [["2"]])
+        #expect(try session.execute("SELECT max(version) FROM schema_migrations") == [["2"]])
+        #expect(try Migrations().apply(to: session) == [])
+    }
+
+    @Test func `a former version that starts later finds its steps applied`() throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try Migrations().apply(to: session)
+        try session.execute(Self.formerVersion)
+        #expect(
+            try session.execute("SELECT version, name FROM schema_migrations ORDER BY version")
+                == names.prefix(FormerRecord.stepCount).enumerated().map { ["\($0 + 1)", $1] })
+    }
+
+    @Test(arguments: [
+        "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL);"
+            + "INSERT INTO schema_migrations VALUES (20240101120000, false)",
+        "CREATE TABLE schema_migrations (version varchar PRIMARY KEY);"
+            + "INSERT INTO schema_migrations VALUES ('20240101120000')",
+        formerVersion + "INSERT INTO schema_migrations VALUES (1, 'theirs'), (2, 'idempotency_keys')",
+        formerVersion + "INSERT INTO schema_migrations VALUES (7, 'items')",
+    ])
+    func `leaves the record of another program as it is`(record: String) throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute(record)
+        let rows = try session.execute("SELECT * FROM schema_migrations ORDER BY version")
+        #expect(try Migrations().apply(to: session) == names)
+        #expect(try session.execute("SELECT * FROM schema_migrations ORDER BY version") == rows)
+        #expect(try Migrations().apply(to: session) == [])
+    }
+
+    @Test func `the lock of another that migrates is waited for as long as is set, and no longer`() throws {
+        let schema = try Schema()
+        let other = try schema.session()
+        try other.execute("SELECT pg_advisory_lock(\(Migrations.lockKey))")
+        let error = #expect(throws: DatabaseError.self) {
+            try Migrations(lockTimeout: "100ms").apply(to: schema.session())
+        }
+        guard case .server(let refusal) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(refusal.sqlState == "55P03")
+        try other.execute("SELECT pg_advisory_unlock(\(Migrations.lockKey))")
+        #expect(try Migrations().apply(to: schema.session()) == names)
     }
 }

@@ -1,3 +1,4 @@
+import Postgres
 import Testing
 
 @testable import Items
@@ -14,5 +15,42 @@ struct MigrationsTests {
             let words = step.sql.uppercased().split { !$0.isLetter }
             #expect(!words.contains { ["BEGIN", "COMMIT", "ROLLBACK", "CONCURRENTLY", "VACUUM"].contains($0) })
         }
+    }
+}
+
+struct FormerRecordTests {
+    private static let columns = "version integer, name text, applied_at timestamp with time zone"
+
+    private func record(_ columns: String?, _ rows: [[String?]] = []) throws -> FormerRecord {
+        try FormerRecord(columns: columns) { rows }
+    }
+
+    @Test func `is of this service with its columns and the first of its steps`() throws {
+        #expect(try record(Self.columns, []) == .ours(stepCount: 0))
+        #expect(try record(Self.columns, [["1", "items"]]) == .ours(stepCount: 1))
+        #expect(try record(Self.columns, [["1", "items"], ["2", "idempotency_keys"]]) == .ours(stepCount: 2))
+    }
+
+    @Test(arguments: [
+        [["1", "users"]], [["2", "idempotency_keys"]], [["1", "items"], ["3", "idempotency_keys"]],
+        [["1", "items"], ["2", "idempotency_keys"], ["3", "more"]],
+    ])
+    func `is foreign with other steps`(rows: [[String]]) throws {
+        #expect(try record(Self.columns, rows) == .foreign)
+    }
+
+    @Test(arguments: ["version bigint, dirty boolean", "version character varying", "version integer, name text"])
+    func `is foreign with other columns, and is not read`(columns: String) throws {
+        let record = try FormerRecord(columns: columns) { () throws(DatabaseError) in
+            throw .unexpectedResult("read")
+        }
+        #expect(record == .foreign && record.completion == nil)
+    }
+
+    @Test func `is made, or made complete, for former versions`() throws {
+        #expect(try record(nil) == .none)
+        #expect(FormerRecord.none.completion?.contains("version > 0 AND version <= 2") == true)
+        #expect(FormerRecord.ours(stepCount: 1).completion?.contains("version > 1 AND version <= 2") == true)
+        #expect(FormerRecord.ours(stepCount: 2).completion == nil)
     }
 }

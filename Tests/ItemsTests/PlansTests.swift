@@ -33,6 +33,24 @@ struct PlansTests {
         for (name, value) in Schema.options.settings { try session.execute("SET \(name) = '\(value)'") }
         try Migrations().apply(to: session)
         if !preparation.isEmpty { try session.execute(preparation) }
+        try expectIndexScans(on: session)
+    }
+
+    @Test(.needsServer, arguments: ["smallserial", "serial", "bigserial"])
+    func `so they are in a table from before, whatever whole number its key is`(type: String) throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute(
+            """
+            CREATE TABLE items (
+                id \(type) PRIMARY KEY, name varchar(80) NOT NULL, description varchar, created_at timestamp
+            )
+            """)
+        try Migrations().apply(to: session)
+        try expectIndexScans(on: session)
+    }
+
+    private func expectIndexScans(on session: Session) throws {
         for statement in ItemStore.statements where statement.sql.contains("FROM items") {
             let plan = try plan(statement, on: session)
             #expect(plan.contains("items_pkey"), "\(statement.name): \(plan)")

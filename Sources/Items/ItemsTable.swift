@@ -1,0 +1,104 @@
+import Postgres
+
+/// What the catalogue says of the table of items, which may be older than this service.
+struct ItemsTable {
+    struct Column: Equatable {
+        /// As PostgreSQL writes it, of a domain that of its base: `timestamp with time zone`.
+        let type: String
+        /// Any type of strings; they have one format on the wire.
+        let isString: Bool
+        let isNullable: Bool
+        /// The table gives it a value when an insert does not: a default, an identity, or an expression.
+        let hasValue: Bool
+    }
+
+    var columns: [String: Column] = [:]
+    var hasPrimaryKey = false
+    /// No two rows have one id, and an index finds it.
+    var hasUniqueID = false
+    /// A trigger sees every row before it is inserted, and may give it an id.
+    var hasInsertTrigger = false
+    /// Whether it is a table as others: neither partitioned nor foreign.
+    var isPlain = true
+
+    /// The changes that it needs to be served; none of them touches a value.
+    ///
+    /// - Throws: `DatabaseError.unexpectedResult` naming the column that cannot be served.
+    func completion() throws(DatabaseError) -> [String] {
+        let id = try column("id", of: "smallint, integer or bigint") {
+            ["smallint", "integer", "bigint"].contains($0.type)
+        }
+        guard id.hasValue || hasInsertTrigger else {
+            throw .unexpectedResult("items.id has no default, no identity, and no trigger that could set it")
+        }
+        _ = try column("name", of: "text or varchar", where: \.isString)
+        var changes: [String] = []
+        if columns["description"] == nil {
+            changes.append("ALTER TABLE items ADD COLUMN description text")
+        } else {
+            _ = try column("description", of: "text or varchar", where: \.isString)
+        }
+        for name in ["created_at", "updated_at"] {
+            let time = try column(name, of: "timestamptz, timestamp or date") {
+                ["timestamp with time zone", "timestamp without time zone", "date"].contains($0.type)
+            }
+            if !time.hasValue { changes.append("ALTER TABLE items ALTER COLUMN \(name) SET DEFAULT now()") }
+        }
+        if !hasUniqueID && isPlain {
+            changes.append("ALTER TABLE items ADD \(hasPrimaryKey ? "UNIQUE" : "PRIMARY KEY") (id)")
+        }
+        if id.isNullable { changes.append("ALTER TABLE items ALTER COLUMN id SET NOT NULL") }
+        return changes
+    }
+
+    private func column(
+        _ name: String, of types: String, where isServed: (Column) -> Bool
+    ) throws(DatabaseError) -> Column {
+        guard let column = columns[name] else { throw .unexpectedResult("the table items has no column \(name)") }
+        guard isServed(column) else {
+            throw .unexpectedResult("items.\(name) is \(column.type), and only \(types) can be served")
+        }
+        return column
+    }
+}
+
+extension ItemsTable {
+    /// - Throws: also when there is no such table.
+    init(_ session: Session) throws(DatabaseError) {
+        let table = try session.execute(
+            """
+            SELECT relkind = 'r',
+                EXISTS (SELECT FROM pg_index WHERE indrelid = pg_class.oid AND indisprimary),
+                EXISTS (
+                    SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
+                    WHERE indrelid = pg_class.oid AND attname = 'id' AND indisunique AND indisvalid AND indnkeyatts = 1
+                        AND indpred IS NULL),
+                EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND NOT tgisinternal AND tgtype & 7 = 7)
+            FROM pg_class WHERE oid = to_regclass('items')
+            """)
+        guard let facts = table.first?.map({ $0 == "t" }) else { throw .unexpectedResult("there is no table items") }
+        isPlain = facts[0]
+        hasPrimaryKey = facts[1]
+        hasUniqueID = facts[2]
+        hasInsertTrigger = facts[3]
+        let rows = try session.execute(
+            """
+            SELECT attname, format_type(base.oid, NULL), base.typcategory = 'S', NOT attnotnull,
+                atthasdef OR attidentity <> ''
+            FROM pg_attribute, LATERAL (
+                WITH RECURSIVE types AS (
+                    SELECT * FROM pg_type WHERE oid = atttypid
+                    UNION ALL
+                    SELECT pg_type.* FROM types JOIN pg_type ON pg_type.oid = types.typbasetype WHERE types.typtype = 'd'
+                )
+                SELECT oid, typcategory FROM types WHERE typtype <> 'd'
+            ) AS base
+            WHERE attrelid = to_regclass('items') AND attnum > 0 AND NOT attisdropped
+            """)
+        for row in rows {
+            guard let name = row[0], let type = row[1] else { continue }
+            columns[name] = Column(
+                type: type, isString: row[2] == "t", isNullable: row[3] == "t", hasValue: row[4] == "t")
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import HTTPTypes
+import Postgres
+import Vial
+
+extension HTTPError {
+    /// What a client hears of an item that the table's own rules refuse, by SQLSTATE (PostgreSQL documentation, appendix A):
+    /// a table that was there before may have narrower columns and further constraints. Nil for what is no fault of the
+    /// request.
+    init?(refusedItem error: DatabaseError) {
+        guard case .server(let error) = error else { return nil }
+        switch error.sqlState {
+        // string_data_right_truncation; program_limit_exceeded, of a text that an index has to hold.
+        case "22001", "54000":
+            self.init(.unprocessableContent, "A text of the item is longer than the database takes.")
+        // character_not_in_repertoire, untranslatable_character: the database is not in UTF-8.
+        case "22021", "22P05":
+            self.init(.unprocessableContent, "The item has a character that the database cannot store.")
+        case "23502", "23514", "23503", "23505", "23P01":
+            // The keys' own table has no rule that a request could break, and others are a trigger's.
+            guard error.table == "items" else { return nil }
+            self.init(brokenConstraint: error)
+        default: return nil
+        }
+    }
+
+    private init?(brokenConstraint error: DatabaseError.ServerError) {
+        switch (error.sqlState, error.column, error.constraint) {
+        case ("23502", let column?, _) where column == "name" || column == "description":
+            self.init(rule: FieldError(field: column, message: "is required"))
+        case ("23514", _, "items_name_check"):
+            self.init(rule: FieldError(field: "name", message: "is refused by the database"))
+        case ("23514", _, "items_description_check"):
+            self.init(rule: FieldError(field: "description", message: "is refused by the database"))
+        case ("23514", _, _): self.init(.unprocessableContent, "The item breaks a rule of the database.")
+        case ("23503", _, _): self.init(.conflict, "The item refers to something that does not exist.")
+        // A number that is taken: the sequence is behind, which no client can help.
+        case ("23505", _, "items_pkey"): return nil
+        case ("23505", _, _), ("23P01", _, _):
+            self.init(.conflict, "Another item has a value that may occur only once.")
+        // A column that this service knows nothing of.
+        default: return nil
+        }
+    }
+
+    private init(rule: FieldError) {
+        self.init(.unprocessableContent, "The item breaks a rule of the database.", errors: [rule])
+    }
+}

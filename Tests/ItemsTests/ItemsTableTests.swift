@@ -1,0 +1,126 @@
+import Postgres
+import Testing
+
+@testable import Items
+
+struct ItemsTableTests {
+    private static func column(
+        _ type: String, isNullable: Bool = false, hasValue: Bool = true
+    ) -> ItemsTable.Column {
+        .init(
+            type: type, isString: ["text", "character varying", "citext"].contains(type), isNullable: isNullable,
+            hasValue: hasValue)
+    }
+
+    /// A table as this service makes it.
+    private static let whole = ItemsTable(
+        columns: [
+            "id": column("bigint"), "name": column("text", hasValue: false),
+            "description": column("text", isNullable: true, hasValue: false),
+            "created_at": column("timestamp with time zone"), "updated_at": column("timestamp with time zone"),
+        ], hasPrimaryKey: true, hasUniqueID: true)
+
+    private func table(_ name: String, _ column: ItemsTable.Column?) -> ItemsTable {
+        var table = Self.whole
+        table.columns[name] = column
+        return table
+    }
+
+    @Test func `a table as this service makes it needs nothing`() throws {
+        #expect(try Self.whole.completion() == [])
+    }
+
+    @Test(arguments: [
+        ("id", "smallint"), ("id", "integer"), ("name", "character varying"), ("name", "citext"),
+        ("created_at", "date"), ("updated_at", "timestamp without time zone"),
+    ])
+    func `so does one with other types that are served`(name: String, type: String) throws {
+        #expect(try table(name, Self.column(type)).completion() == [])
+    }
+
+    @Test func `what is missing is added`() throws {
+        #expect(try table("description", nil).completion() == ["ALTER TABLE items ADD COLUMN description text"])
+        #expect(
+            try table("updated_at", Self.column("date", hasValue: false)).completion() == [
+                "ALTER TABLE items ALTER COLUMN updated_at SET DEFAULT now()"
+            ])
+        #expect(
+            try table("id", Self.column("integer", isNullable: true)).completion() == [
+                "ALTER TABLE items ALTER COLUMN id SET NOT NULL"
+            ])
+    }
+
+    @Test func `an id without an index becomes a key, where there can be one`() throws {
+        var table = Self.whole
+        table.hasUniqueID = false
+        #expect(try table.completion() == ["ALTER TABLE items ADD UNIQUE (id)"])
+        table.hasPrimaryKey = false
+        #expect(try table.completion() == ["ALTER TABLE items ADD PRIMARY KEY (id)"])
+        table.isPlain = false
+        #expect(try table.completion() == [])
+    }
+
+    @Test(arguments: [
+        ("id", "uuid", "items.id is uuid, and only smallint, integer or bigint can be served"),
+        ("id", "numeric", "items.id is numeric, and only smallint, integer or bigint can be served"),
+        ("name", "jsonb", "items.name is jsonb, and only text or varchar can be served"),
+        ("description", "bytea", "items.description is bytea, and only text or varchar can be served"),
+        ("created_at", "bigint", "items.created_at is bigint, and only timestamptz, timestamp or date can be served"),
+        ("updated_at", "text", "items.updated_at is text, and only timestamptz, timestamp or date can be served"),
+    ])
+    func `a type that cannot be served is named`(name: String, type: String, reason: String) {
+        #expect(throws: DatabaseError.unexpectedResult(reason)) { try table(name, Self.column(type)).completion() }
+    }
+
+    @Test(arguments: ["id", "name", "created_at"]) func `a column that is not there is named`(name: String) {
+        #expect(throws: DatabaseError.unexpectedResult("the table items has no column \(name)")) {
+            try table(name, nil).completion()
+        }
+    }
+
+    @Test func `an id that nothing numbers is refused`() throws {
+        var table = table("id", Self.column("bigint", hasValue: false))
+        #expect(
+            throws: DatabaseError.unexpectedResult(
+                "items.id has no default, no identity, and no trigger that could set it")
+        ) { try table.completion() }
+        table.hasInsertTrigger = true
+        #expect(try table.completion() == [])
+    }
+
+    @Test(
+        .needsServer,
+        arguments: [
+            "id bigint PRIMARY KEY DEFAULT 1, name short", "id number PRIMARY KEY DEFAULT 1, name text",
+            "id bigint GENERATED ALWAYS AS IDENTITY, name char(9), PRIMARY KEY (id) INCLUDE (name)",
+        ])
+    func `a domain is taken for its base, and a key that holds more for a key`(columns: String) throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute(
+            """
+            CREATE DOMAIN whole AS integer; CREATE DOMAIN number AS whole; CREATE DOMAIN short AS varchar(9);
+            CREATE TABLE items (\(columns), description text, created_at date, updated_at timestamptz)
+            """)
+        #expect(try ItemsTable(session).completion().count == 2)
+        try Migrations().apply(to: session)
+        #expect(try ItemsTable(session).completion() == [])
+    }
+
+    @Test(
+        .needsServer,
+        arguments: [
+            "CREATE INDEX ON items (id)", "CREATE UNIQUE INDEX ON items (id) WHERE id > 0",
+            "CREATE UNIQUE INDEX ON items (id, name)", "CREATE UNIQUE INDEX ON items (name)",
+            "CREATE UNIQUE INDEX ON items (abs(id))",
+        ])
+    func `an index that does not make ids unique is no key`(index: String) throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute("CREATE TABLE items (id bigserial, name text, description text); \(index)")
+        try Migrations().apply(to: session)
+        #expect(
+            try session.execute(
+                "SELECT count(*) FROM pg_index WHERE indrelid = 'items'::regclass AND indisprimary") == [["1"]])
+    }
+}
