@@ -18,6 +18,8 @@ import psycopg
 
 OWNER = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
 START_SECONDS = 60
+# What synchronous_standby_names of a primary names.
+STANDBY = "standby"
 
 SETTINGS = {
     "fsync": "off",
@@ -172,9 +174,21 @@ class Cluster:
             self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def standby(self, directory, port, address="127.0.0.1"):
-        """A streaming standby that every commit here waits for from now on."""
-        other = Cluster(directory, port, address, **{name: self.settings[name] for name in self.settings})
+    def kill(self):
+        """SIGKILL to all of it, as a host without power: what a socket still holds for it is lost, also while it is frozen."""
+        pids = self.processes()
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not any(os.path.exists(f"/proc/{pid}/cwd") for pid in pids), 10, "the processes to end")
+        # Nobody may have waited for the postmaster yet, and while its number is taken its lock files count.
+        for lock in (self.data / "postmaster.pid", self.directory / f".s.PGSQL.{self.port}.lock"):
+            lock.unlink()
+
+    def standby(self, directory, port, address="127.0.0.1", way=None):
+        """A streaming standby that every commit here waits for from now on.
+
+        With `way`, the address and port of a proxy, its WAL comes through that."""
+        other = Cluster(directory, port, address, **{**self.settings, "cluster_name": STANDBY})
         run(
             self.bin / "pg_basebackup",
             "--pgdata",
@@ -192,13 +206,16 @@ class Cluster:
             "fast",
             "--no-sync",
         )
+        if way:
+            self.execute(f"ALTER ROLE postgres PASSWORD '{STANDBY}'")
+            other.follow_by(f"host={way[0]} port={way[1]} user=postgres password={STANDBY}")
         other.start()
         self.wait_for_commits_of(other)
         return other
 
     def wait_for_commits_of(self, standby):
         with self.connect() as admin:
-            admin.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            admin.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}'")
             admin.execute("SELECT pg_reload_conf()")
             query = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
             until(lambda: admin.execute(query).fetchone()[0] == 1, 30, "the standby to be synchronous")
@@ -215,10 +232,15 @@ class Cluster:
         """A stopped primary comes back as the standby of another."""
         (self.data / "standby.signal").touch()
         own(self.data / "standby.signal")
+        self.follow_by(f"host={primary.directory} port={primary.port} user=postgres")
         with open(self.data / "postgresql.auto.conf", "a") as file:
-            file.write(f"primary_conninfo = 'host={primary.directory} port={primary.port} user=postgres'\n")
             file.write("recovery_target_timeline = 'latest'\nsynchronous_standby_names = ''\n")
         return self.start()
+
+    def follow_by(self, connection):
+        """Where it gets its WAL from its next start on; the last line of a name counts."""
+        with open(self.data / "postgresql.auto.conf", "a") as file:
+            file.write(f"primary_conninfo = '{connection}'\n")
 
     # Its processes.
 

@@ -49,7 +49,7 @@ class Judgement:
         self.database = [
             record for record in self.records if record.kind in ALLOWED and record.kind not in (HEALTH, PROBE)
         ]
-        self.failed = [record for record in self.database if not record.is_good]
+        self.failed = [record for record in self.database if not record.is_good and not self._is_gone(record)]
         self.verdicts = list(run.verdicts)
         self.figures = {}
         self._measure()
@@ -61,6 +61,10 @@ class Judgement:
 
     def say(self, name, held, detail=""):
         self.verdicts.append(Verdict(name, bool(held), detail))
+
+    def _is_gone(self, record):
+        """An item that went with its table is not found, and that is right."""
+        return self.run.scenario.forgets and record.kind == ITEM and record.status == 404
 
     def _recovery(self, kinds):
         """From the database's return to the first success."""
@@ -115,7 +119,7 @@ class Judgement:
         self._judge_resources()
 
     def _judge_answers(self):
-        wrong = [r for r in self.records if r.status not in ALLOWED[r.kind]]
+        wrong = [r for r in self.records if r.status not in ALLOWED[r.kind] and not self._is_gone(r)]
         kinds = collections.Counter((r.kind, r.status) for r in wrong)
         example = f"; first: {wrong[0].detail} {wrong[0].error}" if wrong else ""
         self.say("only 2xx, 503 and 504", not wrong, f"{dict(kinds)}{example}" if wrong else "")

@@ -5,6 +5,7 @@ once the fault is in force. Each fault is switched alone, and `heal` takes all o
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 import socket
@@ -62,7 +63,7 @@ class Link:
 
 
 class Proxy:
-    """Forwards `address` to `upstream`, both (host, port)."""
+    """Forwards `address` to `upstream`, both (host, port); a host that is a path is a directory with PostgreSQL's socket."""
 
     def __init__(self, upstream, host="127.0.0.1", port=0):
         self.upstream = upstream
@@ -107,6 +108,10 @@ class Proxy:
         """Every connection of now falls silent for good, as behind a router that forgot it. New ones work."""
         self._call(self._mute_links)
 
+    def say(self, data, seconds):
+        """Sends this to every client as fast as they take it, for that time. The server has to be silent meanwhile."""
+        self._call(self._say, data, seconds)
+
     def refuse(self):
         """Nobody listens: a new connection is refused. Old ones stay."""
         self._call(self._close_listener)
@@ -137,15 +142,20 @@ class Proxy:
             result = action(*arguments)
             return await result if asyncio.iscoroutine(result) else result
 
-        return asyncio.run_coroutine_threadsafe(act(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(act(), self._loop).result(30)
 
     async def _open(self):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(self._wanted)
+        host, port = self._wanted
+        if host.startswith("/"):
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(f"{host}/.s.PGSQL.{port}")
+        else:
+            listener = socket.socket()
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(self._wanted)
+            self._wanted = listener.getsockname()
         listener.listen(128)
         listener.setblocking(False)
-        self._wanted = listener.getsockname()
         self._listener = listener
         self._changed = self._changed or asyncio.Event()
         self._acceptor = asyncio.create_task(self._accept(listener))
@@ -153,7 +163,7 @@ class Proxy:
     async def _accept(self, listener):
         while True:
             client, peer = await self._loop.sock_accept(listener)
-            if peer[1] in self._filler_ports:
+            if peer and peer[1] in self._filler_ports:
                 self._filler_ports.discard(peer[1])
                 client.close()
                 continue
@@ -165,7 +175,8 @@ class Proxy:
     async def _serve(self, link):
         try:
             client = link.client
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if client.family == socket.AF_INET:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             link.server = server = socket.socket()
             server.setblocking(False)
             link.upstream = self.upstream
@@ -249,6 +260,16 @@ class Proxy:
     def _mute_links(self):
         for link in self.links:
             link.is_mute = link.lost_bytes = True
+
+    async def _say(self, data, seconds):
+        end = self._loop.time() + seconds
+        while self._loop.time() < end:
+            for link in list(self.links):
+                with contextlib.suppress(OSError):
+                    sent = link.client.send(data) if link.server is not None else len(data)
+                    if sent < len(data):
+                        await self._loop.sock_sendall(link.client, data[sent:])
+            await asyncio.sleep(0)
 
     async def _end_links(self, reset):
         await self._cancel(list(self.links), reset)

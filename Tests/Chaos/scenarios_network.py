@@ -1,5 +1,13 @@
 """The way to PostgreSQL fails: every fault the proxy knows."""
 
+import json
+import struct
+import threading
+import time
+import urllib.error
+import urllib.request
+
+from invariants import REQUEST_SECONDS, SLACK
 from proxy import BOTH, TO_CLIENT, TO_SERVER
 from scenario import scenario
 from world import proxied
@@ -140,3 +148,68 @@ def cut(run):
         run.pause(0.2, 0.5)
     run.proxy.heal()
     run.healed(what="no more cuts")
+
+
+# NoticeResponse: fields that each have a letter and end with NUL, and NUL at the end of all.
+NOTICE_FIELDS = b"SNOTICE\0C00000\0Msomething happens\0\0"
+NOTICE = b"N" + struct.pack("!i", 4 + len(NOTICE_FIELDS)) + NOTICE_FIELDS
+
+
+class LargeCreates:
+    """Keyed creates of the longest descriptions there may be: a batch of them is more than a socket takes at once."""
+
+    def __init__(self, run, count):
+        self.url, self.answers = run.world.service.url + "/api/items", []
+        names = [f"{run.tag}-large-{number}" for number in range(count)]
+        self.threads = [threading.Thread(target=self._create, args=[name]) for name in names]
+        for thread in self.threads:
+            thread.start()
+
+    def _create(self, name):
+        body = json.dumps({"name": name, "description": "\U0001f600" * 10_000}, ensure_ascii=False).encode()
+        fields = {"Content-Type": "application/json", "Idempotency-Key": name}
+        began = time.monotonic()
+        try:
+            request = urllib.request.Request(self.url, body, fields)
+            status = urllib.request.urlopen(request, timeout=3 * REQUEST_SECONDS).status
+        except urllib.error.HTTPError as error:
+            status = error.code
+        except OSError as error:
+            status = f"{error}"
+        self.answers.append((status, time.monotonic() - began))
+
+    def judge(self, run):
+        for thread in self.threads:
+            thread.join()
+        late = [seconds for _, seconds in self.answers if seconds > REQUEST_SECONDS + SLACK]
+        wrong = [status for status, _ in self.answers if status not in (201, 503, 504)]
+        run.check("large creates are answered in time", not late, f"{len(late)}, slowest {max(late, default=0):.2f} s")
+        run.check("large creates are 201, 503 or 504", not wrong, f"{wrong[:3]}")
+
+
+def proxied_by_socket(world):
+    """Through a proxy behind a unix socket, which holds much less than one of TCP; one connection for each loop."""
+    world.make_cluster()
+    world.make_proxy(host=str(world.directory), port=5432)
+    world.serve(str(world.directory), 5432, DB_POOL_MAX="2")
+
+
+# An attempt that is under way when the database returns may take its whole time limit, 2 s.
+@scenario("net-notices", proxied_by_socket, quick=True, mixes=True, strands_backends=True, goal=3.0, settle=5.0)
+def notices(run):
+    """A batch of large creates is held back while notices come over the moment of its deadline; then all is silent."""
+    with run.cluster.connect("items") as other, other.transaction():
+        # So that they queue up, and each loop sends them together.
+        other.execute("LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
+        creates = LargeCreates(run, 48)
+        time.sleep(0.5)
+        run.fault("what is sent to the server is held back")
+        run.proxy.set(stalled=frozenset({TO_SERVER}))
+    time.sleep(0.1)
+    run.proxy.say(NOTICE * 400, 3)
+    run.note("it is read, and nothing is answered")
+    run.proxy.set(stalled=frozenset(), swallowed=BOTH)
+    hold(run, 3, 4, 12)
+    run.proxy.heal()
+    run.healed()
+    creates.judge(run)

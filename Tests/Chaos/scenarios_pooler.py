@@ -1,4 +1,4 @@
-"""A transaction pooler between the service and PostgreSQL: pgbouncer, with statements that are not prepared."""
+"""A pooler between the service and PostgreSQL: pgbouncer, by transactions with statements that are not prepared."""
 
 import signal
 
@@ -14,6 +14,23 @@ def pooled(world):
     world.bouncer.start()
     world.ports.add(world.bouncer.port)
     world.serve("127.0.0.1", world.bouncer.port, DB_PREPARED="0")
+
+
+def pooled_by_session(world):
+    """A connection to the server is handed from one client to the next with all that was prepared on it."""
+    world.make_cluster()
+    world.bouncer = Bouncer(
+        world.directory / "pgbouncer",
+        world.cluster,
+        PASSWORD,
+        mode="session",
+        settings="default_pool_size = 20\nserver_reset_query =",
+    )
+    world.stack.callback(world.bouncer.stop)
+    world.bouncer.start()
+    world.make_proxy(("127.0.0.1", world.bouncer.port))
+    world.ports.add(world.bouncer.port)
+    world.serve("127.0.0.1", world.proxy.port)
 
 
 @scenario("pooler-restart", pooled, known_within=0.5)
@@ -56,3 +73,13 @@ def pooler_frozen(run):
     finally:
         run.world.bouncer.process.send_signal(signal.SIGCONT)
     run.healed(what="SIGCONT")
+
+
+@scenario("pooler-kept-statements", pooled_by_session)
+def pooler_kept_statements(run):
+    """New connections get the server's of old ones, with statements of the same names: SQLSTATE 42P05."""
+    run.fault("every connection to pgbouncer ends")
+    for _ in range(3):
+        run.proxy.end()
+        run.healed(what="all ended")
+        run.pause(0.3, 0.6)

@@ -177,6 +177,15 @@ def test_a_run_without_writes_proves_nothing(run):
     assert "every acknowledged write is there" in violated(run)
 
 
+def test_an_item_that_went_with_its_table_may_be_missing_and_others_may_not(run):
+    run.records.append(answer(ITEM, 10.5, 404))
+    assert violated(run) == ["only 2xx, 503 and 504"]
+    run.scenario.forgets = True
+    assert violated(run) == []
+    run.records.append(answer(CREATE, 10.5, 404))
+    assert violated(run) == ["only 2xx, 503 and 504"]
+
+
 def test_a_service_that_ended_is_found(run):
     run.exit_status, run.usage_after = -4, None
     assert violated(run) == ["the same process to the end"]

@@ -198,6 +198,41 @@ class TestFaultsOfBytes:
             client.recv(1)
 
 
+    def test_what_the_proxy_says_itself_comes_between_the_servers_pieces(self, proxy, connect):
+        client = connect()
+        ask(client)
+        proxy.set(stalled=frozenset({TO_SERVER}))
+        client.sendall(b"held")
+        proxy.say(b"notice ", 0.05)
+        proxy.heal()
+        got = b""
+        while not got.endswith(b"held"):
+            got += client.recv(65536)
+        notices = got.removesuffix(b"held")
+        assert notices and notices == b"notice " * (len(notices) // 7)
+
+    def test_much_that_the_proxy_says_arrives_whole(self, proxy, connect):
+        client = connect()
+        ask(client)
+        piece = bytes(range(250)) * 200
+        speaker = threading.Thread(target=proxy.say, args=[piece, 0.3])
+        speaker.start()
+        got = b""
+        client.settimeout(0.5)  # longer than the proxy takes between two pieces
+        try:
+            while True:
+                got += client.recv(65536)
+        except TimeoutError:
+            speaker.join()
+        assert len(got) > len(piece) and got == piece * (len(got) // len(piece))
+
+
+def test_a_proxy_in_a_directory_is_reached_by_postgresqls_socket(echo, tmp_path):
+    with Proxy(echo.address, str(tmp_path), 5432), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / ".s.PGSQL.5432"))
+        assert ask(client) == b"ping"
+
+
 class TestFaultsOfConnections:
     def test_a_reset_is_a_reset_and_not_an_end(self, proxy, connect):
         client = connect()

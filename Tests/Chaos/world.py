@@ -35,7 +35,7 @@ class World:
         self.proxy = None
         self.service = None
         self.ports = set()  # where the service's sockets may lead
-        self.secrets = self.bouncer = self.password_file = self.hosts = None
+        self.secrets = self.bouncer = self.password_file = self.hosts = self.replication = None
 
     def close(self):
         self.stack.close()
@@ -51,18 +51,18 @@ class World:
         self.ports.add(port)
         return cluster
 
-    def make_standby(self, address="127.0.0.1", port=None):
+    def make_standby(self, address="127.0.0.1", port=None, way=None):
         port = port or free_port(address)
         directory = self.directory / f"pg{len(self.clusters)}"
         self.stack.callback(shutil.rmtree, directory, ignore_errors=True)
-        standby = self.cluster.standby(directory, port, address)
+        standby = self.cluster.standby(directory, port, address, way)
         self.stack.callback(standby.remove)
         self.clusters.append(standby)
         self.ports.add(port)
         return standby
 
-    def make_proxy(self, upstream=None):
-        self.proxy = Proxy(upstream or (self.cluster.address, self.cluster.port))
+    def make_proxy(self, upstream=None, **address):
+        self.proxy = Proxy(upstream or (self.cluster.address, self.cluster.port), **address)
         self.stack.callback(self.proxy.close)
         self.ports.add(self.proxy.port)
         return self.proxy
