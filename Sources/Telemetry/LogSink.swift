@@ -5,7 +5,8 @@ import Synchronization
 /// Writes the lines of all threads to one descriptor, on a thread of its own.
 ///
 /// Whoever logs never waits for the output: lines go to a bounded queue, and those that do not fit are dropped and
-/// counted. Lines of one buffer, or submitted by one thread, come out in order. The process must ignore SIGPIPE.
+/// counted, as are those that a full disk does not take. Lines of one buffer, or submitted by one thread, come out in order.
+/// The process must ignore SIGPIPE.
 /// The thread keeps the sink alive until `close()`.
 public final class LogSink: Sendable {
     /// Accepted and not yet written: ten thousand access lines, which bridge a pause of the reader and take little of
@@ -135,6 +136,8 @@ extension LogSink {
     private func writeUntilClosed() {
         // Swapped with the queue's array at each turn, so that both keep their storage.
         var batch: [UInt8] = []
+        /// The output ends with a part of a line: a full disk took no more of it.
+        var isCutOff = false
         while true {
             let hasWork: (Queue) -> Bool = { !$0.bytes.isEmpty || $0.isClosing }
             _ = queue.wait(until: hasWork) { queue in
@@ -143,9 +146,12 @@ extension LogSink {
                 queue.lineCount = 0
             }
             if batch.isEmpty { break }
+            // Else the next line would be lost as well, behind the part.
+            if isCutOff { batch.insert(0x0A, at: 0) }
             let (written, isReaderGone) = write(batch)
-            // A line that was cut off counts as lost.
-            drop(batch[written...].count { $0 == 0x0A })
+            // A line that was cut off counts as lost; the newline that was put in front ends none.
+            drop(batch[max(written, isCutOff ? 1 : 0)...].count { $0 == 0x0A })
+            if written > 0 { isCutOff = batch[written - 1] != 0x0A }
             // What a pause of the reader has made long is given back.
             if batch.capacity > Self.retainedByteLimit { batch = [] } else { batch.removeAll(keepingCapacity: true) }
             queue.change { queue in

@@ -23,6 +23,8 @@ import requests
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("ITEMS_BINARY", ROOT / ".build/release/items")).resolve()
 
+# The shell becomes the server and keeps its number.
+PASSING = 'exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID="${LISTEN_PID-$$}"; exec "$0" "$@"'
 STOP_SECONDS = 30
 START_SECONDS = 20
 
@@ -137,8 +139,10 @@ class Database:
 class Server:
     """One `items serve` on a free port of 127.0.0.1, and every line it wrote."""
 
-    def __init__(self, environment, command="serve", group=None):
-        self.port = free_port()
+    def __init__(self, environment, command="serve", group=None, listener=None, output=None):
+        """`listener` is passed as a service manager passes it: as descriptor 3 (sd_listen_fds(3)). With `output`, a file, the
+        lines go there and are not read here."""
+        self.port = listener.getsockname()[1] if listener else free_port()
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOST": "127.0.0.1",
@@ -156,14 +160,16 @@ class Server:
         self.awaited = False
         self.stderr = tempfile.TemporaryFile()
         arguments = [BINARY, command]
+        if listener:
+            arguments = ["/bin/sh", "-c", PASSING, *arguments]
         # It is in its group before it begins.
         if group:
             arguments = ["/bin/sh", "-c", 'read -r go && exec "$@" </dev/null', "sh", *arguments]
         self.process = subprocess.Popen(
             arguments,
             env=self.environment,
-            stdin=subprocess.PIPE if group else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE if group else listener or subprocess.DEVNULL,
+            stdout=output or subprocess.PIPE,
             stderr=self.stderr,
         )
         if group:
@@ -176,7 +182,7 @@ class Server:
         self.reader.start()
 
     def _read(self):
-        for line in self.process.stdout:
+        for line in self.process.stdout or []:
             self.lines.append(line)
             self.paused.wait()
 
@@ -406,8 +412,8 @@ def launch():
     """Starts servers: launch(environment) returns at once. Each is stopped in the end and has to exit 0."""
     servers = []
 
-    def launch(environment=None, **more):
-        servers.append(Server({**(environment or {}), **more}))
+    def launch(environment=None, listener=None, **more):
+        servers.append(Server({**(environment or {}), **more}, listener=listener))
         return servers[-1]
 
     yield launch

@@ -1,14 +1,16 @@
 """Every line on stdout is one flat JSON object, whatever clients send."""
 
+import contextlib
 import json
 import os
 import re
+import resource
 import subprocess
 
 import pytest
 import requests
 
-from conftest import BINARY, ROOT, Server, Wire, free_port, stop_all
+from conftest import BINARY, ROOT, Server, Wire, free_port, stop_all, until
 
 HOST = "Host: items.test\r\n"
 TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
@@ -214,17 +216,118 @@ def test_the_last_lines_of_a_drained_server_are_written(module_database, launch)
     assert {f"/numbered/{number}" for number in range(200)} <= {line["path"] for line in server.access_logs()}
 
 
+QUEUE_BYTES = 4 * 1024 * 1024  # LogSink.queueByteLimit
+
+
+class Counts:
+    """What /metrics says, and what was asked to learn it: each request has a line, these too."""
+
+    def __init__(self, server):
+        self.server, self.requests = server, 0
+
+    def dropped_lines(self):
+        self.requests += 1
+        text = self.server.get("/metrics", timeout=5).text
+        return int(re.search(r"^log_lines_dropped_total (\d+)", text, re.MULTILINE)[1])
+
+
 def test_a_reader_that_stops_reading_stops_no_request(module_database, launch):
-    """A full pipe drops lines and counts them; no request waits for it."""
+    """A full queue drops whole lines and counts them; no request waits for it."""
     server = launch(module_database.environment).wait_until_healthy()
+    server.get("/first")
+    server.wait_for_access_log(path="/first")
+    before = len(server.access_logs())
+    counts = Counts(server)
+    assert counts.dropped_lines() == 0
     server.paused.clear()
     try:
-        path = "/" + "x" * 2000
-        with requests.Session() as session:
-            assert {session.get(server.url + path, timeout=5).status_code for _ in range(1000)} == {404}
-            assert session.get(server.url + "/health", timeout=5).status_code == 200
+        with Wire(server) as wire:
+            answered = 0
+            while counts.dropped_lines() < 1000:
+                assert answered < 30_000, "nothing is dropped"
+                for number in range(answered, answered + 100):
+                    wire.send(f"GET /{number}/{'x' * 2000} HTTP/1.1\r\n{HOST}User-Agent: {'u' * 1000}\r\n\r\n")
+                for _ in range(100):
+                    assert wire.read().status_code == 404
+                answered += 100
     finally:
         server.paused.set()
+    server.get("/last")
+    server.wait_for_access_log(path="/last")
+    dropped = counts.dropped_lines()
+    server.stop()
+    written = len(server.access_logs()) - before
+    assert written + dropped == answered + counts.requests + 1
+    size = sum(len(line) for line in server.lines)
+    assert QUEUE_BYTES * 0.9 < size < QUEUE_BYTES * 1.2, "the queue, and what the pipe and the writer hold"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 256 KiB, which is full as soon as a test wants."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system")
+    try:
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)
+
+
+class TestAFullDisk:
+    """What does not fit is dropped and counted, no request waits, and what comes once there is room is written whole."""
+
+    def test_silences_the_log_only_as_long_as_it_is_full(self, module_database, small_disk):
+        filler = small_disk / "filler"
+
+        def fill(_):
+            with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(1024))
+
+        check_silence(module_database, small_disk / "log", fill, lambda _: filler.unlink())
+
+    def test_is_like_a_file_that_may_not_grow(self, module_database, tmp_path):
+        """RLIMIT_FSIZE, of which the kernel tells by a signal as well."""
+
+        def limit(server, size):
+            _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+        check_silence(
+            module_database,
+            tmp_path / "log",
+            lambda server: limit(server, 20_001),
+            lambda server: limit(server, resource.RLIM_INFINITY),
+        )
+
+
+def check_silence(database, log, fill, free):
+    with open(log, "ab") as output:
+        server = Server(database.environment, output=output)
+    try:
+        server.wait_until_healthy()
+        fill(server)
+        with requests.Session() as session:
+            for number in range(300):
+                assert session.get(f"{server.url}/full/{number}/{'x' * 1000}", timeout=5).status_code == 404
+        counts = Counts(server)
+        until(lambda: counts.dropped_lines() > 200, 5, what="the lines to be dropped")
+        free(server)
+        for number in range(20):
+            server.get(f"/again/{number}")
+        dropped = counts.dropped_lines()
+    finally:
+        server.stop()
+    text = log.read_bytes().decode()
+    lines = text.splitlines()
+    assert text.endswith("\n") and text.count('{"timestamp"') == len(lines), "each line begins a line of the file"
+    whole = [json.loads(line) for line in lines if line.endswith("}")]
+    assert len(whole) >= len(lines) - 1, "one line is cut off where the disk was full"
+    paths = [line.get("path", "") for line in whole]
+    assert {f"/again/{number}" for number in range(20)} <= set(paths)
+    lost = 300 - sum(path.startswith("/full/") for path in paths)
+    assert lost <= dropped <= lost + counts.requests
 
 
 def test_a_log_reader_that_goes_away_does_not_end_the_service(module_database):

@@ -88,6 +88,38 @@ struct LogSinkTests {
         #expect(sink.droppedLines == 2)
     }
 
+    @Test func `writes again once a full disk has room`() throws {
+        // One descriptor throughout, which leads to a device that is always full, and then to the pipe.
+        // The literal's bytes live in the binary.
+        let descriptor = unsafe open("/dev/full", O_WRONLY | O_CLOEXEC)
+        #expect(descriptor >= 0)
+        let sink = try LogSink(descriptor: descriptor)
+        for count in 1...3 {
+            sink.submit(Array("lost\n".utf8))
+            #expect(isReached { sink.droppedLines == UInt64(count) })
+        }
+        dup2(pipe.writeEnd, descriptor)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        sink.submit(Array("kept\n".utf8))
+        #expect(sink.close())
+        close(descriptor)
+        pipe.closeWriteEnd()
+        #expect(pipe.startReading().text() == "kept\n")
+        #expect(sink.droppedLines == 3)
+    }
+
+    @Test func `bounds the bytes of a queue that nothing empties, however few the lines`() throws {
+        let sink = try LogSink(descriptor: pipe.writeEnd, queueByteLimit: 1_000_000)
+        let line = [UInt8](repeating: 0x78, count: 299_999) + [0x0A]
+        for _ in 0..<5 { sink.submit(line) }
+        // The writer holds what it took until it has written it, which the pipe does not let it.
+        #expect(sink.droppedLines == 2)
+        let reader = pipe.startReading()
+        sink.close()
+        pipe.closeWriteEnd()
+        #expect(reader.text().utf8.count == 900_000)
+    }
+
     @Test func `waits on a descriptor that does not block`() throws {
         let sink = try LogSink(descriptor: pipe.writeEnd)
         pipe.makeWriteEndNonBlocking()
@@ -130,6 +162,16 @@ struct LogSinkTests {
 }
 
 private struct Gone: Error {}
+
+/// Whether it becomes true within 10 s.
+private func isReached(_ condition: () -> Bool) -> Bool {
+    let end = ContinuousClock.now + .seconds(10)
+    while !condition() {
+        if ContinuousClock.now > end { return false }
+        sched_yield()
+    }
+    return true
+}
 
 extension LogBuffer {
     fileprivate func append(_ number: Int) {
