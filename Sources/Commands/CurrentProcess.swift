@@ -12,6 +12,25 @@ enum CurrentProcess {
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// Raises the limit of descriptors that may be open at once to the most that is allowed.
+    ///
+    /// - Returns: the limit; without bound where the system does not tell.
+    static func raiseDescriptorLimit() -> Int {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        // `limit` is a local that outlives each call.
+        guard unsafe getrlimit(resource, &limit) == 0 else { return .max }
+        var raised = limit
+        raised.rlim_cur = limit.rlim_max
+        if unsafe setrlimit(resource, &raised) == 0 { limit = raised }
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    /// How many of the first thousand descriptors are open: those that the process was started with.
+    static var openDescriptorCount: Int {
+        (0..<Int32(1024)).count { fcntl($0, F_GETFD) >= 0 }
+    }
+
     /// Makes a write to a reader that is gone an error instead of the end: a log reader may go while clients are served.
     static func ignoreBrokenPipes() {
         _ = signal(SIGPIPE, SIG_IGN)

@@ -51,6 +51,16 @@ struct Serve: ParsableCommand {
         let logger = observability.makeLogger("items")
         for warning in configuration.warnings + warnings { logger.warning("\(warning)") }
 
+        let descriptors: DescriptorBudget
+        do throws(DescriptorBudget.Shortage) {
+            descriptors = try DescriptorBudget(
+                configuration, limit: CurrentProcess.raiseDescriptorLimit(), open: CurrentProcess.openDescriptorCount)
+        } catch {
+            logger.critical("Cannot start", metadata: ["reason": "\(error)"])
+            observability.close()
+            throw ExitCode.failure
+        }
+        if let warning = descriptors.warning { logger.warning("\(warning)") }
         let memory = MemoryBudget(limit: configuration.memoryByteLimit)
         observability.watch(memory)
         let loops = try (0..<configuration.http.workers).map { try EventLoop(index: $0) }
@@ -85,9 +95,8 @@ struct Serve: ParsableCommand {
         var admin: Server?
         do {
             server = try Server(
-                on: loops, options: .init(configuration, memory: memory), adopting: try ServiceManager.socket(),
-                drain: drain,
-                trusts: trusts,
+                on: loops, options: .init(configuration, memory: memory, connections: descriptors.connections),
+                adopting: try ServiceManager.socket(), drain: drain, trusts: trusts,
                 makeApp: { loop in
                     makeApp(
                         services[loop.index], basePath: configuration.http.basePath,
@@ -99,7 +108,10 @@ struct Serve: ParsableCommand {
                 })
             if let port = configuration.http.adminPort {
                 admin = try Server(
-                    on: loops, options: ServerOptions(configuration, memory: memory).admin(port: port), trusts: trusts,
+                    on: loops,
+                    options: ServerOptions(
+                        configuration, memory: memory, connections: descriptors.adminConnections
+                    ).admin(port: port), trusts: trusts,
                     makeApp: { makeApp(services[$0.index]) },
                     observe: { loop in
                         { event in

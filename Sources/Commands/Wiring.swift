@@ -35,13 +35,13 @@ extension Database.Options {
 }
 
 extension ServerOptions {
-    init(_ configuration: Configuration, memory: MemoryBudget) {
+    init(_ configuration: Configuration, memory: MemoryBudget, connections: Int) {
         self.init()
         self.memory = memory
         let http = configuration.http
         host = http.host
         port = http.port
-        maxConnections = http.maxConnections
+        maxConnections = connections
         limits = Limits(
             headByteLimit: http.maxHeaderBytes, fieldCountLimit: http.maxHeaderCount, bodyByteLimit: http.maxBodyBytes)
         headerTimeout = http.headerTimeoutMilliseconds

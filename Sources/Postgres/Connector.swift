@@ -82,7 +82,7 @@ public struct Connector: Sendable {
 
     /// Cancel requests on their way at once, over all pools: to a server that is silent each takes a thread and a socket
     /// for as long as it is.
-    private static let cancelLimit = 4
+    static let cancelLimit = 4
     private static let cancelCount = Atomic<Int>(0)
 
     /// Sends a cancel request on a thread of its own, best effort. Returns when the server has heard it, or cannot.

@@ -15,6 +15,9 @@ import Synchronization
     /// How much later than asked for the kernel may wake the thread; 50 µs unless it is told, a quarter of a gathering's wait.
     private static let timerSlackNanoseconds: UInt = 1_000
 
+    /// Descriptors that a loop has open for itself.
+    public static let descriptorCount = 2
+
     /// Which of the process's loops this is, from 0.
     public let index: Int
     /// Nanoseconds of the monotonic clock, read once a turn.

@@ -6,6 +6,9 @@ public struct Listener: ~Copyable, Sendable {
     /// Clients that may stand in the accept queue; the kernel lowers it to net.core.somaxconn.
     public static let backlog: Int32 = 4096
 
+    /// Descriptors that a listener has open: its socket and the reserve.
+    public static let descriptorCount = 2
+
     /// A client that was accepted, or why there is none.
     public enum Acceptance: ~Copyable {
         case client(FileDescriptor, SocketAddress)

@@ -139,7 +139,7 @@ class Database:
 class Server:
     """One `items serve` on a free port of 127.0.0.1, and every line it wrote."""
 
-    def __init__(self, environment, command="serve", group=None, listener=None, output=None):
+    def __init__(self, environment, command="serve", group=None, listener=None, output=None, wrapper=()):
         """`listener` is passed as a service manager passes it: as descriptor 3 (sd_listen_fds(3)). With `output`, a file, the
         lines go there and are not read here."""
         self.port = listener.getsockname()[1] if listener else free_port()
@@ -159,7 +159,7 @@ class Server:
         self.lines = []
         self.awaited = False
         self.stderr = tempfile.TemporaryFile()
-        arguments = [BINARY, command]
+        arguments = [*wrapper, BINARY, command]
         if listener:
             arguments = ["/bin/sh", "-c", PASSING, *arguments]
         # It is in its group before it begins.
@@ -355,10 +355,10 @@ class WireResponse:
         return json.loads(self.body)
 
 
-def items(*arguments, **environment):
-    """Runs a command of the binary to its end."""
+def items(*arguments, wrapper=(), **environment):
+    """Runs a command of the binary to its end, as an argument of `wrapper` where one is given."""
     environment = {"PATH": os.environ["PATH"], **environment}
-    return subprocess.run([BINARY, *arguments], env=environment, capture_output=True, text=True, timeout=30)
+    return subprocess.run([*wrapper, BINARY, *arguments], env=environment, capture_output=True, text=True, timeout=30)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -412,8 +412,8 @@ def launch():
     """Starts servers: launch(environment) returns at once. Each is stopped in the end and has to exit 0."""
     servers = []
 
-    def launch(environment=None, listener=None, **more):
-        servers.append(Server({**(environment or {}), **more}, listener=listener))
+    def launch(environment=None, listener=None, wrapper=(), **more):
+        servers.append(Server({**(environment or {}), **more}, listener=listener, wrapper=wrapper))
         return servers[-1]
 
     yield launch

@@ -1,6 +1,7 @@
 """The command line and the environment."""
 
 import os
+import pathlib
 import re
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, free_port, items
+from conftest import BINARY, Wire, free_port, items
 
 VARIABLES = """
     PORT HOST ENVIRONMENT WORKERS BASE_PATH HEALTH_PATHS HEALTH_DB_GRACE_MS DB_HOST DB_PORT DB_NAME DB_USER DB_PASSWORD
@@ -122,15 +123,39 @@ class TestHealthcheck:
         assert time.monotonic() - began < 5
 
 
-def test_a_port_in_use_ends_the_start(database, launch):
-    """An address held by another program, which does not share it."""
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_port_in_use_ends_the_start(database, launch, is_shared):
+    """An address held by another program, which shares it or not: by SO_REUSEPORT the kernel would give both some clients."""
 
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, is_shared)
         other.bind(("127.0.0.1", 0))
         other.listen()
         environment = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(other.getsockname()[1])}
         run = subprocess.run(
             [BINARY, "serve"], env={**environment, **database.environment}, capture_output=True, text=True, timeout=20
         )
-        assert run.returncode not in (0, None)
-        assert str(other.getsockname()[1]) in output(run)
+        assert run.returncode == 1
+        assert "Cannot listen" in output(run) and str(other.getsockname()[1]) in output(run)
+
+
+def test_a_second_server_on_the_port_ends_and_leaves_the_first_its_clients(database, launch):
+    server = launch(database.environment).wait_until_healthy()
+    run = subprocess.run([BINARY, "serve"], env=server.environment, capture_output=True, text=True, timeout=20)
+    assert run.returncode == 1
+    assert "Cannot listen" in output(run)
+    for _ in range(20):
+        assert server.get("/health/live").status_code == 200
+
+
+def test_a_restart_succeeds_right_after_the_server_closed_connections(database, launch):
+    server = launch(database.environment).wait_until_healthy()
+    with Wire(server) as wire:
+        wire.send("GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert wire.read().status_code == 200
+        assert wire.closed()
+    local = f"0100007F:{server.port:04X}"
+    time_wait = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()]
+    assert [fields for fields in time_wait if fields[1] == local and fields[3] == "06"], "nothing stands in TIME_WAIT"
+    server.stop()
+    launch(server.environment).wait_until_healthy()

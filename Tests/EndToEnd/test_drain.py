@@ -4,14 +4,17 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
+import tempfile
 import threading
 import time
 
 import pytest
 import requests
 
-from conftest import BINARY, Wire, until
+from conftest import BINARY, Wire, items, until
+from unkind import narrow
 
 HOST = "Host: items.test\r\n"
 POST = f"POST /api/items HTTP/1.1\r\n{HOST}Content-Type: application/json\r\n"
@@ -153,11 +156,150 @@ def test_a_signal_before_the_database_answers_ends_the_start(database, launch, t
     assert time.monotonic() - began < 6
 
 
-def test_connections_to_the_database_end_with_the_server(database, launch):
-    server = launch(database.environment).wait_until_healthy()
-    until(lambda: database.service_connections() >= 2)
-    server.stop()
+class Recorder:
+    """Stands before the database's socket, and keeps the last five bytes of what each connection of the service sent."""
+
+    def __init__(self, directory, database):
+        self.server = f"{database.environment['DB_HOST']}/.s.PGSQL.5432"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(f"{directory}/.s.PGSQL.5432")
+        self.listener.listen()
+        self.ends = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self.server)
+            threading.Thread(target=self._pass, args=[server, client], daemon=True).start()
+            threading.Thread(target=self._record, args=[client, server], daemon=True).start()
+
+    def _record(self, client, server):
+        self.ends.append(self._pass(client, server))
+
+    def _pass(self, source, target):
+        last = b""
+        try:
+            while data := source.recv(65536):
+                last = (last + data)[-5:]
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the other side is gone
+        return last
+
+
+def test_connections_to_the_database_are_ended_in_order(database, launch):
+    # The kernel closes them whatever the server does, so what counts is that it took its leave: Terminate, PostgreSQL
+    # documentation §55.7.
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        recorder = Recorder(directory, database)
+        server = launch(database.environment, DB_HOST=directory, DB_POOL_MIN="3").wait_until_healthy()
+        until(lambda: server.get("/db").json()["pool"]["open"] == 3)
+        server.stop()
+        until(lambda: len(recorder.ends) >= 3, what="the connections to end")
+        recorder.listener.close()
+    assert set(recorder.ends) == {b"X\0\0\0\4"}
     until(lambda: database.service_connections() == 0)
+
+
+def test_a_full_server_with_clients_in_the_queue_ends_in_time(database, launch):
+    server = launch(database.environment, MAX_CONNECTIONS="6", DRAIN_TIMEOUT_MS="1500").wait_until_healthy()
+    inside = [Wire(server) for _ in range(6)]
+    for wire in inside:
+        wire.send(f"GET /health/live HTTP/1.1\r\n{HOST}")
+    # Half a head each, so that nobody is given up.
+    until(lambda: any("Connection limit" in line["msg"] for line in _with_another(server)), what="the limit")
+    queued = [Wire(server) for _ in range(20)]
+    for wire in queued:
+        wire.send(f"GET /health/live HTTP/1.1\r\n{HOST}\r\n")
+    began = time.monotonic()
+    server.signal(signal.SIGTERM)
+    # One finishes its head meanwhile: it is answered, and so is whoever gets its place.
+    inside[0].send("\r\n")
+    assert inside[0].read().status_code == 200
+    assert server.wait() == 0
+    elapsed = time.monotonic() - began
+    assert 1.4 < elapsed < 3.5, f"{elapsed:.1f} s"
+    (cut,) = [line for line in server.logs() if line["msg"].startswith("Drain timed out")]
+    assert 5 <= cut["open_connections"] <= 6
+    for wire in inside + queued:
+        wire.socket.close()
+
+
+def _with_another(server):
+    """What was logged by the time that one more client stands in the queue."""
+    with Wire(server):
+        time.sleep(0.05)
+    return server.logs()
+
+
+def test_a_client_that_reads_slowly_gets_its_answer_to_the_end(database, launch):
+    server = launch(database.environment, DRAIN_TIMEOUT_MS="10000").wait_until_healthy()
+    for number in range(20):
+        server.create(f"Large {number}", "d" * 10_000)
+    client = narrow(server, window=4096)
+    client.sendall(f"GET /api/items HTTP/1.1\r\n{HOST}\r\n".encode())
+    server.wait_for_access_log(path="/api/items", method="GET")
+    server.signal(signal.SIGTERM)
+    # The kernel may hold the whole answer by now: the process, and with it a container's network, stays until it has left.
+    received = b""
+    while data := client.recv(8192):
+        received += data
+        if len(received) < 100_000:
+            assert server.process.poll() is None, f"it ended when its client had {len(received)} bytes"
+            time.sleep(0.02)
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert len(json.loads(body)["items"]) == 20
+    began = time.monotonic()
+    assert server.wait() == 0
+    assert time.monotonic() - began < 3, "it waited for a client that had everything"
+    assert not [line for line in server.logs() if line["msg"].startswith("Drain timed out")]
+    client.close()
+
+
+@pytest.mark.parametrize("pages", [1, 2, 3, 4])
+def test_a_client_that_reads_everything_while_it_drains_does_not_hold_the_server(database, launch, pages):
+    server = launch(database.environment, DRAIN_TIMEOUT_MS="12000").wait_until_healthy()
+    for number in range(100):
+        server.create(f"Large {number}", "d" * 10_000)
+    client = narrow(server, window=4096)
+    # One of these numbers is what the sockets' buffers hold and a part of a page more: the last one is on its way, with
+    # nothing asked behind it, when the server begins to close.
+    client.sendall(f"GET /api/items?limit=100 HTTP/1.1\r\n{HOST}\r\n".encode() * pages)
+    server.wait_for_access_log(path="/api/items", method="GET")
+    server.signal(signal.SIGTERM)
+    until(lambda: any(line["msg"].startswith("Draining: no new") for line in server.logs()), what="the drain to close")
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    began = time.monotonic()
+    while client.recv(1 << 20):
+        pass
+    assert server.wait() == 0
+    assert time.monotonic() - began < 6
+    client.close()
+
+
+def test_a_listener_that_cannot_be_watched_ends_the_start(database, tmp_path):
+    source, library = tmp_path / "unwatched.c", tmp_path / "unwatched.so"
+    source.write_text(
+        "#include <errno.h>\n#include <sys/epoll.h>\n#include <sys/socket.h>\n#include <sys/syscall.h>\n"
+        "#include <unistd.h>\n"
+        "int epoll_ctl(int set, int operation, int number, struct epoll_event *event) {\n"
+        "    int listens = 0;\n"
+        "    socklen_t length = sizeof listens;\n"
+        "    getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);\n"
+        "    if (operation == EPOLL_CTL_ADD && listens) return errno = ENOMEM, -1;\n"
+        "    return syscall(SYS_epoll_ctl, set, operation, number, event);\n"
+        "}\n"
+    )
+    subprocess.run(["clang", "-shared", "-fPIC", "-o", library, source], check=True)
+    run = items("serve", PORT="0", HOST="127.0.0.1", LD_PRELOAD=str(library), **database.environment)
+    assert run.returncode == 1
+    assert "epoll_ctl: Cannot allocate memory" in run.stdout + run.stderr
 
 
 def test_the_end_leaves_libraries_to_the_threads_that_use_them(database, launch, tmp_path):

@@ -1,6 +1,7 @@
 """Clients that are many, or ask for too much: what they cost is bounded, and the others are served meanwhile."""
 
 import datetime
+import re
 import resource
 import signal
 import socket
@@ -10,7 +11,7 @@ import time
 import pytest
 import requests
 
-from conftest import Wire, until
+from conftest import Database, Wire, items, until
 from unkind import (
     HOST,
     LIVE,
@@ -231,6 +232,57 @@ class TestAServerWithoutDescriptors:
     def test_does_not_fill_the_log_when_clients_come_and_go(self, server):
         come_and_go(server, standing=40, seconds=2)
         self.serves_again(server)
+
+
+def limited(command):
+    """What a program is started with after a command of the shell."""
+    return ["/bin/sh", "-c", f'{command} && exec "$@"', "sh"]
+
+
+class TestALowLimitOfDescriptors:
+    def test_is_raised_to_the_hard_one(self, database, launch):
+        server = launch(database.environment, wrapper=limited("ulimit -S -n 64")).wait_until_healthy()
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert sample(server, "process_max_fds") == hard
+        assert not [line for line in server.logs() if "MAX_CONNECTIONS" in line["msg"]]
+
+    def test_lowers_the_connection_limit_and_says_so(self, database, launch):
+        server = launch(database.environment, wrapper=limited("ulimit -n 200")).wait_until_healthy()
+        (warning,) = [line for line in server.logs() if "MAX_CONNECTIONS is lowered" in line["msg"]]
+        assert warning["level"] == "WARNING"
+        lowered, limit, kept = map(int, re.search(r"to (\d+): (\d+) .* (\d+) are kept", warning["msg"]).groups())
+        assert limit == 200 and lowered + kept == limit
+        clients = connections(server, 300)
+        try:
+            for client in clients:
+                client.sendall(LIVE.encode())
+            until(lambda: told(server, LIMIT_REACHED), what="the limit to be reached")
+            assert told(server, LIMIT_REACHED)[0]["limit"] == lowered
+            assert server.get("/health", timeout=15).status_code == 200
+        finally:
+            close(clients)
+        assert told(server, NO_DESCRIPTOR) == []
+
+    def test_leaves_the_database_its_own(self, own_cluster, launch):
+        server = launch(Database(own_cluster).environment, wrapper=limited("ulimit -n 64")).wait_until_healthy()
+        clients = connections(server, 120)
+        try:
+            for client in clients:
+                client.sendall(LIVE.encode())
+            own_cluster.stop()
+            try:
+                time.sleep(3)  # the subject: clients come and stay, and take what the pool's connections had
+            finally:
+                own_cluster.start()
+            until(lambda: server.get("/health", timeout=20).status_code == 200, 30, what="the database to be back")
+            assert told(server, NO_DESCRIPTOR) == []
+        finally:
+            close(clients)
+
+    def test_that_is_too_low_ends_the_start(self, database):
+        run = items("serve", wrapper=limited("ulimit -n 30"), PORT="0", HOST="127.0.0.1", **database.environment)
+        assert run.returncode == 1
+        assert re.search(r"30 descriptors may be open \(RLIMIT_NOFILE\), and at least \d+ are needed", run.stdout)
 
 
 class TestPipelinedRequests:

@@ -266,6 +266,40 @@ extension OverSockets {
             }
         }
 
+        @Test func `gives every head its time, also behind one that came in parts`() async throws {
+            try await withServer(app, .loopback.with(\.headerTimeout, 300)) { server in
+                let client = try server.connect()
+                let other = try server.connect()
+                for _ in 0..<3 {
+                    try client.send(String(get.prefix(9)))
+                    // The loop takes in what came before, and so the first part alone.
+                    try other.send(get)
+                    #expect(try other.answer().status == 200)
+                    try client.send(String(get.dropFirst(9)))
+                    #expect(try client.answer().status == 200)
+                }
+                try client.send(String(get.prefix(9)))
+                let refusal = try client.answer()
+                #expect(refusal.status == 408 && refusal.field("Connection") == "close")
+                #expect(server.events.count(.refused("head_timed_out")) == 1)
+            }
+        }
+
+        @Test func `a refused client that stays gives its place back after a second`() async throws {
+            try await withServer(app, .loopback.with(\.maxConnections, 1)) { server in
+                let refused = try server.connect()
+                try refused.send(malformed)
+                #expect(try refused.answer().status == 400)
+                let further = try server.connect()
+                try further.send(get)
+                let start = ContinuousClock.now
+                #expect(try further.answer().status == 200)
+                let waited = start.duration(to: .now)
+                #expect(waited > .milliseconds(700) && waited < .seconds(5))
+                #expect(server.events.count(.closed) == 1)
+            }
+        }
+
         @Test func `gives a body its time and no more`() async throws {
             try await withServer(app, .loopback.with(\.bodyTimeout, 50)) { server in
                 let client = try server.connect()
