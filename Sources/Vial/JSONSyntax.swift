@@ -6,8 +6,10 @@ import Formatting
 struct JSONSyntax {
     /// Brackets within brackets: several times what any body of ours has, and little of a thread's stack.
     static let depthLimit = 64
-    /// Members of one object, whose names are compared with each other.
+    /// Members of one object: several times what any body of ours has.
     static let memberLimit = 256
+    /// Members of one object up to which a name is compared with each name before it; above, names are looked up.
+    private static let comparedMemberLimit = 8
     /// Room for so many is made at once.
     private static let usualMemberCount = 4
 
@@ -79,18 +81,23 @@ struct JSONSyntax {
     private mutating func object(depth: Int) throws(Fault) {
         guard depth <= Self.depthLimit else { throw fault(.tooDeep) }
         var members: [JSONMembers.Member] = []
+        var lookup: JSONNames?
         members.reserveCapacity(Self.usualMemberCount)
         if try beginsElements(closing: UInt8(ascii: "}")) {
             repeat {
                 skipSpace()
                 guard try current() == UInt8(ascii: "\"") else { throw fault(.unexpectedCharacter) }
                 let start = position
-                try string()
-                // As it is written: an escape in one of two equal names hides them, but no known client writes such.
+                let hasEscape = try string()
                 let name = start..<position
-                for member in members where isEqual(member.name, name) {
-                    throw Fault(reason: .repeatedName, offset: start)
+                if lookup == nil && (hasEscape || members.count == Self.comparedMemberLimit) {
+                    lookup = JSONNames(members, in: text)
                 }
+                let isRepeated =
+                    if lookup == nil { members.contains { isEqual($0.name, name) } } else {
+                        lookup?.insert(name, in: text, after: members) == false
+                    }
+                if isRepeated { throw Fault(reason: .repeatedName, offset: start) }
                 if members.count == Self.memberLimit { throw Fault(reason: .tooManyMembers, offset: start) }
                 skipSpace()
                 guard try current() == UInt8(ascii: ":") else { throw fault(.unexpectedCharacter) }
@@ -141,15 +148,20 @@ struct JSONSyntax {
         }
     }
 
-    private mutating func string() throws(Fault) {
+    /// - Returns: whether it has an escape.
+    @discardableResult
+    private mutating func string() throws(Fault) -> Bool {
         position += 1
+        var hasEscape = false
         while true {
             position = endOfPlain(from: position)
             switch try current() {
             case UInt8(ascii: "\""):
                 position += 1
-                return
-            case UInt8(ascii: "\\"): try escape()
+                return hasEscape
+            case UInt8(ascii: "\\"):
+                hasEscape = true
+                try escape()
             default: throw fault(.controlCharacter)
             }
         }

@@ -68,6 +68,14 @@ struct JSONSyntaxTests {
         ("\"\\ud800\\n\"", "invalid escape in a string at line 1, column 2"),
         ("\"\\ud800\\u0041\"", "invalid escape in a string at line 1, column 2"),
         ("{\"a\":1,\"b\":2,\"a\":3}", "a name is repeated in an object at line 1, column 14"),
+        (#"{"a":1,"\u0061":2}"#, "a name is repeated in an object at line 1, column 8"),
+        (#"{"\u0061":1,"a":2}"#, "a name is repeated in an object at line 1, column 13"),
+        (#"{"\u006E":1,"\u006e":2}"#, "a name is repeated in an object at line 1, column 13"),
+        (#"{"a\/b":1,"a/b":2}"#, "a name is repeated in an object at line 1, column 11"),
+        (#"{"\n":1,"\u000a":2}"#, "a name is repeated in an object at line 1, column 9"),
+        (#"{"\ud83d\uDE00":1,"😀":2}"#, "a name is repeated in an object at line 1, column 19"),
+        (#"{"":1,"a":2,"":3}"#, "a name is repeated in an object at line 1, column 13"),
+        (#"[0,{"a":[{"b":{"x":1,"\u0078":2}}]}]"#, "a name is repeated in an object at line 1, column 22"),
     ])
     func `says what is wrong, and where`(text: String, what: String) {
         #expect(description(text) == what)
@@ -87,6 +95,48 @@ struct JSONSyntaxTests {
         let members = (0...256).map { "\"\($0)\":0" }
         #expect(fault(Array("{\(members.dropLast().joined(separator: ","))}".utf8)) == nil)
         #expect(fault(Array("{\(members.joined(separator: ","))}".utf8))?.reason == .tooManyMembers)
+    }
+
+    // RFC 8259 §8.3: compared code unit by code unit, once they are read; no normalisation, no case, no white space.
+    @Test(arguments: [
+        #"{"a":1,"\\u0061":2}"#, #"{"a":1,"A":2,"a ":3}"#, #"{"\u00e9":1,"e\u0301":2}"#, #"{"a":{"a":1},"b":{"a":1}}"#,
+        #"{"a\u0000":1,"a":2,"a\u0000b":3}"#, #"{"\b":1,"b":2,"\f":3,"f":4,"\t":5,"t":6,"\r":7,"r":8,"\n":9,"n":0}"#,
+    ])
+    func `names that are read differently are different`(text: String) {
+        #expect(description(text) == nil)
+    }
+
+    @Test(arguments: [2, 3, 8, 9, 10, 64, 256])
+    func `finds a repeated name among any number of them`(count: Int) throws {
+        let names = (0..<count).map { "\"name \($0)\":0" }
+        #expect(fault(Array("{\(names.joined(separator: ","))}".utf8)) == nil)
+        for repeated in Set([0, 1, count / 2, count - 2]) where repeated < count - 1 {
+            for spelling in ["\"name \(repeated)\"", "\"n\\u0061me \(repeated)\""] {
+                let text = "{" + (names.dropLast() + ["\(spelling):0"]).joined(separator: ",") + "}"
+                let offset = text.utf8.count - spelling.utf8.count - 3
+                #expect(fault(Array(text.utf8)) == .init(reason: .repeatedName, offset: offset))
+            }
+        }
+    }
+
+    @Test func `many names are refused at the first that is too many`() {
+        let members = (0..<10_000).map { "\"\($0)\":0" }
+        let allowed = members.prefix(JSONSyntax.memberLimit).joined(separator: ",")
+        let text = Array("{\(members.joined(separator: ","))}".utf8)
+        #expect(fault(text) == .init(reason: .tooManyMembers, offset: allowed.utf8.count + 2))
+    }
+
+    // Compared in pairs, 250 names of 4 KB that differ at their end cost more than all the rest of the text, by far.
+    @Test func `long names that differ at their end cost no more than a text of their size`() {
+        let stem = String(repeating: "n", count: 4000)
+        let names = (0..<250).map { "\(stem)\($0)" }
+        let object = Array("{\(names.map { "\"\($0)\":0" }.joined(separator: ","))}".utf8)
+        let array = Array("[\(names.map { "\"\($0)\",0" }.joined(separator: ","))]".utf8)
+        let clock = ContinuousClock()
+        func shortest(_ text: [UInt8]) -> Duration {
+            (0..<5).map { _ in clock.measure { #expect(fault(text) == nil) } }.min() ?? .zero
+        }
+        #expect(shortest(object) < shortest(array) * 4)
     }
 
     @Test func `every prefix of a text ends too early`() {
