@@ -146,14 +146,16 @@ struct NewItem: JSONObjectDecodable {
 }
 
 extension String {
-    /// Without white space at either end.
+    /// Without white space at either end. Characters are Unicode's scalars, as PostgreSQL has them: Swift's take a space and
+    /// the accent that follows it for one, which would be lost with the space.
     var trimmed: String {
         // Nearly every text begins and ends with a visible ASCII character, and is itself.
         if let first = utf8.first, let last = utf8.last, 0x21...0x7E ~= first, 0x21...0x7E ~= last { return self }
-        var rest = self[...]
-        while let first = rest.first, first.isWhitespace { rest.removeFirst() }
-        while let last = rest.last, last.isWhitespace { rest.removeLast() }
-        return String(rest)
+        var rest = unicodeScalars[...]
+        while let first = rest.first, first.properties.isWhitespace { rest.removeFirst() }
+        while let last = rest.last, last.properties.isWhitespace { rest.removeLast() }
+        // A text made of the slice itself would begin and end with whole characters in Swift's sense.
+        return String(String.UnicodeScalarView(rest))
     }
 
     /// Counted as PostgreSQL counts them, which are never more than the bytes.

@@ -83,6 +83,44 @@ struct NewItemTests {
         }
     }
 
+    @Test(arguments: [
+        ("abc", "abc"), (" abc ", "abc"), ("\t\r\nabc\r\n", "abc"), ("a b", "a b"), ("ä", "ä"), ("日", "日"),
+        // White space is a property of characters, whatever stands on or behind them.
+        (" \u{301}abc", "\u{301}abc"), ("\u{301}abc", "\u{301}abc"), ("abc \u{301}", "abc \u{301}"),
+        ("\u{200D}abc \u{200D} ", "\u{200D}abc \u{200D}"), ("\u{20}\u{FE0F}", "\u{FE0F}"),
+        ("\u{85}\u{A0}\u{1680}\u{2000}\u{200A}\u{2028}\u{2029}\u{202F}\u{205F}\u{3000}abc\u{3000}\u{85}", "abc"),
+        // Without that property: a separator of ASCII, a zero width space, a byte order mark.
+        ("\u{1C}abc\u{1F}", "\u{1C}abc\u{1F}"), ("\u{200B}abc\u{FEFF}", "\u{200B}abc\u{FEFF}"),
+        ("abc\u{7F}", "abc\u{7F}"),
+    ])
+    func `a name loses the white space around it and nothing else`(given: String, kept: String) throws {
+        let name = try NewItem(name: given, description: nil).validated().name
+        #expect(Array(name.unicodeScalars) == Array(kept.unicodeScalars))
+    }
+
+    @Test(arguments: ["", " ", "\t", "\u{85}", "\u{A0}\u{2029}", "\r\n", "\u{3000}\r\n"])
+    func `a name of white space alone is empty`(name: String) {
+        let error = #expect(throws: HTTPError.self) { try NewItem(name: name, description: nil).validated() }
+        #expect(error?.errors == [.init(field: "name", message: "must not be empty")])
+    }
+
+    /// Characters as `varchar(255)` counts them: scalars, with which an emoji of a family is seven.
+    @Test(arguments: ["a", "ä", "e\u{301}", "😀", "👩‍👩‍👧", "\r\n"])
+    func `a text is as long as it has scalars`(character: String) throws {
+        for (limit, isName) in [(NewItem.nameLimit, true), (NewItem.descriptionLimit, false)] {
+            let scalars = ("x" + String(repeating: character, count: limit)).unicodeScalars
+            let text = String(String.UnicodeScalarView(scalars.prefix(limit - 1))) + "x"
+            #expect(text.unicodeScalars.count == limit)
+            let item = { isName ? NewItem(name: $0, description: nil) : NewItem(name: "n", description: $0) }
+            #expect(throws: Never.self) { try item(text).validated() }
+            let error = #expect(throws: HTTPError.self) { try item(text + "x").validated() }
+            #expect(
+                error?.errors == [
+                    .init(field: isName ? "name" : "description", message: "must have at most \(limit) characters")
+                ])
+        }
+    }
+
     /// Fails when the decoder is asked.
     private struct Plain: JSONObjectDecodable {
         init?(_ members: JSONMembers) {
