@@ -12,6 +12,7 @@ public struct ChunkedDecoder: Sendable {
     }
 
     private let bodyByteLimit: Int
+    private let takesContent: Bool
     private var phase = Phase.size
     private var sizeDigitCount = 0
     /// Of the chunk being read: its size while that is read, then what is left of its data.
@@ -26,8 +27,11 @@ public struct ChunkedDecoder: Sendable {
     public private(set) var isComplete = false
 
     /// A decoder that is ready for the first chunk of one body.
-    public init(limits: Limits) {
+    ///
+    /// - Parameter takesContent: whether there may be data; without, only an empty body is taken.
+    public init(limits: Limits, takesContent: Bool = true) {
         bodyByteLimit = limits.bodyByteLimit
+        self.takesContent = takesContent
     }
 
     /// Decodes `input` from its start and appends data to `body`. After an error the decoder must not be used again.
@@ -105,6 +109,7 @@ public struct ChunkedDecoder: Sendable {
             phase = .trailerStart
             return
         }
+        guard takesContent else { throw .unexpectedContent }
         chunkCount += 1
         guard chunkCount <= Limits.chunkCountLimit else { throw .tooManyChunks }
         guard remaining <= bodyByteLimit - bodyByteCount else { throw .bodyTooLarge }

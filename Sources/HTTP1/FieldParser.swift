@@ -111,14 +111,17 @@ struct FieldParser: Sendable {
 
     /// Draws the conclusions from all fields: what host, framing and persistence they make together.
     ///
-    /// - Parameter authority: of an absolute target; the Host field must say the same (RFC 9112 §3.2.2), or a proxy
-    ///   that follows the one and we that follow the other would serve different sites.
+    /// - Parameters:
+    ///   - authority: of an absolute target; the Host field must say the same (RFC 9112 §3.2.2), or a proxy that follows
+    ///     the one and we that follow the other would serve different sites.
+    ///   - isHTTPS: of an absolute target, whether its scheme is https, and not http.
     func finish(
-        _ bytes: Span<UInt8>, authority: Range<Int>?, into head: inout RequestHead
+        _ bytes: Span<UInt8>, authority: Range<Int>?, isHTTPS: Bool, into head: inout RequestHead
     ) throws(ProtocolError) {
         if let host {
             if let authority {
-                let isSame = Grammar.equalsIgnoringCase(bytes.extracting(host), bytes.extracting(authority))
+                let isSame = HostField.isSame(
+                    bytes.extracting(host), bytes.extracting(authority), defaultPort: isHTTPS ? 443 : 80)
                 guard isSame else { throw .hostMismatch }
             }
         } else if head.isHTTP11 {

@@ -23,6 +23,31 @@ enum HostField {
         return position > 0 && isPort(text.extracting(position..<text.count))
     }
 
+    /// Whether two valid texts name one host, letter case aside, and one port.
+    ///
+    /// - Parameter defaultPort: meant where a port is absent or empty (RFC 3986 §6.2.3).
+    static func isSame(_ left: Span<UInt8>, _ right: Span<UInt8>, defaultPort: Int) -> Bool {
+        let leftEnd = endOfHost(left)
+        let rightEnd = endOfHost(right)
+        return Grammar.equalsIgnoringCase(left.extracting(..<leftEnd), right.extracting(..<rightEnd))
+            && (port(left, after: leftEnd) ?? defaultPort) == (port(right, after: rightEnd) ?? defaultPort)
+    }
+
+    /// Where the host of a valid text ends: before the colon of its port, or with the text.
+    private static func endOfHost(_ text: Span<UInt8>) -> Int {
+        var end = text.count
+        while end > 0, Grammar.isDigit(text[end - 1]) { end -= 1 }
+        return end > 0 && text[end - 1] == 0x3A ? end - 1 : text.count
+    }
+
+    /// The port of a valid text; nil when it is absent or empty.
+    private static func port(_ text: Span<UInt8>, after hostEnd: Int) -> Int? {
+        guard hostEnd + 1 < text.count else { return nil }
+        var port = 0
+        for index in hostEnd + 1..<text.count { port = port * 10 + Int(text[index] - 0x30) }
+        return port
+    }
+
     /// Nothing, or a colon and at most five digits; RFC 3986 §3.2.3 lets the digits be absent.
     private static func isPort(_ text: Span<UInt8>) -> Bool {
         if text.count == 0 { return true }

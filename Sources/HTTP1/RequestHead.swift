@@ -56,6 +56,10 @@ public struct RequestHead: Equatable, Sendable {
         pathHasPercent = false
     }
 
+    /// Whether content is allowed. It has no meaning in a GET or a HEAD, and a server before us that knows no body there
+    /// takes it for the next request (RFC 9110 §9.3.1).
+    var takesContent: Bool { knownMethod != .get && knownMethod != .head }
+
     /// The first value of a field, trimmed; nil when absent.
     public func firstRange(of known: KnownField) -> Range<Int>? { fields.firstRange(of: known) }
 

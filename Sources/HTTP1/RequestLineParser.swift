@@ -15,7 +15,8 @@ struct RequestLineParser: Sendable {
     private var lineStart = 0
     /// Where the part that `phase` reads begins.
     private var partStart = 0
-    private var schemeIsHTTPS = false
+    /// Of an absolute target: whether its scheme is https, and not http.
+    private(set) var schemeIsHTTPS = false
     private var isSupported = true
     /// The authority of an absolute target, already valid.
     private(set) var authority: Range<Int>?

@@ -40,16 +40,14 @@ public struct RequestParser: Sendable {
             lineIsComplete = true
         }
         guard let end = try fields.parse(bytes, into: &head) else { return nil }
-        try fields.finish(bytes, authority: line.authority, into: &head)
+        try fields.finish(bytes, authority: line.authority, isHTTPS: line.schemeIsHTTPS, into: &head)
         head.bytes.append(span: bytes.extracting(0..<end))
         if fields.hasUnknownExpectation { throw .unsupportedExpectation }
         switch head.framing {
-        case .none, .length(0): break
-        // Content has no meaning in these two, and a server before us that knows no body there takes it for the next
-        // request (RFC 9110 §9.3.1).
-        case _ where head.knownMethod == .get || head.knownMethod == .head: throw .unexpectedContent
+        // Whether chunks are content, the first of them tells.
+        case .none, .length(0), .chunked: break
+        case .length where !head.takesContent: throw .unexpectedContent
         case .length(let length): if length > limits.bodyByteLimit { throw .bodyTooLarge }
-        case .chunked: break
         }
         line = RequestLineParser()
         lineIsComplete = false

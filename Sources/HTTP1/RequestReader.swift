@@ -57,7 +57,7 @@ public struct RequestReader: Sendable {
             case .length(let length): state = .body(remaining: length)
             case .chunked:
                 state = .chunks
-                decoder = ChunkedDecoder(limits: limits)
+                decoder = ChunkedDecoder(limits: limits, takesContent: head.takesContent)
             }
             return .head(used: used)
         case .body(let remaining):

@@ -32,8 +32,28 @@ struct HostFieldTests {
 
     @Test func `asks for the host of an absolute target`() {
         #expect(refusal("GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n") == .hostMismatch)
-        #expect(refusal("GET http://a/ HTTP/1.1\r\nHost: a:80\r\n\r\n") == .hostMismatch)
         #expect(refusal("GET http://a/ HTTP/1.0\r\nHost: b\r\n\r\n") == .hostMismatch)
         #expect(refusal("GET http://a/ HTTP/1.1\r\n\r\n") == .missingHost)
+    }
+
+    // RFC 3986 §6.2.3: a port that is the scheme's own, or empty, is as good as none.
+    @Test(arguments: [
+        ("http://a", "a:80"), ("http://a", "a:"), ("http://a:80", "a"), ("http://a:", "a"), ("http://a:", "a:80"),
+        ("HTTP://a:80", "A:"), ("https://a", "a:443"), ("https://a:443", "a"), ("https://a:", "a:443"),
+        ("http://[::1]", "[::1]:80"), ("http://[::1]:80", "[::1]"), ("http://127.0.0.1:80", "127.0.0.1"),
+        ("http://a:8080", "a:8080"), ("http://a:443", "a:443"), ("https://a:80", "a:80"), ("http://a:0080", "a"),
+    ])
+    func `an absolute target and a Host with the same port are the same`(target: String, host: String) {
+        #expect(refusal("GET \(target)/ HTTP/1.1\r\nHost: \(host)\r\n\r\n") == nil)
+    }
+
+    @Test(arguments: [
+        ("http://a", "a:443"), ("https://a", "a:80"), ("http://a:443", "a"), ("https://a:80", "a"), ("http://a", "a:8"),
+        ("http://a:8080", "a"), ("http://a:8080", "a:8081"), ("http://a:80", "a:81"), ("http://a:80", "b"),
+        ("http://a", "a:0"), ("http://a:800", "a:80"), ("http://[::1]", "[::2]:80"), ("http://[::1]:80", "[::1]:443"),
+        ("http://a:80", "aa"), ("http://80", "a:80"), ("http://a80", "a"),
+    ])
+    func `an absolute target and a Host with another port differ`(target: String, host: String) {
+        #expect(refusal("GET \(target)/ HTTP/1.1\r\nHost: \(host)\r\n\r\n") == .hostMismatch)
     }
 }

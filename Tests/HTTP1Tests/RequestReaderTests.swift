@@ -56,6 +56,31 @@ struct RequestReaderTests {
         #expect(read(wire, cuts: Array(0...wire.count)) == whole)
     }
 
+    @Test(arguments: ["GET", "HEAD"])
+    func `an empty chunked body is no content`(method: String) throws {
+        for end in ["0\r\n\r\n", "000;x=\"y\"\r\n\r\n", "0\r\nTrailer: t\r\n\r\n"] {
+            let first = "\(method) /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\(end)"
+            let wire = Array((first + "GET /b HTTP/1.1\r\nHost: a\r\n\r\n").utf8)
+            let whole = read(wire)
+            #expect(whole.refusal == nil)
+            #expect(whole.messages.map { $0.head.pathText } == ["/a", "/b"])
+            #expect(whole.messages.allSatisfy { $0.body.isEmpty })
+            for cut in 0...wire.count { #expect(read(wire, cuts: [cut]) == whole, "split at \(cut)") }
+        }
+    }
+
+    @Test(arguments: ["GET", "HEAD"])
+    func `a chunk is content, refused with its size`(method: String) {
+        let head = "\(method) / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for chunk in ["1\r\n", "0001;x\r\n", "fffffffffffffff\r\n"] {
+            let wire = Array((head + chunk).utf8)
+            #expect(read(wire).refusal == .unexpectedContent)
+            #expect(read(wire, cuts: Array(0...wire.count)) == read(wire))
+        }
+        #expect(read(Array((head + "1").utf8)).refusal == nil)
+        #expect(read(Array((head + "1 ").utf8)).refusal == .invalidChunkSize)
+    }
+
     @Test func `asks for the whole head again, and for each byte of a body once`() throws {
         var reader = RequestReader(limits: Limits())
         var head = RequestHead()
