@@ -128,14 +128,11 @@ public struct App: Sendable {
         // The object served another request before; what is refused without routing has no route.
         request.route = nil
         switch request.head.knownMethod {
-        case .trace:
-            return refuse(
-                HTTPError(.methodNotAllowed, "TRACE is not allowed."), allow: "GET, HEAD, POST, OPTIONS", request)
         // RFC 9110 §9.1.
         case nil: return .answer(HTTPError(.notImplemented, "The method is not implemented.").response(to: request))
         // The absolute form writes "*" as an empty path, RFC 9112 §3.2.4.
         case .options where request.path == "*" || request.path.isEmpty:
-            return allowed("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+            return allowed(router.allow)
         case let method?: return route(request, method)
         }
     }
@@ -148,10 +145,7 @@ public struct App: Sendable {
             if method == .options { return allowed(allow) }
             return refuse(HTTPError(.methodNotAllowed, "The method is not allowed here."), allow: allow, request)
         case .handler(let handler):
-            if method.hasBody && !request.isJSON {
-                let error = HTTPError(.unsupportedMediaType, "The body must be application/json.")
-                return .answer(error.response(to: request))
-            }
+            if method.hasBody, let error = request.contentRefusal { return .answer(error.response(to: request)) }
             return .handler(handler)
         }
     }

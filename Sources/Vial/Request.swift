@@ -92,16 +92,6 @@ public final class Request {
     /// The first value of a field; nil when absent.
     public func field(_ name: HTTPField.Name) -> String? { head.value(name.rawName) }
 
-    /// Whether the body is declared as JSON: `application/json` or a type that ends in `+json`, parameters aside.
-    var isJSON: Bool {
-        guard let range = head.firstRange(of: .contentType) else { return false }
-        let bytes = head.bytes
-        // Made text and compared by its characters, it took a tenth of what a create does.
-        if bytes.span.extracting(range).equals("application/json") { return true }
-        let type = head.string(range).prefix { $0 != ";" && $0 != " " }.lowercased()
-        return type == "application/json" || type.hasPrefix("application/") && type.hasSuffix("+json")
-    }
-
     /// The value of the route's parameter `index`; nil when its segment is none.
     @inlinable
     func parameter<Value: PathParameter>(_ index: Int) -> Value? {

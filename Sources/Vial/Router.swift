@@ -125,7 +125,7 @@ struct Router {
         for position in nodes[index].handlers.indices where nodes[index].handlers[position].method == method {
             return .handler(nodes[index].handlers[position].handler)
         }
-        return .methodNotAllowed(allow: allow(of: nodes[index]))
+        return .methodNotAllowed(allow: Self.allow(nodes[index].handlers.map(\.method)))
     }
 
     private func find(_ request: Request, _ path: Range<Int>) -> Int? {
@@ -163,13 +163,17 @@ struct Router {
         return isDots ? nil : nodes[index].parameter
     }
 
-    private func allow(of node: Node) -> String {
-        var methods: [String] = []
-        for entry in node.handlers {
-            methods.append(entry.method.name.description)
-            if entry.method == .get { methods.append("HEAD") }
-        }
-        methods.append("OPTIONS")
-        return methods.joined(separator: ", ")
+    /// The value of the Allow field for the server as a whole: the methods of all routes.
+    var allow: String { Self.allow(nodes.flatMap(\.handlers).map(\.method)) }
+
+    /// The methods with those that go without saying, each once and in a fixed order.
+    private static func allow(_ methods: [KnownMethod]) -> String {
+        KnownMethod.allCases.filter { method in
+            switch method {
+            case .head: methods.contains(.get)
+            case .options: true
+            default: methods.contains(method)
+            }
+        }.map(\.name.description).joined(separator: ", ")
     }
 }

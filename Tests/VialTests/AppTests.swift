@@ -71,27 +71,96 @@ struct AppTests {
         #expect(await app.respond(to: try Request(.get, "/")).status == .conflict)
     }
 
-    @Test(arguments: [
-        "application/json", "Application/JSON", "application/json;charset=utf-8", "application/json ; charset=utf-8",
-        "application/merge-patch+json", "application/vnd.example+JSON",
-    ])
-    func `takes bodies that are declared as JSON`(type: String) async throws {
+    /// What a body of these fields is answered, where one is taken.
+    private func answer(toBodyWith fields: [(String, String)]) async throws -> Response {
         var app = App()
         app.post("/items") { _ in .noContent }
-        let request = try Request(.post, "/items", fields: [("Content-Type", type)], body: "{}")
-        #expect(await app.respond(to: request).status == .noContent)
+        return await app.respond(to: try Request(.post, "/items", fields: fields, body: "{}"))
+    }
+
+    @Test(arguments: [
+        "application/json", "Application/JSON", "application/json;charset=utf-8", "application/json ; charset=utf-8",
+        "application/json\t;\tcharset=utf-8", "application/json;", "application/json ; ; ", "application/json;a=b",
+        "application/json; charset=UTF-8", "application/json; Charset=\"utf-8\"",
+        "application/json; charset=\"\\utf-8\"",
+        "application/json; charset=us-ascii", "application/json; a=\";charset=latin1\"; charset=utf8",
+        "application/merge-patch+json", "application/vnd.example+JSON", "application/vnd.example+json;version=1",
+    ])
+    func `takes bodies that are declared as JSON`(type: String) async throws {
+        #expect(try await answer(toBodyWith: [("Content-Type", type)]).status == .noContent)
     }
 
     @Test(arguments: [
         nil, "", "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/json", "text/x+json",
-        "application/json-seq", "json", "application",
+        "application/json-seq", "json", "application", "application/", "/json", "application/ json",
+        "application/+json",
+        // A list is no media type, and two readers may take two of its elements.
+        "application/json, text/plain", "application/json,application/json", "application/json;a=b,text/plain",
+        // Not formed as RFC 9110 §8.3.1 has it.
+        "application/json charset=utf-8", "application/json;charset", "application/json;charset=",
+        "application/json;=b",
+        "application/json;charset =utf-8", "application/json;charset= utf-8", "application/json;a=\"b",
+        "application/json;a=\"b\"c", "application/json;a=\"b\\",
     ])
     func `refuses other bodies with 415`(type: String?) async throws {
+        let response = try await answer(toBodyWith: type.map { [("Content-Type", $0)] } ?? [])
+        #expect(response.status == .unsupportedMediaType)
+        #expect(response.fields.value("Accept") == "application/json")
+        #expect(response.fields.value("Accept-Encoding") == nil)
+        #expect(await App().respond(to: try Request(.post, "/nothing", body: "{}")).status == .notFound)
+    }
+
+    // RFC 8259 §8.1: JSON is UTF-8. A reader that follows the parameter would read other characters.
+    @Test(arguments: [
+        "iso-8859-1", "\"ISO-8859-1\"", "utf-16", "utf-8x", "utf", "\"\"", "utf-8;charset=latin1",
+        "utf-8;a=b;CHARSET=utf-7",
+    ])
+    func `refuses a body in another character set with 415`(charset: String) async throws {
+        let response = try await answer(toBodyWith: [("Content-Type", "application/json; charset=\(charset)")])
+        #expect(response.status == .unsupportedMediaType)
+        #expect(response.text.contains("\"detail\":\"The body must be UTF-8.\""))
+    }
+
+    @Test(arguments: [
+        ["application/json", "application/json"], ["application/json", "text/plain"],
+        ["text/plain", "application/json"],
+        ["application/json", ""],
+    ])
+    func `refuses a second Content-Type, equal or not`(types: [String]) async throws {
+        let response = try await answer(toBodyWith: types.map { ("Content-Type", $0) })
+        #expect(response.status == .badRequest)
+        #expect(response.text.contains("\"detail\":\"The Content-Type field occurs more than once.\""))
+    }
+
+    // RFC 9110 §15.5.16: the answer says what would have been taken.
+    @Test(arguments: [
+        ["gzip"], ["GZip"], ["br"], ["deflate"], ["zstd"], ["x-gzip"], ["identity, gzip"], ["gzip, identity"],
+        ["gzip,gzip"],
+        ["identity", "gzip"], ["gzip", "identity"], ["identityx"], ["identity;q=1"], ["*"], ["identity gzip"],
+    ])
+    func `refuses a content coding with 415`(codings: [String]) async throws {
+        let fields = [("Content-Type", "application/json")] + codings.map { ("Content-Encoding", $0) }
+        let response = try await answer(toBodyWith: fields)
+        #expect(response.status == .unsupportedMediaType)
+        #expect(response.fields.value("Accept-Encoding") == "identity")
+        #expect(response.fields.value("Accept") == nil)
+        #expect(response.text.contains("\"detail\":\"The body must have no content coding.\""))
+    }
+
+    // RFC 9110 §12.5.3: the coding that is none.
+    @Test(arguments: [["identity"], ["Identity"], [""], [" , "], ["identity,\tidentity"], ["identity", ""]])
+    func `identity is no content coding`(codings: [String]) async throws {
+        let fields = [("Content-Type", "application/json")] + codings.map { ("Content-Encoding", $0) }
+        #expect(try await answer(toBodyWith: fields).status == .noContent)
+    }
+
+    @Test func `a request without a body's meaning is not judged by what it says of one`() async throws {
         var app = App()
-        app.post("/items") { _ in .noContent }
-        let request = try Request(.post, "/items", fields: type.map { [("Content-Type", $0)] } ?? [], body: "{}")
-        #expect(await app.respond(to: request).status == .unsupportedMediaType)
-        #expect(await app.respond(to: try Request(.post, "/nothing", body: "{}")).status == .notFound)
+        app.get("/items") { _ in .noContent }
+        app.delete("/items/{id}") { (_, _: Int64) in .noContent }
+        let fields = [("Content-Type", "text/plain"), ("Content-Type", "a"), ("Content-Encoding", "gzip")]
+        #expect(await app.respond(to: try Request(.get, "/items", fields: fields)).status == .noContent)
+        #expect(await app.respond(to: try Request(.delete, "/items/1", fields: fields)).status == .noContent)
     }
 
     @Test func `the detail of a refusal has no path that was never read`() {
@@ -138,15 +207,13 @@ struct AppTests {
         #expect(await app.respond(to: try Request(.get, "/a/1/b/x%2Fy")).text == "1 x/y")
     }
 
-    @Test(arguments: ["BREW", "TRACE"])
-    func `what is refused without routing has no route, whatever the object served before`(method: String) async throws
-    {
+    @Test func `what is refused without routing has no route, whatever the object served before`() async throws {
         var app = App()
         app.get("/") { _ in text("root") }
         let request = try Request(.get, "/")
         _ = await app.respond(to: request)
         #expect(request.route?.pattern == "/")
-        request.head = try Request(try #require(HTTPRequest.Method(method)), "/").head
+        request.head = try Request(try #require(HTTPRequest.Method("BREW")), "/").head
         _ = await app.respond(to: request)
         #expect(request.route == nil)
     }
