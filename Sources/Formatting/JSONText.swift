@@ -4,16 +4,20 @@ extension Span<UInt8> {
     @inlinable
     public var isPlainJSON: Bool { isPlain(refusing: 0) }
 
-    /// The same, and whether all of it is ASCII: so it needs no look whether it is UTF-8.
+    /// The same, and whether all of it is ASCII that is shown as it stands: so it needs no look whether it is UTF-8, and
+    /// holds nothing that a terminal obeys, DEL included.
     @inlinable
     public var isPlainASCII: Bool { isPlain(refusing: 0x8080_8080_8080_8080) }
 
-    /// - Parameter bits: of eight bytes, which are refused as well.
+    /// - Parameter bits: the highest of eight bytes, or none: with them, bytes from 0x7F on are refused as well.
     @inlinable
     @inline(__always)
     func isPlain(refusing bits: UInt64) -> Bool {
         guard count >= 8 else {
-            for index in indices where self[index].needsEscape || UInt64(self[index]) & bits != 0 { return false }
+            for index in indices {
+                let byte = UInt64(self[index])
+                if self[index].needsEscape || (byte | (byte &+ 1)) & bits & 0x80 != 0 { return false }
+            }
             return true
         }
         var found: UInt64 = 0
@@ -34,11 +38,12 @@ extension Span<UInt8> {
         // The callers' offsets are at most `count - 8`.
         let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
         // Subtracting borrows into a byte's highest bit where it is below; a borrow from a lower byte shows only where that
-        // one is found, too.
+        // one is found, too. Adding one to each makes a highest bit of 0x7F; a carry comes from 0xFF alone, which has that bit.
         let control = (word &- every &* 0x20) & ~word
         let quote = word ^ every &* 0x22
         let backslash = word ^ every &* 0x5C
-        return control | (quote &- every) & ~quote | (backslash &- every) & ~backslash | word & bits
+        return control | (quote &- every) & ~quote | (backslash &- every) & ~backslash
+            | (word | (word &+ every)) & bits
     }
 
     /// How many bytes this text takes in a JSON string, quotes included.

@@ -57,14 +57,14 @@ public struct LogLine: ~Copyable, ~Escapable {
         output.append(literal: "\",\"level\":\"")
         output.append(literal: level.name)
         output.append(literal: "\",\"msg\":")
-        output.append(logValue: message, mayBeInvalid: false)
+        output.append(logValue: message)
     }
 
     /// Writes text that came from outside: bytes that are not UTF-8 become U+FFFD.
     @_lifetime(self: copy self)
     public mutating func field(_ name: StaticString, utf8: Span<UInt8>) {
         guard let mark = open(name) else { return }
-        output.append(logValue: utf8, mayBeInvalid: true)
+        output.append(logValue: utf8)
         close(mark)
     }
 

@@ -11,34 +11,57 @@ extension OutputSpan<UInt8> {
     }
 
     /// Appends a JSON string, quotes included: at most `LogLine.valueByteLimit` bytes of the text, ending in `…` when
-    /// it was longer. With `mayBeInvalid`, what is not UTF-8 becomes U+FFFD; otherwise the caller vouches for the text.
-    mutating func append(logValue utf8: Span<UInt8>, mayBeInvalid: Bool) {
+    /// it was longer. What is not UTF-8 becomes U+FFFD, and what is not shown as it stands is escaped.
+    mutating func append(logValue utf8: Span<UInt8>) {
         append(0x22)
         if utf8.count > LogLine.valueByteLimit {
-            append(escaping: utf8.extracting(0..<utf8.logValueCut), mayBeInvalid: mayBeInvalid)
+            append(escaping: utf8.extracting(0..<utf8.logValueCut))
             append(literal: "…")
         } else if utf8.isPlainASCII {
             append(span: utf8)
         } else {
-            append(escaping: utf8, mayBeInvalid: mayBeInvalid)
+            append(escaping: utf8)
         }
         append(0x22)
     }
 
     mutating func append(logValue text: String) {
-        append(logValue: text.utf8.span, mayBeInvalid: false)
+        append(logValue: text.utf8.span)
     }
 
-    private mutating func append(escaping utf8: Span<UInt8>, mayBeInvalid: Bool) {
+    /// Six bytes for each at most.
+    private mutating func append(escaping utf8: Span<UInt8>) {
+        // The pointer does not outlive the closure; String copies from it, and repairs as Unicode has it.
+        let repaired = unsafe utf8.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
         var escaped: [UInt8] = []
-        if mayBeInvalid {
-            // The pointer does not outlive the closure; String copies from it, and repairs as Unicode has it.
-            let repaired = unsafe utf8.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
-            escaped.append(jsonEscaped: repaired)
-        } else {
-            escaped.append(jsonEscaped: utf8)
+        escaped.append(jsonEscaped: repaired)
+        for scalar in String(decoding: escaped, as: UTF8.self).unicodeScalars {
+            if scalar.isShown {
+                for byte in String(scalar).utf8 { append(byte) }
+            } else {
+                for unit in String(scalar).utf16 { append(escapeOf: unit) }
+            }
         }
-        append(span: escaped.span)
+    }
+
+    private mutating func append(escapeOf unit: UInt16) {
+        append(literal: "\\u")
+        for shift in [12, 8, 4, 0] {
+            let digit = UInt8(truncatingIfNeeded: unit >> UInt16(shift)) & 0x0F
+            append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+        }
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether it stands for itself wherever the log is read: no control that a terminal obeys, no separator at which some
+    /// readers end a line, nothing invisible, and nothing that changes the order in which its neighbours are shown.
+    fileprivate var isShown: Bool {
+        if isASCII { return self != "\u{7F}" }
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: return false
+        default: return true
+        }
     }
 }
 

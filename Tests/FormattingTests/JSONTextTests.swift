@@ -60,16 +60,23 @@ struct JSONTextTests {
     }
 
     @Test func `a text is plain unless one of its bytes needs an escape, wherever that stands`() {
+        let needsEscape = { (byte: UInt8) in byte < 0x20 || byte == 0x22 || byte == 0x5C }
+        findMistake(beside: [0xFF, 0x20]) { bytes, byte in bytes.span.isPlainJSON != needsEscape(byte) }
+        findMistake(beside: [0x20, 0x7E]) { bytes, byte in
+            bytes.span.isPlainASCII != (needsEscape(byte) || byte >= 0x7F)
+        }
+    }
+
+    /// Tries every byte at every place of texts of any length, which have the bytes of `others` in turn elsewhere.
+    private func findMistake(beside others: [UInt8], _ isRight: ([UInt8], UInt8) -> Bool) {
         for length in 0...40 {
-            for byte in UInt8.min...UInt8.max {
-                let needsEscape = byte < 0x20 || byte == 0x22 || byte == 0x5C
-                for position in 0..<length {
-                    var bytes = [UInt8](repeating: position % 2 == 0 ? 0xFF : 0x20, count: length)
+            for position in 0..<length {
+                var bytes = (0..<length).map { others[($0 + position) % 2] }
+                for byte in UInt8.min...UInt8.max {
                     bytes[position] = byte
-                    if bytes.span.isPlainJSON == needsEscape {
-                        Issue.record("byte \(byte) at \(position) of \(length)")
-                        return
-                    }
+                    if isRight(bytes, byte) { continue }
+                    Issue.record("byte \(byte) at \(position) of \(length)")
+                    return
                 }
             }
         }

@@ -33,6 +33,72 @@ struct LogLineTests {
         #expect(text.contains(#""path":"/größe \"€\" 😀","name":"größe","#))
     }
 
+    /// Characters that a terminal obeys, that end a line for some readers, or that change the order in which text is shown.
+    static let hidden: [(character: String, escape: String)] = [
+        ("\u{7F}", #"\u007f"#), ("\u{80}", #"\u0080"#), ("\u{85}", #"\u0085"#), ("\u{9B}", #"\u009b"#),
+        ("\u{9F}", #"\u009f"#),
+        ("\u{AD}", #"\u00ad"#), ("\u{61C}", #"\u061c"#), ("\u{180E}", #"\u180e"#), ("\u{200B}", #"\u200b"#),
+        ("\u{200E}", #"\u200e"#),
+        ("\u{200F}", #"\u200f"#), ("\u{2028}", #"\u2028"#), ("\u{2029}", #"\u2029"#), ("\u{202A}", #"\u202a"#),
+        ("\u{202E}", #"\u202e"#),
+        ("\u{2060}", #"\u2060"#), ("\u{2066}", #"\u2066"#), ("\u{2069}", #"\u2069"#), ("\u{FEFF}", #"\ufeff"#),
+        ("\u{FFF9}", #"\ufff9"#),
+        ("\u{1BCA0}", #"\ud82f\udca0"#), ("\u{E0001}", #"\udb40\udc01"#), ("\u{E007F}", #"\udb40\udc7f"#),
+    ]
+
+    @Test(arguments: hidden)
+    func `escapes what is not shown as it stands, however it came`(character: String, escape: String) {
+        for (before, after) in [("", ""), ("curl/8", ""), ("", "x"), ("ä", "日"), ("0123456", "89\"ABCDEF0123")] {
+            let text = before + character + after
+            let written = line { line in
+                line.field("user_agent", utf8: Array(text.utf8).span)
+                line.field("error", text)
+                line.field(named: "metadata", text)
+            }
+            let quoted = "\"\(before)\(escape)\(after.replacing("\"", with: "\\\""))\""
+            #expect(written.contains("\"user_agent\":\(quoted),\"error\":\(quoted),\"metadata\":\(quoted),"))
+            #expect(written.unicodeScalars.count { $0 == character.unicodeScalars.first } == 0)
+        }
+        let tail = LogTail(["environment": character])
+        #expect(
+            String(decoding: lineBytes(tail: tail) { _ in }, as: UTF8.self).contains("\"environment\":\"\(escape)\"}"))
+    }
+
+    // Also those right beside what is escaped.
+    @Test(arguments: [
+        "\u{7E}", "\u{A0}", "\u{AC}", "\u{AE}", "\u{300}", "\u{61B}", "\u{2010}", "\u{2027}", "\u{202F}", "\u{2065}",
+        "\u{3000}",
+        "\u{FE0F}", "\u{FFFC}", "\u{FFFD}", "\u{E000}", "\u{1F600}", "\u{E0100}", "\u{10FFFF}",
+    ])
+    func `leaves every other character as it is`(character: String) {
+        #expect(line { $0.field("error", "a\(character)b") }.contains("\"a\(character)b\""))
+    }
+
+    @Test func `no line has a byte that is not shown, whatever comes`() throws {
+        var generator = SystemRandomNumberGenerator()
+        let alphabet =
+            Self.hidden.map { Array($0.character.utf8) } + [[0x80], [0xC2], [0xE2, 0x80], [0x1B], [0x0A], [0x41]]
+        for _ in 0..<500 {
+            let value = (0..<Int.random(in: 0...400, using: &generator)).flatMap { _ in
+                alphabet.randomElement(using: &generator) ?? []
+            }
+            let bytes = lineBytes { $0.field("path", utf8: value.span) }
+            let text = try #require(String(validating: bytes.dropLast(), as: UTF8.self))
+            let isHidden = { (scalar: Unicode.Scalar) in
+                [.control, .format, .lineSeparator, .paragraphSeparator].contains(scalar.properties.generalCategory)
+            }
+            #expect(!text.unicodeScalars.contains(where: isHidden))
+        }
+    }
+
+    @Test func `a value of the longest escapes has room`() {
+        let longest = String(repeating: "\u{E0001}", count: 300)
+        let text = line { $0.field("path", longest) }
+        #expect(text.contains(String(repeating: #"\udb40\udc01"#, count: 255) + "…\""))
+        let deleted = String(repeating: "\u{7F}", count: LogLine.valueByteLimit)
+        #expect(line { $0.field("path", deleted) }.contains("\"" + String(repeating: #"\u007f"#, count: 1024) + "\""))
+    }
+
     @Test(arguments: [[0xFF], [0xC3], [0xE2, 0x82], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80]])
     func `turns what is not UTF-8 into replacement characters`(invalid: [UInt8]) {
         let bytes = lineBytes { $0.field("path", utf8: (Array("/a".utf8) + invalid + Array("b".utf8)).span) }
