@@ -77,6 +77,14 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
         }
     }
 
+    /// Whether `QueryItems` alone throws it: the message was read, and only a handler that wants its query refuses it.
+    public var isOfQuery: Bool {
+        switch self {
+        case .invalidUTF8, .tooManyQueryItems: true
+        default: false
+        }
+    }
+
     /// A label for metrics and logs: lower-case letters, digits and underscores.
     public var reason: String { rawValue }
 

@@ -47,7 +47,8 @@ public final class LoopObserver: @unchecked Sendable {
                 "http_parse_errors_total", help: "Requests refused for what they are as messages, by reason.",
                 labels: [("reason", reason)])
         }
-        parseErrors = Dictionary(uniqueKeysWithValues: ProtocolError.allCases.map { ($0, refusals($0.reason)) })
+        parseErrors = Dictionary(
+            uniqueKeysWithValues: ProtocolError.allCases.filter { !$0.isOfQuery }.map { ($0, refusals($0.reason)) })
         timeoutErrors = refusals("timeout")
         let pool = { (state: String) in
             registry.gauge(
@@ -68,7 +69,9 @@ public final class LoopObserver: @unchecked Sendable {
             })
         reconnects = registry.counter("db_reconnects_total", help: "Connections opened in the place of lost ones.")
         created = registry.counter("items_created_total", help: "Items that were created.")
-        for statement in Services.statements { addHistogram(of: statement) }
+        // What runs as one for many is observed as each of them.
+        let groups = Services.statements.compactMap { $0.many?.ordinal }
+        for statement in Services.statements where !groups.contains(statement.ordinal) { addHistogram(of: statement) }
     }
 
     /// Hands waiting lines to the writer when they are due, or at once. On the loop, or before it starts.

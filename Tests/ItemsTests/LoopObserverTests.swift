@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTP1
 import HTTPTypes
 import Postgres
@@ -162,6 +163,51 @@ struct LoopObserverTests {
             ])
         #expect(seen.metrics.contains("\ndb_reconnects_total 1\n"))
         #expect(seen.metrics.contains(#"db_errors_total{class="connection"} 1"# + "\n"))
+    }
+
+    /// The values of a label of one metric.
+    private func labels(_ label: String, of metric: String, in metrics: String) -> [String] {
+        metrics.split(separator: "\n").filter { $0.hasPrefix("\(metric){") }.map { line in
+            String(line.split(separator: "\(label)=\"")[1].prefix { $0 != "\"" })
+        }.sorted()
+    }
+
+    @Test func `there is a series for each statement that is documented, and none that nothing is observed into`()
+        throws
+    {
+        let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        let readme = try String(contentsOf: tests.appending(path: "../README.md"), encoding: .utf8)
+        let row = try #require(readme.split(separator: "\n").first { $0.hasPrefix("| `db_query_duration_seconds`") })
+        let documented = row.split(separator: "Sync:")[1].split(separator: "`").filter { $0.first?.isLetter == true }
+        let seen = try observe { _ in }
+        #expect(
+            labels("statement", of: "db_query_duration_seconds_count", in: seen.metrics)
+                == documented.map(String.init).sorted())
+    }
+
+    @Test func `there is a series for each reason to refuse a message, and none for those of a query`() throws {
+        let reasons = Set(ProtocolError.allCases).subtracting([.invalidUTF8, .tooManyQueryItems]).map(\.reason)
+        let seen = try observe { _ in }
+        #expect(
+            labels("reason", of: "http_parse_errors_total", in: seen.metrics) == (reasons + ["timeout"]).sorted())
+    }
+
+    @Test func `what a client sends is never obeyed by who reads the log`() throws {
+        let request = try request(fields: [
+            ("User-Agent", "a\u{9B}31mb\u{85}\u{2028}\u{202E}"), ("X-Request-Id", "\u{9B}"),
+            ("X-Forwarded-For", "\u{9B}"),
+            ("X-Amzn-Trace-Id", "Root=\u{9B}"), ("X-Forwarded-Proto", "\u{9B}"),
+        ])
+        let seen = try observe { observer in
+            observer.observe(
+                .completed(
+                    request, status: 500, bytes: 0, nanoseconds: 0,
+                    failure: DatabaseError.unexpectedResult("\u{7F}\u{9B}\u{2029}")))
+        }
+        #expect(
+            seen.lines.first?.hasSuffix(
+                #""remote_addr":"10.0.0.1","user_agent":"a\u009b31mb\u0085\u2028\u202e","#
+                    + #""error":"unexpected result: \u007f\u009b\u2029""# + Self.tail) == true)
     }
 
     @Test func `statements are counted, and named at debug level`() throws {
