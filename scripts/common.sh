@@ -1,8 +1,10 @@
 # shellcheck shell=bash
 # What the scripts share. They work from the project's root, wherever they were called.
 
-project=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+project=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd -- "$project" || exit
+# Who calls PostgreSQL's programs says where they connect; the rest is no caller's to choose.
+unset "${!PG@}"
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -16,6 +16,7 @@ done
 : "${ITEMS_BOOT_SECONDS:=800}" "${ITEMS_IDENTITY_SECONDS:=60}" "${ITEMS_FETCH_SECONDS:=300}"
 : "${ITEMS_BUILD_SECONDS:=600}" "${ITEMS_SECRET_SECONDS:=60}" "${ITEMS_READY_SECONDS:=300}" "${ITEMS_HOOK_SECONDS:=60}"
 
+export AWS_CONFIG_FILE=/dev/null GIT_CONFIG_GLOBAL=/dev/null
 readonly imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254} pause_seconds=1 drain_seconds=50
 readonly binary=/usr/local/bin/items libexec=/usr/local/libexec/items state=/var/lib/items-boot
 readonly units=/etc/systemd/system env=/etc/items/items.env pem=/etc/items/certificates/rds.pem
@@ -67,18 +68,18 @@ need() {
 fetch() {
 	case $1 in
 		s3:*) limited aws s3 cp --only-show-errors "$1" "$2" ;;
-		*) limited curl -sS --fail --location --proto '=https,file' --output "$2" "$1" ;;
+		*) limited curl -qfsS --location --proto '=https,file' --output "$2" "$1" ;;
 	esac
 }
 
 # The token goes by standard input: everybody may read arguments.
 metadata() {
 	printf 'header = "X-aws-ec2-metadata-token: %s"\n' "$token" |
-		curl -sS --fail --max-time 2 --config - "$imds/latest/meta-data/$1"
+		curl -qfsS --max-time 2 --config - "$imds/latest/meta-data/$1"
 }
 
 identify() {
-	token=$(curl -sS --fail --max-time 2 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 300' \
+	token=$(curl -qfsS --max-time 2 --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 300' \
 		"$imds/latest/api/token") && instance=$(metadata instance-id) && zone=$(metadata placement/availability-zone) &&
 		ITEMS_REGION=${ITEMS_REGION:-$(metadata placement/region)}
 }
@@ -279,7 +280,7 @@ docker run --rm --name items --pull never --network host --env-file $env$options
 	--read-only --cap-drop ALL --security-opt no-new-privileges --memory $ITEMS_MEMORY --memory-swap $ITEMS_MEMORY \\
 	--pids-limit 128 --ulimit nofile=$ITEMS_FILES:$ITEMS_FILES --stop-timeout $drain_seconds --log-driver none $image &
 while kill -0 \$!; do
-	curl -s --fail --max-time 5 --output /dev/null $url/live && systemd-notify --ready WATCHDOG=1
+	curl -qfs --max-time 5 --output /dev/null $url/live && systemd-notify --ready WATCHDOG=1
 	sleep 1
 done 2>/dev/null
 wait \$!
@@ -295,7 +296,7 @@ write_password() {
 set -Eeuo pipefail
 umask 077
 cd /run/items
-timeout 60 aws secretsmanager get-secret-value --region $ITEMS_REGION --secret-id '$ITEMS_SECRET_ID' \\
+AWS_CONFIG_FILE=/dev/null timeout 60 aws secretsmanager get-secret-value --region $ITEMS_REGION --secret-id '$ITEMS_SECRET_ID' \\
 	--query SecretString --output text |
 	python3 -c 'import json, sys; sys.stdout.write(json.load(sys.stdin)["password"])' >new
 chown $owner new
@@ -394,7 +395,7 @@ start_service() {
 
 is_ready() {
 	! systemctl --quiet is-failed items.service || fail "items.service ended: $(last_words)"
-	curl -sS --max-time 5 --write-out ' status %{http_code}' "$url/ready" && grep --quiet 'status 200$' "$work/words"
+	curl -qsS --max-time 5 --write-out ' status %{http_code}' "$url/ready" && grep --quiet 'status 200$' "$work/words"
 }
 
 last_words() {

@@ -43,7 +43,9 @@ class Cluster:
         ]
         for statement in statements:
             words += ["-c", statement]
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        # The rest of what libpq reads is no caller's to choose.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             raise Failure(f"PostgreSQL: {done.stderr.strip()}")
         return done.stdout.strip()

@@ -19,7 +19,10 @@ def psql(commands):
     """What psql answers, in the database that DB_* names."""
     place = ["-h", os.environ["DB_HOST"], "-U", os.environ["DB_USER"], "-d", os.environ["DB_NAME"]]
     command = ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", *place]
-    return subprocess.run(command, input=commands, text=True, check=True, stdout=subprocess.PIPE).stdout.strip()
+    # The rest of what libpq reads is no caller's to choose.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    done = subprocess.run(command, env=environment, input=commands, text=True, check=True, stdout=subprocess.PIPE)
+    return done.stdout.strip()
 
 
 def prepare(binary):

@@ -19,6 +19,16 @@ def test_the_real_service_passes(server):
     assert run.failed() == [] and re.fullmatch(r"smoke: \d\d passed, 0 failed", run.lines[-1])
 
 
+def test_what_its_caller_has_configured_changes_nothing(server, tmp_path):
+    for name in (".curlrc", "curlrc"):
+        (tmp_path / name).write_text('fail\nrequest = "PUT"\nuser-agent = "x"\nproxy = "http://127.0.0.1:9"\nhead\n')
+    (tmp_path / "deploy").mkdir()
+    env = {name: str(tmp_path) for name in ("HOME", "CURL_HOME", "XDG_CONFIG_HOME", "CDPATH")}
+    run = smoke("--direct", server.url, env={**env, "GREP_OPTIONS": "-v", "LC_ALL": "de_DE.UTF-8", "POSIXLY_CORRECT": "1"})
+    assert run.status == 0, run.text + run.errors
+    assert run.failed() == [] and re.fullmatch(r"smoke: \d\d passed, 0 failed", run.lines[-1])
+
+
 def test_it_passes_below_a_base_path(database, launch):
     server = launch(database.environment, BASE_PATH="/profile").wait_until_live()
     until(lambda: server.get("/profile/health").status_code == 200)

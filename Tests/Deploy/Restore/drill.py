@@ -23,14 +23,19 @@ class Write:
     name: str
 
 
-def run(*arguments, drill=DRILL):
-    """Runs the drill to its end. What it lacks of tools skips the test."""
+def run(*arguments, drill=DRILL, env=None):
+    """Runs the drill to its end, with further variables. What it lacks of tools skips the test."""
     assert os.access(BINARY, os.X_OK), f"{BINARY} is missing: make build"
     for program in ("curl", "psql", "pg_basebackup"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     return subprocess.run(
-        [drill, "--binary", BINARY, *arguments], capture_output=True, text=True, timeout=DRILL_SECONDS, cwd="/"
+        [drill, "--binary", BINARY, *arguments],
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=DRILL_SECONDS,
+        cwd="/",
     )
 
 

@@ -110,6 +110,16 @@ def test_an_archive_with_a_gap_is_a_failure(changed):
     assert "before configured recovery target was reached" in done.stderr
 
 
+def test_what_its_caller_has_configured_changes_nothing(tmp_path):
+    (tmp_path / ".curlrc").write_text('fail\nrequest = "PUT"\nproxy = "http://127.0.0.1:9"\n')
+    (tmp_path / ".psqlrc").write_text("\\echo hostile\n\\q\n")
+    variables = {name: str(tmp_path) for name in ("HOME", "CURL_HOME", "CDPATH", "PGSYSCONFDIR", "PGDATA")}
+    variables |= {"PGOPTIONS": "-c default_transaction_read_only=on", "PGHOSTADDR": "127.0.0.5", "PGPORT": "9"}
+    variables |= {"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9", "PGSERVICE": "hostile"}
+    done = drill.run("--seconds", "1", "--writers", "1", env=variables)
+    assert done.returncode == 0, done.stderr
+
+
 def test_bad_options_are_refused():
     for arguments in (["--seconds", "0"], ["--writers", "x"], ["--record"], ["exploded"], ["--rows", "99999999"]):
         done = drill.run(*arguments)
