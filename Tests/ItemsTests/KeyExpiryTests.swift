@@ -5,17 +5,33 @@ import Testing
 
 @testable import Items
 
+struct KeyExpiryPaceTests {
+    private let pace = KeyExpiry.Pace()
+    private let full = ItemStore.expiryBatch
+
+    @Test(arguments: [nil, 0, 1, ItemStore.expiryBatch - 1])
+    func `what is not a full batch is followed by the pause between looks`(count: Int?) {
+        #expect(pace.pause(after: count, took: 5_000_000) == 60_000_000_000)
+    }
+
+    @Test func `a full batch is followed by another after twice the time it took, and 10 ms at least`() {
+        #expect(pace.pause(after: full, took: 0) == 10_000_000)
+        #expect(pace.pause(after: full, took: 8_000_000) == 16_000_000)
+        #expect(pace.pause(after: full, took: 500_000_000) == 1_000_000_000)
+    }
+}
+
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct KeyExpiryTests {
-    @Test func `removes every key that is past its time, over several batches, and no other`() async throws {
+    /// Runs `body` with a table of keys whose old ones are looked for again and again, from `prepare`'s end on.
+    private func withExpiry(
+        prepare: (_ first: Session, _ second: Session) throws -> Void,
+        _ body: (_ first: Session, _ second: Session) throws -> Void
+    ) async throws {
         let schema = try Schema()
-        try schema.session().execute(
-            Migrations.steps.map(\.sql).joined(separator: ";") + """
-                ;INSERT INTO idempotency_keys
-                SELECT 'old ' || n, '', n, now() - interval '24 hours 1 minute'
-                FROM generate_series(1, \(ItemStore.expiryBatch * 2 + 1)) n;
-                INSERT INTO idempotency_keys VALUES ('young', '', 0, now() - interval '23 hours 59 minutes')
-                """)
+        let (first, second) = (try schema.session(), try schema.session())
+        try first.execute(Migrations.steps.map(\.sql).joined(separator: ";"))
+        try prepare(first, second)
         let loop = try EventLoop(index: 0)
         loop.start()
         defer { loop.stop() }
@@ -25,8 +41,49 @@ struct KeyExpiryTests {
                 options: { () throws(DatabaseError) in Schema.options },
                 prepare: { (session) throws(DatabaseError) in try schema.use(in: session) }), observe: { _ in })
         await pool.open()
-        await KeyExpiry(on: loop, store: ItemStore(pool)).expire()
+        await KeyExpiry(on: loop, store: ItemStore(pool), pace: .init(pauseBetweenLooks: 5_000_000)).begin()
+        try body(first, second)
         await pool.close(withinMilliseconds: 1000)
-        #expect(try schema.session().execute("SELECT key FROM idempotency_keys") == [["young"]])
+    }
+
+    private func keys(_ session: Session) throws -> [String?] {
+        try session.execute("SELECT key FROM idempotency_keys ORDER BY key").map { $0[0] }
+    }
+
+    /// Asks again and again until these are all keys there are; in vain for 20 s at most.
+    private func wait(for expected: [String], on session: Session) throws -> Bool {
+        let limit = EventLoop.monotonicNanoseconds() + 20_000_000_000
+        while EventLoop.monotonicNanoseconds() < limit {
+            if try keys(session) == expected { return true }
+        }
+        return false
+    }
+
+    private func add(_ count: Int, _ name: String, age: String, on session: Session) throws {
+        try session.execute(
+            """
+            INSERT INTO idempotency_keys
+            SELECT '\(name)' || n, '', n, now() - interval '\(age)' FROM generate_series(1, \(count)) n
+            """)
+    }
+
+    @Test func `removes every key that is past its time, over many batches, and no other`() async throws {
+        try await withExpiry { (session, _) throws in
+            try add(1, "young ", age: "23 hours 59 minutes", on: session)
+            try add(ItemStore.expiryBatch * 20 + 1, "old ", age: "24 hours 1 minute", on: session)
+        } _: { (session, _) throws in
+            #expect(try wait(for: ["young 1"], on: session))
+        }
+    }
+
+    @Test func `passes over a key that somebody else has locked, and looks again after its pause`() async throws {
+        try await withExpiry { (session, other) throws in
+            try add(3, "old ", age: "25 hours", on: session)
+            try other.execute("BEGIN; SELECT FROM idempotency_keys WHERE key = 'old 1' FOR UPDATE")
+        } _: { (session, other) throws in
+            #expect(try wait(for: ["old 1"], on: session))
+            try other.execute("COMMIT")
+            #expect(try wait(for: [], on: session))
+        }
     }
 }
