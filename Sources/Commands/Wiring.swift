@@ -11,6 +11,7 @@ extension Connector {
     /// Applies migrations on the first connection, unless that is left to `items migrate`.
     init(_ configuration: Configuration, credentials: DatabaseCredentials, logger: Logger) {
         let migrates = configuration.database.migratesOnStart
+        let isPrepared = configuration.database.usesPreparedStatements
         let migrations = Migrations()
         let encodings = EncodingWarning(logger)
         self.init(
@@ -18,8 +19,12 @@ extension Connector {
             statements: Services.statements,
             prepare: { (session) throws(DatabaseError) in
                 encodings.look(at: session)
-                if migrates { try migrations.apply(to: session) }
+                guard migrates else { return }
+                // Nothing else would find that the schema is gone.
+                if !isPrepared { migrations.forget() }
+                try migrations.apply(to: session)
             },
+            schemaChanged: migrations.forget,
             renew: credentials.renew)
     }
 }

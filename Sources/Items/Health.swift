@@ -28,7 +28,14 @@ public final class LastSeen: Sendable {
 @safe public final class Health: @unchecked Sendable {
     /// The balancer gives up after 5 s; the answer must be there well before.
     static let budgetNanoseconds: UInt64 = 2_000_000_000
-    static let statement = Statement("health", "SELECT 1::int8")
+    /// Whether what the routes ask for is there and may be read; an error when a table or a column is missing. It takes no
+    /// lock on the tables, so that whoever locks one does not take every instance out at once.
+    static let statement = Statement(
+        "health",
+        "SELECT "
+            + ["id", "name", "description", "created_at", "updated_at"]
+            .map { "has_column_privilege('items', '\($0)', 'SELECT')" }.joined(separator: " AND ")
+            + " AND to_regclass('idempotency_keys') IS NOT NULL")
 
     private struct Check {
         var error: DatabaseError?
@@ -63,10 +70,8 @@ public final class LastSeen: Sendable {
         let limit = min(reply.deadline ?? .max, start + Self.budgetNanoseconds)
         pool.query(Self.statement, on: loop, until: limit) { [self] outcome in
             var check = Check()
-            switch outcome {
-            case .success: lastSeen.note(loop.now)
-            case .failure(let error): check.error = error
-            }
+            check.error = Self.error(in: outcome)
+            if check.error == nil { lastSeen.note(loop.now) }
             check.latency = EventLoop.monotonicNanoseconds() - start
             let response = judge(check)
             // Whoever asks again at once begins another check.
@@ -78,10 +83,28 @@ public final class LastSeen: Sendable {
         }
     }
 
+    /// Why the routes cannot be served; nil when they can.
+    static func error(in outcome: Result<Rows, DatabaseError>) -> DatabaseError? {
+        do throws(DatabaseError) {
+            if try outcome.get().first?.bool(0) == true { return nil }
+            return .unexpectedResult("a table of the items is not there, or may not be read")
+        } catch {
+            return error
+        }
+    }
+
+    /// Whether the database may be back within the grace: not when it answers, and its schema is not this build's.
+    static func passes(_ error: DatabaseError?) -> Bool {
+        switch error?.errorClass {
+        case .statement?, .result?: false
+        default: true
+        }
+    }
+
     private func judge(_ check: Check) -> Response {
         if drain.isDraining { return answer("draining", check, .serviceUnavailable) }
         if check.error == nil { return answer("healthy", check, .ok) }
-        if lastSeen.isWithin(grace, of: loop.now) { return answer("degraded", check, .ok) }
+        if Self.passes(check.error), lastSeen.isWithin(grace, of: loop.now) { return answer("degraded", check, .ok) }
         return answer("unhealthy", check, .serviceUnavailable)
     }
 

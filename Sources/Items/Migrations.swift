@@ -80,6 +80,11 @@ public final class Migrations: Sendable {
         return try result.get()
     }
 
+    /// What was applied may be gone: the next `apply` looks again.
+    public func forget() {
+        isApplied.withLock { $0 = false }
+    }
+
     private static func run(on session: Session, _ lockTimeout: String) throws(DatabaseError) -> [String] {
         if try isCurrent(session) { return [] }
         do throws(DatabaseError) {

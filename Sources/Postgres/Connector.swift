@@ -10,23 +10,27 @@ public struct Connector: Sendable {
     private let order = TargetOrder()
     let statements: [Statement]
     let prepare: @Sendable (Session) throws(DatabaseError) -> Void
+    let schemaChanged: @Sendable () -> Void
 
     /// - Parameters:
     ///   - options: asked before every attempt, so that a new password is used by the next one; may block.
     ///   - statements: prepared on every connection before it serves, unless the options forbid it; others are sent whole.
     ///   - prepare: runs on every new connection before it serves; may block, for instance to apply migrations once.
+    ///   - schemaChanged: called when the server refuses one of `statements`, before the next attempt.
     ///   - renew: called when the server refuses the user or the password of these options; may block. True when
     ///     `options` has others by now: the attempt is made again with them, once.
     public init(
         options: @escaping @Sendable () throws(DatabaseError) -> ConnectionOptions,
         statements: [Statement] = [],
         prepare: @escaping @Sendable (Session) throws(DatabaseError) -> Void = { (_) throws(DatabaseError) in },
+        schemaChanged: @escaping @Sendable () -> Void = {},
         renew: @escaping @Sendable (_ refused: ConnectionOptions) -> Bool = { _ in false }
     ) {
         self.options = options
         self.renew = renew
         self.statements = statements
         self.prepare = prepare
+        self.schemaChanged = schemaChanged
     }
 
     /// A connection ready for its loop, with what is prepared on it by ordinal.
@@ -46,7 +50,7 @@ public struct Connector: Sendable {
                 try prepare(session)
                 var prepared: [Bool] = []
                 if options.prepares {
-                    try session.prepare(statements)
+                    try prepareStatements(on: session)
                     for statement in statements {
                         while prepared.count <= statement.ordinal { prepared.append(false) }
                         prepared[statement.ordinal] = true
@@ -64,6 +68,13 @@ public struct Connector: Sendable {
             }
         }
         return outcome ?? .failure(.connectFailed("no thread could be started"))
+    }
+
+    private func prepareStatements(on session: Session) throws(DatabaseError) {
+        do throws(DatabaseError) { try session.prepare(statements) } catch {
+            if case .server = error { schemaChanged() }
+            throw error
+        }
     }
 
     /// A session with the options of this moment, or with those that `renew` found when the server refused them; blocks.

@@ -47,6 +47,42 @@ def test_a_check_asks_the_database(server, path):
     assert 0 <= body["checks"]["database"]["latency_ms"] < 2000
 
 
+@pytest.mark.parametrize(
+    "change, back",
+    [
+        ("ALTER TABLE items RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO items"),
+        ("ALTER TABLE items RENAME COLUMN name TO title", "ALTER TABLE items RENAME COLUMN title TO name"),
+        ("ALTER TABLE idempotency_keys RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO idempotency_keys"),
+    ],
+    ids=["the table", "a column", "the keys"],
+)
+@pytest.mark.parametrize("prepared", ["1", "0"])
+def test_an_instance_whose_schema_is_not_there_gets_no_traffic_until_it_is(database, launch, change, back, prepared):
+    # The grace is for a database that is away, and not for this.
+    server = launch(database.environment, DB_PREPARED=prepared, HEALTH_DB_GRACE_MS="600000").wait_until_healthy()
+    database.connect().execute(change)
+    until(lambda: all(status(server) == (503, "unhealthy") for _ in range(20)), 10, what="every loop to miss it")
+    assert server.get("/health/live").status_code == 200
+    database.connect().execute(back)
+    wait_until_steady(server)
+    assert server.create("Again")["id"] > 0
+
+
+def test_a_role_that_may_not_read_gets_no_traffic(database, launch):
+    server = launch(database.environment).wait_until_healthy()
+    database.connect().execute("REVOKE SELECT ON items FROM CURRENT_USER")
+    until(lambda: all(status(server) == (503, "unhealthy") for _ in range(20)), 10, what="every loop to miss it")
+    database.connect().execute("GRANT SELECT ON items TO CURRENT_USER")
+    wait_until_steady(server)
+
+
+def test_a_table_that_is_locked_is_no_reason_to_be_taken_out(database, launch):
+    server = launch(database.environment).wait_until_healthy()
+    with database.connect() as other, other.transaction():
+        other.execute("LOCK TABLE items, idempotency_keys")
+        assert [status(server) for _ in range(5)] == [(200, "healthy")] * 5
+
+
 def test_further_paths_are_configured(database, launch):
     server = launch(database.environment, HEALTH_PATHS="/ping,/a/b").wait_until_healthy()
     assert status(server, "/ping") == status(server, "/a/b") == (200, "healthy")

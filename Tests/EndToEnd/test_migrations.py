@@ -100,3 +100,41 @@ def test_a_step_that_takes_longer_than_a_statement_may_succeeds(database):
             assert not run.done()
         assert run.result().returncode == 0, run.result().stderr
     assert columns(database) == 5
+
+
+def remove_schema(database):
+    """As a drill does, and ends the sessions that knew it."""
+    with database.connect() as connection:
+        connection.execute("DROP TABLE items, idempotency_keys, items_migrations, schema_migrations")
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+    database.admin.execute(end, [database.name])
+
+
+def wait_until_steady(server):
+    """Every event loop serves again: twenty requests in a row are answered well."""
+    until(lambda: all(server.get("/api/items").status_code == 200 for _ in range(20)), 15, what="items to be served")
+
+
+@pytest.mark.parametrize("prepared", ["1", "0"])
+def test_a_schema_that_is_removed_is_made_again_without_a_restart(database, launch, prepared):
+    server = launch(database.environment, DB_PREPARED=prepared).wait_until_healthy()
+    server.create("Lost in the drill")
+    for _ in range(2):
+        remove_schema(database)
+        wait_until_steady(server)
+        assert server.get("/api/items").json()["items"] == []
+        keyed = server.post("/api/items", json={"name": "New"}, headers={"Idempotency-Key": "a"})
+        assert keyed.status_code == 201 and columns(database) >= 5
+        assert server.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("prepared", ["1", "0"])
+def test_a_schema_that_is_removed_is_waited_for_when_another_makes_it(database, launch, prepared):
+    assert items("migrate", **database.environment).returncode == 0
+    server = launch(database.environment, DB_PREPARED=prepared, MIGRATE_ON_START="0").wait_until_healthy()
+    remove_schema(database)
+    until(lambda: server.get("/health").status_code == 503, what="the schema to be missed")
+    assert columns(database) == 0
+    assert items("migrate", **database.environment).returncode == 0
+    wait_until_steady(server)
+    assert server.create("After the restore")["id"] == 1

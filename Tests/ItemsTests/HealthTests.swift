@@ -3,6 +3,7 @@ import HTTPTypes
 import Testing
 
 @testable import Items
+@testable import Postgres
 @testable import Vial
 
 @Suite(.timeLimit(.minutes(1))) struct HealthTests {
@@ -13,6 +14,13 @@ import Testing
         #expect(lastSeen.isWithin(50, of: 149))
         #expect(!lastSeen.isWithin(50, of: 150))
         #expect(!lastSeen.isWithin(0, of: 100))
+    }
+
+    @Test func `a database that answers and lacks what the routes need is no outage that passes`() {
+        let missing = DatabaseError.server(.init(sqlState: "42P01", message: "", constraint: nil))
+        let away = DatabaseError.server(.init(sqlState: "57P01", message: "", constraint: nil))
+        #expect(!Health.passes(missing) && !Health.passes(.unexpectedResult("")))
+        #expect(Health.passes(away) && Health.passes(.unavailable) && Health.passes(.deadlineExceeded))
     }
 
     @Test(arguments: ["/health", "/health/ready", "/healthz"])
