@@ -92,6 +92,8 @@ def test_another_programs_record_of_its_steps_is_none_of_ours(database, launch, 
 def test_a_step_that_takes_longer_than_a_statement_may_succeeds(database):
     with database.connect() as connection, concurrent.futures.ThreadPoolExecutor(1) as pool:
         connection.execute("CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text)")
+        # Also where the server has a limit of its own for every session from now on.
+        connection.execute(f"ALTER DATABASE \"{database.name}\" SET statement_timeout = '200ms'")
         with connection.transaction():
             connection.execute("LOCK TABLE items")
             run = pool.submit(items, "migrate", **database.environment, DB_STATEMENT_TIMEOUT_MS="200")

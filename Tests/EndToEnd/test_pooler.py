@@ -2,6 +2,7 @@
 statements."""
 
 import concurrent.futures
+import hashlib
 import time
 
 import pytest
@@ -125,6 +126,25 @@ class TestClientsAtOnce:
             made.setdefault(key, set()).update(identifiers)
         assert len(made) == 16 and all(len(identifiers) == 1 for identifiers in made.values())
         assert names_in(database) == sorted(f"Keyed {number}" for number in range(16))
+
+    def test_hear_what_a_key_made_that_another_transaction_commits_meanwhile(self, database, pooled):
+        server = pooled()
+        body = b'{"name":"Meanwhile"}'
+        headers = {"Idempotency-Key": "meanwhile", "Content-Type": "application/json"}
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with database.connect() as connection, connection.transaction():
+                insert = "INSERT INTO idempotency_keys (key, body_hash, item_id, created_at) VALUES (%s, %s, 4711, now())"
+                connection.execute(insert, ["meanwhile", hashlib.sha256(body).digest()])
+                held = pool.submit(server.post, "/api/items", data=body, headers=headers)
+                until(
+                    lambda: database.admin.execute(waiting, [database.name]).fetchone()[0] == 1,
+                    what="the create to wait for the key",
+                )
+            answer = held.result()
+        assert answer.status_code == 201 and answer.json()["id"] == 4711, answer.text
+        assert answer.headers["Idempotent-Replayed"] == "true"
+        assert names_in(database) == []
 
     def test_share_few_connections_of_the_pooler(self, database, pooled, bouncer):
         """More connections to it than it has to the server: the service's change places."""
