@@ -48,7 +48,7 @@ public protocol ReadinessObserver: AnyObject {
     private var reader: UnsafeContinuation<Wake, Never>?
     private var writer: UnsafeContinuation<Wake, Never>?
     private var wantsWrite = false
-    /// The deadline passed while nobody waited: the next wait has to hear of it.
+    /// The deadline passed while nobody waited for a read: the next such wait has to hear of it.
     private var missedExpiry = false
     private let deadline = Deadline()
 
@@ -89,9 +89,9 @@ public protocol ReadinessObserver: AnyObject {
         }
     }
 
-    /// Returns once a write is worth a try.
+    /// Returns once a write is worth a try; never as expired. The deadline is the reading side's alone: of two waits that
+    /// heard of it, one could take it from the other.
     public func untilWritable() async -> Wake {
-        if takeMissedExpiry() { return .expired }
         if mode == .level && !wantsWrite {
             wantsWrite = true
             mayWrite = false
@@ -120,8 +120,8 @@ public protocol ReadinessObserver: AnyObject {
         mayWrite = false
     }
 
-    /// Ends the wait that `expiry`, a moment on the loop's clock, finds, or the first one after it: once, unless the
-    /// deadline is moved or disarmed before.
+    /// Ends the wait for a read that `expiry`, a moment on the loop's clock, finds, or the first one after it: once, unless
+    /// the deadline is moved or disarmed before.
     @inline(__always)
     public func arm(expiry: UInt64) {
         missedExpiry = false
@@ -143,9 +143,13 @@ public protocol ReadinessObserver: AnyObject {
             observer.expired()
             return
         }
-        // The waiter may have been told of readiness in this very turn, and not have run yet.
-        missedExpiry = unsafe reader == nil && writer == nil
-        wake(.expired)
+        guard let waiting = unsafe reader else {
+            // It may have been told of readiness in this very turn, and not have run yet.
+            missedExpiry = true
+            return
+        }
+        unsafe reader = nil
+        unsafe waiting.resume(returning: .expired)
     }
 
     @inline(__always)

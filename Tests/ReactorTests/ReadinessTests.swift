@@ -253,6 +253,41 @@ struct ReadinessTests {
         }
     }
 
+    @Test(arguments: [Readiness.Mode.edge, .level])
+    func `a deadline that passes while a write alone is waited for ends the next wait for a read`(
+        mode: Readiness.Mode
+    ) async throws {
+        try await watching(mode: mode) { resident, pair, readiness in
+            try Self.fill(pair.near)
+            readiness.writeBlocked()
+            let writer = Task(executorPreference: resident.loop) { await readiness.untilWritable() }
+            await resident.loop.nextTurn()
+            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
+            await resident.loop.sleep(nanoseconds: 60 * milliseconds)
+            try send("x", to: pair.far)
+            #expect(await readiness.untilReadable() == .expired)
+            while try receive(from: pair.far, atMost: 1 << 16) != nil {}
+            #expect(await writer.value == .ready)
+        }
+    }
+
+    @Test func `a wait for a write takes no deadline from the reader`() async throws {
+        try await watching { resident, pair, readiness in
+            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
+            await resident.loop.sleep(nanoseconds: 60 * milliseconds)
+            #expect(await readiness.untilWritable() == .ready)
+            try send("x", to: pair.far)
+            #expect(await readiness.untilReadable() == .expired)
+        }
+    }
+
+    /// Sends until the socket takes no more.
+    private static func fill(_ socket: borrowing FileDescriptor) throws {
+        let bytes = [UInt8](repeating: 0x78, count: 1 << 16)
+        // The kernel copies the bytes before the call returns.
+        while case .done = try unsafe bytes.withUnsafeBytes({ try unsafe socket.send($0) }) {}
+    }
+
     @Test func `a disarmed deadline ends no wait`() async throws {
         try await watching { resident, pair, readiness in
             readiness.arm(expiry: EventLoop.monotonicNanoseconds() + milliseconds)
