@@ -24,6 +24,9 @@ import Reactor
     /// sent a whole body, so it is several times the largest body that would have been taken.
     private static let lingerByteLimit = 16 * 1_048_576
     private static let lingerMilliseconds = 1000
+    /// How much longer than it has a handler's response is waited for: what the handler waits for has limits of its own, and
+    /// says more when one is over.
+    private static let responseGraceMilliseconds = 500
     /// A client that connected right before the end gets this long to send its first request.
     private static let lastRequestMilliseconds = 1000
     /// Between two looks whether the client has taken everything, at the end of the process.
@@ -35,7 +38,7 @@ import Reactor
         case reading
         /// Nothing: a handler that may defer its response is being called. Becomes `.reading` or `.responding`.
         case calling
-        /// A handler's response; nothing is read meanwhile. Becomes `.reading` or `.closed`.
+        /// A handler's response; nothing is read meanwhile. Becomes `.reading`, `.sending`, `.lingering` or `.closed`.
         case responding
         /// Room in the socket for the rest of the output. Becomes what stands behind, or `.closed`.
         case sending(then: Next)
@@ -82,10 +85,12 @@ import Reactor
     private var hasDroppedInput = false
     /// Answers since the other clients of the loop had their turn.
     private var gathered = 0
-    /// When what is being read must be there.
+    /// When what is being read, or a handler's response, must be there.
     private var readDeadline: UInt64 = 0
     private var isHeadTimed = false
     private var hasServed = false
+    /// A handler had no response in time, and the client was told so; what the handler says later is nobody's.
+    private var isOverdue = false
     /// What was read and dropped at the end.
     private var dropped = 0
 
@@ -133,8 +138,8 @@ import Reactor
         case .lingering: close()
         case .delivering: lookWhetherDelivered()
         case .yielding: meetExpiryAgain()
-        // The request's deadline is the handler's, and reading on sets another.
-        case .calling, .responding, .closed: break
+        case .responding: if worker.loop.now >= readDeadline { giveUpResponse() }
+        case .calling, .closed: break
         }
     }
 
@@ -182,15 +187,16 @@ import Reactor
     }
 
     func receive(_ make: () throws -> Response) {
+        if isOverdue { return }
         let response = App.run(make, request, of: worker.app)
         guard phase == .calling else { return respond(response) }
         precondition(plan == nil, "a second response to one request")
         plan = .answer(response)
     }
 
-    /// The handler's response to `request`; nobody's any more when the drain has cut the connection.
+    /// The handler's response to `request`; nobody's any more when it comes too late or the drain has cut the connection.
     func respond(_ response: Response) {
-        if phase == .closed { return }
+        if phase == .closed || isOverdue { return }
         precondition(phase == .responding, "a response while \(phase)")
         phase = .reading
         complete(response, hasMore: !input.isEmpty)
@@ -412,12 +418,13 @@ import Reactor
             phase = .responding
             guard case .answer(let response)? = self.plan.take() else {
                 if heldInput > 0 { letGoOfBody() }
-                return
+                return expectResponse()
             }
             phase = .reading
             complete(response, hasMore: hasMore)
         case .handler(.suspending(let handler)):
             phase = .responding
+            expectResponse()
             worker.run(handler, for: self)
         }
     }
@@ -544,6 +551,21 @@ import Reactor
         request.start = worker.loop.now
         worker.requestID.make(into: &request.requestIDBytes)
         worker.observe(.started)
+    }
+
+    private func expectResponse() {
+        expectBytes(within: worker.options.requestTimeout + Self.responseGraceMilliseconds)
+    }
+
+    /// The time for the handler's response is over. Closes: a late one must not meet another request.
+    private func giveUpResponse() {
+        isOverdue = true
+        phase = .reading
+        var response = HTTPError(.gatewayTimeout, "The request took too long.").response(to: request)
+        response.closes = true
+        response.failure = HandlerOverdue()
+        finish(response)
+        send(then: .linger)
     }
 
     /// The time for what is being read is over.
@@ -675,4 +697,9 @@ import Reactor
         (heldInput, heldOutput) = (0, 0)
         worker.closed(self)
     }
+}
+
+/// Behind a 504 of the server's own.
+private struct HandlerOverdue: Error, CustomStringConvertible {
+    var description: String { "the handler had no response in time" }
 }

@@ -24,6 +24,13 @@ private final class Held: Sendable {
     }
 }
 
+/// Goes on when it is replied to, whatever the reply.
+private final class Resumer: ReplyReceiver {
+    private let continuation: CheckedContinuation<Void, Never>
+    init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = continuation }
+    func receive(_ make: () throws -> Response) { continuation.resume() }
+}
+
 extension OverSockets {
     struct ReplyTests {
         private func get(_ path: String) -> String { "GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n" }
@@ -42,6 +49,12 @@ extension OverSockets {
             app.get("/failing") { (_, reply) in reply.send { throw HTTPError(.gone, "No more.") } }
             app.get("/next-turn") { (_, reply) in
                 reply.loop?.atNextTurn { reply.send { text("later") } }
+            }
+            app.get("/suspended") { _ in
+                await withCheckedContinuation { continuation in
+                    held.hold(Reply(to: Resumer(continuation), on: nil, deadline: nil))
+                }
+                return text("late")
             }
             app.post("/size") { (request, reply) in
                 let size = request.body.count
@@ -97,6 +110,25 @@ extension OverSockets {
                 try client.send("POST /size HTTP/1.1\r\n\(fields)12345POST /size HTTP/1.1\r\n\(fields)12345")
                 #expect(try client.answer().body == "5")
                 #expect(try client.answer().body == "5")
+            }
+        }
+
+        @Test(arguments: ["/held", "/suspended"])
+        func `a request whose handler has no response in time is answered 504, and a late one is dropped`(
+            path: String
+        ) async throws {
+            let options = ServerOptions.loopback.with(\.requestTimeout, 1)
+            try await withServer(app(), options) { server in
+                let client = try server.connect()
+                try client.send(get(path) + get("/at-once/a"))
+                let answer = try client.answer()
+                #expect(answer.status == 504)
+                let other = try server.connect()
+                try other.send(get("/release"))
+                #expect(try other.answer().body == "done")
+                #expect(try client.rest() == "")
+                #expect(server.events.count(.completed(path, 504)) == 1)
+                #expect(server.events.count(.started) == 2)
             }
         }
 
