@@ -119,10 +119,11 @@ public func makeApp(
     app.onError(DatabaseError.self) { error in
         switch error.errorClass {
         case .timeout, .cancelled: HTTPError(.gatewayTimeout, "The database did not answer in time.")
-        // A conflict (40001 of a standby, 40P01) is undone and may be tried again as it is.
-        case .connection, .pool, .authentication, .readOnly, .resources, .shutdown, .conflict:
+        // A conflict (40001 of a standby, 40P01, 55P03) is undone and may be tried again as it is, and a schema that this
+        // build does not know is on its way to another one.
+        case .connection, .pool, .authentication, .readOnly, .resources, .shutdown, .conflict, .statement:
             HTTPError(.serviceUnavailable, "The database is not available.").retryAfter(seconds: 1)
-        case .constraint, .data, .statement, .result, .other:
+        case .constraint, .data, .result, .other:
             HTTPError(.internalServerError, "The server made a mistake.")
         }
     }

@@ -17,8 +17,12 @@ final class Connection {
     struct Received {
         /// Statements whose Sync is confirmed; each has an outcome.
         var confirmed: [PendingStatement] = []
-        /// Statements of a batch that another one of it made fail: they did not happen.
+        /// Statements of a batch that another one of it, or its commit, made fail: they did not happen.
         var undone: [PendingStatement] = []
+        /// Statements that did not happen because those that were prepared are no longer what they were, and the first
+        /// error that said so.
+        var stale: [PendingStatement] = []
+        var staleness: DatabaseError?
         /// Why the connection serves nobody any more.
         var loss: DatabaseError?
     }
@@ -35,12 +39,7 @@ final class Connection {
     var isLeased = false
     /// A task pushes what the socket did not take at once.
     var isDraining = false
-    /// The server is being asked to stop what runs here. Until it was asked, nothing new is sent, which it might stop instead.
-    var isCancelling = false
-    /// Something was cancelled since it was idle: a cancelled statement may be another than the one meant.
-    var wasCancelled = false
-    /// When a server that was asked to stop something has to have reacted.
-    var cancelDeadline: UInt64?
+    var cancellation = Cancellation()
     /// Not to be used again once it is idle, for this reason.
     var retirement: DatabaseError?
     private var expected = Deque<Expected>()
@@ -48,6 +47,10 @@ final class Connection {
     private var answered: [PendingStatement] = []
     /// Whether the server sends every text as UTF-8; 0 is SQL_ASCII, in which it sends the bytes it has.
     private let isUTF8: Bool
+    /// What the server said where a Sync was due: the commit failed, as of a deferred constraint.
+    private var commitError: DatabaseError?
+    /// Under TLS or GSS a library between holds bytes of which the socket knows nothing.
+    private let isEncrypted: Bool
     /// By ordinal, whether a statement was prepared when the connection was opened.
     private let prepared: [Bool]
     /// The bytes of the parameters of one statement while libpq copies them.
@@ -59,6 +62,7 @@ final class Connection {
         self.handle = handle
         self.prepared = prepared
         isUTF8 = unsafe PQclientEncoding(handle.pointer) != 0
+        isEncrypted = unsafe PQsslInUse(handle.pointer) == 1 || PQgssEncInUse(handle.pointer) == 1
         let socket = try FileDescriptor(duplicating: unsafe PQsocket(handle.pointer))
         // libpq may stop reading before its socket would block, so the loop has to keep telling.
         readiness = try Readiness(socket.number, on: loop, mode: .level)
@@ -71,17 +75,20 @@ final class Connection {
     var isStale: Bool {
         let count = peek()
         if count < 0 { return errno != EAGAIN && errno != EINTR }
-        // Under TLS it may be the library's own, such as a session ticket.
-        return unsafe count == 0 || PQsslInUse(handle.pointer) == 0
+        // Encrypted, it may be the library's own, such as a session ticket.
+        return count == 0 || !isEncrypted
     }
 
     /// Whether the server's last word was that a transaction is open, or it has not said its last word yet.
     var isInTransaction: Bool { unsafe PQtransactionStatus(handle.pointer) != PQTRANS_IDLE }
 
-    /// The first moment at which an answer of what was sent last is too late.
+    /// The first moment at which an answer of what is in flight is too late, or a cancel request is.
     var deadline = UInt64.max
 
-    /// Sends statements: neighbours that may share a transaction share one Sync, the others have their own.
+    /// Sends statements: neighbours that may share a transaction share one Sync, the others have their own. Reads do not
+    /// share that of writes, whose commit may take its time.
+    ///
+    /// Sets `deadline` to the first one of theirs.
     ///
     /// - Returns: nil when libpq took all of them; else the connection is broken, and these were certainly not sent.
     func send(_ batch: [PendingStatement]) -> ArraySlice<PendingStatement>? {
@@ -100,7 +107,7 @@ final class Connection {
             let last = batch[end - 1]
             for pending in batch[position..<end] { deadline = min(deadline, pending.deadline) }
             position = end
-            if end == batch.count || last.isAlone || batch[end].isAlone {
+            if end == batch.count || last.isAlone || batch[end].isAlone || last.isWrite != batch[end].isWrite {
                 // Also sends what was gathered, as far as the socket takes it.
                 guard unsafe PQpipelineSync(handle.pointer) == 1 else { return batch[end...] }
                 expected.append(.sync)
@@ -138,9 +145,9 @@ final class Connection {
             return received
         }
         collect(into: &received)
-        // Under TLS a read may leave the rest of a record inside the TLS library, of which the socket knows nothing. Once
-        // the socket is empty, so many reads take in a record of any size (16 KiB, in parts of 8 KiB at least).
-        guard unsafe PQsslInUse(handle.pointer) == 1 else { return received }
+        // A read may leave the rest of a record inside the library. Once the socket is empty, so many reads take in a record
+        // of any size (16 KiB, in parts of 8 KiB at least).
+        guard isEncrypted else { return received }
         var readsToEmpty = 2
         while isBusy, received.loss == nil, readsToEmpty > 0 {
             readsToEmpty = peek() < 0 && errno == EAGAIN ? readsToEmpty - 1 : 2
@@ -198,11 +205,7 @@ final class Connection {
             do throws(DatabaseError) {
                 switch next {
                 case .sync:
-                    let status = unsafe PQresultStatus(result)
-                    unsafe PQclear(result)
-                    guard status == PGRES_PIPELINE_SYNC else {
-                        throw .unexpectedResult("status \(status.rawValue) where a Sync was due")
-                    }
+                    guard unsafe try isSync(result) else { continue }
                     confirm(into: &received)
                 case .answer(let pending):
                     let outcome = unsafe try outcome(of: result)
@@ -224,6 +227,23 @@ final class Connection {
         }
     }
 
+    /// Whether the server confirmed a Sync; else its commit failed, and the confirmation follows.
+    ///
+    /// - Throws: the error that ends the connection, or `DatabaseError.unexpectedResult` when that is no answer to a Sync.
+    private func isSync(_ result: OpaquePointer) throws(DatabaseError) -> Bool {
+        defer { unsafe PQclear(result) }
+        switch unsafe PQresultStatus(result) {
+        case PGRES_PIPELINE_SYNC: return true
+        case PGRES_FATAL_ERROR:
+            let error = unsafe Handle.error(in: result)
+            if error.retiresConnection { throw error }
+            if error.isCancellation { cancellation.struck() }
+            commitError = error
+            return false
+        case let status: throw .unexpectedResult("status \(status.rawValue) where a Sync was due")
+        }
+    }
+
     /// What the server said to one statement; nil when it passed it over, after another's failure.
     ///
     /// - Throws: `DatabaseError.unexpectedResult` when that is no answer to a statement.
@@ -236,7 +256,10 @@ final class Connection {
         defer { unsafe PQclear(result) }
         switch status {
         case PGRES_PIPELINE_ABORTED: return nil
-        case PGRES_FATAL_ERROR: return .failure(unsafe Handle.error(in: result))
+        case PGRES_FATAL_ERROR:
+            let error = unsafe Handle.error(in: result)
+            if error.isCancellation { cancellation.struck() }
+            return .failure(error)
         default: throw .unexpectedResult("status \(status.rawValue)")
         }
     }
@@ -274,21 +297,48 @@ final class Connection {
 
     /// The Sync of everything in `answered`: confirmed together, or undone together by the one that failed.
     private func confirm(into received: inout Received) {
-        let failed = answered.contains { pending in
-            if case .success? = pending.outcome { false } else { true }
-        }
-        if !failed {
-            if received.confirmed.isEmpty {
-                swap(&received.confirmed, &answered)
-            } else {
-                received.confirmed += answered
+        let failed =
+            commitError != nil
+            || answered.contains { pending in
+                if case .success? = pending.outcome { false } else { true }
             }
-        } else if answered.count == 1 {
-            received.confirmed += answered
+        let isDoubtful = handle.endedReplicationWait || cancellation.mayMeetCommit
+        if failed || isDoubtful {
+            judge(isDoubtful: isDoubtful, into: &received)
+        } else if received.confirmed.isEmpty {
+            swap(&received.confirmed, &answered)
         } else {
-            received.undone += answered
+            received.confirmed += answered
         }
         answered.removeAll(keepingCapacity: true)
+    }
+
+    /// As `confirm`, of what did not simply succeed.
+    private func judge(isDoubtful: Bool, into received: inout Received) {
+        let cause = answered.first { pending in if case .failure? = pending.outcome { true } else { false } }
+        var failure = commitError
+        if case .failure(let error)? = cause?.outcome { failure = error }
+        let isStale = failure.map { self.isStale($0, cause) } ?? false
+        if let commitError, answered.count == 1 { answered[0].outcome = .failure(commitError) }
+        commitError = nil
+        handle.endedReplicationWait = false
+        switch TransactionEnd(failure: failure, isStale: isStale, count: answered.count, isDoubtful: isDoubtful) {
+        case .decided: received.confirmed += answered
+        case .unconfirmed:
+            for pending in answered where pending.isWrite { pending.outcome = .failure(.unconfirmed) }
+            received.confirmed += answered
+        case .undone: received.undone += answered
+        case .stale(let error):
+            received.stale += answered
+            received.staleness = error
+        }
+    }
+
+    /// Whether an error is the connection's, on which `pending` was prepared when other things were there.
+    private func isStale(_ error: DatabaseError, _ pending: PendingStatement?) -> Bool {
+        if error.isStalePlan { return true }
+        guard error.isMissingObject, let statement = pending?.statement else { return false }
+        return isPrepared(statement)
     }
 
     private func send(_ pending: PendingStatement) -> Bool {
@@ -305,8 +355,12 @@ final class Connection {
         return true
     }
 
+    private func isPrepared(_ statement: Statement) -> Bool {
+        statement.ordinal < prepared.count && prepared[statement.ordinal]
+    }
+
     private func send(_ statement: Statement, _ parameters: [Parameter]) -> Bool {
-        if statement.ordinal < prepared.count && prepared[statement.ordinal] {
+        if isPrepared(statement) {
             unsafe sendParameters(parameters) { count, values, lengths, formats in
                 unsafe PQsendQueryPrepared(handle.pointer, statement.name, count, values, lengths, formats, 1)
             }

@@ -61,6 +61,8 @@ public struct ConnectionOptions: Sendable {
         [
             ("statement_timeout", "\(statementTimeoutMilliseconds)"), ("plan_cache_mode", "force_generic_plan"),
             ("enable_seqscan", "off"),
+            // A warning says that a commit was not replicated; the role's own setting may hide it.
+            ("client_min_messages", "warning"),
         ]
     }
 

@@ -8,8 +8,11 @@ public enum DatabaseError: Error, Equatable, Sendable {
     case queueFull
     /// The connection broke before the answer. A write may or may not have happened.
     case connectionLost
-    /// The statement's own deadline, or its request's, passed; the server was told to cancel it.
+    /// The statement's own deadline, or its request's, passed; the server was told to cancel it. A write may or may not
+    /// have happened.
     case deadlineExceeded
+    /// A write was committed, and the server may have stopped waiting for a synchronous standby: a failover may undo it.
+    case unconfirmed
     /// The pool is closing.
     case closing
     /// PostgreSQL's own refusal.
@@ -30,6 +33,8 @@ public enum DatabaseError: Error, Equatable, Sendable {
         /// The table and the column that it names, for instance of a value that must not be null.
         public var table: String?
         public var column: String?
+        /// The function of the server's source that reported it; says what a SQLSTATE of many uses means, in any language.
+        var routine: String?
     }
 
     /// A bounded set of names for metrics: SQLSTATE classes by what an operator does about them.
@@ -43,7 +48,7 @@ public enum DatabaseError: Error, Equatable, Sendable {
         switch self {
         case .unavailable, .connectionLost, .connectFailed, .closing: .connection
         case .waitTimedOut, .queueFull: .pool
-        case .deadlineExceeded: .timeout
+        case .deadlineExceeded, .unconfirmed: .timeout
         case .unexpectedResult: .result
         case .server(let error): Self.errorClass(ofState: error.sqlState)
         }
@@ -53,15 +58,17 @@ public enum DatabaseError: Error, Equatable, Sendable {
         switch state {
         case "25006": .readOnly
         case "57014": .cancelled
-        case "57P01", "57P02", "57P03": .shutdown
+        // Sessions that were in a transaction for too long are ended.
+        case "25P03", "25P04": .shutdown
+        case "55006", "55P03": .conflict
         default:
             switch state.prefix(2) {
             case "08": .connection
             case "22": .data
             case "23": .constraint
             case "28": .authentication
-            case "40": .conflict
-            case "42", "26": .statement
+            case "40", "72": .conflict
+            case "0A", "26", "3F", "42": .statement
             case "53", "54": .resources
             case "57", "58": .shutdown
             default: .other
@@ -80,6 +87,23 @@ public enum DatabaseError: Error, Equatable, Sendable {
 }
 
 extension DatabaseError {
+    /// A prepared statement is gone, is there already, or has rows of another shape than when it was prepared.
+    var isStalePlan: Bool {
+        guard case .server(let error) = self else { return false }
+        switch error.sqlState {
+        case "26000", "42P05": return true
+        // Of a trigger's own, it is the statement's.
+        case "0A000": return error.routine == "RevalidateCachedQuery"
+        default: return false
+        }
+    }
+
+    /// A table, a column or a schema is not there: of a statement that was prepared, it is not there any more.
+    var isMissingObject: Bool {
+        guard case .server(let error) = self else { return false }
+        return ["3F000", "42703", "42P01"].contains(error.sqlState)
+    }
+
     /// The server stopped a statement: because it was asked to, or because of its own limit.
     var isCancellation: Bool { errorClass == .cancelled }
 }
@@ -93,6 +117,7 @@ extension DatabaseError: CustomStringConvertible {
         case .queueFull: "too many statements wait for a database connection"
         case .connectionLost: "the connection to the database was lost"
         case .deadlineExceeded: "the statement took too long"
+        case .unconfirmed: "the write was committed, but perhaps not by a synchronous standby"
         case .closing: "the pool is closing"
         case .server(let error): "\(error.sqlState) \(error.message)"
         case .unexpectedResult(let what): "unexpected result: \(what)"

@@ -4,9 +4,35 @@ import CPostgres
 /// its loop.
 @safe final class Handle: @unchecked Sendable {
     let pointer: OpaquePointer
+    /// The server said that it stopped waiting for a synchronous standby; whoever judges a commit resets it.
+    var endedReplicationWait = false
 
     init(owning pointer: OpaquePointer) {
         unsafe self.pointer = unsafe pointer
+        // libpq calls it within its own calls alone, and so only while this object lives.
+        _ = unsafe PQsetNoticeReceiver(
+            pointer,
+            { context, notice in
+                guard let context = unsafe context, let notice = unsafe notice else { return }
+                unsafe Unmanaged<Handle>.fromOpaque(context).takeUnretainedValue().hear(notice)
+            }, unsafe Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    private func hear(_ notice: OpaquePointer) {
+        if unsafe Self.isEndOfReplicationWait(
+            state: Self.field("C", of: notice), file: Self.field("F", of: notice),
+            message: Self.field("M", of: notice))
+        {
+            endedReplicationWait = true
+        }
+    }
+
+    /// Whether a notice says that a commit's wait for a synchronous standby was cut short: because somebody cancelled it, or
+    /// because the session ends. PostgreSQL does not fail the commit then (`SyncRepWaitForLSN` in syncrep.c). The message
+    /// may be in any language, and who writes one in a trigger is of no account.
+    static func isEndOfReplicationWait(state: String?, file: String?, message: String?) -> Bool {
+        guard state == "01000" || state == "57P01" else { return false }
+        return file == "syncrep.c" || message?.contains("synchronous replication") == true
     }
 
     deinit {
@@ -50,16 +76,20 @@ import CPostgres
 
     /// Takes an error result apart; does not free it.
     static func error(in result: OpaquePointer) -> DatabaseError {
-        // The fields belong to the result and are copied at once.
-        let field = { (code: Int32) in unsafe PQresultErrorField(result, code).map { unsafe String(cString: $0) } }
-        guard let state = field(Int32(UInt8(ascii: "C"))) else {
+        guard let state = unsafe field("C", of: result) else {
             // libpq made this result itself, for a connection that broke.
             return .connectionLost
         }
         return .server(
             .init(
-                sqlState: state, message: oneLine(field(Int32(UInt8(ascii: "M"))) ?? ""),
-                constraint: field(Int32(UInt8(ascii: "n"))), table: field(Int32(UInt8(ascii: "t"))),
-                column: field(Int32(UInt8(ascii: "c")))))
+                sqlState: state, message: oneLine(unsafe field("M", of: result) ?? ""),
+                constraint: unsafe field("n", of: result), table: unsafe field("t", of: result),
+                column: unsafe field("c", of: result), routine: unsafe field("R", of: result)))
+    }
+
+    /// A field of an error or a notice (PostgreSQL documentation §55.8).
+    private static func field(_ code: Unicode.Scalar, of result: OpaquePointer) -> String? {
+        // It belongs to the result and is copied at once.
+        unsafe PQresultErrorField(result, Int32(code.value)).map { unsafe String(cString: $0) }
     }
 }

@@ -40,6 +40,8 @@ final class PendingStatement {
         waiting(outcome)
     }
 
+    var isWrite: Bool { statement.kind != .read }
+
     /// Whether it may run as one with its neighbours.
     var mayBeGrouped: Bool { statement.many != nil && !isAlone }
 

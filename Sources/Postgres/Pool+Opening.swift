@@ -97,19 +97,23 @@ extension Pool {
         }
     }
 
-    /// The server takes no writes: after a failover a connection may be left with what is a standby now, and so may all
-    /// others. They are closed as soon as nothing runs on them, and opened anew, at most once in
-    /// `PoolState.retirementPause`: when the server stays read-only, its reads go on being served.
-    func retireGeneration(_ error: DatabaseError, tellingSiblings: Bool) {
-        guard state.mayRetireGeneration(now: loop.now) else { return }
+    /// What one connection met all others may meet: after a failover a server that is a standby now and takes no writes, or
+    /// prepared statements that are no longer what they were. They are closed as soon as nothing runs on them, and opened
+    /// anew, at most once in `PoolState.retirementPause`: when the server stays read-only, its reads go on being served.
+    ///
+    /// - Returns: whether it was time.
+    @discardableResult
+    func retireGeneration(_ error: DatabaseError, tellingSiblings: Bool) -> Bool {
+        guard state.mayRetireGeneration(now: loop.now) else { return false }
         for connection in connections.values {
             connection.retirement = error
             if case .idle? = state.slots[connection.identifier] { lose(connection, error) }
         }
-        guard tellingSiblings else { return }
+        guard tellingSiblings else { return true }
         for sibling in siblings {
             Task(executorPreference: sibling.loop) { await sibling.retireGeneration(error, tellingSiblings: false) }
         }
+        return true
     }
 
     func discard(_ connection: Connection, _ error: DatabaseError) {
@@ -120,7 +124,7 @@ extension Pool {
             if case .failure(let own)? = pending.outcome { reason = own }
             if error == .deadlineExceeded && now >= pending.deadline {
                 fail(pending, .deadlineExceeded, now: now)
-            } else if pending.statement.kind == .read && reason.retiresConnection {
+            } else if !pending.isWrite && (reason.retiresConnection || reason.isStalePlan) {
                 // Nothing is wrong with the statement: the server shut down, or its connection broke.
                 retry(pending, orFail: reason, now: now)
             } else {

@@ -35,19 +35,29 @@ extension Pool {
         var batch: [PendingStatement] = []
         batch.reserveCapacity(min(queue.count, state.limits.batchLimit))
         var rows = 0
+        var hasRead = false
+        var hasWrite = false
         while batch.count < state.limits.batchLimit, !queue.isEmpty {
             rows += queue[0].rows
             if rows > state.limits.batchRowLimit && !batch.isEmpty { break }
             let pending = queue.removeFirst()
             // Sent, it would at once cost its neighbours the connection.
-            if now >= pending.deadline { fail(pending, .deadlineExceeded, now: now) } else { batch.append(pending) }
+            if now >= pending.deadline {
+                fail(pending, .deadlineExceeded, now: now)
+                continue
+            }
+            if pending.isWrite { hasWrite = true } else { hasRead = true }
+            batch.append(pending)
         }
+        // A commit may have to wait for locks or for a standby, and a read for neither.
+        if hasRead && hasWrite { batch = batch.filter { !$0.isWrite } + batch.filter(\.isWrite) }
         lastBatchCount = batch.count
         if batch.isEmpty { state.finished(connection.identifier, now: now) } else { send(batch, on: connection) }
     }
 
     func send(_ batch: [PendingStatement], on connection: Connection) {
         let now = loop.now
+        let wasBusy = connection.isBusy
         for pending in batch {
             pending.sent = now
             observe(.waited(nanoseconds: now - pending.enqueued))
@@ -61,7 +71,8 @@ extension Pool {
             lose(connection, .connectionLost)
             return
         }
-        connection.readiness.arm(expiry: connection.deadline)
+        // Inside a transaction there may be statements before it, with a deadline of their own.
+        if wasBusy { armDeadline(of: connection) } else { connection.readiness.arm(expiry: connection.deadline) }
         if isHolding && !connection.isDraining {
             connection.isDraining = true
             let identifier = connection.identifier
@@ -102,23 +113,21 @@ extension Pool {
             if case .failure(let error)? = pending.outcome {
                 if error.errorClass == .readOnly { readOnly = error }
                 // Meant for another statement, or too late; that it was rolled back is certain.
-                if error.isCancellation && connection.wasCancelled && !connection.isLeased && !pending.isAnswered {
+                if error.isCancellation && !connection.isLeased && !pending.isAnswered
+                    && connection.cancellation.struckAnother(sent: pending.sent, ownLimit: statementLimit, now: now)
+                {
                     retry(pending, orFail: error, now: now)
                     continue
                 }
             }
             answer(pending, now: now)
         }
-        for pending in received.undone.reversed() where !pending.isAnswered {
-            pending.isAlone = true
-            pending.outcome = nil
-            hastenWaitDeadline(to: pending.deadline)
-            queue.prepend(pending)
-        }
+        if let staleness = received.staleness { renew(connection, staleness, received.stale, now: now) }
+        for pending in received.undone.reversed() { runAlone(pending) }
         if let loss = received.loss {
             lose(connection, loss)
         } else if connection.isBusy {
-            if connection.wasCancelled { renewDeadline(of: connection) }
+            if connection.cancellation.isOpen { renewDeadline(of: connection) }
         } else {
             becomeIdle(connection)
         }
@@ -126,13 +135,44 @@ extension Pool {
         hasWork = true
     }
 
+    /// The prepared statements of a connection are no longer what they were, and so may be those of all others: they are
+    /// opened anew, and what did not happen runs on another one.
+    private func renew(
+        _ connection: Connection, _ error: DatabaseError, _ undone: [PendingStatement], now: UInt64
+    ) {
+        let isNews = retireGeneration(error, tellingSiblings: true)
+        // This one has no use for itself, however short ago others were opened anew.
+        if error.isStalePlan { connection.retirement = error }
+        for pending in undone.reversed() where !pending.isAnswered {
+            if isNews || connection.retirement != nil {
+                retry(pending, orFail: error, now: now)
+            } else if undone.count == 1 {
+                fail(pending, error, now: now)
+            } else {
+                runAlone(pending)
+            }
+        }
+    }
+
+    /// Queues a statement again, before all others, that another one's failure has undone.
+    private func runAlone(_ pending: PendingStatement) {
+        if pending.isAnswered { return }
+        pending.isAlone = true
+        pending.outcome = nil
+        hastenWaitDeadline(to: pending.deadline)
+        queue.prepend(pending)
+    }
+
     /// Nothing is in flight on it: it serves the next batch, unless it is spoken for or done with.
     func becomeIdle(_ connection: Connection) {
-        if connection.isLeased || connection.isCancelling || connection.isBusy { return }
-        connection.wasCancelled = false
-        connection.cancelDeadline = nil
+        if connection.isBusy { return }
+        guard connection.cancellation.nothingRuns() else { return armDeadline(of: connection) }
+        if connection.isLeased { return }
         if let retirement = connection.retirement { return lose(connection, retirement) }
-        if case .busy? = state.slots[connection.identifier] { state.finished(connection.identifier, now: loop.now) }
+        switch state.slots[connection.identifier] {
+        case .busy, .leased: state.finished(connection.identifier, now: loop.now)
+        case nil, .connecting, .idle: break
+        }
     }
 
     /// Queues a statement again, before all others, unless that happened often enough or the pool closes.
@@ -168,46 +208,52 @@ extension Pool {
     /// again. A server that does not react costs them the connection.
     func checkDeadline(of connection: Connection) {
         let now = loop.now
-        guard connection.isBusy, now >= connection.deadline else { return }
-        if let limit = connection.cancelDeadline, now >= limit { return lose(connection, .deadlineExceeded) }
-        for pending in connection.inFlight where now >= pending.deadline && !pending.isAnswered {
+        guard now >= connection.deadline, connection.isBusy || connection.cancellation.isOnItsWay else { return }
+        let late = connection.inFlight.filter { now >= $0.deadline && !$0.isAnswered }
+        // It was moved meanwhile.
+        if late.isEmpty && now < connection.cancellation.limit ?? .max { return armDeadline(of: connection) }
+        let action = connection.cancellation.deadlinePassed(now: now)
+        if action == .giveUp { return lose(connection, .deadlineExceeded) }
+        for pending in late {
             observe(.failed(pending.statement, .deadlineExceeded))
             // Not its outcome: that is still the server's to tell, for what shares its transaction.
             pending.resume(.failure(.deadlineExceeded))
         }
-        connection.wasCancelled = true
-        if connection.cancelDeadline == nil { connection.cancelDeadline = now + Self.cancelGrace }
         armDeadline(of: connection)
-        if connection.isCancelling { return }
-        connection.isCancelling = true
+        guard action == .ask else { return }
         let identifier = connection.identifier
         Task(executorPreference: loop) { await self.cancel(identifier) }
     }
 
+    /// Does not hold the connection: one that is given up meanwhile is closed at once.
     private func cancel(_ identifier: Int) async {
-        guard let connection = connections[identifier] else { return }
-        if let request = CancelRequest(connection.handle) {
+        if let request = connections[identifier].flatMap({ CancelRequest($0.handle) }) {
             let limit = loop.now + Self.cancelPatience
-            while await !Connector.cancel(request), loop.now < limit {
+            while isWorthCancelling(identifier), await !Connector.cancel(request), loop.now < limit {
                 await loop.sleep(nanoseconds: Self.cancelPause)
             }
         }
-        guard connections[identifier] === connection else { return }
-        connection.isCancelling = false
+        guard let connection = connections[identifier] else { return }
+        connection.cancellation.requestEnded(now: loop.now)
         becomeIdle(connection)
         hasWork = true
+    }
+
+    /// Whether something may still run that nobody waits for: also when the connection is gone.
+    private func isWorthCancelling(_ identifier: Int) -> Bool {
+        connections[identifier]?.isBusy ?? true
     }
 
     /// The server reacts: what is left has the time it was given. With nobody left who waits, it only has to end.
     private func renewDeadline(of connection: Connection) {
         let isAwaited = connection.inFlight.contains { !$0.isAnswered }
-        connection.cancelDeadline = isAwaited ? nil : loop.now + Self.cancelGrace
+        connection.cancellation.serverReacted(isAwaited: isAwaited, now: loop.now)
         armDeadline(of: connection)
     }
 
     private func armDeadline(of connection: Connection) {
         let first = connection.inFlight.reduce(UInt64.max) { $1.isAnswered ? $0 : min($0, $1.deadline) }
-        connection.deadline = min(first, connection.cancelDeadline ?? .max)
+        connection.deadline = min(first, connection.cancellation.limit ?? .max)
         connection.readiness.arm(expiry: connection.deadline)
     }
 }

@@ -44,7 +44,7 @@ extension Pool {
     }
 
     func lease() async throws(DatabaseError) -> Int {
-        if let refusal = state.refusal(waiting: queue.count + leaseQueue.count) { throw refusal }
+        if let refusal = state.refusal(waiting: waitingCount) { throw refusal }
         let now = loop.now
         let deadline = min(now + state.limits.waitLimit, TaskDeadline.current?.expiry ?? .max)
         hastenWaitDeadline(to: deadline)
@@ -60,10 +60,9 @@ extension Pool {
         hasWork = true
         guard let connection = connections[identifier] else { return }
         connection.isLeased = false
-        if let retirement = connection.retirement { return lose(connection, retirement) }
         // A cancellation may have met the ROLLBACK.
         if connection.isInTransaction { return lose(connection, .unexpectedResult("a transaction that did not end")) }
-        state.finished(identifier, now: loop.now)
+        becomeIdle(connection)
     }
 
     func serveLeases() {
@@ -84,11 +83,14 @@ extension Pool {
         }
     }
 
+    /// Statements and transactions that have no connection yet.
+    var waitingCount: Int { queue.count + leaseQueue.count }
+
     var currentLoad: PoolLoad {
         var load = PoolLoad()
         load.idle = state.idleCount
         load.inUse = state.inUseCount
-        load.waiting = queue.count + leaseQueue.count
+        load.waiting = waitingCount
         return load
     }
 

@@ -91,7 +91,7 @@ public actor Pool {
     ///
     /// - Parameter rows: how many it may return, which bounds what is sent together with it.
     /// - Returns: its rows, after the transaction they belong to is committed.
-    /// - Throws: `DatabaseError`. After `.connectionLost` and `.deadlineExceeded` a write may have happened.
+    /// - Throws: `DatabaseError`. After `.connectionLost`, `.deadlineExceeded` and `.unconfirmed` a write may have happened.
     public func query(
         _ statement: Statement, _ parameters: [Parameter] = [], rows: Int = 1
     ) async throws(DatabaseError) -> Rows {
@@ -157,7 +157,7 @@ public actor Pool {
     }
 
     private func submit(_ pending: PendingStatement) {
-        if let refusal = state.refusal(waiting: queue.count) { return fail(pending, refusal, now: pending.enqueued) }
+        if let refusal = state.refusal(waiting: waitingCount) { return fail(pending, refusal, now: pending.enqueued) }
         hastenWaitDeadline(to: pending.deadline)
         queue.append(pending)
         hasWork = true
@@ -205,6 +205,10 @@ public actor Pool {
     func execute(_ statement: Statement, _ parameters: [Parameter], on identifier: Int) async throws(DatabaseError)
         -> Rows
     {
+        // A cancel request might stop this statement instead of the one before.
+        while connections[identifier]?.cancellation.isOnItsWay == true {
+            await loop.sleep(nanoseconds: Self.cancelPause)
+        }
         guard let connection = connections[identifier] else { throw .connectionLost }
         let expiry = TaskDeadline.current?.expiry
         // As in `query`.

@@ -72,7 +72,6 @@ public final class Session {
         _ = unsafe PQsetErrorVerbosity(handle.pointer, PQERRORS_VERBOSE)
         try finishConnecting(within: options.connectTimeoutMilliseconds)
         _ = unsafe PQsetErrorVerbosity(handle.pointer, PQERRORS_DEFAULT)
-        unsafe cpostgres_ignore_notices(handle.pointer)
         // Such a database keeps whatever bytes it was given, and as UTF-8 it would refuse to return those that are none: with
         // them the whole page that they stand on.
         if serverEncoding == "SQL_ASCII" { try execute("SET client_encoding = 'SQL_ASCII'") }

@@ -48,7 +48,7 @@ public final class Statement: Sendable {
     /// - Parameters:
     ///   - sql: all its parameters are texts.
     ///   - many: the same with each parameter as a text[] of 2 to `Connection.groupLimit` elements; it inserts and returns a
-    ///     row for each place in them, in their order.
+    ///     row for each place in them, in their order, or fails, which undoes all of them: each then runs as `sql`.
     public convenience init(_ name: String, _ sql: String, inserting many: Statement) {
         precondition(many.kind == .insert && many.many == nil, "\(many.name) is no plain insert")
         self.init(name, sql, .insert, many: many)

@@ -8,7 +8,9 @@ struct DatabaseErrorTests {
     }
 
     @Test(arguments: [
-        ("08006", DatabaseError.Class.connection), ("08001", .connection), ("22021", .data), ("22P02", .data),
+        ("0A000", DatabaseError.Class.statement), ("3F000", .statement), ("42P05", .statement), ("25P03", .shutdown),
+        ("25P04", .shutdown), ("55006", .conflict), ("55P03", .conflict), ("55000", .other), ("72000", .conflict),
+        ("08006", .connection), ("08001", .connection), ("22021", .data), ("22P02", .data),
         ("23505", .constraint), ("23514", .constraint), ("25006", .readOnly), ("25P02", .other), ("26000", .statement),
         ("28P01", .authentication), ("28000", .authentication), ("3D000", .other), ("40001", .conflict),
         ("40P01", .conflict), ("42601", .statement), ("42P01", .statement), ("53300", .resources),
@@ -23,19 +25,32 @@ struct DatabaseErrorTests {
     @Test(arguments: [
         (DatabaseError.unavailable, DatabaseError.Class.connection), (.connectionLost, .connection),
         (.connectFailed("x"), .connection), (.closing, .connection), (.waitTimedOut, .pool), (.queueFull, .pool),
-        (.deadlineExceeded, .timeout), (.unexpectedResult("x"), .result),
+        (.deadlineExceeded, .timeout), (.unconfirmed, .timeout), (.unexpectedResult("x"), .result),
     ])
     func `puts its own errors into classes`(error: DatabaseError, expected: DatabaseError.Class) {
         #expect(error.errorClass == expected)
     }
 
     @Test func `a connection that shuts down or breaks is retired, and no other`() {
-        for state in ["08006", "57P01", "57P02", "57P03", "58030"] { #expect(server(state).retiresConnection) }
+        for state in ["08006", "25P03", "25P04", "57P01", "57P02", "57P03", "58030"] {
+            #expect(server(state).retiresConnection)
+        }
         for state in ["22021", "25006", "23505", "40001", "42601", "53200", "57014", "XX000"] {
             #expect(!server(state).retiresConnection)
         }
         #expect(DatabaseError.connectionLost.retiresConnection)
         #expect(!DatabaseError.waitTimedOut.retiresConnection && !DatabaseError.deadlineExceeded.retiresConnection)
+    }
+
+    @Test func `a prepared statement is stale when it is gone, there already, or has other columns`() {
+        for state in ["26000", "42P05"] { #expect(server(state).isStalePlan) }
+        for state in ["0A000", "42P01", "57014"] { #expect(!server(state).isStalePlan) }
+        let changed = DatabaseError.ServerError(
+            sqlState: "0A000", message: "no", constraint: nil, routine: "RevalidateCachedQuery")
+        #expect(DatabaseError.server(changed).isStalePlan)
+        #expect(!DatabaseError.unconfirmed.isStalePlan && !DatabaseError.unconfirmed.isMissingObject)
+        for state in ["42P01", "42703", "3F000"] { #expect(server(state).isMissingObject) }
+        #expect(!server("42601").isMissingObject)
     }
 
     @Test func `class names are fit for labels`() {

@@ -44,6 +44,71 @@ struct PoolCancellationTests {
         }
     }
 
+    @Test func `a statement that a late cancel request stops in another's place runs again`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let backend = try await test.backend()
+            let (error, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
+            #expect(error == .deadlineExceeded)
+            let next = Task { try await test.pool.query(PoolTests.sleep, [.int64(200)]) }
+            #expect(try await Server.wait(for: "\(test.connectionsQuery) AND wait_event = 'PgSleep'", toBe: "1"))
+            // As a pooler that passes the request on in its own time.
+            try await Server.execute("SELECT pg_cancel_backend(\(backend))")
+            #expect(try await next.value[0].int64(1) == 7)
+            #expect(!test.log.has(\.isLost))
+        }
+    }
+
+    @Test func `a statement that runs into its own limit after a cancellation does not run again`() async throws {
+        var options = Server.options
+        options.statementTimeoutMilliseconds = 200
+        let bounds = PoolBounds(minimum: 1, maximum: 1, statement: 200)
+        try await withPool(bounds, options: always(options)) { (test) async throws in
+            let (late, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
+            #expect(late == .deadlineExceeded)
+            let sent = test.log.count(\.isSent)
+            let (error, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)])
+            #expect(error?.sqlState == "57014")
+            #expect(test.log.count(\.isSent) == sent + 1)
+        }
+    }
+
+    @Test func `a transaction may go on after a late statement, and its connection serves the next one`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let backend = try await test.backend()
+            for _ in 0..<20 {
+                await #expect(throws: DatabaseError.deadlineExceeded) {
+                    try await test.pool.transaction { transaction in
+                        let deadline = TaskDeadline(expiry: EventLoop.monotonicNanoseconds() + 20 * milliseconds)
+                        try await TaskDeadline.$current.withValue(deadline) {
+                            _ = try await transaction.query(PoolTests.sleep, [.int64(4000)])
+                        }
+                    }
+                }
+                #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
+            }
+            // No cancel request met a ROLLBACK, which would have cost the connection.
+            #expect(try await test.backend() == backend)
+            #expect(!test.log.has(\.isLost))
+        }
+    }
+
+    @Test func `of two statements of a transaction each has its own deadline`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            _ = try? await test.pool.transaction { transaction in
+                let deadline = TaskDeadline(expiry: EventLoop.monotonicNanoseconds() + second / 5)
+                async let short = TaskDeadline.$current.withValue(deadline) {
+                    await failure { () throws(DatabaseError) in
+                        try await transaction.query(PoolTests.sleep, [.int64(30_000)])
+                    }
+                }
+                await test.log.wait(for: 2, \.isSent)
+                async let long = failure { () throws(DatabaseError) in try await transaction.query(PoolTests.one) }
+                #expect(await short == .deadlineExceeded)
+                _ = await long
+            }
+        }
+    }
+
     @Test func `the connection serves what comes next`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let backend = try await test.backend()

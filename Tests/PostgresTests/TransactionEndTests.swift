@@ -1,0 +1,38 @@
+import Testing
+
+@testable import Postgres
+
+struct TransactionEndTests {
+    private let error = DatabaseError.server(.init(sqlState: "23505", message: "no", constraint: nil))
+
+    private func end(
+        _ failure: DatabaseError? = nil, isStale: Bool = false, count: Int = 1, isDoubtful: Bool = false
+    ) -> TransactionEnd {
+        TransactionEnd(failure: failure, isStale: isStale, count: count, isDoubtful: isDoubtful)
+    }
+
+    @Test func `what succeeds is decided, unless its commit may have been cut short`() {
+        #expect(end(count: 3) == .decided)
+        #expect(end(count: 3, isDoubtful: true) == .unconfirmed)
+    }
+
+    @Test(arguments: [false, true])
+    func `an error is certain, whatever became of a commit that did not happen`(isDoubtful: Bool) {
+        #expect(end(error, isDoubtful: isDoubtful) == .decided)
+        #expect(end(error, count: 2, isDoubtful: isDoubtful) == .undone)
+        #expect(end(error, isStale: true, isDoubtful: isDoubtful) == .stale(error))
+        #expect(end(error, isStale: true, count: 2, isDoubtful: isDoubtful) == .stale(error))
+    }
+
+    @Test(
+        arguments: [
+            ("01000", "syncrep.c", "annulation de l'attente", true), ("57P01", "syncrep.c", "", true),
+            ("01000", nil, "canceling wait for synchronous replication due to user request", true),
+            ("01000", "pl_exec.c", "something else", false), ("00000", "syncrep.c", "", false), (nil, nil, nil, false),
+        ] as [(String?, String?, String?, Bool)])
+    func `the end of a wait for a standby is known by its place in the server's source, in any language`(
+        state: String?, file: String?, message: String?, expected: Bool
+    ) {
+        #expect(Handle.isEndOfReplicationWait(state: state, file: file, message: message) == expected)
+    }
+}
