@@ -92,14 +92,16 @@ public struct ItemStore: Sendable {
         kind: .insert)
     /// How long a key is honoured; the first answer is repeated for as long.
     private static let keyLifetime = "interval '24 hours'"
-    /// What a key that counts made, by the columns of `idempotency_keys`.
+    /// What a key that counts made, by the columns of `idempotency_keys`. Its row is locked, so that a replay is a
+    /// transaction that writes, and its commit waits for a synchronous standby as that of the create should have: the
+    /// create's own wait may have been cut short.
     private static let known = """
         SELECT item_id, created_at, body_hash = $4::bytea AS is_same, CASE
             -- Instances of former versions give an old key a new item, and know nothing of its answer.
             WHEN (answer->>0)::int8 = item_id THEN answer
             ELSE json_build_array(item_id, $1::text, $2::text, created_at, created_at)
         END AS answer
-        FROM idempotency_keys WHERE key = $3::text AND created_at >= now() - \(keyLifetime)
+        FROM idempotency_keys WHERE key = $3::text AND created_at >= now() - \(keyLifetime) FOR KEY SHARE
         """
     /// The columns of an item as they were answered, whether it is new, and whether the body is the one that made it.
     private static let repeated = """
@@ -135,7 +137,8 @@ public struct ItemStore: Sendable {
         """,
         kind: .update)
     /// What a key made, in the same columns.
-    private static let findKey = Statement("find_idempotency_key", "WITH known AS (\(known)) \(repeated)")
+    private static let findKey = Statement(
+        "find_idempotency_key", "WITH known AS (\(known)) \(repeated)", kind: .update)
     private static let expireKeys = Statement(
         "expire_idempotency_keys",
         """

@@ -37,9 +37,10 @@ def lonely(own_cluster):
         until(lambda: own_cluster.connect(user="postgres").execute(shown).fetchone()[0] == standby)
 
     database.begin = lambda: wait_for("nobody")
+    database.end = lambda: wait_for("")
     database.superuser = admin
     yield database
-    wait_for("")
+    database.end()
     database.drop()
     admin.close()
 
@@ -75,6 +76,26 @@ def test_a_commit_that_an_administrator_cancels_or_ends_is_not_acknowledged(lone
             assert answer.result().status_code in {503, 504}
         with lonely.connect() as watch:
             assert watch.execute("SELECT count(*) FROM items WHERE name = %s", [name]).fetchone()[0] == 1
+
+
+def test_a_replay_acknowledges_no_more_than_the_first_answer_might_have(lonely, launch):
+    limits = {"DB_STATEMENT_TIMEOUT_MS": "500", "DB_POOL_TIMEOUT_MS": "1000"}
+    server = launch(lonely.environment, WORKERS="1", **limits).wait_until_healthy()
+    lonely.begin()
+
+    def create(name):
+        return server.post("/api/items", json={"name": name}, headers={"Idempotency-Key": name})
+
+    for _ in range(3):
+        assert create("once").status_code in {503, 504}
+    # Two at once: one waits for the other's key.
+    assert {answer.status_code for answer in together(create, ["twice", "twice"])} <= {503, 504}
+    with lonely.connect() as watch:
+        assert watch.execute("SELECT count(*) FROM items WHERE name = 'once'").fetchone()[0] == 1
+    lonely.end()
+    answer = create("once")
+    assert answer.status_code == 201
+    assert answer.headers["Idempotent-Replayed"] == "true"
 
 
 def test_a_trigger_that_drops_or_changes_a_row_does_so_to_no_other(database, launch):
