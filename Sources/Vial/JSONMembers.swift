@@ -31,6 +31,23 @@ public struct JSONMembers {
         return found
     }
 
+    /// The same object with nothing in its arrays and objects.
+    var outline: [UInt8] {
+        var outline = Array("{".utf8)
+        for member in members {
+            if outline.count > 1 { outline.append(UInt8(ascii: ",")) }
+            outline += text[member.name]
+            outline.append(UInt8(ascii: ":"))
+            switch text[member.value.lowerBound] {
+            case UInt8(ascii: "["): outline += "[]".utf8
+            case UInt8(ascii: "{"): outline += "{}".utf8
+            default: outline += text[member.value]
+            }
+        }
+        outline.append(UInt8(ascii: "}"))
+        return outline
+    }
+
     private func value(_ range: Range<Int>) -> Text {
         switch text[range.lowerBound] {
         case UInt8(ascii: "n"): return .none
