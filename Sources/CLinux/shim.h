@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <link.h>
 #include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -50,6 +52,12 @@ static inline void clinux_name_loop(int index) {
 
 /* Lets the kernel wake the calling thread at most this much later than it asked for, instead of 50,000. */
 static inline void clinux_set_timer_slack(unsigned long nanoseconds) { prctl(PR_SET_TIMERSLACK, nanoseconds); }
+
+/* What the kernel takes of a connection's bytes before they can be sent (tcp(7), TCP_NOTSENT_LOWAT). Connections have it from
+   the socket that they are accepted from; a kernel that refuses it takes more. */
+static inline void clinux_limit_unsent(int listener, int bytes) {
+    setsockopt(listener, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
 
 /* Buffers of this size are pages of their own, which go back to the kernel when they are freed. By itself the C library
    raises its limit to the size of what was freed, and keeps such buffers among the small ones from then on. */

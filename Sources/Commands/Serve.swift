@@ -71,7 +71,7 @@ struct Serve: ParsableCommand {
 
         let credentials = DatabaseCredentials(configuration, logger: observability.makeLogger("secret"))
         let database = Database(
-            on: loops, options: .init(configuration),
+            on: loops, options: .init(configuration, memory: memory),
             connector: Connector(configuration, credentials: credentials, logger: logger),
             observe: { loop in
                 let observer = observers[loop.index]

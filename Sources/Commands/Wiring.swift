@@ -30,8 +30,9 @@ extension Connector {
 }
 
 extension Database.Options {
-    init(_ configuration: Configuration) {
+    init(_ configuration: Configuration, memory: MemoryBudget) {
         self.init()
+        self.memory = memory
         minimum = configuration.database.poolMinimum
         maximum = configuration.database.poolMaximum
         waitTimeout = configuration.database.poolTimeoutMilliseconds

@@ -20,7 +20,8 @@ public struct ItemStore: Sendable {
     static let expiryBatch = 500
 
     private static let find = Statement(
-        "find_item", "SELECT \(Item.columns) FROM items WHERE id = $1::int8", lookingUp: findMany)
+        "find_item", "SELECT \(Item.columns) FROM items WHERE id = $1::int8", lookingUp: findMany,
+        result: Item.byteLimit)
     private static let findMany = Statement(
         "find_items", "SELECT \(Item.columns) FROM items WHERE id = ANY($1::int8[])")
     private static let first = "ORDER BY items.id"
@@ -46,7 +47,7 @@ public struct ItemStore: Sendable {
             SELECT * FROM (
                 SELECT \(Item.columns) FROM items \(choice) LIMIT \(PageRequest.limits.upperBound + 1)
             ) AS page LIMIT $1::int8
-            """)
+            """, result: PageRequest.resultByteLimit)
     }
     /// The same, and no row behind the one that exceeds the page's bytes. `octet_length` knows the length of a value that is
     /// stored apart without fetching it. The window runs in the order in which the rows come, so nothing is sorted, and it
@@ -63,7 +64,7 @@ public struct ItemStore: Sendable {
                     LIMIT \(PageRequest.limits.upperBound + 1)
                 ) AS page LIMIT $1::int8
             ) AS page WHERE before IS NULL OR before <= \(PageRequest.byteLimit)
-            """)
+            """, result: PageRequest.resultByteLimit)
     }
     private static let insert = Statement(
         "create_item", "INSERT INTO items (name, description) VALUES ($1::text, $2::text) RETURNING \(Item.columns)",

@@ -10,6 +10,8 @@ struct PageRequest {
     /// Names and descriptions of a page together, in the database as well as in JSON; above, it ends before its limit,
     /// since it stands in memory as a whole.
     static let byteLimit = 1_048_576
+    /// What a page takes as a result: one item more than its bytes, and what libpq keeps for each row and value.
+    static let resultByteLimit = byteLimit + Item.byteLimit + 256 * limits.upperBound
     /// So many items are below `byteLimit` in the database, however long they are: no need to have it count.
     static let shortLimit = byteLimit / Item.byteLimit - 1
 

@@ -16,6 +16,22 @@ enum Arguments {
         self = .key(key)
     }
 
+    /// What they take as bytes, about.
+    var byteCount: Int {
+        switch self {
+        case .key: 8
+        case .list(let parameters): Self.byteCount(parameters)
+        }
+    }
+
+    private static func byteCount(_ parameters: [Parameter]) -> Int {
+        var count = 0
+        // Not copied one by one, which would hold and let go of each.
+        let parameters = parameters.span
+        for index in parameters.indices { count += parameters[index].byteCount }
+        return count
+    }
+
     var parameters: [Parameter] {
         switch self {
         case .key(let key): [.int64(key)]

@@ -55,9 +55,24 @@ final class Connection {
     private let prepared: [Bool]
     /// The bytes of the parameters of one statement while libpq copies them.
     private var scratch: [UInt8] = []
+    private let memory: MemoryBudget
+    /// What is taken of it for this connection.
+    private var reserved = 0
+    /// Of that, what no result has been given.
+    private var resultRoom = 0
+    /// What libpq's buffer has grown to by the parameters of one batch; 0 below what is worth a new connection.
+    private var grownByteCount = 0
+
+    /// Parameters of one batch that leave libpq with a large buffer for the rest of the connection's life.
+    private static let grownByteLimit = 65_536
+    /// Smaller results are not counted one by one.
+    private static let uncountedResultByteLimit = 16_384
 
     /// - Throws: `SystemError` when the loop cannot watch the socket.
-    init(_ identifier: Int, _ handle: Handle, on loop: EventLoop, prepared: [Bool]) throws(SystemError) {
+    init(
+        _ identifier: Int, _ handle: Handle, on loop: EventLoop, prepared: [Bool], memory: MemoryBudget
+    ) throws(SystemError) {
+        self.memory = memory
         self.identifier = identifier
         self.handle = handle
         self.prepared = prepared
@@ -70,6 +85,51 @@ final class Connection {
     }
 
     var isBusy: Bool { !expected.isEmpty }
+
+    /// Whether libpq keeps a buffer that is larger than a connection should have.
+    var hasGrown: Bool { grownByteCount > 0 }
+
+    /// Takes memory for the batch that is to be sent; false when there is none.
+    func reserve(_ size: BatchSize) -> Bool {
+        let bytes = size.bytes
+        guard memory.reserve(bytes, for: .statement) else { return false }
+        reserved += bytes
+        resultRoom = bytes - size.parameters * BatchSize.copiesOfParameters
+        // Twice: libpq's buffer doubles until they fit.
+        if size.parameters > Self.grownByteLimit { grownByteCount = max(grownByteCount, 2 * size.parameters) }
+        return true
+    }
+
+    /// Nothing is in flight: gives back all but what the buffers have grown to.
+    func releaseMemory() {
+        if scratch.capacity > Self.grownByteLimit { scratch = [] }
+        resultRoom = 0
+        if reserved > grownByteCount {
+            memory.release(reserved - grownByteCount)
+            reserved = grownByteCount
+        }
+    }
+
+    /// Counts what a result takes for as long as anybody has it; false when there is no memory for that, and nothing was
+    /// changed by the statement.
+    private func hold(_ execution: Execution, of statement: Statement) -> Bool {
+        let bytes = execution.byteCount
+        if bytes <= Self.uncountedResultByteLimit { return true }
+        if bytes <= resultRoom {
+            resultRoom -= bytes
+            reserved -= bytes
+            execution.reservation = MemoryReservation(takingOver: bytes, of: memory)
+        } else if let reservation = MemoryReservation(bytes, for: .statement, of: memory) {
+            execution.reservation = reservation
+        } else if statement.kind == .read {
+            return false
+        } else {
+            // What was written is told, and takes no more than it came with.
+            memory.take(bytes)
+            execution.reservation = MemoryReservation(takingOver: bytes, of: memory)
+        }
+        return true
+    }
 
     /// Whether the server has ended it, of a connection on which nothing is in flight: such a server has nothing else to say.
     var isStale: Bool {
@@ -170,6 +230,8 @@ final class Connection {
     /// Everything that was sent and not confirmed, in order; for when the connection is given up.
     func abandon() -> [PendingStatement] {
         readiness.cancel()
+        memory.release(reserved)
+        (reserved, grownByteCount, resultRoom) = (0, 0, 0)
         let unanswered = inFlight
         expected.removeAll()
         answered.removeAll()
@@ -210,13 +272,21 @@ final class Connection {
                 case .answer(let pending):
                     let outcome = unsafe try outcome(of: result)
                     if let loss = outcome?.loss { received.loss = loss }
-                    pending.outcome = outcome?.map { Rows($0) }
-                    answered.append(pending)
+                    if case .success(let execution)? = outcome, !hold(execution, of: pending.statement) {
+                        letGo(of: [pending], into: &received)
+                    } else {
+                        pending.outcome = outcome?.map { Rows($0) }
+                        answered.append(pending)
+                    }
                 case .group(let group):
                     let outcome = unsafe try outcome(of: result)
                     if let loss = outcome?.loss { received.loss = loss }
-                    if let outcome { try Self.share(outcome, among: group) }
-                    if answered.isEmpty { answered = group } else { answered += group }
+                    if case .success(let execution)? = outcome, !hold(execution, of: group[0].statement) {
+                        letGo(of: group, into: &received)
+                    } else {
+                        if let outcome { try Self.share(outcome, among: group) }
+                        if answered.isEmpty { answered = group } else { answered += group }
+                    }
                 }
             } catch {
                 received.loss = error
@@ -241,6 +311,19 @@ final class Connection {
             commitError = error
             return false
         case let status: throw .unexpectedResult("status \(status.rawValue) where a Sync was due")
+        }
+    }
+
+    /// Reads for whose results there was no memory run again by themselves, when there is some; one that did so already
+    /// fails.
+    private func letGo(of reads: [PendingStatement], into received: inout Received) {
+        for pending in reads {
+            if pending.isAlone {
+                pending.outcome = .failure(.outOfMemory)
+                answered.append(pending)
+            } else {
+                received.undone.append(pending)
+            }
         }
     }
 

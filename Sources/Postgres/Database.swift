@@ -16,6 +16,8 @@ public final class Database: Service {
         public var maximum = 10
         public var waitTimeout = 3000
         public var statementTimeout = 5000
+        /// What parameters and results are counted in.
+        public var memory = MemoryBudget.unlimited
 
         public init() {}
     }
@@ -33,7 +35,8 @@ public final class Database: Service {
             Pool(
                 on: loops[index], minimum: Self.share(index, of: options.minimum, in: shares),
                 maximum: Self.share(index, of: options.maximum, in: shares), waitMilliseconds: options.waitTimeout,
-                statementMilliseconds: options.statementTimeout, connector: connector, observe: observe(loops[index]))
+                statementMilliseconds: options.statementTimeout, memory: options.memory, connector: connector,
+                observe: observe(loops[index]))
         }
     }
 

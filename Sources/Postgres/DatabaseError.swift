@@ -6,6 +6,8 @@ public enum DatabaseError: Error, Equatable, Sendable {
     case waitTimedOut
     /// As many statements wait as may.
     case queueFull
+    /// The process has no memory for its parameters or its result.
+    case outOfMemory
     /// The connection broke before the answer. A write may or may not have happened.
     case connectionLost
     /// The statement's own deadline, or its request's, passed; the server was told to cancel it. A write may or may not
@@ -47,7 +49,7 @@ public enum DatabaseError: Error, Equatable, Sendable {
     public var errorClass: Class {
         switch self {
         case .unavailable, .connectionLost, .connectFailed, .closing: .connection
-        case .waitTimedOut, .queueFull: .pool
+        case .waitTimedOut, .queueFull, .outOfMemory: .pool
         case .deadlineExceeded, .unconfirmed: .timeout
         case .unexpectedResult: .result
         case .server(let error): Self.errorClass(ofState: error.sqlState)
@@ -114,6 +116,7 @@ extension DatabaseError: CustomStringConvertible {
         switch self {
         case .unavailable: "the database cannot be reached"
         case .waitTimedOut: "no database connection became free in time"
+        case .outOfMemory: "the process has no memory for the statement or its result"
         case .queueFull: "too many statements wait for a database connection"
         case .connectionLost: "the connection to the database was lost"
         case .deadlineExceeded: "the statement took too long"

@@ -1,4 +1,5 @@
 import CPostgres
+import Reactor
 
 /// What libpq returned for one execution, kept until the last reference goes.
 @safe final class Execution: @unchecked Sendable {
@@ -7,6 +8,8 @@ import CPostgres
     let count: Int
     /// Whether every text is UTF-8.
     let isUTF8: Bool
+    /// Of its bytes; set before anybody else has it.
+    var reservation: MemoryReservation?
 
     /// Takes over a result.
     init(owning result: OpaquePointer, isUTF8: Bool) {

@@ -39,6 +39,21 @@ extension Parameter {
 
     var isNull: Bool { if case .null = self { true } else { false } }
 
+    /// What it takes in the binary format of its type; of arrays, about.
+    @inline(__always)
+    var byteCount: Int {
+        switch self {
+        case .null: 0
+        case .int64: 8
+        case .int32: 4
+        case .bool: 1
+        case .text(let text): text.utf8.count
+        case .bytes(let value): value.count
+        case .int64s(let values): 20 + 12 * values.count
+        case .texts(let values): values.reduce(20) { $0 + 4 + ($1?.utf8.count ?? 0) }
+        }
+    }
+
     /// Appends the value in the binary format of its type; nothing for null.
     func append(to bytes: inout [UInt8]) {
         switch self {

@@ -1,9 +1,17 @@
+import Reactor
+
 /// One statement between its caller's question and its answer. Used on its pool's loop only.
 final class PendingStatement {
     let statement: Statement
     let arguments: Arguments
     /// At most so many come back.
     let rows: Int
+    let parameterByteCount: Int
+    /// The statement's own, and whether it is a lookup: a batch that is put together would look them up for each.
+    let resultByteLimit: Int
+    let isLookup: Bool
+    /// Of its parameters.
+    var reservation: MemoryReservation?
     /// When the caller began to wait, and when its answer is of no use any more.
     let enqueued: UInt64
     let deadline: UInt64
@@ -25,6 +33,9 @@ final class PendingStatement {
         self.statement = statement
         self.arguments = arguments
         self.rows = rows
+        parameterByteCount = arguments.byteCount
+        resultByteLimit = statement.resultByteLimit
+        isLookup = statement.isLookup
         self.enqueued = enqueued
         self.deadline = deadline
         isAlone = statement.kind == .update

@@ -21,7 +21,8 @@ extension Pool {
     func admit(_ identifier: Int, _ opened: Connector.Opened, duration: UInt64) {
         let connection: Connection
         do {
-            connection = try Connection(identifier, opened.handle, on: loop, prepared: opened.prepared)
+            connection = try Connection(
+                identifier, opened.handle, on: loop, prepared: opened.prepared, memory: memory)
         } catch {
             attemptFailed(identifier, .connectFailed("\(error)"), duration: duration)
             return

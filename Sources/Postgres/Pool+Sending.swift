@@ -14,7 +14,11 @@ extension Pool {
                 guard let connection = connections[identifier] else {
                     fatalError("idle connection \(identifier) is unknown")
                 }
-                sendBatch(on: connection)
+                if !sendBatch(on: connection) {
+                    loop.arm(growDeadline, at: loop.now + Self.memoryPause)
+                    armWaitDeadline()
+                    break gathering
+                }
             case .connect(let identifier):
                 begin(identifier)
             case .wait(let moment):
@@ -30,17 +34,24 @@ extension Pool {
         reportLoad()
     }
 
-    func sendBatch(on connection: Connection) {
+    /// - Returns: false when there is no memory for what waits.
+    private func sendBatch(on connection: Connection) -> Bool {
         let now = loop.now
+        var size = BatchSize()
+        let parameterLimit = state.limits.batchParameterByteLimit
+        let byteLimit = memory.limit / Self.batchShare
         var batch: [PendingStatement] = []
         batch.reserveCapacity(min(queue.count, state.limits.batchLimit))
         var rows = 0
         var hasRead = false
         var hasWrite = false
         while batch.count < state.limits.batchLimit, !queue.isEmpty {
-            rows += queue[0].rows
+            let pending = queue[0]
+            rows += pending.rows
             if rows > state.limits.batchRowLimit && !batch.isEmpty { break }
-            let pending = queue.removeFirst()
+            let larger = size.adding(pending)
+            if larger.parameters > parameterLimit || larger.bytes > byteLimit, !batch.isEmpty { break }
+            queue.removeFirst()
             // Sent, it would at once cost its neighbours the connection.
             if now >= pending.deadline {
                 fail(pending, .deadlineExceeded, now: now)
@@ -48,11 +59,26 @@ extension Pool {
             }
             if pending.isWrite { hasWrite = true } else { hasRead = true }
             batch.append(pending)
+            size = larger
         }
         // A commit may have to wait for locks or for a standby, and a read for neither.
         if hasRead && hasWrite { batch = batch.filter { !$0.isWrite } + batch.filter(\.isWrite) }
         lastBatchCount = batch.count
-        if batch.isEmpty { state.finished(connection.identifier, now: now) } else { send(batch, on: connection) }
+        guard !batch.isEmpty else {
+            state.finished(connection.identifier, now: now)
+            return true
+        }
+        if !connection.reserve(size) {
+            // There may be enough for the first of them.
+            for pending in batch.reversed() { queue.prepend(pending) }
+            guard batch.count > 1, connection.reserve(BatchSize().adding(batch[0])) else {
+                state.finished(connection.identifier, now: now)
+                return false
+            }
+            batch = [queue.removeFirst()]
+        }
+        send(batch, on: connection)
+        return true
     }
 
     func send(_ batch: [PendingStatement], on connection: Connection) {
@@ -167,6 +193,8 @@ extension Pool {
     func becomeIdle(_ connection: Connection) {
         if connection.isBusy { return }
         guard connection.cancellation.nothingRuns() else { return armDeadline(of: connection) }
+        connection.releaseMemory()
+        if connection.hasGrown { shrinkSoon() }
         if connection.isLeased { return }
         if let retirement = connection.retirement { return lose(connection, retirement) }
         switch state.slots[connection.identifier] {

@@ -24,6 +24,7 @@ public actor Pool {
 
     let connector: Connector
     let statementLimit: UInt64
+    let memory: MemoryBudget
     let observe: @Sendable (PoolEvent) -> Void
     var state: PoolState
     var connections: [Int: Connection] = [:]
@@ -50,18 +51,21 @@ public actor Pool {
     lazy var growDeadline = makeDeadline { $0.hasWork = true }
     lazy var retryDeadline = makeDeadline { $0.retry() }
     lazy var idleDeadline = makeDeadline { $0.retireIdle() }
+    lazy var shrinkDeadline = makeDeadline { $0.retireGrown() }
 
     /// - Parameters:
     ///   - minimum: connections kept open; may be 0.
     ///   - maximum: connections never exceeded, at least 1.
     ///   - waitMilliseconds: longest wait for a connection.
     ///   - statementMilliseconds: longest run of one statement; the deadline of the task that asks may shorten it.
+    ///   - memory: what parameters and results are counted in.
     ///   - observe: called on the loop; must not block.
     public init(
         on loop: EventLoop, minimum: Int, maximum: Int, waitMilliseconds: Int, statementMilliseconds: Int,
-        connector: Connector, observe: @escaping @Sendable (PoolEvent) -> Void
+        memory: MemoryBudget = .unlimited, connector: Connector, observe: @escaping @Sendable (PoolEvent) -> Void
     ) {
         self.loop = loop
+        self.memory = memory
         self.connector = connector
         self.observe = observe
         statementLimit = UInt64(statementMilliseconds) * 1_000_000
@@ -158,6 +162,7 @@ public actor Pool {
 
     private func submit(_ pending: PendingStatement) {
         if let refusal = state.refusal(waiting: waitingCount) { return fail(pending, refusal, now: pending.enqueued) }
+        if !hold(pending) { return fail(pending, .outOfMemory, now: pending.enqueued) }
         hastenWaitDeadline(to: pending.deadline)
         queue.append(pending)
         hasWork = true
@@ -194,7 +199,9 @@ public actor Pool {
         while state.inUseCount > 0 && EventLoop.monotonicNanoseconds() < limit {
             await loop.sleep(nanoseconds: 20_000_000)
         }
-        for deadline in [waitDeadline, growDeadline, retryDeadline, idleDeadline] { loop.cancel(deadline) }
+        for deadline in [waitDeadline, growDeadline, retryDeadline, idleDeadline, shrinkDeadline] {
+            loop.cancel(deadline)
+        }
         for connection in connections.values {
             _ = state.lost(connection.identifier)
             discard(connection, .closing)

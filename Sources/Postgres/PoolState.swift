@@ -20,6 +20,8 @@ struct PoolState {
         /// Rows that they may return together: bounds what their answers take in memory, which all stand there until the
         /// Sync. A statement that may return more is sent alone.
         var batchRowLimit = 1000
+        /// Their parameters together: libpq keeps a buffer of twice that. A statement with more is sent alone.
+        var batchParameterByteLimit = 1_048_576
     }
 
     enum Slot: Equatable {

@@ -20,6 +20,9 @@ public final class Statement: Sendable {
     public let kind: Kind
     /// Distinguishes statements densely from 0, in the order they were made.
     public let ordinal: Int
+    /// What its result takes at most, by its own bounds: room for it is kept before it is sent. Of a statement that many run
+    /// as, the part of one of them.
+    public let resultByteLimit: Int
     /// What many of it run as that stand beside each other in one turn: its parameters are arrays of theirs.
     public let many: Statement?
 
@@ -28,8 +31,11 @@ public final class Statement: Sendable {
 
     private static let count = Atomic<Int>(0)
 
-    public convenience init(_ name: String, _ sql: String, kind: Kind = .read) {
-        self.init(name, sql, kind, many: nil)
+    /// What a result takes that is not said to take more: a few numbers and short texts.
+    private static let standardResultByteLimit = 4096
+
+    public convenience init(_ name: String, _ sql: String, kind: Kind = .read, result resultByteLimit: Int? = nil) {
+        self.init(name, sql, kind, many: nil, result: resultByteLimit)
     }
 
     /// A lookup: reads the one row of a key, or none. Lookups of one turn that stand beside each other run as one.
@@ -38,9 +44,11 @@ public final class Statement: Sendable {
     ///   - sql: with `$1` as an int8, the only parameter.
     ///   - many: the same with `$1` as an int8[] of 2 to `Connection.groupLimit` keys, of which some may be equal; its
     ///     first column is the key, as an int8.
-    public convenience init(_ name: String, _ sql: String, lookingUp many: Statement) {
+    public convenience init(
+        _ name: String, _ sql: String, lookingUp many: Statement, result resultByteLimit: Int? = nil
+    ) {
         precondition(many.kind == .read && many.many == nil, "\(many.name) is no plain read")
-        self.init(name, sql, .read, many: many)
+        self.init(name, sql, .read, many: many, result: resultByteLimit)
     }
 
     /// An insert of one row, which it returns. Inserts of one turn that stand beside each other run as one.
@@ -51,14 +59,15 @@ public final class Statement: Sendable {
     ///     row for each place in them, in their order, or fails, which undoes all of them: each then runs as `sql`.
     public convenience init(_ name: String, _ sql: String, inserting many: Statement) {
         precondition(many.kind == .insert && many.many == nil, "\(many.name) is no plain insert")
-        self.init(name, sql, .insert, many: many)
+        self.init(name, sql, .insert, many: many, result: nil)
     }
 
-    private init(_ name: String, _ sql: String, _ kind: Kind, many: Statement?) {
+    private init(_ name: String, _ sql: String, _ kind: Kind, many: Statement?, result: Int?) {
         self.name = name
         self.sql = sql
         self.kind = kind
         self.many = many
+        resultByteLimit = result ?? Self.standardResultByteLimit
         ordinal = Self.count.wrappingAdd(1, ordering: .relaxed).oldValue
     }
 }

@@ -5,6 +5,9 @@ import Glibc
 public struct Listener: ~Copyable, Sendable {
     /// Clients that may stand in the accept queue; the kernel lowers it to net.core.somaxconn.
     public static let backlog: Int32 = 4096
+    /// What the kernel holds of answers that it cannot send yet, for each client: it would take some megabytes, which are
+    /// charged to the process's cgroup and counted nowhere.
+    private static let unsentByteLimit: Int32 = 262_144
 
     /// Descriptors that a listener has open: its socket and the reserve.
     public static let descriptorCount = 2
@@ -36,6 +39,7 @@ public struct Listener: ~Copyable, Sendable {
         } catch let error where host == "::" && error.errno == EAFNOSUPPORT {
             descriptor = try Self.bind(host: "0.0.0.0", port: port)
         }
+        clinux_limit_unsent(descriptor.number, Self.unsentByteLimit)
         reserve = Self.openReserve()
     }
 
@@ -57,6 +61,7 @@ public struct Listener: ~Copyable, Sendable {
         let duplicate = copy.number
         _ = try blockingSystem("fcntl") { clinux_set_nonblocking(duplicate) }
         descriptor = copy
+        clinux_limit_unsent(descriptor.number, Self.unsentByteLimit)
         reserve = Self.openReserve()
     }
 

@@ -71,3 +71,26 @@ public final class MemoryBudget: Sendable {
         assert(rest >= 0, "\(-rest) bytes were given back that nobody took")
     }
 }
+
+/// Bytes of a budget that are given back when the last reference to them goes.
+public final class MemoryReservation: Sendable {
+    public let byteCount: Int
+    private let budget: MemoryBudget
+
+    /// Nil when there is no room for them.
+    public init?(_ byteCount: Int, for purpose: MemoryBudget.Purpose, of budget: MemoryBudget) {
+        guard budget.reserve(byteCount, for: purpose) else { return nil }
+        self.byteCount = byteCount
+        self.budget = budget
+    }
+
+    /// Takes over bytes that were reserved before.
+    public init(takingOver byteCount: Int, of budget: MemoryBudget) {
+        self.byteCount = byteCount
+        self.budget = budget
+    }
+
+    deinit {
+        budget.release(byteCount)
+    }
+}

@@ -463,13 +463,19 @@ import Reactor
     @discardableResult
     private func finish(_ response: Response) -> Bool {
         if response.body.count > Self.uncountedByteLimit && !holdAnswer(response.body.count) {
-            var refusal = HTTPError.outOfMemory.response(to: request)
-            refusal.failure = ServerEvent.Refusal.outOfMemory
-            return write(refusal)
+            return refuseAnswer()
         }
         return write(response)
     }
 
+    @inline(never)
+    private func refuseAnswer() -> Bool {
+        var refusal = HTTPError.outOfMemory.response(to: request)
+        refusal.failure = ServerEvent.Refusal.outOfMemory
+        return write(refusal)
+    }
+
+    @inline(__always)
     private func write(_ response: Response) -> Bool {
         isInFlight = false
         let goesOn = request.head.keepAlive && !response.closes && !worker.drain.isDraining && !hasDroppedInput

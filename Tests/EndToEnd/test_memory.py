@@ -55,7 +55,7 @@ def test_a_page_of_long_items_ends_early_and_the_next_goes_on(database, launch):
 
 
 def test_clients_that_all_ask_for_the_longest_page_take_bounded_memory(database, launch):
-    server = launch(database.environment).wait_until_healthy()
+    server = launch(database.environment, MEMORY_MIB="128").wait_until_healthy()
     fill(database, 1000)
     wires = [Wire(server) for _ in range(64)]
     peak = 0

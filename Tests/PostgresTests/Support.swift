@@ -221,6 +221,7 @@ struct PoolBounds {
     var maximum = 4
     var wait = 3000
     var statement = 5000
+    var memory = MemoryBudget.unlimited
 }
 
 /// The same options for every attempt.
@@ -244,7 +245,7 @@ func withPool<Value>(
     }
     let pool = Pool(
         on: loop, minimum: bounds.minimum, maximum: bounds.maximum, waitMilliseconds: bounds.wait,
-        statementMilliseconds: bounds.statement, connector: connector, observe: log.note)
+        statementMilliseconds: bounds.statement, memory: bounds.memory, connector: connector, observe: log.note)
     await pool.open()
     do {
         let value = try await body(TestPool(loop: loop, pool: pool, log: log, name: name))

@@ -1,0 +1,112 @@
+import Reactor
+import Testing
+
+@testable import Postgres
+
+@Suite(.needsServer, .timeLimit(.minutes(1)))
+struct PoolMemoryTests {
+    private static let megabyte = 1_000_000
+    private static let large = Statement(
+        "large", "SELECT repeat('x', \(megabyte)), pg_backend_pid()::int8", result: megabyte + 65_536)
+    private static let length = Statement("length", "SELECT octet_length($1::text)::int8")
+
+    private func bounds(_ memory: MemoryBudget, wait: Int = 3000) -> PoolBounds {
+        var bounds = PoolBounds(minimum: 1, maximum: 1, wait: wait)
+        bounds.memory = memory
+        return bounds
+    }
+
+    @Test func `a statement waits until there is memory for it`() async throws {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        try await withPool(bounds(memory)) { (test) async throws in
+            memory.take(memory.limit)
+            let query = Task { try await test.pool.query(PoolTests.one)[0].int64(0) }
+            while await test.pool.load().waiting == 0 { await Task.yield() }
+            #expect(test.log.count(\.isSent) == 0)
+            memory.release(memory.limit)
+            #expect(try await query.value == 1)
+        }
+        #expect(memory.used == 0)
+    }
+
+    @Test func `a statement for which there is no memory waits no longer than for a connection`() async throws {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        try await withPool(bounds(memory, wait: 100)) { (test) async throws in
+            memory.take(memory.limit)
+            #expect(
+                await failure { () throws(DatabaseError) in try await test.pool.query(PoolTests.one) } == .waitTimedOut)
+            memory.release(memory.limit)
+            #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
+        }
+    }
+
+    @Test func `parameters for which there is no memory are refused at once`() async throws {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        try await withPool(bounds(memory)) { (test) async throws in
+            memory.take(memory.limit)
+            let long = Parameter.text(String(repeating: "x", count: 10_000))
+            let error = await failure { () throws(DatabaseError) in try await test.pool.query(Self.length, [long]) }
+            #expect(error == .outOfMemory)
+            memory.release(memory.limit)
+            #expect(try await test.pool.query(Self.length, [long])[0].int64(0) == 10_000)
+        }
+        #expect(memory.used == 0)
+    }
+
+    @Test func `reads whose results are too many at once run again one by one`() async throws {
+        let memory = MemoryBudget(limit: 64 * 1_048_576)
+        try await withPool(bounds(memory)) { (test) async throws in
+            memory.take(memory.limit - 3 * Self.megabyte)
+            let lengths = try await test.onLoop {
+                try await withThrowingTaskGroup(of: Int?.self) { group in
+                    for _ in 0..<10 {
+                        group.addTask { try await test.pool.query(Self.large)[0].withBytes(0) { $0.count } }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1 ?? 0) }
+                }
+            }
+            #expect(lengths == [Int](repeating: Self.megabyte, count: 10))
+            #expect(test.log.count(\.isSent) > 10)
+            memory.release(memory.limit - 3 * Self.megabyte)
+        }
+        #expect(memory.used == 0)
+    }
+
+    @Test func `a result counts for as long as somebody has it`() async throws {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        try await withPool(bounds(memory)) { (test) async throws in
+            var rows: Rows? = try await test.pool.query(Self.large)
+            #expect(rows?.count == 1)
+            #expect(memory.used >= Self.megabyte && memory.used < 2 * Self.megabyte)
+            rows = nil
+            #expect(memory.used == 0)
+        }
+    }
+
+    @Test func `long parameters leave in several batches`() async throws {
+        try await withPool(bounds(MemoryBudget(limit: 256 * 1_048_576))) { (test) async throws in
+            let read = Statement("read", "SELECT pg_current_xact_id()::text, octet_length($1::text)::int8")
+            let long = Parameter.text(String(repeating: "x", count: 400_000))
+            let outcomes = try await test.queryTogether((0..<6).map { _ in (read, [long]) })
+            let transactions = try outcomes.map { try $0.get()[0].text(0) }
+            #expect(Set(transactions).count == 3)
+        }
+    }
+
+    @Test func `a connection whose buffer has grown gives way to another, and nothing is lost`() async throws {
+        let memory = MemoryBudget(limit: 64 * 1_048_576)
+        try await withPool(bounds(memory)) { (test) async throws in
+            let first = try await test.backend()
+            await test.pool.retireGrown()
+            #expect(try await test.backend() == first)
+            let long = Parameter.text(String(repeating: "x", count: Self.megabyte))
+            #expect(try await test.pool.query(Self.length, [long])[0].int64(0) == Int64(Self.megabyte))
+            #expect(memory.used >= Self.megabyte)
+            await test.pool.retireGrown()
+            #expect(try await test.backend() != first)
+            #expect(memory.used == 0)
+            #expect(!test.log.has(\.isLost))
+            #expect(!test.log.has(\.isReconnected))
+        }
+    }
+}
