@@ -56,7 +56,7 @@ public struct Field: Equatable, Sendable {
 public struct Fields: RandomAccessCollection, Equatable, Sendable {
     // Only the first `count` are of this head; the others are left from longer ones and are overwritten in place,
     // which is cheaper than to empty the array and to fill it again.
-    private var entries: [Field] = []
+    private(set) var entries: [Field] = []
     /// How many field lines there are.
     public private(set) var count = 0
     /// Bit n is set when the known field n occurs, so that most look-ups end here.

@@ -67,6 +67,28 @@ struct LogSinkTests {
         #expect(lines.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
     }
 
+    @Test func `a full buffer is handed over without its deadline`() throws {
+        let sink = try LogSink(descriptor: pipe.writeEnd)
+        let buffer = sink.makeBuffer(tail: LogTail())
+        // A line has some 80 bytes.
+        for number in 0..<LogBuffer.flushByteCount / 40 { buffer.append(number) }
+        // Nothing was flushed, and something arrives.
+        #expect(pipe.awaitByte())
+        sink.close()
+    }
+
+    @Test func `what the writer holds counts as queued`() throws {
+        let sink = try LogSink(descriptor: pipe.writeEnd, queueByteLimit: 100_000)
+        sink.submit([UInt8](repeating: 0x78, count: 89_999) + [0x0A])
+        // The writer has it, and no room in the pipe for all of it.
+        #expect(pipe.awaitByte())
+        sink.submit([UInt8](repeating: 0x78, count: 49_999) + [0x0A])
+        #expect(sink.droppedLines == 1)
+        #expect(!sink.close(timeLimit: 1_000_000))
+        #expect(sink.droppedLines == 2)
+        pipe.closeReadEnd()
+    }
+
     @Test func `does not wait for a stalled reader for ever`() throws {
         let sink = try LogSink(descriptor: pipe.writeEnd)
         let line = [UInt8](repeating: 0x78, count: 99_999) + [0x0A]
@@ -139,7 +161,8 @@ struct LogSinkTests {
         }
         logger[metadataKey: "pool"] = "main"
         logger.trace("not written")
-        logger.notice("a \"quoted\" word", metadata: ["db-host": "a", "db.host": "b", "level": "7", "n": "\(5)"])
+        logger.notice(
+            "a \"quoted\" word", metadata: ["db-host": "a", "db.host": "b", "level": "7", "level_": "8", "n": "\(5)"])
         logger.critical("gone", error: Gone())
         sink.close()
         pipe.closeWriteEnd()
@@ -147,7 +170,7 @@ struct LogSinkTests {
         #expect(
             lines == [
                 #""level":"INFO","msg":"a \"quoted\" word","logger":"items.pool","db_host":"a","db_host_":"b","#
-                    + #""level_":"7","n":"5","pool":"main","environment":"prod"}"#,
+                    + #""level_":"7","level__":"8","n":"5","pool":"main","environment":"prod"}"#,
                 #""level":"CRITICAL","msg":"gone","logger":"items.pool","error":"Gone()","pool":"main","#
                     + #""environment":"prod"}"#,
             ])
@@ -203,6 +226,15 @@ private struct Pipe: Sendable {
         // One entry, which outlives the call; an error is reported without being asked for.
         let count = unsafe poll(&watch, 1, 10_000)
         precondition(count == 1 && watch.revents & Int16(POLLERR) != 0, "the pipe still has a reader")
+    }
+
+    /// Takes the first byte that comes, within 10 s; false without one.
+    func awaitByte() -> Bool {
+        var watch = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
+        var byte: UInt8 = 0
+        // One entry and one byte, which outlive the calls.
+        let count = unsafe poll(&watch, 1, 10_000)
+        return unsafe count == 1 && read(readEnd, &byte, 1) == 1
     }
 
     func closeWriteEnd() {

@@ -65,6 +65,8 @@ struct JSONSyntaxTests {
         ("\"\\u00g0\"", "invalid escape in a string at line 1, column 6"),
         ("\"\\ud800\"", "invalid escape in a string at line 1, column 2"),
         ("\"\\udc00\"", "invalid escape in a string at line 1, column 2"),
+        ("\"\\udc00\\udc00\"", "invalid escape in a string at line 1, column 2"),
+        ("\"\\ud800\\ud800\"", "invalid escape in a string at line 1, column 2"),
         ("\"\\ud800\\n\"", "invalid escape in a string at line 1, column 2"),
         ("\"\\ud800\\u0041\"", "invalid escape in a string at line 1, column 2"),
         ("{\"a\":1,\"b\":2,\"a\":3}", "a name is repeated in an object at line 1, column 14"),

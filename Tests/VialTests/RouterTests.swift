@@ -25,6 +25,7 @@ struct RouterTests {
         ("/items/%6Catest", "latest"),  // An escape is another way to write the same segment.
         ("/items/9223372036854775807", "item 9223372036854775807"), ("/items/0", "item 0"), ("/items/%37", "item 7"),
         ("/names/a+b", "name a+b"), ("/names/a%20%C3%A4", "name a ä"), ("/names/...", "name ..."),
+        ("/names/.x", "name .x"), ("/names/x.", "name x."),
         ("/names/x/parts", "parts of x"),
         ("/names/a%2Fparts", "name a/parts"),  // An encoded slash is data.
         ("/names/%252E", "name %2E"),  // Decoded once.
