@@ -55,12 +55,13 @@ extension Pool {
             identifier, took: duration, isCrowded: error.errorClass == .resources, now: loop.now,
             jitter: .random(in: 0...1))
         observe(.openFailed(error))
+        absence = error.errorClass == .statement ? error : .unavailable
         if state.availability == .down {
             if reportedUp != false {
                 reportedUp = false
                 observe(.down(error))
             }
-            failWaiting(.unavailable)
+            failWaiting(absence)
         }
         if let moment { loop.arm(retryDeadline, at: moment) }
     }

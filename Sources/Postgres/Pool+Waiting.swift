@@ -44,7 +44,7 @@ extension Pool {
     }
 
     func lease() async throws(DatabaseError) -> Int {
-        if let refusal = state.refusal(waiting: waitingCount) { throw refusal }
+        if let refusal = refusal() { throw refusal }
         let now = loop.now
         let deadline = min(now + state.limits.waitLimit, TaskDeadline.current?.expiry ?? .max)
         hastenWaitDeadline(to: deadline)
@@ -81,6 +81,12 @@ extension Pool {
             armWaitDeadline()
             return
         }
+    }
+
+    /// Why nobody else may wait; nil when they may.
+    func refusal() -> DatabaseError? {
+        guard let refusal = state.refusal(waiting: waitingCount) else { return nil }
+        return refusal == .unavailable ? absence : refusal
     }
 
     /// Statements and transactions that have no connection yet.

@@ -41,6 +41,9 @@ public actor Pool {
     var reported = PoolLoad()
     /// Whether the database was last reported to be there; nil: neither was, so far.
     var reportedUp: Bool?
+    /// What those are told who are refused because no connection can be opened: that the database cannot be reached, or what
+    /// it has against this build's statements.
+    var absence = DatabaseError.unavailable
     /// Whether somebody has waited enough: for the end of the turn to see to, when the answers that are there were taken and
     /// whoever can be served was. A process that stood still finds both at once.
     var isWaitOver = false
@@ -161,7 +164,7 @@ public actor Pool {
     }
 
     private func submit(_ pending: PendingStatement) {
-        if let refusal = state.refusal(waiting: waitingCount) { return fail(pending, refusal, now: pending.enqueued) }
+        if let refusal = refusal() { return fail(pending, refusal, now: pending.enqueued) }
         if !hold(pending) { return fail(pending, .outOfMemory, now: pending.enqueued) }
         hastenWaitDeadline(to: pending.deadline)
         queue.append(pending)
