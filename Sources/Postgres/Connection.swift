@@ -51,6 +51,9 @@ final class Connection {
     private var commitError: DatabaseError?
     /// Under TLS or GSS a library between holds bytes of which the socket knows nothing.
     private let isEncrypted: Bool
+    /// Whether it takes one Sync at a time: pgbouncer 1.18 loses its place in what a client has sent ahead, when a statement
+    /// fails before another Sync.
+    let isPooled: Bool
     /// By ordinal, whether a statement was prepared when the connection was opened.
     private let prepared: [Bool]
     /// The bytes of the parameters of one statement while libpq copies them.
@@ -70,12 +73,13 @@ final class Connection {
 
     /// - Throws: `SystemError` when the loop cannot watch the socket.
     init(
-        _ identifier: Int, _ handle: Handle, on loop: EventLoop, prepared: [Bool], memory: MemoryBudget
+        _ identifier: Int, _ handle: Handle, on loop: EventLoop, prepared: [Bool], isPooled: Bool, memory: MemoryBudget
     ) throws(SystemError) {
         self.memory = memory
         self.identifier = identifier
         self.handle = handle
         self.prepared = prepared
+        self.isPooled = isPooled
         isUTF8 = unsafe PQclientEncoding(handle.pointer) != 0
         isEncrypted = unsafe PQsslInUse(handle.pointer) == 1 || PQgssEncInUse(handle.pointer) == 1
         let socket = try FileDescriptor(duplicating: unsafe PQsocket(handle.pointer))
@@ -167,7 +171,7 @@ final class Connection {
             let last = batch[end - 1]
             for pending in batch[position..<end] { deadline = min(deadline, pending.deadline) }
             position = end
-            if end == batch.count || last.isAlone || batch[end].isAlone || last.isWrite != batch[end].isWrite {
+            if end == batch.count || last.isApart(from: batch[end]) {
                 // Also sends what was gathered, as far as the socket takes it.
                 guard unsafe PQpipelineSync(handle.pointer) == 1 else { return batch[end...] }
                 expected.append(.sync)

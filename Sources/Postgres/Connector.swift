@@ -37,6 +37,8 @@ public struct Connector: Sendable {
     struct Opened: Sendable {
         let handle: Handle
         let prepared: [Bool]
+        /// Whether a pooler may give each transaction another session of the server.
+        let isPooled: Bool
     }
 
     /// An open connection in pipeline mode, or why there is none.
@@ -44,8 +46,10 @@ public struct Connector: Sendable {
         let outcome = await Self.offLoop { () -> Result<Opened, DatabaseError> in
             do throws(DatabaseError) {
                 let (session, options) = try open()
-                if options.prepares, try !session.set(options.settings) {
-                    try session.requirePreparedStatementsOfPooler()
+                var isPooled = true
+                if options.prepares {
+                    isPooled = try !session.set(options.settings)
+                    if isPooled { try session.requirePreparedStatementsOfPooler() }
                 }
                 try prepare(session)
                 var prepared: [Bool] = []
@@ -62,7 +66,7 @@ public struct Connector: Sendable {
                 else {
                     throw .connectFailed(handle.message)
                 }
-                return .success(Opened(handle: handle, prepared: prepared))
+                return .success(Opened(handle: handle, prepared: prepared, isPooled: isPooled))
             } catch {
                 return .failure(error)
             }

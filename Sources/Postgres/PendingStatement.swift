@@ -53,6 +53,11 @@ final class PendingStatement {
 
     var isWrite: Bool { statement.kind != .read }
 
+    /// Whether a Sync stands between it and the one that is sent next on the same connection.
+    func isApart(from next: PendingStatement) -> Bool {
+        isAlone || next.isAlone || isWrite != next.isWrite
+    }
+
     /// Whether it may run as one with its neighbours.
     var mayBeGrouped: Bool { statement.many != nil && !isAlone }
 

@@ -22,7 +22,8 @@ extension Pool {
         let connection: Connection
         do {
             connection = try Connection(
-                identifier, opened.handle, on: loop, prepared: opened.prepared, memory: memory)
+                identifier, opened.handle, on: loop, prepared: opened.prepared, isPooled: opened.isPooled,
+                memory: memory)
         } catch {
             attemptFailed(identifier, .connectFailed("\(error)"), duration: duration)
             return

@@ -47,6 +47,7 @@ extension Pool {
         var hasWrite = false
         while batch.count < state.limits.batchLimit, !queue.isEmpty {
             let pending = queue[0]
+            if connection.isPooled, let last = batch.last, last.isApart(from: pending) { break }
             rows += pending.rows
             if rows > state.limits.batchRowLimit && !batch.isEmpty { break }
             let larger = size.adding(pending)

@@ -148,6 +148,26 @@ class TestClientsAtOnce:
         assert answer.headers["Idempotent-Replayed"] == "true"
         assert names_in(database) == []
 
+    def test_that_break_a_rule_of_the_table_cost_nobody_the_connection(self, database, pooled):
+        server = pooled(DB_POOL_MIN="10")
+        with database.connect() as connection:
+            connection.execute("ALTER TABLE items ADD UNIQUE (name)")
+        server.create("Taken")
+
+        def work(session, number):
+            statuses = []
+            for turn in range(6):
+                name = "Taken" if (number + turn) % 2 else f"Free {number} {turn}"
+                headers = {"Idempotency-Key": f"{number}-{turn}"}
+                answer = session.post(f"{server.url}/api/items", json={"name": name}, headers=headers, timeout=20)
+                statuses.append((name == "Taken", answer.status_code))
+                session.get(f"{server.url}/api/items?limit=1", timeout=20).raise_for_status()
+            return statuses
+
+        statuses = [status for client in at_once(work) for status in client]
+        assert set(statuses) == {(True, 409), (False, 201)}
+        assert [line for line in server.logs() if line["msg"] == "Database connection lost"] == []
+
     def test_share_few_connections_of_the_pooler(self, database, pooled, bouncer):
         """More connections to it than it has to the server: the service's change places."""
         servers = [pooled(DB_POOL_MIN="6", DB_POOL_MAX="6") for _ in range(2)]
