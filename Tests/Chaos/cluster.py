@@ -177,12 +177,15 @@ class Cluster:
     def kill(self):
         """SIGKILL to all of it, as a host without power: what a socket still holds for it is lost, also while it is frozen."""
         pids = self.processes()
+        segment = (self.data / "postmaster.pid").read_text().splitlines()[6].split()[1]
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         until(lambda: not any(os.path.exists(f"/proc/{pid}/cwd") for pid in pids), 10, "the processes to end")
         # Nobody may have waited for the postmaster yet, and while its number is taken its lock files count.
         for lock in (self.data / "postmaster.pid", self.directory / f".s.PGSQL.{self.port}.lock"):
             lock.unlink()
+        # Of System V shared memory, which outlives its processes.
+        run("ipcrm", "--shmem-id", segment)
 
     def standby(self, directory, port, address="127.0.0.1", way=None):
         """A streaming standby that every commit here waits for from now on.

@@ -34,8 +34,8 @@ def lose_primary(run, meanwhile=lambda: None):
     log = first.log.read_text(errors="replace")
     run.figures["waits_cancelled"] = log.count(CANCELLED)
     run.figures["waits_terminated"] = log.count(TERMINATED)
-    first.stop("immediate")
-    run.note(f"the primary stops for good; of commits that waited {log.count(CANCELLED)} were cancelled")
+    first.kill()
+    run.note(f"the primary is lost for good; of commits that waited {log.count(CANCELLED)} were cancelled")
     # What is on its way to the standby is lost with its host.
     second.kill()
     second.start()
@@ -51,6 +51,17 @@ def sync_standby_paused(run):
     run.fault("SIGSTOP to the standby")
     run.world.clusters[1].freeze()
     lose_primary(run)
+
+
+@scenario("sync-standby-returns", replicated, mixes=True)
+def sync_standby_returns(run):
+    """The synchronous standby gets SIGSTOP and goes on later: commits that waited are confirmed then."""
+    _, second = run.world.clusters
+    run.fault("SIGSTOP to the standby")
+    second.freeze()
+    run.pause(3, 4)
+    second.thaw()
+    run.healed(what="SIGCONT")
 
 
 @scenario("sync-standby-cut", replicated, goal=2.0, quick=True)
