@@ -31,6 +31,7 @@ SETTINGS = {
     "wal_level": "replica",
     "hot_standby": "on",
     "hot_standby_feedback": "on",
+    "wal_retrieve_retry_interval": "100ms",  # a promotion may wait for it
     "log_line_prefix": "'%m [%p] %u '",
     "log_connections": "on",
     "timezone": "UTC",
@@ -176,6 +177,7 @@ class Cluster:
 
     def kill(self):
         """SIGKILL to all of it, as a host without power: what a socket still holds for it is lost, also while it is frozen."""
+        self.freeze()  # so that no child is missed
         pids = self.processes()
         segment = (self.data / "postmaster.pid").read_text().splitlines()[6].split()[1]
         for pid in pids:

@@ -1,4 +1,4 @@
-"""A pooler between the service and PostgreSQL: pgbouncer, by transactions with statements that are not prepared."""
+"""A transaction pooler between the service and PostgreSQL: pgbouncer, with statements that are not prepared."""
 
 import signal
 
@@ -7,30 +7,18 @@ from scenario import scenario
 from world import PASSWORD
 
 
-def pooled(world):
+def pooled(world, **options):
     world.make_cluster()
-    world.bouncer = Bouncer(world.directory / "pgbouncer", world.cluster, PASSWORD)
+    world.bouncer = Bouncer(world.directory / "pgbouncer", world.cluster, PASSWORD, **options)
     world.stack.callback(world.bouncer.stop)
     world.bouncer.start()
     world.ports.add(world.bouncer.port)
     world.serve("127.0.0.1", world.bouncer.port, DB_PREPARED="0")
 
 
-def pooled_by_session(world):
-    """A connection to the server is handed from one client to the next with all that was prepared on it."""
-    world.make_cluster()
-    world.bouncer = Bouncer(
-        world.directory / "pgbouncer",
-        world.cluster,
-        PASSWORD,
-        mode="session",
-        settings="default_pool_size = 20\nserver_reset_query =",
-    )
-    world.stack.callback(world.bouncer.stop)
-    world.bouncer.start()
-    world.make_proxy(("127.0.0.1", world.bouncer.port))
-    world.ports.add(world.bouncer.port)
-    world.serve("127.0.0.1", world.proxy.port)
+def pooled_and_reset(world):
+    """As a pooler that leaves nothing of one client to the next."""
+    pooled(world, settings="server_reset_query = DISCARD ALL\nserver_reset_query_always = 1")
 
 
 @scenario("pooler-restart", pooled, known_within=0.5)
@@ -75,11 +63,10 @@ def pooler_frozen(run):
     run.healed(what="SIGCONT")
 
 
-@scenario("pooler-kept-statements", pooled_by_session)
-def pooler_kept_statements(run):
-    """New connections get the server's of old ones, with statements of the same names: SQLSTATE 42P05."""
-    run.fault("every connection to pgbouncer ends")
-    for _ in range(3):
-        run.proxy.end()
-        run.healed(what="all ended")
-        run.pause(0.3, 0.6)
+@scenario("pooler-discards", pooled_and_reset, mixes=True)
+def pooler_discards(run):
+    """DISCARD ALL after every transaction, in the sessions that others begin as well: nothing fails."""
+    run.fault("the sessions are forgotten after every transaction, as before")
+    run.pause(1.5, 2)
+    run.healed(what="nothing more is looked at")
+    run.so_far_no_request_fails()

@@ -7,7 +7,12 @@ from scenario import scenario
 from world import direct
 
 MOMENT = 0.7  # seconds for which a change may make requests fail
-TABLES = "items, idempotency_keys, schema_migrations"
+
+
+def tables(admin):
+    """All that the service has made."""
+    rows = admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
+    return [name for (name,) in rows]
 
 
 def change_type(run, type):
@@ -86,11 +91,11 @@ def schema_restored(run):
     dump = cluster.directory / "dump.sql"
     with cluster.connect("items") as admin, admin.transaction():
         # Writes wait, so that none is acknowledged that the dump does not have; the dump itself only reads.
-        admin.execute(f"LOCK TABLE {TABLES} IN SHARE MODE")
-        tables = [word for name in TABLES.split(", ") for word in ("--table", name)]
-        execute(cluster.bin / "pg_dump", "--file", dump, *tables, *place)
+        names = tables(admin)
+        admin.execute(f"LOCK TABLE {', '.join(names)} IN SHARE MODE")
+        execute(cluster.bin / "pg_dump", "--file", dump, *[f"--table={name}" for name in names], *place)
         run.fault("the tables are dropped")
-        admin.execute(f"DROP TABLE {TABLES}")
+        admin.execute(f"DROP TABLE {', '.join(names)}")
     run.away("they are gone")
     run.pause(2, 3)
     execute(cluster.bin / "psql", "--no-psqlrc", "--quiet", "--single-transaction", "--file", dump, *place)
@@ -101,10 +106,11 @@ def schema_restored(run):
 def schema_dropped(run):
     """The tables are dropped for good: the service makes them again, as at a start."""
     with run.cluster.connect("items") as admin, admin.transaction():
-        admin.execute(f"LOCK TABLE {TABLES}")
+        names = ", ".join(tables(admin))
+        admin.execute(f"LOCK TABLE {names}")
         query = "SELECT name, count(*) FROM items WHERE name LIKE %s GROUP BY name"
         run.stored = dict(admin.execute(query, [f"{run.tag}-%"]).fetchall())
         run.fault("the tables are dropped")
-        admin.execute(f"DROP TABLE {TABLES}")
+        admin.execute(f"DROP TABLE {names}")
     run.healed(what="the service may make them again")
     run.pause(1, 2)
