@@ -57,8 +57,22 @@ private func splitLines(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
     return lines
 }
 
+/// What an absolute target names, and the port its scheme means when it names none.
+private struct Authority {
+    let text: ArraySlice<UInt8>
+    let schemePort: Int
+
+    /// A host with its port as a number, in lower case: two that name the same are equal.
+    static func normal(_ text: String, schemePort: Int) -> String {
+        let text = text.lowercased()
+        guard let colon = text.lastIndex(of: ":"), !text[colon...].contains("]") else { return "\(text):\(schemePort)" }
+        let digits = text[colon...].dropFirst()
+        return "\(text[..<colon]):\(digits.isEmpty ? schemePort : Int(digits) ?? -1)"
+    }
+}
+
 /// Returns the authority of an absolute target.
-private func checkRequestLine(_ line: ArraySlice<UInt8>, _ head: RequestHead) -> ArraySlice<UInt8>? {
+private func checkRequestLine(_ line: ArraySlice<UInt8>, _ head: RequestHead) -> Authority? {
     require(line.count <= Limits.requestLineByteLimit, "a request line is within its limit")
     let parts = line.split(separator: 0x20, omittingEmptySubsequences: false)
     require(parts.count == 3, "a request line has two spaces")
@@ -75,7 +89,7 @@ private func checkRequestLine(_ line: ArraySlice<UInt8>, _ head: RequestHead) ->
     let target = parts[1]
     require(target.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x23 }, "a target is visible and has no fragment")
     var rest = target
-    var authority: ArraySlice<UInt8>?
+    var authority: Authority?
     let method = head.string(head.method)
     require(method != "CONNECT", "CONNECT is refused")
     if target.first != 0x2F, target.first != 0x2A {
@@ -84,7 +98,7 @@ private func checkRequestLine(_ line: ArraySlice<UInt8>, _ head: RequestHead) ->
         rest = target.dropFirst(text.hasPrefix("https://") ? 8 : 7)
         let found = rest.prefix { $0 != 0x2F && $0 != 0x3F }
         require(!found.isEmpty && !found.contains(0x40), "an authority is a host")
-        authority = found
+        authority = Authority(text: found, schemePort: text.hasPrefix("https://") ? 443 : 80)
         rest = rest.dropFirst(found.count)
     }
     let path = rest.prefix { $0 != 0x3F }
@@ -104,15 +118,16 @@ private func checkRequestLine(_ line: ArraySlice<UInt8>, _ head: RequestHead) ->
     return authority
 }
 
-private func checkHost(_ hosts: [String], _ authority: ArraySlice<UInt8>?, _ head: RequestHead) {
+private func checkHost(_ hosts: [String], _ authority: Authority?, _ head: RequestHead) {
     require(hosts.count <= 1, "an accepted head has at most one host")
     require(hosts.count == 1 || !head.isHTTP11, "an accepted head of HTTP/1.1 has a host")
     guard let host = hosts.first else { return }
     let forbidden = host.utf8.contains { $0 <= 0x20 || $0 >= 0x7F || "/?#@\\\"<>^`{|}".utf8.contains($0) }
     require(!host.isEmpty && !forbidden, "a host has no character that another reader would end it at")
     if let authority {
+        let named = Authority.normal(String(decoding: authority.text, as: UTF8.self), schemePort: authority.schemePort)
         require(
-            String(decoding: authority, as: UTF8.self).lowercased() == host.lowercased(),
+            named == Authority.normal(host, schemePort: authority.schemePort),
             "an absolute target's authority and the Host field say the same")
     }
 }

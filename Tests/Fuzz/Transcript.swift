@@ -63,6 +63,9 @@ struct Transcript: Equatable {
             case .complete(let count):
                 use(count, of: piece)
                 require(!reader.expectsBody, "a complete message expects no more of its body")
+                if case .head(let head)? = events.last, ["GET", "HEAD"].contains(head.string(head.method)) {
+                    require(body.isEmpty, "a GET and a HEAD have no content")
+                }
                 events.append(.body(body))
                 body = []
             }
