@@ -307,6 +307,9 @@ def check_silence(database, log, fill, free):
         server = Server(database.environment, output=output)
     try:
         server.wait_until_healthy()
+        sizes = [0, -1]
+        # No line of the start is still in a loop's buffer, where LogBuffer.flushInterval holds it for 50 ms.
+        until(lambda: sizes.append(log.stat().st_size) or sizes[-1] == sizes[-2], interval=0.25, what="the log to rest")
         fill(server)
         with requests.Session() as session:
             for number in range(300):
