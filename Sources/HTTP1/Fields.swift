@@ -61,6 +61,8 @@ public struct Fields: RandomAccessCollection, Equatable, Sendable {
     public private(set) var count = 0
     /// Bit n is set when the known field n occurs, so that most look-ups end here.
     private var present: UInt32 = 0
+    /// Bit n is set when the known field n occurs more than once.
+    private var repeated: UInt32 = 0
 
     init() {}
 
@@ -76,6 +78,9 @@ public struct Fields: RandomAccessCollection, Equatable, Sendable {
 
     /// Whether a field of that name occurs.
     public func contains(_ known: KnownField) -> Bool { present & (1 << UInt32(known.rawValue)) != 0 }
+
+    /// Whether a field of that name occurs more than once.
+    public func isRepeated(_ known: KnownField) -> Bool { repeated & (1 << UInt32(known.rawValue)) != 0 }
 
     /// The value of the first field of that name, nil when absent.
     public func firstRange(of known: KnownField) -> Range<Int>? {
@@ -108,12 +113,17 @@ public struct Fields: RandomAccessCollection, Equatable, Sendable {
     mutating func append(_ field: Field) {
         if count < entries.count { entries[count] = field } else { entries.append(field) }
         count &+= 1
-        if let known = field.known { present |= 1 << UInt32(known.rawValue) }
+        if let known = field.known {
+            let bit: UInt32 = 1 << UInt32(known.rawValue)
+            repeated |= present & bit
+            present |= bit
+        }
     }
 
     mutating func removeAll() {
         if entries.count > Limits.retainedFieldLimit { entries = [] }
         count = 0
         present = 0
+        repeated = 0
     }
 }

@@ -45,14 +45,15 @@ extension Pool {
         var rows = 0
         var hasRead = false
         var hasWrite = false
-        while batch.count < state.limits.batchLimit, !queue.isEmpty {
-            let pending = queue[0]
-            if connection.isPooled, let last = batch.last, last.isApart(from: pending) { break }
+        while batch.count < state.limits.batchLimit, let pending = queue.popFirst() {
             rows += pending.rows
-            if rows > state.limits.batchRowLimit && !batch.isEmpty { break }
             let larger = size.adding(pending)
-            if larger.parameters > parameterLimit || larger.bytes > byteLimit, !batch.isEmpty { break }
-            queue.removeFirst()
+            let isTooMuch =
+                rows > state.limits.batchRowLimit || larger.parameters > parameterLimit || larger.bytes > byteLimit
+            if let last = batch.last, isTooMuch || connection.isPooled && last.isApart(from: pending) {
+                queue.prepend(pending)
+                break
+            }
             // Sent, it would at once cost its neighbours the connection.
             if now >= pending.deadline {
                 fail(pending, .deadlineExceeded, now: now)

@@ -205,7 +205,10 @@ import Reactor
 
     /// Goes on reading after a wait for something else.
     private func resume() {
-        if phase == .reading { takeInput() }
+        if phase == .reading {
+            // Most often nothing was kept, and there is nothing to parse.
+            if input.isEmpty && reader.state == .idle { sendAnswers() } else { takeInput() }
+        }
         if phase == .reading { receive() }
     }
 

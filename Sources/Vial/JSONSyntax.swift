@@ -78,6 +78,16 @@ struct JSONSyntax {
         }
     }
 
+    /// Apart from the common case, of which it would cost a part.
+    @inline(never)
+    private func isRepeated(
+        _ name: Range<Int>, after members: [JSONMembers.Member], in lookup: inout JSONNames?
+    ) -> Bool {
+        var names = lookup.take() ?? JSONNames(members, in: text)
+        defer { lookup = names }
+        return !names.insert(name, in: text, after: members)
+    }
+
     private mutating func object(depth: Int) throws(Fault) {
         guard depth <= Self.depthLimit else { throw fault(.tooDeep) }
         var members: [JSONMembers.Member] = []
@@ -90,14 +100,15 @@ struct JSONSyntax {
                 let start = position
                 let hasEscape = try string()
                 let name = start..<position
-                if lookup == nil && (hasEscape || members.count == Self.comparedMemberLimit) {
-                    lookup = JSONNames(members, in: text)
-                }
-                let isRepeated =
-                    if lookup == nil { members.contains { isEqual($0.name, name) } } else {
-                        lookup?.insert(name, in: text, after: members) == false
+                if lookup != nil || hasEscape || members.count == Self.comparedMemberLimit {
+                    if isRepeated(name, after: members, in: &lookup) {
+                        throw Fault(reason: .repeatedName, offset: start)
                     }
-                if isRepeated { throw Fault(reason: .repeatedName, offset: start) }
+                } else {
+                    for member in members where isEqual(member.name, name) {
+                        throw Fault(reason: .repeatedName, offset: start)
+                    }
+                }
                 if members.count == Self.memberLimit { throw Fault(reason: .tooManyMembers, offset: start) }
                 skipSpace()
                 guard try current() == UInt8(ascii: ":") else { throw fault(.unexpectedCharacter) }

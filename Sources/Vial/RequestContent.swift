@@ -10,13 +10,19 @@ extension Request {
     /// readers obey the parameter, and for a content coding. A body of any other kind is not decoded, converted or guessed.
     var contentRefusal: HTTPError? {
         guard let range = head.firstRange(of: .contentType) else { return .notJSON }
-        guard range == head.lastRange(of: .contentType) else {
+        if head.fields.isRepeated(.contentType) {
             return HTTPError(.badRequest, "The Content-Type field occurs more than once.")
         }
         if head.fields.contains(.contentEncoding), hasContentCoding { return .contentCoding }
-        let bytes = head.bytes
         // What most clients send, as they send it.
+        let bytes = head.bytes
         if bytes.span.extracting(range).equals("application/json") { return nil }
+        return refusal(ofContentType: range)
+    }
+
+    /// The same of a Content-Type that is written in another way than usual.
+    private func refusal(ofContentType range: Range<Int>) -> HTTPError? {
+        let bytes = head.bytes
         guard let type = MediaType(bytes.span.extracting(range)), type.isJSON else { return .notJSON }
         let isUTF8 = type.parameters.allSatisfy { parameter in
             // US-ASCII is a part of UTF-8.

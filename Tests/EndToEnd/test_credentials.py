@@ -297,7 +297,7 @@ class TestSecrecy:
         with database.connect() as admin:
             admin.execute("ALTER TABLE items RENAME TO things")
             answers += [server.get("/api/items"), server.post("/api/items", json={"name": "Lost"})]
-            assert [answer.status_code for answer in answers[-2:]] == [500, 500]
+            assert [answer.status_code for answer in answers[-2:]] == [503, 503]
         cluster.set_password("changed")
         database.end_connections()
         until(lambda: unreachable_lines(server), 5, what="the refusal")
