@@ -1,5 +1,6 @@
 import CPostgres
 import Glibc
+import Reactor
 import Synchronization
 
 /// Opens connections on threads of their own, since libpq's connect resolves names by blocking (PostgreSQL documentation
@@ -99,15 +100,46 @@ public struct Connector: Sendable {
     /// for as long as it is.
     static let cancelLimit = 4
     private static let cancelCount = Atomic<Int>(0)
+    /// Threads that send a cancel request, those among them that nobody waits for any more: PQcancel of libpq 15 waits
+    /// without limit for a server that takes connections and is frozen.
+    static let cancelThreadLimit = 16
+    private static let cancelThreadCount = Atomic<Int>(0)
 
-    /// Sends a cancel request on a thread of its own, best effort. Returns when the server has heard it, or cannot.
+    /// What became of a cancel request.
+    enum CancelOutcome {
+        /// The server has heard it, or cannot.
+        case ended
+        /// Its time is over, and it may still arrive.
+        case overdue
+        /// It was not sent: too many others are on their way.
+        case refused
+    }
+
+    /// Sends a cancel request on a thread of its own, best effort.
     ///
-    /// - Returns: false, at once, when too many others are on their way.
-    static func cancel(_ request: CancelRequest) async -> Bool {
+    /// - Parameter loop: the loop that runs the caller.
+    static func cancel(_ request: CancelRequest, on loop: EventLoop, within nanoseconds: UInt64) async -> CancelOutcome
+    {
         defer { cancelCount.wrappingSubtract(1, ordering: .relaxed) }
-        guard cancelCount.wrappingAdd(1, ordering: .relaxed).newValue <= cancelLimit else { return false }
-        _ = await offLoop { request.send() }
-        return true
+        guard cancelCount.wrappingAdd(1, ordering: .relaxed).newValue <= cancelLimit else { return .refused }
+        guard cancelThreadCount.wrappingAdd(1, ordering: .relaxed).newValue <= cancelThreadLimit else {
+            cancelThreadCount.wrappingSubtract(1, ordering: .relaxed)
+            return .refused
+        }
+        let end = Signal<CancelOutcome>()
+        let isStarted = run {
+            request.send()
+            cancelThreadCount.wrappingSubtract(1, ordering: .relaxed)
+            end.give(.ended)
+        }
+        guard isStarted else {
+            cancelThreadCount.wrappingSubtract(1, ordering: .relaxed)
+            return .ended
+        }
+        let deadline = loop.makeDeadline { end.give(.overdue) }
+        loop.arm(deadline, at: loop.now + nanoseconds)
+        defer { loop.cancel(deadline) }
+        return await end.value()
     }
 
     /// Runs blocking work on a new thread and waits for its value.

@@ -44,7 +44,7 @@ public final class Database: Service {
     /// each pool what it takes to resolve the server's name and to read a password, and for each cancel request its socket
     /// and those of the connection that was given up meanwhile.
     public static func descriptorCount(loops: Int, maximum: Int) -> Int {
-        2 * maximum + 2 * min(loops, maximum) + 3 * Connector.cancelLimit
+        2 * maximum + 2 * min(loops, maximum) + 2 * Connector.cancelLimit + Connector.cancelThreadLimit
     }
 
     /// The pool that serves a loop: its own where it has one.

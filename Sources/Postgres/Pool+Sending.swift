@@ -257,13 +257,18 @@ extension Pool {
 
     /// Does not hold the connection: one that is given up meanwhile is closed at once.
     private func cancel(_ identifier: Int) async {
+        var outcome = Connector.CancelOutcome.ended
         if let request = connections[identifier].flatMap({ CancelRequest($0.handle) }) {
             let limit = loop.now + Self.cancelPatience
-            while isWorthCancelling(identifier), await !Connector.cancel(request), loop.now < limit {
+            repeat {
+                outcome = await Connector.cancel(request, on: loop, within: Self.cancelPatience)
+                guard outcome == .refused else { break }
                 await loop.sleep(nanoseconds: Self.cancelPause)
-            }
+            } while isWorthCancelling(identifier) && loop.now < limit
         }
         guard let connection = connections[identifier] else { return }
+        // It might stop whatever is sent next.
+        if outcome == .overdue { return lose(connection, .deadlineExceeded) }
         connection.cancellation.requestEnded(now: loop.now)
         becomeIdle(connection)
         hasWork = true

@@ -258,3 +258,25 @@ def test_a_cancel_request_that_does_not_arrive_costs_the_connection(database, la
         assert late.result().status_code == 504
     until(lambda: server.get(f"/api/items/{first}").status_code == 200, 8, what="another connection")
     assert not held_cancels.release.is_set()
+
+
+def test_cancel_requests_that_never_arrive_do_not_keep_others_from_being_sent(database, launch, held_cancels):
+    """A frozen server holds each for as long as it is frozen, and only four are sent at once."""
+    network = {"DB_HOST": "127.0.0.1", "DB_PORT": str(held_cancels.port), "DB_SSLMODE": "disable", "DB_PREPARED": "0"}
+    pool = {"WORKERS": "1", "DB_POOL_MIN": "0", "DB_POOL_MAX": "4", "DB_POOL_TIMEOUT_MS": "300"}
+    limits = {"DB_STATEMENT_TIMEOUT_MS": "400"}
+    server = launch({**database.environment, **network}, **pool, **limits).wait_until_healthy()
+    first = server.create("first")["id"]
+    lock = database.connect()
+
+    def run_into_the_lock(held):
+        lock.execute("BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
+        with concurrent.futures.ThreadPoolExecutor(4) as clients:
+            while held_cancels.held < held:
+                clients.submit(server.get, f"/api/items/{first}")
+                time.sleep(0.2)
+        lock.execute("COMMIT")
+
+    run_into_the_lock(4)
+    until(lambda: server.get(f"/api/items/{first}").status_code == 200, 12, what="other connections")
+    run_into_the_lock(5)

@@ -1,0 +1,45 @@
+import Synchronization
+
+/// A value that is given once, and one task that waits for it; any thread may give it, and only the first one counts.
+final class Signal<Value: Sendable>: Sendable {
+    private enum State {
+        case none
+        case awaited(CheckedContinuation<Value, Never>)
+        case given(Value)
+        case taken
+    }
+
+    private let state = Mutex(State.none)
+
+    /// Ends the wait, or the one that begins later.
+    func give(_ value: Value) {
+        let waiting = state.withLock { state -> CheckedContinuation<Value, Never>? in
+            switch state {
+            case .none: state = .given(value)
+            case .awaited(let waiting):
+                state = .taken
+                return waiting
+            case .given, .taken: break
+            }
+            return nil
+        }
+        waiting?.resume(returning: value)
+    }
+
+    /// Waits until a value was given; called once.
+    func value() async -> Value {
+        await withCheckedContinuation { continuation in
+            let given = state.withLock { state -> Value? in
+                switch state {
+                case .none: state = .awaited(continuation)
+                case .given(let value):
+                    state = .taken
+                    return value
+                case .awaited, .taken: preconditionFailure("a signal has one who waits")
+                }
+                return nil
+            }
+            if let given { continuation.resume(returning: given) }
+        }
+    }
+}
