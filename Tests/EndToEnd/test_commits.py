@@ -36,7 +36,22 @@ def lonely(own_cluster):
         shown = "SELECT current_setting('synchronous_standby_names')"
         until(lambda: own_cluster.connect(user="postgres").execute(shown).fetchone()[0] == standby)
 
-    database.begin = lambda: wait_for("nobody")
+    def begin():
+        wait_for("nobody")
+        # The server's processes read the setting one after the other: it is in force once a commit was seen to wait.
+        until(a_commit_waits, what="commits that wait")
+
+    def a_commit_waits():
+        with database.connect() as probe, concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pid = probe.info.backend_pid
+            commit = pool.submit(probe.execute, "CREATE TABLE probe (); DROP TABLE probe")
+            while not commit.done():
+                if admin.execute("SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'", [pid]).fetchone():
+                    admin.execute("SELECT pg_cancel_backend(%s)", [pid])
+                    return commit.exception() is None
+        return False
+
+    database.begin = begin
     database.end = lambda: wait_for("")
     database.superuser = admin
     yield database
