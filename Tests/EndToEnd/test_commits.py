@@ -42,13 +42,14 @@ def lonely(own_cluster):
         until(a_commit_waits, what="commits that wait")
 
     def a_commit_waits():
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'"
         with database.connect() as probe, concurrent.futures.ThreadPoolExecutor(1) as pool:
             pid = probe.info.backend_pid
             commit = pool.submit(probe.execute, "CREATE TABLE probe (); DROP TABLE probe")
             while not commit.done():
-                if admin.execute("SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'", [pid]).fetchone():
+                if admin.execute(waiting, [pid]).fetchone():
                     admin.execute("SELECT pg_cancel_backend(%s)", [pid])
-                    return commit.exception() is None
+                    return commit.exception(5) is None
         return False
 
     database.begin = begin
