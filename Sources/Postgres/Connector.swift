@@ -102,7 +102,7 @@ public struct Connector: Sendable {
     private static let cancelCount = Atomic<Int>(0)
     /// Threads that send a cancel request, those among them that nobody waits for any more: PQcancel of libpq 15 waits
     /// without limit for a server that takes connections and is frozen.
-    static let cancelThreadLimit = 16
+    static let cancelThreadLimit = 12
     private static let cancelThreadCount = Atomic<Int>(0)
 
     /// What became of a cancel request.

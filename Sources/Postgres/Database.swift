@@ -41,10 +41,9 @@ public final class Database: Service {
     }
 
     /// Descriptors that the pools have open at most: for each connection its socket and the copy that its loop watches, for
-    /// each pool what it takes to resolve the server's name and to read a password, and for each cancel request its socket
-    /// and those of the connection that was given up meanwhile.
+    /// each pool what it takes to resolve the server's name and to read a password, and the socket of each cancel request.
     public static func descriptorCount(loops: Int, maximum: Int) -> Int {
-        2 * maximum + 2 * min(loops, maximum) + 2 * Connector.cancelLimit + Connector.cancelThreadLimit
+        2 * maximum + 2 * min(loops, maximum) + Connector.cancelThreadLimit
     }
 
     /// The pool that serves a loop: its own where it has one.
