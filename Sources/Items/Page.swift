@@ -88,16 +88,23 @@ public struct Page: JSONRepresentable {
     init(_ rows: Rows, for request: PageRequest) throws(DatabaseError) {
         self.rows = rows
         self.request = request
-        (count, byteEstimate) = try Self.measure(rows, upTo: request.limit)
-        next = rows.count > count ? Cursor(order: request.order, after: try rows[count - 1].int64(0)) : nil
+        let isFull: Bool
+        (count, byteEstimate, isFull) = try Self.measure(rows, upTo: request.limit)
+        // Behind an item that fills a page by itself PostgreSQL sends nothing, whether there is more or not.
+        let hasMore = rows.count > count || isFull
+        next = hasMore ? Cursor(order: request.order, after: try rows[count - 1].int64(0)) : nil
     }
 
     /// How many of the rows stand on the page, one at least, if there is one; and the room for them: for short texts an
-    /// estimate, else enough, so that a long page is written in place.
-    private static func measure(_ rows: Rows, upTo limit: Int) throws(DatabaseError) -> (count: Int, bytes: Int) {
+    /// estimate, else enough, so that a long page is written in place; and whether their texts exceed a page's bytes.
+    private static func measure(
+        _ rows: Rows, upTo limit: Int
+    ) throws(DatabaseError) -> (count: Int, bytes: Int, isFull: Bool) {
         let most = min(rows.count, limit)
         // Even if each of their bytes is written as six.
-        if rows.byteCount <= PageRequest.byteLimit / 6 { return (most, 64 + most * Self.itemByteEstimate) }
+        if rows.byteCount <= PageRequest.byteLimit / 6 {
+            return (most, 64 + most * Self.itemByteEstimate, false)
+        }
         var count = 0
         var bytes = 0
         var room = 0
@@ -110,7 +117,8 @@ public struct Page: JSONRepresentable {
             if bytes > PageRequest.byteLimit && count > 0 { break }
             count += 1
         }
-        return (count, min(bytes, PageRequest.byteLimit) + room + 64 + count * Item.frameByteLimit)
+        let estimate = min(bytes, PageRequest.byteLimit) + room + 64 + count * Item.frameByteLimit
+        return (count, estimate, bytes > PageRequest.byteLimit)
     }
 
     /// The value of `Link` (RFC 8288), which names the next page of the same list; nil on the last one.

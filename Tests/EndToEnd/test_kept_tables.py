@@ -374,3 +374,21 @@ class TestEncodings:
         assert [error["field"] for error in body["errors"]] == ["name"]
         first = keyed(server, "bytes", {"name": "é"})
         assert first.json()["name"] == "é" and keyed(server, "bytes", {"name": "é"}).json() == first.json()
+
+
+def test_a_list_goes_on_behind_an_item_that_is_larger_than_a_page(database, launch):
+    run(
+        database,
+        "CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text)",
+        "INSERT INTO items (name, description)"
+        " SELECT 'item ' || n, CASE WHEN n = 3 THEN repeat('x', 2097152) END FROM generate_series(1, 5) AS n",
+    )
+    server = launch(database.environment).wait_until_healthy()
+    seen, cursor = [], ""
+    for _ in range(10):
+        page = server.get(f"/api/items?limit=100{cursor}").json()
+        seen += [item["id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == [1, 2, 3, 4, 5]
