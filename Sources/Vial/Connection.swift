@@ -173,8 +173,10 @@ import Reactor
     ///
     /// - Returns: whether it is closed.
     func giveUp() -> Bool {
+        let expiry = idleExpiry
         receiveLast()
-        if idleExpiry != nil { end() }
+        // A request that was answered meanwhile has moved it.
+        if let expiry, idleExpiry == expiry { end() }
         return phase == .closed
     }
 

@@ -104,6 +104,8 @@ final class ConnectionQuota: Sendable {
     ///
     /// - Returns: whether one was closed.
     func giveUpIdle() -> Bool {
+        // What is idle then waits for its first request, and closes soon by itself.
+        guard drain.phase < .closing else { return false }
         if idleConnections.isEmpty && loop.now >= nextIdleSearch {
             nextIdleSearch = loop.now + Self.idleSearchInterval
             idleConnections = connections.compactMap { identifier, connection in
