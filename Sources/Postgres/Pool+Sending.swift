@@ -267,8 +267,8 @@ extension Pool {
             } while isWorthCancelling(identifier) && loop.now < limit
         }
         guard let connection = connections[identifier] else { return }
-        // It might stop whatever is sent next.
-        if outcome == .overdue { return lose(connection, .deadlineExceeded) }
+        // It might stop whatever is sent next. The server answers, or the connection had been given up before.
+        if outcome == .overdue { return lose(connection, .connectionLost) }
         connection.cancellation.requestEnded(now: loop.now)
         becomeIdle(connection)
         hasWork = true

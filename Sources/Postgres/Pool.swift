@@ -166,7 +166,7 @@ public actor Pool {
     private func submit(_ pending: PendingStatement) {
         if let refusal = refusal() { return fail(pending, refusal, now: pending.enqueued) }
         if !hold(pending) { return fail(pending, .outOfMemory, now: pending.enqueued) }
-        hastenWaitDeadline(to: pending.deadline)
+        hastenWaitDeadline(to: waitEnd(of: pending))
         queue.append(pending)
         hasWork = true
         if pending.mayBeGrouped { loop.gather(recent: lastBatchCount) }
