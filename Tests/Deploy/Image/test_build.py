@@ -16,7 +16,15 @@ PROGRAM_LIMIT = 25 * MEGABYTE
 PROGRAM = "usr/local/bin/items"
 
 # What the program itself asks the loader for; Swift's own libraries are in it.
-NEEDED = {"libpq.so.5", "libcurl.so.4", "libstdc++.so.6", "libgcc_s.so.1", "libm.so.6", "libc.so.6"}
+NEEDED = {
+    "libpq.so.5",
+    "libcurl.so.4",
+    "libcrypto.so.3",
+    "libstdc++.so.6",
+    "libgcc_s.so.1",
+    "libm.so.6",
+    "libc.so.6",
+}
 LOADER = re.compile(r"ld-linux-[\w-]+\.so\.\d")
 
 
