@@ -33,8 +33,7 @@ public final class LastSeen: Sendable {
     static let statement = Statement(
         "health",
         "SELECT "
-            + ["id", "name", "description", "created_at", "updated_at"]
-            .map { "has_column_privilege('items', '\($0)', 'SELECT')" }.joined(separator: " AND ")
+            + Item.columnNames.map { "has_column_privilege('items', '\($0)', 'SELECT')" }.joined(separator: " AND ")
             + " AND to_regclass('idempotency_keys') IS NOT NULL")
 
     private struct Check {

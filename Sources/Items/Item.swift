@@ -9,8 +9,8 @@ public struct Item: JSONRepresentable {
     /// types: a timestamp without time zone is one of the session's zone, as PostgreSQL takes it.
     static let columns = "id::int8, name::text, description::text, created_at::timestamptz, updated_at::timestamptz"
 
-    /// The same, of a subquery.
-    static let names = "id, name, description, created_at, updated_at"
+    /// The same by their names alone.
+    static let columnNames = ["id", "name", "description", "created_at", "updated_at"]
 
     /// What an item takes in the database at most, by the rules for new ones: characters of four bytes, and the rest.
     static let byteLimit = 4 * (NewItem.nameLimit + NewItem.descriptionLimit) + 64

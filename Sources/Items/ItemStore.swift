@@ -56,7 +56,7 @@ public struct ItemStore: Sendable {
         Statement(
             name,
             """
-            SELECT \(Item.names) FROM (
+            SELECT \(Item.columnNames.joined(separator: ", ")) FROM (
                 SELECT *, sum(coalesce(octet_length(name), 0) + coalesce(octet_length(description), 0))
                     OVER (ORDER BY \(order) ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
                 FROM (

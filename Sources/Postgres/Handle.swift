@@ -29,7 +29,7 @@ import CPostgres
 
     /// Whether a notice says that a commit's wait for a synchronous standby was cut short: because somebody cancelled it, or
     /// because the session ends. PostgreSQL does not fail the commit then (`SyncRepWaitForLSN` in syncrep.c). The message
-    /// may be in any language, and who writes one in a trigger is of no account.
+    /// may be in any language. A trigger that raises such a warning itself has its writes answered 504.
     static func isEndOfReplicationWait(state: String?, file: String?, message: String?) -> Bool {
         guard state == "01000" || state == "57P01" else { return false }
         return file == "syncrep.c" || message?.contains("synchronous replication") == true

@@ -267,7 +267,8 @@ extension Pool {
             } while isWorthCancelling(identifier) && loop.now < limit
         }
         guard let connection = connections[identifier] else { return }
-        // It might stop whatever is sent next. The server answers, or the connection had been given up before.
+        // The request may still arrive and stop whatever is sent next. The other connections stay: had the server fallen
+        // silent, this one would have been given up after `cancelGrace`.
         if outcome == .overdue { return lose(connection, .connectionLost) }
         connection.cancellation.requestEnded(now: loop.now)
         becomeIdle(connection)

@@ -262,8 +262,7 @@ import Reactor
 
     /// Keeps what was received and not used, unless nobody will read it.
     private func keep(_ rest: Span<UInt8>) {
-        if rest.isEmpty || hasDroppedInput { return }
-        if phase == .lingering || phase == .delivering || phase == .closed { return }
+        if rest.isEmpty || hasDroppedInput || dropsInput || phase == .closed { return }
         input.append(span: rest)
         holdInput()
     }
@@ -660,6 +659,9 @@ import Reactor
         drop()
     }
 
+    /// Whether what the client still sends is read and dropped.
+    private var dropsInput: Bool { phase == .lingering || phase == .delivering }
+
     private func drop() {
         while readiness.mayRead {
             // As in `receive`; the bytes are dropped.
@@ -674,7 +676,7 @@ import Reactor
                 if count < Worker.readByteLimit {
                     readiness.readDrained()
                 } else {
-                    worker.loop.atNextTurn { [self] in if phase == .lingering || phase == .delivering { drop() } }
+                    worker.loop.atNextTurn { [self] in if dropsInput { drop() } }
                     return
                 }
             case .wouldBlock: readiness.readDrained()

@@ -240,13 +240,17 @@ def held_cancels(database):
     proxy.close()
 
 
-def test_nothing_is_sent_while_a_cancel_request_is_on_its_way(database, launch, held_cancels):
-    """Until it has arrived it might stop another statement; when it does not arrive, its connection is given up."""
+def behind(held_cancels, database, launch, pool):
+    """A server whose cancel requests are held, an item of its, and a connection to lock the table with."""
     network = {"DB_HOST": "127.0.0.1", "DB_PORT": str(held_cancels.port), "DB_SSLMODE": "disable", "DB_PREPARED": "0"}
     limits = {"DB_STATEMENT_TIMEOUT_MS": "400", "DB_POOL_TIMEOUT_MS": "300"}
-    server = launch({**database.environment, **network}, **ONE, **limits).wait_until_healthy()
-    first = server.create("first")["id"]
-    lock = database.connect()
+    server = launch({**database.environment, **network}, **pool, **limits).wait_until_healthy()
+    return server, server.create("first")["id"], database.connect()
+
+
+def test_nothing_is_sent_while_a_cancel_request_is_on_its_way(database, launch, held_cancels):
+    """Until it has arrived it might stop another statement; when it does not arrive, its connection is given up."""
+    server, first, lock = behind(held_cancels, database, launch, ONE)
     lock.execute("BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         late = pool.submit(server.get, f"/api/items/{first}")
@@ -261,11 +265,7 @@ def test_nothing_is_sent_while_a_cancel_request_is_on_its_way(database, launch, 
 
 
 def test_a_cancel_request_that_does_not_arrive_costs_the_connection(database, launch, held_cancels):
-    network = {"DB_HOST": "127.0.0.1", "DB_PORT": str(held_cancels.port), "DB_SSLMODE": "disable", "DB_PREPARED": "0"}
-    limits = {"DB_STATEMENT_TIMEOUT_MS": "400", "DB_POOL_TIMEOUT_MS": "300"}
-    server = launch({**database.environment, **network}, **ONE, **limits).wait_until_healthy()
-    first = server.create("first")["id"]
-    lock = database.connect()
+    server, first, lock = behind(held_cancels, database, launch, ONE)
     lock.execute("BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         late = pool.submit(server.get, f"/api/items/{first}")
@@ -278,12 +278,8 @@ def test_a_cancel_request_that_does_not_arrive_costs_the_connection(database, la
 
 def test_cancel_requests_that_never_arrive_do_not_keep_others_from_being_sent(database, launch, held_cancels):
     """A frozen server holds each for as long as it is frozen, and only four are sent at once."""
-    network = {"DB_HOST": "127.0.0.1", "DB_PORT": str(held_cancels.port), "DB_SSLMODE": "disable", "DB_PREPARED": "0"}
-    pool = {"WORKERS": "1", "DB_POOL_MIN": "0", "DB_POOL_MAX": "4", "DB_POOL_TIMEOUT_MS": "300"}
-    limits = {"DB_STATEMENT_TIMEOUT_MS": "400"}
-    server = launch({**database.environment, **network}, **pool, **limits).wait_until_healthy()
-    first = server.create("first")["id"]
-    lock = database.connect()
+    four = {"WORKERS": "1", "DB_POOL_MIN": "0", "DB_POOL_MAX": "4"}
+    server, first, lock = behind(held_cancels, database, launch, four)
 
     def run_into_the_lock(held):
         lock.execute("BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
