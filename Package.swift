@@ -20,7 +20,6 @@ let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-htt
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycleTesting = Target.Dependency.product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let configurationTesting = Target.Dependency.product(name: "ConfigurationTesting", package: "swift-configuration")
@@ -68,7 +67,7 @@ let package = Package(
             name: "items",
             dependencies: [
                 "Items", "Vial", "Postgres", "HTTP1", "Reactor", "Telemetry", "AWS", "CLinux", argumentParser,
-                configuration, lifecycle, signals, logging,
+                configuration, lifecycle, logging,
             ],
             path: "Sources/Commands", exclude: ["README.md"], swiftSettings: settings),
         .testTarget(name: "AWSTests", dependencies: ["AWS"], swiftSettings: settings),

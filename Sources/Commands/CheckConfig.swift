@@ -12,8 +12,11 @@ struct CheckConfig: ParsableCommand {
             """)
 
     func run() throws {
+        // First, before anything opens a descriptor.
+        let (_, managerErrors) = ServiceManager.examine()
         let unused = CurrentProcess.removeLibraryVariables()
-        let (configuration, errors) = Configuration.examine(Configuration.processEnvironment)
+        let (configuration, ownErrors) = Configuration.examine(Configuration.processEnvironment)
+        let errors = ownErrors + managerErrors
         for line in configuration.lines { print(line) }
         var standardError = StandardError()
         for warning in configuration.warnings + unused { print("warning: \(warning)", to: &standardError) }

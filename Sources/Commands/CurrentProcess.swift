@@ -76,6 +76,11 @@ enum CurrentProcess {
         _ = unsafe dl_iterate_phdr(release, nil)
     }
 
+    /// Writes out what was printed, which the end of the process does not.
+    static func flushOutput() {
+        _ = fflush(nil)
+    }
+
     /// Ends the process as it stands, without `exit`: that lets libraries clean up (OPENSSL_cleanup(3)), below the hands of
     /// a thread that still connects to the database or asks for a secret.
     static func end(status: Int32) -> Never {

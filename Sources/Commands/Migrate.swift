@@ -1,36 +1,76 @@
 import ArgumentParser
+import Glibc
 import Items
 import Logging
 import Postgres
+import Reactor
 
 /// `items migrate`: brings the schema up to date and ends.
 struct Migrate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate",
         abstract: "Applies pending migrations and ends.",
-        discussion: "Safe to run from many machines at once. Exits 0 when the schema is current, else 1.")
+        discussion: """
+            Safe to run from many machines at once. Exits 0 when the schema is current, else 1. SIGTERM or SIGINT ends it: the
+            database stops what it is doing and undoes it. A second signal ends it at once.
+            """)
 
+    /// How long the database has after a signal to hear that it is to stop.
+    private static let stopSeconds: UInt32 = 2
+
+    /// The work has a thread of its own; the main thread waits for signals, and for the end of the work, which ends the
+    /// process.
     func run() throws {
+        let signals = StopSignals()
         _ = CurrentProcess.removeLibraryVariables()
         let configuration: Configuration
         do { configuration = try Configuration.read(from: Configuration.processEnvironment) } catch {
             throw error.reported()
         }
         CurrentProcess.ignoreBrokenPipes()
+        let interruption: Interruption
+        do throws(SystemError) { interruption = try Interruption() } catch { throw Self.failure("\(error)") }
+        guard BlockingThread.start({ CurrentProcess.end(status: Self.migrate(configuration, unless: interruption)) })
+        else { throw Self.failure("no thread could be started") }
+        _ = signals.next()
+        interruption.begin()
+        guard BlockingThread.start({ Self.endLate() }) else { CurrentProcess.end(status: 1) }
+        _ = signals.next()
+        CurrentProcess.end(status: 1)
+    }
+
+    /// - Returns: the exit status.
+    private static func migrate(_ configuration: Configuration, unless interruption: Interruption) -> Int32 {
         do throws(DatabaseError) {
             let silent = Logger(label: "items") { _ in SwiftLogNoOpLogHandler() }
             let credentials = DatabaseCredentials(configuration, logger: silent)
-            let session = try Connector(options: credentials.options, renew: credentials.renew).session()
+            let connector = Connector(
+                options: credentials.options, renew: credentials.renew, interruption: interruption)
+            let session = try connector.session()
             if let encoding = session.serverEncoding, encoding != "UTF8" {
                 var standardError = StandardError()
                 print("warning: the database's encoding is \(encoding), not UTF8", to: &standardError)
             }
             let applied = try Migrations().apply(to: session)
             print(applied.isEmpty ? "The schema is current." : "Applied: \(applied.joined(separator: ", "))")
+            CurrentProcess.flushOutput()
+            return 0
         } catch {
-            var standardError = StandardError()
-            print("error: \(error)", to: &standardError)
-            throw ExitCode.failure
+            _ = failure(interruption.hasBegun ? "stopped by a signal" : "\(error)")
+            return 1
         }
+    }
+
+    /// The end of a process whose work cannot be interrupted: a name is being resolved, or a secret read.
+    private static func endLate() {
+        _ = sleep(stopSeconds)
+        _ = failure("stopped by a signal")
+        CurrentProcess.end(status: 1)
+    }
+
+    private static func failure(_ reason: String) -> ExitCode {
+        var standardError = StandardError()
+        print("error: \(reason)", to: &standardError)
+        return .failure
     }
 }

@@ -1,6 +1,5 @@
 import AWS
 import ArgumentParser
-import Dispatch
 import Items
 import Logging
 import Postgres
@@ -8,7 +7,6 @@ import Reactor
 import ServiceLifecycle
 import Synchronization
 import Telemetry
-import UnixSignals
 import Vial
 
 /// `items serve`: the wiring, top to bottom.
@@ -18,66 +16,120 @@ struct Serve: ParsableCommand {
         abstract: "Serves until SIGTERM or SIGINT, then drains.",
         discussion: """
             SIGTERM goes on serving for DRAIN_DELAY_MS with failing health checks, then finishes what is in flight.
-            SIGINT skips the delay. A second signal ends at once with exit status 1.
+            SIGINT skips the delay, and so does either before the start is over. A second signal ends at once with exit
+            status 1. SIGHUP is ignored.
             """)
 
-    /// Everything runs on the loops and in tasks; the main thread waits. An asynchronous `main` would end that thread
-    /// under a running process, which valgrind and some debuggers do not survive.
+    /// Everything runs on the loops; the main thread starts them and then waits for signals, so that these are heard
+    /// whatever the loops are doing. An asynchronous `main` would end that thread under a running process, which valgrind
+    /// and some debuggers do not survive.
     func run() throws {
+        let signals = StopSignals()
         CurrentProcess.ignoreBrokenPipes()
         let unused = CurrentProcess.removeLibraryVariables()
         FreedMemory.returnLargeBuffers()
-        let end = DispatchSemaphore(value: 0)
-        let outcome = Mutex<Result<Void, any Error>>(.success(()))
-        // Threads inherit the nice value of the one that starts them, and those of a higher priority run at -2 when they may.
-        Task(priority: .medium) {
-            do { try await Self.serve(warnings: unused) } catch { outcome.withLock { $0 = .failure(error) } }
-            end.signal()
+        let (stops, stop) = AsyncStream<Int32>.makeStream()
+        let service = try RunningService(warnings: unused)
+        Task(executorPreference: service.loops[0]) {
+            let status = await service.run(until: stops)
+            CurrentProcess.end(status: status)
         }
-        end.wait()
-        try outcome.withLock { try $0.get() }
-        CurrentProcess.end(status: 0)
+        stop.yield(signals.next())
+        _ = signals.next()
+        CurrentProcess.end(status: 1)
     }
+}
 
-    private static func serve(warnings: [String]) async throws {
+/// What listens already, and what it needs to serve.
+private final class RunningService: Sendable {
+    let loops: [EventLoop]
+    private let configuration: Configuration
+    private let manager: ServiceManager
+    private let observability: Observability
+    private let observers: [LoopObserver]
+    private let logger: Logger
+    private let drain = Drain()
+    private let description: ServiceDescription
+    private let database: Database
+    private let keyExpiry: KeyExpiry
+    private let server: Server
+    private let admin: Server?
+    private let memory: MemoryBudget
+    /// Whether the start is over: from then on a balancer may send clients.
+    private let isReady = Atomic<Bool>(false)
+
+    /// Listens. Nothing in it waits for anybody else.
+    ///
+    /// - Parameter warnings: what is to be said besides what the configuration warns of.
+    /// - Throws: the exit status, when what is wrong has been said.
+    init(warnings: [String]) throws(ExitCode) {
         let configuration: Configuration
-        do { configuration = try Configuration.read(from: Configuration.processEnvironment) } catch {
-            throw error.reported()
+        do throws(ConfigurationErrors) {
+            manager = try ServiceManager()
+            configuration = try Configuration.read(from: Configuration.processEnvironment)
+        } catch { throw error.reported() }
+        self.configuration = configuration
+        // Until the machine or the task has told its own.
+        let instanceID = configuration.instanceID ?? CurrentProcess.hostName
+        let observability: Observability
+        do throws(LogSinkError) {
+            observability = try Observability(configuration, instanceID: instanceID)
+        } catch {
+            var standardError = StandardError()
+            print("error: cannot start: \(error)", to: &standardError)
+            throw ExitCode.failure
         }
-        let instanceID =
-            configuration.instanceID ?? InstanceIdentity.discover(AWS.Environment(configuration.aws))
-            ?? CurrentProcess.hostName
-        let observability = try Observability(configuration, instanceID: instanceID)
+        self.observability = observability
         let logger = observability.makeLogger("items")
+        self.logger = logger
         for warning in configuration.warnings + warnings { logger.warning("\(warning)") }
+
+        /// Says why the start ends, on the log: from here on nobody reads another place.
+        func failure(_ message: Logger.Message, _ metadata: Logger.Metadata) -> ExitCode {
+            logger.critical(message, metadata: metadata)
+            observability.close()
+            // Not by `exit`, below the hands of loops that turn already.
+            CurrentProcess.end(status: 1)
+        }
 
         let descriptors: DescriptorBudget
         do throws(DescriptorBudget.Shortage) {
             descriptors = try DescriptorBudget(
                 configuration, limit: CurrentProcess.raiseDescriptorLimit(), open: CurrentProcess.openDescriptorCount)
         } catch {
-            logger.critical("Cannot start", metadata: ["reason": "\(error)"])
-            observability.close()
-            throw ExitCode.failure
+            throw failure("Cannot start", ["reason": "\(error)"])
         }
         if let warning = descriptors.warning { logger.warning("\(warning)") }
         let memory = MemoryBudget(limit: configuration.memoryByteLimit)
+        self.memory = memory
         observability.watch(memory)
-        let loops = try (0..<configuration.http.workers).map { try EventLoop(index: $0) }
-        let drain = Drain()
-        let description = ServiceDescription(configuration, instanceID: instanceID)
+        let interruption: Interruption
+        do throws(SystemError) {
+            loops = try (0..<configuration.http.workers).map { (index) throws(SystemError) in
+                try EventLoop(index: index)
+            }
+            interruption = try Interruption()
+        } catch {
+            throw failure("Cannot start", ["workers": "\(configuration.http.workers)", "reason": "\(error)"])
+        }
+        let loops = loops
         let observers = loops.map { observability.makeObserver(on: $0) }
+        self.observers = observers
         for (loop, observer) in zip(loops, observers) { loop.atTurnEnd { observer.flush() } }
 
         let credentials = DatabaseCredentials(configuration, logger: observability.makeLogger("secret"))
         let database = Database(
             on: loops, options: .init(configuration, memory: memory),
-            connector: Connector(configuration, credentials: credentials, logger: logger),
+            connector: Connector(configuration, credentials: credentials, logger: logger, interruption: interruption),
             observe: { loop in
                 let observer = observers[loop.index]
                 return { observer.observe($0) }
             })
+        self.database = database
+        let description = ServiceDescription(configuration, instanceID: instanceID)
+        self.description = description
         let lastSeen = LastSeen()
+        let drain = drain
         let services = loops.map { loop in
             let pool = database.pool(for: loop)
             return Services(
@@ -88,15 +140,14 @@ struct Serve: ParsableCommand {
                 registry: observability.registry, service: description,
                 itemCreated: { observers[loop.index].itemCreated() })
         }
+        keyExpiry = KeyExpiry(on: loops[0], store: services[0].store)
         let trusts = { @Sendable (peer: SocketAddress) in
             configuration.http.trustedProxies.contains(IPAddress(bytes: peer.bytes))
         }
-        let server: Server
-        var admin: Server?
-        do {
+        do throws(SystemError) {
             server = try Server(
                 on: loops, options: .init(configuration, memory: memory, connections: descriptors.connections),
-                adopting: try ServiceManager.socket(), drain: drain, trusts: trusts,
+                adopting: manager.socket, drain: drain, trusts: trusts,
                 makeApp: { loop in
                     makeApp(
                         services[loop.index], basePath: configuration.http.basePath,
@@ -120,61 +171,87 @@ struct Serve: ParsableCommand {
                             observers[loop.index].observe(event)
                         }
                     })
+            } else {
+                admin = nil
             }
         } catch {
-            logger.critical(
+            throw failure(
                 "Cannot listen",
-                metadata: [
+                [
                     "host": "\(configuration.http.host)", "port": "\(configuration.http.port)", "reason": "\(error)",
                 ])
-            observability.close()
-            throw ExitCode.failure
         }
+        do throws(SystemError) { for loop in loops { try loop.start() } } catch {
+            throw failure("Cannot start", ["workers": "\(loops.count)", "reason": "\(error)"])
+        }
+    }
 
-        for loop in loops { loop.start() }
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-        // Decided, for better or worse, before the first request: with the database there, no client meets an unready service.
-        await database.open()
-        await KeyExpiry(on: loops[0], store: services[0].store).begin()
-
+    /// Serves, at first with whatever is there, until the first of `stops` and the end of the drain.
+    ///
+    /// - Returns: the exit status.
+    func run(until stops: AsyncStream<Int32>) async -> Int32 {
         // The last one ends first: metrics can be read while clients are served, the database goes when nobody needs it.
-        let running: [any Service] = [database] + (admin.map { [$0] } ?? []) + [server]
+        let services: [any Service] = [database] + (admin.map { [$0] } ?? []) + [server]
         let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(services: running, logger: observability.makeLogger("lifecycle")))
-        let stopping = Task { await stop(group, on: signals, drain: drain) }
-        logger.info(
-            "Serving",
-            metadata: ["port": "\(server.port)", "workers": "\(loops.count)", "version": "\(BuildInfo.version)"])
-        let manager = ServiceManager(loops: loops)
-        manager.ready()
-        // A debugger's breakpoints are changes of such pages, so debug builds keep them.
-        #if !DEBUG
-            Task {
-                // What came before is over; what the services' own start touches comes after it.
-                CurrentProcess.releaseReadOnlyPages()
-                await loops[0].pause(nanoseconds: settlingTime)
-                CurrentProcess.releaseReadOnlyPages()
-            }
-        #endif
-        let returning = Task { await FreedMemory.returnRest(while: memory, on: loops[0]) }
-        try await group.run()
+            configuration: ServiceGroupConfiguration(services: services, logger: observability.makeLogger("lifecycle")))
+        let stopping = Task(executorPreference: loops[0]) { await self.stop(group, on: stops) }
+        let (memory, first) = (memory, loops[0])
+        let returning = Task(executorPreference: first) { await FreedMemory.returnRest(while: memory, on: first) }
+        Task(executorPreference: loops[0]) { await self.begin() }
+        var status: Int32 = 0
+        do { try await group.run() } catch {
+            logger.critical("Cannot serve", metadata: ["reason": "\(error)"])
+            status = 1
+        }
         stopping.cancel()
         returning.cancel()
         for (loop, observer) in zip(loops, observers) { await loop.perform { observer.flush(force: true) } }
         observability.close()
+        return status
+    }
+
+    /// Finds out who it is, and opens the database: for as long as that takes, clients that need it wait within their limits.
+    private func begin() async {
+        manager.starting(on: loops[0]) { [self] in isReady.load(ordering: .relaxed) || drain.isDraining }
+        if configuration.instanceID == nil { await nameInstance() }
+        // Decided, for better or worse, before anybody is told: with the database there, no client meets an unready service.
+        await database.open()
+        await keyExpiry.begin()
+        if drain.isDraining { return }
+        isReady.store(true, ordering: .relaxed)
+        logger.info(
+            "Serving",
+            metadata: ["port": "\(server.port)", "workers": "\(loops.count)", "version": "\(BuildInfo.version)"])
+        manager.ready(loops)
+        // A debugger's breakpoints are changes of such pages, so debug builds keep them.
+        #if !DEBUG
+            // What came before is over; what the services' own start touches comes after it.
+            CurrentProcess.releaseReadOnlyPages()
+            await loops[0].pause(nanoseconds: Self.settlingTime)
+            CurrentProcess.releaseReadOnlyPages()
+        #endif
+    }
+
+    /// Asks on a thread of its own, since that may take two seconds.
+    private func nameInstance() async {
+        let environment = AWS.Environment(configuration.aws)
+        guard let instanceID = await BlockingThread.run({ InstanceIdentity.discover(environment) }) ?? nil else {
+            return
+        }
+        observability.changeInstance(to: instanceID)
+        description.changeInstance(to: instanceID)
+        for (loop, observer) in zip(loops, observers) { await loop.perform { observer.instanceChanged() } }
     }
 
     /// After it, in nanoseconds, everything that runs has begun.
     private static let settlingTime: UInt64 = 250_000_000
 
-    /// The first signal drains, the second ends at once.
-    private static func stop(_ services: ServiceGroup, on signals: UnixSignalsSequence, drain: Drain) async {
-        var isDraining = false
-        for await signal in signals {
-            if isDraining { CurrentProcess.end(status: 1) }
-            isDraining = true
-            if signal == .sigint { drain.skipDelay() }
-            ServiceManager.stopping()
+    /// The first signal drains; the second is the main thread's to hear.
+    private func stop(_ services: ServiceGroup, on stops: AsyncStream<Int32>) async {
+        for await signal in stops {
+            // Before it was ready, no balancer was told to send anybody.
+            if signal == StopSignals.interrupt || !isReady.load(ordering: .relaxed) { drain.skipDelay() }
+            manager.stopping()
             await services.triggerGracefulShutdown()
         }
     }

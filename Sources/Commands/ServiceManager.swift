@@ -1,57 +1,82 @@
 import CLinux
 import FoundationEssentials
 import Glibc
+import Items
 import Reactor
 
 /// The service manager's side of the process: sockets it passes (sd_listen_fds(3)) and words it waits for (sd_notify(3)).
 /// Without one, nothing here does anything.
-struct ServiceManager {
+struct ServiceManager: Sendable {
     /// The first descriptor that is passed.
     private static let firstSocket: Int32 = 3
+    /// While the start goes on, the manager is asked for so much more time …
+    private static let extensionSeconds = 30
+    /// … so often.
+    private static let extensionPause: UInt64 = 10_000_000_000
 
-    private let loops: [EventLoop]
+    private let variables: ServiceVariables
 
-    init(loops: [EventLoop]) {
-        self.loops = loops
+    /// To be made before the process opens a descriptor, which would take the number of one that was not passed.
+    ///
+    /// - Throws: everything that is wrong with what the manager told.
+    init() throws(ConfigurationErrors) {
+        let (variables, errors) = Self.examine()
+        guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
+        self.variables = variables
+    }
+
+    /// What is told, and what is wrong with it, for a process that has no descriptor of its own yet.
+    static func examine() -> (variables: ServiceVariables, errors: [ConfigurationError]) {
+        let environment = ProcessInfo.processInfo.environment
+        var (variables, errors) = ServiceVariables.examine(process: getpid()) { environment[$0] }
+        if variables.passesSocket && !Listener.isListening(firstSocket) {
+            errors.append(
+                ConfigurationError(
+                    variable: "LISTEN_FDS",
+                    problem: "says that descriptor \(firstSocket) listens for TCP, and it does not"))
+        }
+        return (variables, errors)
     }
 
     /// The number of the socket to listen on instead of binding one; nil when none was passed to this process.
-    static func socket() throws(SystemError) -> Int32? {
-        let environment = ProcessInfo.processInfo.environment
-        guard let count = environment["LISTEN_FDS"].flatMap({ Int($0) }), count > 0,
-            environment["LISTEN_PID"].map({ $0 == String(getpid()) }) ?? true
-        else { return nil }
-        return firstSocket
+    var socket: Int32? { variables.passesSocket ? Self.firstSocket : nil }
+
+    /// Asks for more time as long as the start has not ended: a step of a migration may take longer than the manager waits.
+    func starting(on loop: EventLoop, until hasEnded: @escaping @Sendable () -> Bool) {
+        guard variables.notifySocket != nil else { return }
+        Task(executorPreference: loop) {
+            while !hasEnded() {
+                send("EXTEND_TIMEOUT_USEC=\(Self.extensionSeconds)000000")
+                await loop.pause(nanoseconds: Self.extensionPause)
+            }
+        }
     }
 
     /// Says that the service serves, and from then on that every loop still turns, as often as asked.
-    func ready() {
-        Self.send("READY=1")
-        let environment = ProcessInfo.processInfo.environment
-        guard let limit = environment["WATCHDOG_USEC"].flatMap({ UInt64($0) }), limit > 0 else { return }
-        let loops = loops
-        Task {
+    func ready(_ loops: [EventLoop]) {
+        send("READY=1")
+        guard let limit = variables.watchdogMicroseconds else { return }
+        Task(executorPreference: loops[0]) {
             while !Task.isCancelled {
                 // A loop that is stuck holds this back, and that is the message.
                 for loop in loops { await loop.perform {} }
-                Self.send("WATCHDOG=1")
+                send("WATCHDOG=1")
                 await loops[0].pause(nanoseconds: limit * 1000 / 3)
             }
         }
     }
 
     /// Says that the end has begun.
-    static func stopping() {
+    func stopping() {
         send("STOPPING=1")
     }
 
-    private static func send(_ state: String) {
-        guard let path = ProcessInfo.processInfo.environment["NOTIFY_SOCKET"], !path.isEmpty else { return }
+    private func send(_ state: String) {
+        guard let path = variables.notifySocket else { return }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
-        let capacity = MemoryLayout.size(ofValue: address.sun_path)
-        guard bytes.count < capacity else { return }
+        precondition(bytes.count < MemoryLayout.size(ofValue: address.sun_path), "a socket's path is too long")
         // The name fits; a leading @ stands for the NUL of the abstract name space.
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { raw in
             for (index, byte) in bytes.enumerated() { unsafe raw[index] = byte }

@@ -9,7 +9,9 @@ import Vial
 
 extension Connector {
     /// Applies migrations on the first connection, unless that is left to `items migrate`.
-    init(_ configuration: Configuration, credentials: DatabaseCredentials, logger: Logger) {
+    init(
+        _ configuration: Configuration, credentials: DatabaseCredentials, logger: Logger, interruption: Interruption
+    ) {
         let migrates = configuration.database.migratesOnStart
         let isPrepared = configuration.database.usesPreparedStatements
         let migrations = Migrations()
@@ -25,7 +27,8 @@ extension Connector {
                 try migrations.apply(to: session)
             },
             schemaChanged: migrations.forget,
-            renew: credentials.renew)
+            renew: credentials.renew,
+            interruption: interruption)
     }
 }
 

@@ -61,6 +61,7 @@ extension Configuration {
                     variables: ["DB_POOL_MIN", "DB_POOL_MAX"],
                     problem: "must not fall: \(database.poolMinimum) is above \(database.poolMaximum)"))
         }
+        checkHealthPaths(&reading)
         var warnings: [String] = []
         if http.keepAliveTimeoutMilliseconds <= balancerIdleMilliseconds {
             warnings.append("KEEPALIVE_TIMEOUT_MS should be above the load balancer's idle timeout of 60000")
@@ -102,6 +103,21 @@ extension Configuration {
             warnings.append("MAX_BODY_BYTES is more than MEMORY_MIB leaves for bodies: larger ones are answered 503")
         }
         return bytes
+    }
+
+    /// A path has one answer.
+    private static func checkHealthPaths(_ reading: inout Reading) {
+        guard reading.areGood(["HEALTH_PATHS"]) else { return }
+        var seen: Set<String> = []
+        for path in reading.paths("HEALTH_PATHS") {
+            if !seen.insert(path).inserted {
+                reading.note(ConfigurationError(variable: "HEALTH_PATHS", problem: "names \(path) twice"))
+            } else if Services.isServed(path) {
+                reading.note(
+                    ConfigurationError(
+                        variable: "HEALTH_PATHS", problem: "names \(path), which has an answer of its own"))
+            }
+        }
     }
 
     /// As libpq has it: one port for all hosts, or one for each.

@@ -80,6 +80,11 @@ public final class LoopObserver: @unchecked Sendable {
         if let deadline = log.deadline, flushDeadline.expiry == nil { loop.arm(flushDeadline, at: deadline) }
     }
 
+    /// Has the loop's lines name the process as `Observability` does. On the loop.
+    public func instanceChanged() {
+        log.tail = observability.tail
+    }
+
     public func itemCreated() {
         created.increment()
     }

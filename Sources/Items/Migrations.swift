@@ -48,7 +48,15 @@ public final class Migrations: Sendable {
         ),
     ]
 
-    private let isApplied = Mutex(false)
+    /// Held while migrating.
+    private let attempt = Mutex(Attempt())
+    /// Attempts that have ended.
+    private let endedCount = Atomic<Int>(0)
+
+    private struct Attempt {
+        var isApplied = false
+        var failure: DatabaseError?
+    }
 
     private let lockTimeout: String
 
@@ -61,19 +69,25 @@ public final class Migrations: Sendable {
         self.lockTimeout = lockTimeout
     }
 
-    /// Applies what is pending, once per process; blocks. Safe from many processes at once.
+    /// Applies what is pending, once per process; blocks. Safe from many processes at once. Whoever comes while another
+    /// connection of this process is at it gets its outcome, so the wait for another process is one for all of them.
     ///
     /// - Returns: the names of the steps that were applied now.
     @discardableResult
     public func apply(to session: Session) throws(DatabaseError) -> [String] {
-        // Held while migrating: a second connection of this process waits for the first one's result.
-        let result = isApplied.withLock { isApplied -> Result<[String], DatabaseError> in
-            if isApplied { return .success([]) }
+        let endedBefore = endedCount.load(ordering: .acquiring)
+        let result = attempt.withLock { attempt -> Result<[String], DatabaseError> in
+            if attempt.isApplied { return .success([]) }
+            if let failure = attempt.failure, endedCount.load(ordering: .acquiring) != endedBefore {
+                return .failure(failure)
+            }
+            defer { endedCount.wrappingAdd(1, ordering: .releasing) }
             do throws(DatabaseError) {
                 let applied = try Self.run(on: session, lockTimeout)
-                isApplied = true
+                attempt.isApplied = true
                 return .success(applied)
             } catch {
+                attempt.failure = error
                 return .failure(error)
             }
         }
@@ -82,7 +96,7 @@ public final class Migrations: Sendable {
 
     /// What was applied may be gone: the next `apply` looks again.
     public func forget() {
-        isApplied.withLock { $0 = false }
+        attempt.withLock { $0.isApplied = false }
     }
 
     private static func run(on session: Session, _ lockTimeout: String) throws(DatabaseError) -> [String] {

@@ -11,12 +11,15 @@ import Vial
 public final class Observability: Sendable {
     public let registry = Registry()
     let sink: LogSink
-    let tail: LogTail
     let level: LogLevel
     let logsAccess: Bool
     let proxies: TrustedProxies
     /// Pools of this process that have a connection, and whether anybody was told.
     private let reach = Mutex(Reach())
+
+    private let environment: String
+    private let instance: Mutex<String>
+    private let currentTail: Mutex<LogTail>
 
     private struct Reach {
         var poolsUp = 0
@@ -29,11 +32,27 @@ public final class Observability: Sendable {
         _ configuration: Configuration, instanceID: String, descriptor: Int32 = 1
     ) throws(LogSinkError) {
         sink = try LogSink(descriptor: descriptor)
-        tail = LogTail(["instance_id": instanceID, "environment": configuration.environment])
+        environment = configuration.environment
+        instance = Mutex(instanceID)
+        currentTail = Mutex(Self.tail(instanceID, environment))
         level = LogLevel(rawValue: configuration.logging.level.rawValue) ?? .info
         logsAccess = configuration.logging.logsAccess
         proxies = configuration.http.trustedProxies
-        registerProcess(configuration, instanceID: instanceID)
+        registerProcess(configuration)
+    }
+
+    /// What ends a line at this moment.
+    var tail: LogTail { currentTail.withLock { $0 } }
+
+    /// Names the process otherwise in metrics and lines from now on, but for those of a loop: its observer is told by
+    /// `LoopObserver.instanceChanged`.
+    public func changeInstance(to instanceID: String) {
+        instance.withLock { $0 = instanceID }
+        currentTail.withLock { $0 = Self.tail(instanceID, environment) }
+    }
+
+    private static func tail(_ instanceID: String, _ environment: String) -> LogTail {
+        LogTail(["instance_id": instanceID, "environment": environment])
     }
 
     /// swift-log's `Logger` through the same lines, for everything outside the request path.
@@ -73,12 +92,15 @@ public final class Observability: Sendable {
         registry.collect("memory_budget_used_bytes", .gauge, help: "Bytes that they take.") { Double(memory.used) }
     }
 
-    private func registerProcess(_ configuration: Configuration, instanceID: String) {
+    private func registerProcess(_ configuration: Configuration) {
         ProcessMetrics.register(in: registry)
         let build = [("version", BuildInfo.version), ("commit", BuildInfo.commit), ("swift", BuildInfo.swift)]
         registry.gauge("build_info", help: "What was built; always 1.", labels: build).set(1)
-        let service = [("environment", configuration.environment), ("instance_id", instanceID)]
-        registry.gauge("service_info", help: "Where it runs; always 1.", labels: service).set(1)
+        registry.collect("service_info", .gauge, help: "Where it runs; always 1.") { [weak self] in
+            guard let self else { return [] }
+            let instanceID = instance.withLock { $0 }
+            return [Registry.Sample(1, labels: [("environment", environment), ("instance_id", instanceID)])]
+        }
         registry.gauge("db_pool_connections_max", help: "Connections the process may open.")
             .set(Int64(configuration.database.poolMaximum))
         let sink = sink

@@ -54,7 +54,7 @@ public struct PasswordSource: Sendable {
         return variable.map { Password(secret: $0, source: "DB_PASSWORD", origin: "DB_PASSWORD") }
     }
 
-    /// The file's text without one line feed at its end, which editors and `echo` leave there.
+    /// The file's text without one end of a line, LF or CR LF, which editors and `echo` leave there.
     private static func read(_ path: String, for variable: String) throws(ConfigurationError) -> Secret {
         func refuse(_ problem: String) -> ConfigurationError {
             ConfigurationError(variable: variable, problem: "\(path) \(problem)")
@@ -62,7 +62,10 @@ public struct PasswordSource: Sendable {
         guard let data = FileManager.default.contents(atPath: path) else { throw refuse("cannot be read") }
         guard data.count <= byteLimit else { throw refuse("is larger than \(byteLimit) bytes") }
         var bytes = [UInt8](data)
-        if bytes.last == 0x0A { bytes.removeLast() }
+        if bytes.last == 0x0A {
+            bytes.removeLast()
+            if bytes.last == 0x0D { bytes.removeLast() }
+        }
         guard !bytes.isEmpty else { throw refuse("is empty") }
         // libpq takes C strings, and would use what stands before the zero byte.
         guard !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) else {

@@ -28,6 +28,21 @@ public struct Services: Sendable {
         self.itemCreated = itemCreated
     }
 
+    /// The patterns that are routed whatever the configuration says.
+    static let paths = [
+        "/", "/health", "/health/ready", "/health/live", "/db", "/api/items", "/api/items/{id}", "/metrics",
+    ]
+
+    /// Whether a request for `path` has its answer already.
+    static func isServed(_ path: String) -> Bool {
+        let segments = path.split(separator: "/")
+        return paths.contains { pattern in
+            let others = pattern.split(separator: "/")
+            return others.count == segments.count
+                && zip(others, segments).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
+        }
+    }
+
     /// The statements that a connection prepares.
     public static let statements = ItemStore.statements + [Health.statement, DatabaseStatus.statement]
 }

@@ -1,14 +1,18 @@
 import Formatting
 import HTTPTypes
 import Reactor
+import Synchronization
 import Vial
 
-/// What `/` tells about the process. Only the uptime changes, so the rest is written once.
-public struct ServiceDescription: Sendable {
+/// What `/` tells about the process. Only the uptime and, at the start, the instance's name change, so the rest is written
+/// once.
+public final class ServiceDescription: Sendable {
     let poolMinimum: Int
     let poolMaximum: Int
-    /// The members before and after the uptime's value.
-    private let before: [UInt8]
+    private let environment: String
+    /// The members before the uptime's value.
+    private let before: Mutex<[UInt8]>
+    /// The members after it.
     private let after: [UInt8]
     private let start = EventLoop.monotonicNanoseconds()
 
@@ -16,19 +20,9 @@ public struct ServiceDescription: Sendable {
         poolMinimum = configuration.database.poolMinimum
         poolMaximum = configuration.database.poolMaximum
         let basePath = configuration.http.basePath
+        environment = configuration.environment
+        before = Mutex(Self.beginning(environment, instanceID))
         var json = JSONWriter()
-        json.beginObject()
-        json.key("service")
-        json.value("items")
-        json.key("version")
-        json.value(BuildInfo.version)
-        json.key("environment")
-        json.value(configuration.environment)
-        json.key("instance_id")
-        json.value(instanceID)
-        json.key("uptime_seconds")
-        before = json.bytes
-        json = JSONWriter()
         json.key("links")
         json.beginObject()
         json.key("items")
@@ -47,13 +41,34 @@ public struct ServiceDescription: Sendable {
         after = [UInt8(ascii: ",")] + json.bytes
     }
 
+    /// Names the process otherwise, within a second.
+    public func changeInstance(to instanceID: String) {
+        before.withLock { $0 = Self.beginning(environment, instanceID) }
+    }
+
+    private static func beginning(_ environment: String, _ instanceID: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("service")
+        json.value("items")
+        json.key("version")
+        json.value(BuildInfo.version)
+        json.key("environment")
+        json.value(environment)
+        json.key("instance_id")
+        json.value(instanceID)
+        json.key("uptime_seconds")
+        return json.bytes
+    }
+
     /// As JSON, with the uptime in whole seconds.
     private func body(uptime: UInt64) -> [UInt8] {
+        let (beginning, end) = (before.withLock { $0 }, after)
         var body: [UInt8] = []
-        body.append(addingCapacity: before.count + 20 + after.count) { body in
-            body.append(span: before.span)
+        body.append(addingCapacity: beginning.count + 20 + end.count) { body in
+            body.append(span: beginning.span)
             body.append(decimal: uptime)
-            body.append(span: after.span)
+            body.append(span: end.span)
         }
         return body
     }

@@ -110,16 +110,17 @@ public struct Variable: Sendable {
         case .address:
             // The listener takes numbers alone: a name could mean several addresses, and none while DNS is away.
             if text == "localhost" { return .text("127.0.0.1") }
-            guard IPAddress(text) != nil else { throw Problem("must be an IPv4 or IPv6 address, or localhost") }
-            return .text(text)
+            guard let address = IPAddress(text) else { throw Problem("must be an IPv4 or IPv6 address, or localhost") }
+            return .text("\(address)")
         case .prefix:
             let trimmed = withoutTrailingSlashes(text)
             guard trimmed.isEmpty || isAbsolutePath(trimmed) else { throw Problem("must be an absolute path like /x") }
             return .text(trimmed)
         case .paths:
             let paths = elements(text)
-            guard paths.allSatisfy(isAbsolutePath) else {
-                throw Problem("must be absolute paths with commas between them, or none")
+            // A path is another one with a slash at its end, and no route has one there.
+            guard paths.allSatisfy({ isAbsolutePath($0) && ($0 == "/" || !$0.hasSuffix("/")) }) else {
+                throw Problem("must be absolute paths without a slash at the end, with commas between them, or none")
             }
             return .texts(paths)
         case .networks:
@@ -185,10 +186,12 @@ private func withoutTrailingSlashes(_ text: String) -> String {
     return String(rest)
 }
 
-/// A path of RFC 3986 §3.3 without percent signs and empty segments: nothing that a router could read in two ways.
+/// A path of RFC 3986 §3.3 without percent signs, empty and dot segments: nothing that a router or a client could read in
+/// two ways.
 private func isAbsolutePath(_ text: String) -> Bool {
     guard text.utf8.first == 0x2F else { return false }
     return text.utf8.allSatisfy { isLabelByte($0) || $0 == 0x2F || $0 == 0x7E } && !text.contains("//")
+        && !text.split(separator: "/").contains { $0 == "." || $0 == ".." }
 }
 
 private func isLabelByte(_ byte: UInt8) -> Bool {

@@ -1,6 +1,5 @@
 import CPostgres
-import Glibc
-import Reactor
+public import Reactor
 import Synchronization
 
 /// Opens connections on threads of their own, since libpq's connect resolves names by blocking (PostgreSQL documentation
@@ -9,6 +8,8 @@ public struct Connector: Sendable {
     let options: @Sendable () throws(DatabaseError) -> ConnectionOptions
     let renew: @Sendable (_ refused: ConnectionOptions) -> Bool
     private let order = TargetOrder()
+    private let interruption: Interruption?
+    let sessionCount = SessionCount()
     let statements: [Statement]
     let prepare: @Sendable (Session) throws(DatabaseError) -> Void
     let schemaChanged: @Sendable () -> Void
@@ -20,13 +21,16 @@ public struct Connector: Sendable {
     ///   - schemaChanged: called when the server refuses one of `statements`, before the next attempt.
     ///   - renew: called when the server refuses the user or the password of these options; may block. True when
     ///     `options` has others by now: the attempt is made again with them, once.
+    ///   - interruption: ends what is on its way to a connection, and lets nothing else begin.
     public init(
         options: @escaping @Sendable () throws(DatabaseError) -> ConnectionOptions,
         statements: [Statement] = [],
         prepare: @escaping @Sendable (Session) throws(DatabaseError) -> Void = { (_) throws(DatabaseError) in },
         schemaChanged: @escaping @Sendable () -> Void = {},
-        renew: @escaping @Sendable (_ refused: ConnectionOptions) -> Bool = { _ in false }
+        renew: @escaping @Sendable (_ refused: ConnectionOptions) -> Bool = { _ in false },
+        interruption: Interruption? = nil
     ) {
+        self.interruption = interruption
         self.options = options
         self.renew = renew
         self.statements = statements
@@ -44,9 +48,11 @@ public struct Connector: Sendable {
 
     /// An open connection in pipeline mode, or why there is none.
     func connect() async -> Result<Opened, DatabaseError> {
-        let outcome = await Self.offLoop { () -> Result<Opened, DatabaseError> in
+        let outcome = await BlockingThread.run { () -> Result<Opened, DatabaseError> in
             do throws(DatabaseError) {
                 let (session, options) = try open()
+                sessionCount.add(1)
+                defer { sessionCount.add(-1) }
                 var isPooled = true
                 if options.prepares {
                     isPooled = try !session.set(options.settings)
@@ -82,17 +88,38 @@ public struct Connector: Sendable {
         }
     }
 
+    /// Gives up what is on its way to a connection, and waits until the server has heard of what it is not to run on; at most
+    /// for `milliseconds`. A name that is being resolved, or a secret that is being read, is not waited for.
+    func interrupt(on loop: EventLoop, withinMilliseconds milliseconds: Int) async {
+        guard let interruption else { return }
+        interruption.begin()
+        let limit = EventLoop.monotonicNanoseconds() + UInt64(milliseconds) * 1_000_000
+        while sessionCount.value > 0 && EventLoop.monotonicNanoseconds() < limit {
+            await loop.pause(nanoseconds: Self.interruptionPause)
+        }
+    }
+
+    /// Between two looks whether the last session is gone.
+    private static let interruptionPause: UInt64 = 5_000_000
+
+    /// Sessions that prepare to be connections.
+    final class SessionCount: Sendable {
+        private let count = Atomic<Int>(0)
+        var value: Int { count.load(ordering: .acquiring) }
+        func add(_ difference: Int) { count.wrappingAdd(difference, ordering: .releasing) }
+    }
+
     /// A session with the options of this moment, or with those that `renew` found when the server refused them; blocks.
     public func session() throws(DatabaseError) -> Session { try open().session }
 
     private func open() throws(DatabaseError) -> (session: Session, options: ConnectionOptions) {
         let given = try options()
         do throws(DatabaseError) {
-            return (try Session(given, in: order), given)
+            return (try Session(given, in: order, unless: interruption), given)
         } catch {
             guard error.errorClass == .authentication, renew(given) else { throw error }
             let renewed = try options()
-            return (try Session(renewed, in: order), renewed)
+            return (try Session(renewed, in: order, unless: interruption), renewed)
         }
     }
 
@@ -127,7 +154,7 @@ public struct Connector: Sendable {
             return .refused
         }
         let end = Signal<CancelOutcome>()
-        let isStarted = run {
+        let isStarted = BlockingThread.start {
             request.send()
             cancelThreadCount.wrappingSubtract(1, ordering: .relaxed)
             end.give(.ended)
@@ -140,42 +167,5 @@ public struct Connector: Sendable {
         loop.arm(deadline, at: loop.now + nanoseconds)
         defer { loop.cancel(deadline) }
         return await end.value()
-    }
-
-    /// Runs blocking work on a new thread and waits for its value.
-    ///
-    /// - Returns: nil when the system has no thread to give.
-    private static func offLoop<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value? {
-        await withCheckedContinuation { continuation in
-            if !run({ continuation.resume(returning: work()) }) { continuation.resume(returning: nil) }
-        }
-    }
-
-    private final class Work: Sendable {
-        let body: @Sendable () -> Void
-        init(body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-
-    /// Connects are few: one at a time per pool, so a thread each costs less than keeping one.
-    ///
-    /// - Returns: false when the system has no thread to give; `body` is not called then.
-    private static func run(_ body: @escaping @Sendable () -> Void) -> Bool {
-        // The thread takes over the reference.
-        let context = unsafe Unmanaged.passRetained(Work(body: body)).toOpaque()
-        var thread = pthread_t()
-        let error = unsafe pthread_create(
-            &thread, nil,
-            { context in
-                // pthread_create passes on the pointer it was given.
-                unsafe Unmanaged<Work>.fromOpaque(context!).takeRetainedValue().body()
-                return nil
-            }, context)
-        guard error == 0 else {
-            // Nobody else took the reference.
-            unsafe Unmanaged<Work>.fromOpaque(context).release()
-            return false
-        }
-        pthread_detach(thread)
-        return true
     }
 }

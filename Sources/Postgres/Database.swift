@@ -7,6 +7,7 @@ public final class Database: Service {
     private static let closeMilliseconds = 2000
 
     private let pools: [Pool]
+    private let connector: Connector
 
     /// The bounds and time limits, in milliseconds.
     public struct Options: Sendable {
@@ -31,6 +32,7 @@ public final class Database: Service {
     ) {
         let shares = min(loops.count, options.maximum)
         precondition(shares > 0, "a database needs a loop and a connection")
+        self.connector = connector
         pools = (0..<shares).map { index in
             Pool(
                 on: loops[index], minimum: Self.share(index, of: options.minimum, in: shares),
@@ -76,6 +78,8 @@ public final class Database: Service {
             for pool in pools {
                 group.addTask { await pool.close(withinMilliseconds: Self.closeMilliseconds) }
             }
+            let (connector, loop) = (connector, pools[0].loop)
+            group.addTask { await connector.interrupt(on: loop, withinMilliseconds: Self.closeMilliseconds) }
         }
     }
 

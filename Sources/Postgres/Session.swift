@@ -5,12 +5,15 @@ import Reactor
 /// A connection used by one blocking thread: what runs before a connection joins a pool, and one-off commands.
 ///
 /// No wait is without limit: a server that is frozen, or gone without a word, costs the thread its time limit and no more.
+/// An interruption ends each wait at once, and a command that runs is cancelled at the server: what it did in a transaction
+/// is undone, as soon as the server has heard of it.
 public final class Session {
     /// How much longer than a statement's own limit on the server its answer is waited for.
     private static let replyGraceMilliseconds = 1000
 
     let handle: Handle
     private let replyMilliseconds: Int
+    private let interruption: Interruption?
 
     /// Connects to the first server that lets it; blocks for at most the connect timeout per host, and for the resolution
     /// of the names.
@@ -20,14 +23,20 @@ public final class Session {
         try self.init(options, in: TargetOrder())
     }
 
-    /// - Parameter order: which server to try first; learns from the outcome.
-    convenience init(_ options: ConnectionOptions, in order: TargetOrder) throws(DatabaseError) {
+    /// - Parameters:
+    ///   - order: which server to try first; learns from the outcome.
+    ///   - interruption: ends what this session waits for.
+    convenience init(
+        _ options: ConnectionOptions, in order: TargetOrder, unless interruption: Interruption? = nil
+    ) throws(DatabaseError) {
         var reason = DatabaseError.connectFailed("DB_HOST names no server")
         for target in order.sorted(options.targets) {
             do throws(DatabaseError) {
-                try self.init(options, overTLSIfOffered: target)
+                try self.init(options, overTLSIfOffered: target, unless: interruption)
                 order.prefer(target)
                 return
+            } catch .closing {
+                throw .closing
             } catch {
                 reason = error
                 order.defer(target)
@@ -39,21 +48,22 @@ public final class Session {
     /// libpq's own `prefer` goes on without TLS after whatever went wrong with it, and nobody hears of that. Here it means:
     /// without TLS only where the server says that it has none.
     private convenience init(
-        _ options: ConnectionOptions, overTLSIfOffered target: ConnectionOptions.Target
+        _ options: ConnectionOptions, overTLSIfOffered target: ConnectionOptions.Target,
+        unless interruption: Interruption?
     ) throws(DatabaseError) {
         var options = options
         let deadline = Deadline(options.connectTimeoutMilliseconds)
         let isPreferred = options.sslMode == "prefer"
         if isPreferred { options.sslMode = "require" }
         do throws(DatabaseError) {
-            try self.init(options, to: target)
+            try self.init(options, to: target, unless: interruption)
         } catch {
             guard isPreferred, case .connectFailed(let reason) = error, reason.contains(Self.refusalOfTLS) else {
                 throw error
             }
             options.sslMode = "disable"
             options.connectTimeoutMilliseconds = Int(deadline.remainingMilliseconds)
-            try self.init(options, to: target)
+            try self.init(options, to: target, unless: interruption)
         }
     }
 
@@ -61,7 +71,11 @@ public final class Session {
     /// would fail, and not go on without TLS.
     private static let refusalOfTLS = "server does not support SSL, but SSL was required"
 
-    private init(_ options: ConnectionOptions, to target: ConnectionOptions.Target) throws(DatabaseError) {
+    private init(
+        _ options: ConnectionOptions, to target: ConnectionOptions.Target, unless interruption: Interruption?
+    ) throws(DatabaseError) {
+        if interruption?.hasBegun == true { throw .closing }
+        self.interruption = interruption
         replyMilliseconds = options.statementTimeoutMilliseconds + Self.replyGraceMilliseconds
         let pairs = options.keywords(for: target)
         handle = try unsafe Self.withCStrings(pairs.map(\.0), pairs.map(\.1)) { keywords, values in
@@ -91,8 +105,10 @@ public final class Session {
         while state != PGRES_POLLING_OK {
             guard state == PGRES_POLLING_READING || state == PGRES_POLLING_WRITING else { throw handle.connectError }
             let events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT
-            guard wait(for: events, until: deadline) else {
-                throw .connectFailed("no answer within \(milliseconds) ms from \(serverName)")
+            switch wait(for: events, until: deadline) {
+            case .ready: break
+            case .timedOut: throw .connectFailed("no answer within \(milliseconds) ms from \(serverName)")
+            case .interrupted: throw .closing
             }
             state = unsafe PQconnectPoll(handle.pointer)
         }
@@ -102,9 +118,11 @@ public final class Session {
     ///
     /// - Parameter milliseconds: how long the answer may take; by default as long as a statement may, and a second.
     /// - Returns: the last statement's rows, every value as text.
-    /// - Throws: `DatabaseError.server`, or `.connectionLost` when the answer did not come; the session is of no use then.
+    /// - Throws: `DatabaseError.server`; `.connectionLost` when the answer did not come, `.closing` when it was not waited
+    ///   for: the session is of no use then.
     @discardableResult
     public func execute(_ sql: String, within milliseconds: Int? = nil) throws(DatabaseError) -> [[String?]] {
+        if interruption?.hasBegun == true { throw .closing }
         // libpq copies the text.
         let isSent = unsafe PQsendQuery(handle.pointer, sql) == 1
         let result = try unsafe lastResult(isSent: isSent, within: milliseconds)
@@ -188,9 +206,15 @@ public final class Session {
     /// The next result, the caller's to clear; nil at the end of a command's results.
     private func nextResult(by deadline: Deadline) throws(DatabaseError) -> OpaquePointer? {
         while unsafe PQisBusy(handle.pointer) == 1 {
-            guard wait(for: POLLIN, until: deadline), unsafe PQconsumeInput(handle.pointer) == 1 else {
-                throw .connectionLost
+            switch wait(for: POLLIN, until: deadline) {
+            case .ready: break
+            case .timedOut: throw .connectionLost
+            case .interrupted:
+                // Or the server would run it to its end, with its locks, before it notices that nobody is there.
+                CancelRequest(handle)?.send()
+                throw .closing
             }
+            guard unsafe PQconsumeInput(handle.pointer) == 1 else { throw .connectionLost }
         }
         return unsafe PQgetResult(handle.pointer)
     }
@@ -238,16 +262,10 @@ public final class Session {
         }
     }
 
-    /// Whether the socket became ready in time.
-    private func wait(for events: Int32, until deadline: Deadline) -> Bool {
-        while true {
-            // libpq may have gone on to another socket, for the next address of a name.
-            var watch = pollfd(fd: unsafe PQsocket(handle.pointer), events: Int16(events), revents: 0)
-            // One entry, which outlives the call.
-            let count = unsafe poll(&watch, 1, deadline.remainingMilliseconds)
-            if count == 1 { return true }
-            if count == 0 || errno != EINTR { return false }
-        }
+    private func wait(for events: Int32, until deadline: Deadline) -> Interruption.Outcome {
+        // libpq may have gone on to another socket, for the next address of a name.
+        let socket = unsafe PQsocket(handle.pointer)
+        return Interruption.wait(for: events, on: socket, unless: interruption) { deadline.remainingMilliseconds }
     }
 
     /// The server being asked, for people.

@@ -61,7 +61,9 @@ import Synchronization
     }
 
     /// Starts the thread; once.
-    public func start() {
+    ///
+    /// - Throws: `SystemError` when the system has no thread to give; the loop may be started again then.
+    public func start() throws(SystemError) {
         // The thread keeps the loop alive and gives the reference back when it ends.
         let context = unsafe Unmanaged.passRetained(self).toOpaque()
         var identifier = pthread_t()
@@ -73,7 +75,11 @@ import Synchronization
                 loop.run()
                 return nil
             }, context)
-        precondition(error == 0, "pthread_create: errno \(error)")
+        guard error == 0 else {
+            // Nobody else took the reference.
+            unsafe Unmanaged<EventLoop>.fromOpaque(context).release()
+            throw SystemError(errno: error, call: "pthread_create")
+        }
         pthread_detach(identifier)
     }
 

@@ -30,13 +30,14 @@ public struct Listener: ~Copyable, Sendable {
     /// Binds and listens. Several listeners may share one port: the kernel spreads clients over them.
     ///
     /// - Parameters:
-    ///   - host: a numeric address; `::` takes IPv4 clients too, and becomes `0.0.0.0` where there is no IPv6.
+    ///   - host: a numeric address; `::`, however it is spelled, takes IPv4 clients too, and becomes `0.0.0.0` where there is no
+    ///     IPv6.
     ///   - port: 0 lets the kernel choose.
     /// - Throws: `SystemError`; `EINVAL` for a host that is no address.
     public init(host: String, port: UInt16) throws(SystemError) {
         do {
             descriptor = try Self.bind(host: host, port: port)
-        } catch let error where host == "::" && error.errno == EAFNOSUPPORT {
+        } catch let error where Self.isDualStack(host) && error.errno == EAFNOSUPPORT {
             descriptor = try Self.bind(host: "0.0.0.0", port: port)
         }
         clinux_limit_unsent(descriptor.number, Self.unsentByteLimit)
@@ -50,9 +51,22 @@ public struct Listener: ~Copyable, Sendable {
     public static func checkIsFree(host: String, port: UInt16) throws(SystemError) {
         do {
             _ = try bind(host: host, port: port, isShared: false)
-        } catch let error where host == "::" && error.errno == EAFNOSUPPORT {
+        } catch let error where Self.isDualStack(host) && error.errno == EAFNOSUPPORT {
             _ = try bind(host: "0.0.0.0", port: port, isShared: false)
         }
+    }
+
+    /// Whether a number names a TCP socket that listens; any number may be asked about.
+    public static func isListening(_ number: Int32) -> Bool {
+        func option(_ name: Int32) -> Int32? {
+            var value: Int32 = 0
+            var length = socklen_t(MemoryLayout<Int32>.size)
+            // `value` is as long as `length` says.
+            return unsafe getsockopt(number, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
+        }
+        let families = [AF_INET, AF_INET6]
+        return option(SO_ACCEPTCONN) == 1 && option(SO_TYPE) == Int32(SOCK_STREAM.rawValue)
+            && option(SO_DOMAIN).map(families.contains) == true
     }
 
     /// Takes a share in a socket that listens already, as a service manager passes it; `number` stays its owner's.
@@ -111,6 +125,8 @@ public struct Listener: ~Copyable, Sendable {
         return number >= 0
     }
 
+    private static func isDualStack(_ host: String) -> Bool { SocketAddress(host: host, port: 0)?.isDualStack == true }
+
     private static func openReserve() -> FileDescriptor? {
         let number = clinux_open_null()
         return number < 0 ? nil : FileDescriptor(owning: number)
@@ -124,7 +140,7 @@ public struct Listener: ~Copyable, Sendable {
         let socket = FileDescriptor(owning: try blockingSystem("socket") { Glibc.socket(address.family, kind, 0) })
         try enable(SOL_SOCKET, SO_REUSEADDR, true, socket)
         try enable(SOL_SOCKET, SO_REUSEPORT, isShared, socket)
-        if address.family == AF_INET6 { try enable(Int32(IPPROTO_IPV6), IPV6_V6ONLY, host != "::", socket) }
+        if address.family == AF_INET6 { try enable(Int32(IPPROTO_IPV6), IPV6_V6ONLY, !address.isDualStack, socket) }
         try unsafe address.withPointer { (pointer, length) throws(SystemError) in
             // `address` outlives the call, and the length is its family's.
             _ = try blockingSystem("bind") { unsafe Glibc.bind(socket.number, pointer, length) }

@@ -27,6 +27,9 @@ public struct SocketAddress: Sendable {
         self.port = port
     }
 
+    /// Whether it is every address of the machine, of both families: `::`.
+    var isDualStack: Bool { family == AF_INET6 && bytes.span.indices.allSatisfy { bytes[$0] == 0 } }
+
     init(_ storage: sockaddr_storage) {
         var bytes = InlineArray<16, UInt8>(repeating: 0)
         var port: UInt16 = 0

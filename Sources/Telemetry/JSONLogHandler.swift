@@ -12,15 +12,16 @@ public struct JSONLogHandler: LogHandler {
 
     private let label: String
     private let sink: LogSink
-    private let tail: LogTail
+    private let currentTail: @Sendable () -> LogTail
 
+    /// - Parameter tail: asked for at each line.
     public init(
-        label: String, sink: LogSink, tail: LogTail, level: LogLevel = .info,
+        label: String, sink: LogSink, tail: @escaping @autoclosure @Sendable () -> LogTail, level: LogLevel = .info,
         metadataProvider: Logger.MetadataProvider? = nil
     ) {
         self.label = label
         self.sink = sink
-        self.tail = tail
+        currentTail = tail
         logLevel = level.loggerLevel
         self.metadataProvider = metadataProvider
     }
@@ -31,6 +32,7 @@ public struct JSONLogHandler: LogHandler {
     }
 
     public func log(event: LogEvent) {
+        let tail = currentTail()
         var time = timespec()
         // `time` is a local that outlives the call.
         unsafe clock_gettime(CLOCK_REALTIME, &time)
@@ -42,12 +44,12 @@ public struct JSONLogHandler: LogHandler {
         ) { line in
             line.field("logger", label)
             if let error = event.error { line.field("error", "\(error)") }
-            writeMetadata(passed: event.metadata, to: &line)
+            writeMetadata(passed: event.metadata, beside: tail, to: &line)
         }
         sink.submit(bytes)
     }
 
-    private func writeMetadata(passed: Logger.Metadata?, to line: inout LogLine) {
+    private func writeMetadata(passed: Logger.Metadata?, beside tail: LogTail, to line: inout LogLine) {
         var fields = metadata
         if let provided = metadataProvider?.get() { fields.merge(provided) { $1 } }
         if let passed { fields.merge(passed) { $1 } }

@@ -12,8 +12,10 @@ public final class LogBuffer {
     /// When the next flush is due, in monotonic nanoseconds; nil when nothing waits. Current after each `flush`.
     public private(set) var deadline: UInt64?
 
+    /// Ends every line that is appended from now on.
+    public var tail: LogTail
+
     private let sink: LogSink
-    private let tail: LogTail
     private var stamp = LogStamp()
     private var bytes: [UInt8] = []
     private var lineCount = 0

@@ -1,5 +1,6 @@
 import Glibc
 import Postgres
+import Reactor
 import Synchronization
 import Testing
 
@@ -168,5 +169,42 @@ struct AppliedMigrationsTests {
         #expect(refusal.sqlState == "55P03")
         try other.execute("SELECT pg_advisory_unlock(\(Migrations.lockKey))")
         #expect(try Migrations().apply(to: schema.session()) == names)
+    }
+
+    @Test func `of one process one connection waits for another process, and the others share its outcome`()
+        async throws
+    {
+        let schema = try Schema()
+        // Aside, and not where other tests run, which may wait for the lock that is held here.
+        let waits = try await BlockingThread.run {
+            Result<Int, any Error> {
+                let other = try schema.session()
+                try other.execute("SELECT pg_advisory_lock(\(Migrations.lockKey))")
+                let migrations = Migrations()
+                let name = "waits_\(getpid())"
+                let failures = Mutex(0)
+                let crowd = Crowd {
+                    let session = try schema.session()
+                    try session.execute("SET application_name = '\(name)'")
+                    do { return try migrations.apply(to: session) } catch {
+                        failures.withLock { $0 += 1 }
+                        return []
+                    }
+                }
+                let isStarted = BlockingThread.start { _ = try? crowd.run() }
+                precondition(isStarted, "no thread could be started")
+                let endWait = """
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE application_name = '\(name)' AND wait_event = 'advisory'
+                        AND (SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)') = 10
+                    """
+                let observer = try schema.session()
+                var waits = 0
+                while failures.withLock({ $0 }) < 10 { waits += try observer.execute(endWait).count }
+                try other.execute("SELECT pg_advisory_unlock(\(Migrations.lockKey))")
+                return waits
+            }
+        }?.get()
+        #expect(waits == 1)
     }
 }

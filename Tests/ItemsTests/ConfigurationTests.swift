@@ -135,6 +135,35 @@ struct ConfigurationTests {
         #expect(badVariables(["BASE_PATH": text]) == [["BASE_PATH"]])
     }
 
+    @Test(arguments: ["/..", "/./x", "/x/../y", "/x/."])
+    func `a path with a dot segment is refused`(text: String) {
+        #expect(badVariables(["BASE_PATH": text]) == [["BASE_PATH"]])
+        #expect(badVariables(["HEALTH_PATHS": text]) == [["HEALTH_PATHS"]])
+    }
+
+    @Test(arguments: [
+        "/", "/health", "/health/live", "/health/ready", "/db", "/metrics", "/api/items", "/api/items/5", "/a,/a",
+        "/a,/b,/a", "/a,/a/", "/ping/", "/api/items/", "/a/b/,/c",
+    ])
+    func `a health path is refused when it has another answer, comes twice or ends in a slash`(text: String) {
+        #expect(badVariables(["HEALTH_PATHS": text, "BASE_PATH": "/x"]) == [["HEALTH_PATHS"]])
+    }
+
+    @Test(arguments: ["/ping", "/healthy", "/health/x", "/api/items/5/x", "/api", "/db/x,/metrics/x", "/a,/a/b,/A"])
+    func `a health path is good beside those that are there`(text: String) {
+        #expect(badVariables(["HEALTH_PATHS": text]) == [])
+    }
+
+    @Test(arguments: [
+        ("::0", "::"), ("0:0:0:0:0:0:0:0", "::"), ("0::", "::"), ("::0.0.0.0", "::"), ("::ffff:127.0.0.1", "127.0.0.1"),
+        ("::ffff:0.0.0.0", "0.0.0.0"), ("0:0::1", "::1"), ("FE80::1", "fe80::1"), ("127.0.0.1", "127.0.0.1"),
+    ])
+    func `an address to listen on has one spelling`(text: String, spelling: String) throws {
+        let configuration = try read(["HOST": text])
+        #expect(configuration.http.host == spelling)
+        #expect(configuration.lines.contains("HOST=\(spelling)"))
+    }
+
     @Test func `a base path loses its trailing slashes`() throws {
         #expect(try read(["BASE_PATH": "/"]).http.basePath == "")
         #expect(try read(["BASE_PATH": "/a/b//"]).http.basePath == "/a/b")
@@ -323,9 +352,14 @@ struct PasswordTests {
         }
     }
 
-    @Test func `one line feed at the end is no part of the password`() throws {
+    @Test func `one end of a line is no part of the password`() throws {
         try withPlaces { places in
-            for (text, password) in [("a\n", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("a b'$%ü", "a b'$%ü")] {
+            let files = [
+                ("a\n", "a"), ("a\n\n", "a\n"), ("a\r\n", "a"), ("a\r\n\r\n", "a\r\n"), ("a\r\r\n", "a\r"),
+                ("a\r", "a\r"),
+                (" a ", " a "), ("a b'$%ü", "a b'$%ü"),
+            ]
+            for (text, password) in files {
                 try Data(text.utf8).write(to: URL(filePath: places.file))
                 #expect(try read(places.all).database.password?.exposed == password)
             }
@@ -335,7 +369,7 @@ struct PasswordTests {
     @Test func `a file that cannot be a password is an error and never passed over`() throws {
         try withPlaces { places in
             let tooLong = [UInt8](repeating: 0x61, count: PasswordSource.byteLimit + 1)
-            let bad = [[], [0x0A], [0x61, 0x00, 0x62], [0xFF], tooLong]
+            let bad = [[], [0x0A], [0x0D, 0x0A], [0x61, 0x00, 0x62], [0xFF], tooLong]
             for bytes in bad {
                 try Data(bytes).write(to: URL(filePath: places.file))
                 #expect(badVariables(places.all) == [["DB_PASSWORD_FILE"]])

@@ -33,7 +33,7 @@ struct KeyExpiryTests {
         try first.execute(Migrations.steps.map(\.sql).joined(separator: ";"))
         try prepare(first, second)
         let loop = try EventLoop(index: 0)
-        loop.start()
+        try loop.start()
         defer { loop.stop() }
         let pool = Pool(
             on: loop, minimum: 1, maximum: 1, waitMilliseconds: 3000, statementMilliseconds: 5000,

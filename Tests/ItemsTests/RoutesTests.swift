@@ -15,6 +15,7 @@ import Vial
                     "/", "/health", "/health/ready", "/healthz", "/health/live", "/db", "/api/items", "/api/items/{id}",
                     "/metrics",
                 ])
+            #expect(Set(Services.paths + ["/healthz"]) == Set(app.routes.map(\.pattern)))
         }
     }
 

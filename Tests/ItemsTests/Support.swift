@@ -24,10 +24,21 @@ extension Response {
 func withUnreachableDatabase(
     basePath: String = "", hidesOperations: Bool = false, _ body: @escaping @Sendable (App, Drain) async throws -> Void
 ) async throws {
+    let drain = Drain()
+    try await withUnreachableServices(basePath: basePath, drain: drain) { services in
+        let app = makeApp(
+            services, basePath: basePath, healthPaths: ["/healthz"], hidesOperations: hidesOperations)
+        try await body(app, drain)
+    }
+}
+
+/// Runs `body` on the loop of services whose database cannot be reached.
+func withUnreachableServices(
+    basePath: String = "", drain: Drain = Drain(), _ body: @escaping @Sendable (Services) async throws -> Void
+) async throws {
     let loop = try EventLoop(index: 0)
     let connector = Connector(options: { () throws(DatabaseError) in throw .connectFailed("refused") })
     let database = Database(on: [loop], options: .init(), connector: connector, observe: { _ in { _ in } })
-    let drain = Drain()
     let pool = database.pool(for: loop)
     let services = Services(
         pool: pool, database: database,
@@ -36,11 +47,9 @@ func withUnreachableDatabase(
         service: ServiceDescription(
             try configuration(["ENVIRONMENT": "test", "BASE_PATH": basePath, "DB_POOL_MAX": "7"]), instanceID: "i-1"),
         itemCreated: {})
-    loop.start()
+    try loop.start()
     await database.open()
-    let app = makeApp(
-        services, basePath: basePath, healthPaths: ["/healthz"], hidesOperations: hidesOperations)
-    let result = await Task(executorPreference: loop) { try await body(app, drain) }.result
+    let result = await Task(executorPreference: loop) { try await body(services) }.result
     await pool.close(withinMilliseconds: 0)
     loop.stop()
     try result.get()

@@ -31,7 +31,7 @@ struct DatabaseTests {
     @Test(.needsServer, .timeLimit(.minutes(1)), arguments: [1, 2, 4, 7])
     func `the bounds are those of all loops together`(maximum: Int) async throws {
         let loops = try (0..<3).map { try EventLoop(index: $0) }
-        for loop in loops { loop.start() }
+        for loop in loops { try loop.start() }
         defer { for loop in loops { loop.stop() } }
         let name = Server.uniqueName()
         let connector = Connector(options: always(Server.options)) { (session) throws(DatabaseError) in

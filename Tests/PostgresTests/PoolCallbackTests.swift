@@ -24,7 +24,7 @@ struct PoolCallbackTests {
     @Test(arguments: ["its own", "another", "none"])
     func `the answer comes on the loop that asked`(which: String) async throws {
         let other = try EventLoop(index: 1)
-        other.start()
+        try other.start()
         defer { other.stop() }
         try await withPool { (test) async throws in
             let loop = ["its own": test.loop, "another": other][which]

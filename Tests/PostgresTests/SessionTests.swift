@@ -1,3 +1,4 @@
+import Reactor
 import Testing
 
 @testable import Postgres
@@ -66,5 +67,25 @@ struct SessionTests {
     @Test func `notices are kept quiet`() throws {
         let session = try Session(Server.options)
         #expect(try session.execute("DROP TABLE IF EXISTS never_there").isEmpty)
+    }
+
+    @Test func `an interruption ends what runs, at the server too, and lets nothing begin`() async throws {
+        let interruption = try Interruption()
+        let connector = Connector(options: always(Server.options), interruption: interruption)
+        let name = Server.uniqueName()
+        async let outcome = BlockingThread.run { () -> DatabaseError? in
+            do throws(DatabaseError) {
+                let session = try connector.session()
+                try session.execute("SET application_name = '\(name)'")
+                try session.execute("SELECT pg_sleep(60)", within: 60_000)
+                return nil
+            } catch { return error }
+        }
+        let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)' AND state = 'active'"
+        #expect(try await Server.wait(for: sleeping, toBe: "1"))
+        interruption.begin()
+        #expect(await outcome == .closing)
+        #expect(try await Server.wait(for: sleeping, toBe: "0"))
+        #expect(throws: DatabaseError.closing) { try connector.session() }
     }
 }

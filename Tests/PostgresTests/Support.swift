@@ -29,7 +29,7 @@ enum Server {
     /// Runs what blocks on a thread of its own, so that it keeps no other test waiting.
     private static func aside<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         let loop = try EventLoop(index: 0)
-        loop.start()
+        try loop.start()
         defer { loop.stop() }
         return try await Task(executorPreference: loop) { try body() }.value
     }
@@ -236,7 +236,7 @@ func withPool<Value>(
     _ body: (TestPool) async throws -> Value
 ) async throws -> Value {
     let loop = try EventLoop(index: 0)
-    loop.start()
+    try loop.start()
     defer { loop.stop() }
     let log = EventLog()
     let name = Server.uniqueName()

@@ -239,7 +239,7 @@ struct EventLoopTests {
     @Test func `traps when code of the loop runs elsewhere`() async {
         await #expect(processExitsWith: .failure) {
             let loop = try EventLoop(index: 0)
-            loop.start()
+            try loop.start()
             loop.checkIsolated()
         }
     }

@@ -7,7 +7,7 @@ import Synchronization
 /// Runs `body` beside a loop of its own, which ends with it.
 func withLoop<Value>(_ body: (EventLoop) async throws -> Value) async throws -> Value {
     let loop = try EventLoop(index: 0)
-    loop.start()
+    try loop.start()
     defer { loop.stop() }
     return try await body(loop)
 }

@@ -30,7 +30,7 @@ func withServer(
     let server = try Server(
         on: loops, options: options, adopting: inherited, drain: drain, trusts: { _ in true }, makeApp: { _ in app },
         observe: { _ in { events.record($0) } })
-    for loop in loops + [clientLoop] { loop.start() }
+    for loop in loops + [clientLoop] { try loop.start() }
     defer { for loop in loops + [clientLoop] { loop.stop() } }
 
     try await testGracefulShutdown { trigger in

@@ -1,0 +1,235 @@
+"""The time before the database is there: what is answered meanwhile, and how soon a signal ends it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+
+from conftest import BINARY, Server, problem, until
+from emulators import INSTANCE, imds, loopback  # noqa: F401, a fixture
+
+# A drain without clients takes as long as it takes to hear of it, and the machine may be busy.
+PROMPT_SECONDS = 4
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="unshare(1) needs root for a process namespace")
+
+
+class SilentServer:
+    """Takes connections and never says a word."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.socket.getsockname()[1]
+        self.clients = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self.clients.append(self.socket.accept()[0])
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        for client in self.clients:
+            client.close()
+
+
+@pytest.fixture
+def silent():
+    server = SilentServer()
+    yield server
+    server.close()
+
+
+def stopped(server, number=signal.SIGTERM, status=0):
+    """Sends a signal, and answers with how many seconds the end took."""
+    began = time.monotonic()
+    server.signal(number)
+    assert server.wait() == status
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def silent_database(silent):
+    return {"DB_HOST": "127.0.0.1", "DB_PORT": str(silent.port), "DB_CONNECT_TIMEOUT_MS": "15000"}
+
+
+@pytest.fixture
+def silent_resolver(tmp_path):
+    """A C library that never finds out the address of a name."""
+    source, library = tmp_path / "silent.c", tmp_path / "silent.so"
+    source.write_text("#include <unistd.h>\nint getaddrinfo() { sleep(60); return -2; }\n")
+    subprocess.run(["clang", "-shared", "-fPIC", "-o", library, source], check=True)
+    return {"DB_HOST": "database.test", "LD_PRELOAD": str(library)}
+
+
+@pytest.fixture
+def held_lock(database):
+    """Another instance that migrates, and takes its time."""
+    with database.connect() as other:
+        other.execute("SELECT pg_advisory_lock(x'6974656D73'::bigint)")
+        yield database.environment
+
+
+@pytest.fixture
+def slow_step(database):
+    """A first migration that takes a minute. The superuser's own connection is none that the test may count."""
+    with database.cluster.connect(database.name, user="postgres") as admin:
+        admin.execute(
+            "CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN IF tg_tag = 'ALTER TABLE' THEN PERFORM pg_sleep(60); END IF; END $$"
+        )
+        admin.execute("CREATE EVENT TRIGGER wait ON ddl_command_start EXECUTE FUNCTION wait()")
+        yield database.environment
+
+
+@pytest.fixture
+def launch_migration():
+    migrations = []
+
+    def launch_migration(environment):
+        migrations.append(Server(environment, command="migrate"))
+        return migrations[-1]
+
+    yield launch_migration
+    for migration in migrations:
+        if migration.process.poll() is None:
+            migration.process.kill()
+            migration.process.wait()
+        migration.process.stdout.close()
+        migration.stderr.close()
+
+
+def is_sleeping(database):
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event = 'PgSleep'"
+    return database.admin.execute(query, [database.name]).fetchone()[0] == 1
+
+
+def waits_for_lock(database):
+    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    return database.admin.execute(query).fetchone()[0]
+
+
+class TestBeforeTheDatabaseIsThere:
+    @pytest.mark.parametrize("situation", ["silent_database", "silent_resolver", "held_lock", "slow_step"])
+    def test_live_answers_ready_does_not_and_a_signal_ends_it(self, situation, launch, request):
+        server = launch(request.getfixturevalue(situation), WORKERS="3", DRAIN_DELAY_MS="15000")
+        server.wait_until_live()
+        assert server.get("/health", timeout=3).status_code == 503
+        assert server.get("/health/ready", timeout=3).status_code == 503
+        assert "Serving" not in [line["msg"] for line in server.logs()]
+        assert stopped(server) < PROMPT_SECONDS
+        assert "Drained" in [line["msg"] for line in server.logs()]
+
+    def test_an_item_is_answered_503_when_its_wait_is_over(self, silent_database, launch):
+        server = launch(silent_database, DB_POOL_TIMEOUT_MS="300").wait_until_live()
+        response = server.get("/api/items/1", timeout=2)
+        problem(response, 503)
+        assert response.headers["Retry-After"] == "1"
+        assert stopped(server) < PROMPT_SECONDS
+
+    def test_a_second_signal_ends_it_at_once(self, silent_database, launch):
+        server = launch(silent_database).wait_until_live()
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            # A request that is being sent is waited for; it never ends.
+            client.sendall(b"POST /api/items HTTP/1.1\r\nHost: items.test\r\nContent-Length: 9\r\n")
+            until(lambda: server.get("/health/live").ok)
+            server.signal(signal.SIGTERM)
+            until(lambda: any("Draining" in line["msg"] for line in server.logs()), 3)
+            assert stopped(server, signal.SIGINT, status=1) < 1
+
+    def test_a_migration_that_is_stopped_is_undone_at_the_server(self, slow_step, database, launch):
+        server = launch(slow_step).wait_until_live()
+        until(lambda: is_sleeping(database))
+        stopped(server)
+        until(lambda: database.service_connections() == 0, 2, what="the server to give up the migration")
+        with database.connect() as connection:
+            assert connection.execute("SELECT to_regclass('items'), to_regclass('schema_migrations')").fetchone() == (
+                None,
+                None,
+            )
+
+    def test_nobody_waits_for_the_lock_of_the_migrations_once_it_is_stopped(self, held_lock, database, launch):
+        server = launch(held_lock, WORKERS="4").wait_until_live()
+        until(lambda: waits_for_lock(database) == 1)
+        stopped(server)
+        until(lambda: waits_for_lock(database) == 0, 2, what="the server to give up the wait")
+
+
+class TestMigrate:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_a_signal_has_the_server_undo_it(self, slow_step, database, launch_migration, number):
+        migration = launch_migration(slow_step)
+        until(lambda: is_sleeping(database))
+        assert stopped(migration, number, status=1) < PROMPT_SECONDS
+        assert "stopped by a signal" in migration.errors()
+        until(lambda: database.service_connections() == 0, 2, what="the server to give up the migration")
+
+    def test_a_signal_ends_it_while_a_name_is_resolved(self, silent_resolver, launch_migration):
+        migration = launch_migration(silent_resolver)
+        time.sleep(0.5)  # the subject: the name is being resolved
+        assert stopped(migration, status=1) < PROMPT_SECONDS
+
+
+class TestInstanceMetadata:
+    def test_is_asked_while_the_service_serves(self, silent, database, launch):
+        endpoint = f"http://127.0.0.1:{silent.port}"
+        server = launch(database.environment, INSTANCE_ID=None, AWS_EC2_METADATA_SERVICE_ENDPOINT=endpoint)
+        until(lambda: silent.clients, what="the service to be asked")
+        assert requests.get(server.url + "/health/live", timeout=0.5).ok
+        server.wait_until_healthy()
+        assert server.get("/").json()["instance_id"] == socket.gethostname()
+
+    def test_names_the_process_everywhere(self, loopback, database, launch):  # noqa: F811
+        server = launch(
+            database.environment, INSTANCE_ID=None, AWS_EC2_METADATA_SERVICE_ENDPOINT=loopback(imds).url
+        ).wait_until_healthy()
+        serving = until(lambda: [line for line in server.logs() if line["msg"] == "Serving"])[0]
+        assert serving["instance_id"] == INSTANCE
+        until(lambda: server.get("/").json()["instance_id"] == INSTANCE, 2)
+        assert f'service_info{{environment="test",instance_id="{INSTANCE}"}} 1' in server.get("/metrics").text
+        server.get("/health/live", headers={"X-Request-Id": "mine"})
+        assert server.wait_for_access_log(request_id="mine")["instance_id"] == INSTANCE
+
+    @needs_root
+    def test_a_signal_to_the_first_process_of_a_container_is_heard(self, silent, database):
+        environment = {
+            **database.environment,
+            "PATH": os.environ["PATH"],
+            "HOST": "127.0.0.1",
+            "PORT": "0",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{silent.port}",
+        }
+        outer = subprocess.Popen(
+            ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", BINARY, "serve"],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            until(lambda: silent.clients, what="the service to be asked")
+            children = f"/proc/{outer.pid}/task/{outer.pid}/children"
+            with open(children, encoding="ascii") as file:
+                inner = int(file.read().split()[0])
+            began = time.monotonic()
+            os.kill(inner, signal.SIGTERM)
+            assert outer.wait(20) == 0
+            assert time.monotonic() - began < PROMPT_SECONDS
+        finally:
+            if outer.poll() is None:
+                outer.kill()
+                outer.wait()
+
+
+def test_a_terminal_that_hangs_up_ends_nothing(database, launch):
+    server = launch(database.environment).wait_until_healthy()
+    server.signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        server.process.wait(0.5)
+    assert server.get("/health").status_code == 200
