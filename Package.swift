@@ -40,6 +40,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLinux"),
+        .target(name: "CProcess", exclude: ["README.md"]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -59,14 +60,16 @@ let package = Package(
         .target(
             name: "Items",
             dependencies: [
-                "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", "Formatting", "CCrypto", httpTypes, logging,
+                "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", "Formatting", "CCrypto", "CLinux", httpTypes,
+                logging,
                 configuration,
             ],
             exclude: ["README.md"], swiftSettings: settings),
         .executableTarget(
             name: "items",
             dependencies: [
-                "Items", "Vial", "Postgres", "HTTP1", "Reactor", "Telemetry", "AWS", "CLinux", argumentParser,
+                "Items", "Vial", "Postgres", "HTTP1", "Reactor", "Telemetry", "AWS", "CLinux", "CProcess",
+                argumentParser,
                 configuration, lifecycle, logging,
             ],
             path: "Sources/Commands", exclude: ["README.md"], swiftSettings: settings),

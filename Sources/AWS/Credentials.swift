@@ -74,6 +74,8 @@ public enum CredentialsError: Error, Equatable, Sendable {
     case unusable(Credentials.Source, Part)
     /// What the endpoint gave has expired already.
     case expired(Credentials.Source)
+    /// The endpoint says why there are none, in AWS's words.
+    case refused(Credentials.Source, code: String, message: String)
     /// The answer is not the documented JSON.
     case malformed(Credentials.Source)
     /// The URI is plain http to a host that is neither this machine nor the container agent's address; the host.
@@ -93,6 +95,8 @@ extension CredentialsError: CustomStringConvertible {
         case .incompleteEnvironment: "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set together"
         case .unusable(let source, let part): "the \(part.name) of the \(source) is missing or malformed"
         case .expired(let source): "the credentials of the \(source) have expired"
+        case .refused(let source, let code, let message):
+            "the \(source) has no credentials: \(message.isEmpty ? code : "\(code): \(message)")"
         case .malformed(let source): "the answer of the \(source) is not understood"
         case .unsafeContainerURI(let host):
             "AWS_CONTAINER_CREDENTIALS_FULL_URI is plain http to \(host), which is neither this machine nor the agent"
@@ -109,7 +113,8 @@ extension CredentialsError: CustomStringConvertible {
         case .container(let error): error.isTransient
         case .containerStatus(let status): status == 429 || status >= 500
         case .instance(let error): error.isTransient
-        case .none, .incompleteEnvironment, .unusable, .expired, .malformed, .unsafeContainerURI, .unreadableTokenFile:
+        case .none, .incompleteEnvironment, .unusable, .expired, .refused, .malformed, .unsafeContainerURI,
+            .unreadableTokenFile:
             false
         }
     }

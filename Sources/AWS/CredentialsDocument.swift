@@ -4,6 +4,8 @@ import FoundationEssentials
 struct CredentialsDocument: Decodable {
     /// IMDSv2 only: anything but `Success` says that there are no credentials behind the role.
     private let code: String?
+    /// With another code: why.
+    private let message: String?
     private let accessKeyID: String?
     private let secretAccessKey: String?
     private let token: String?
@@ -11,6 +13,7 @@ struct CredentialsDocument: Decodable {
 
     private enum CodingKeys: String, CodingKey {
         case code = "Code"
+        case message = "Message"
         case accessKeyID = "AccessKeyId"
         case secretAccessKey = "SecretAccessKey"
         case token = "Token"
@@ -18,9 +21,10 @@ struct CredentialsDocument: Decodable {
     }
 
     static func read(_ json: [UInt8], from source: Credentials.Source) throws(CredentialsError) -> Credentials {
-        guard let document = try? JSONDecoder().decode(Self.self, from: Data(json)),
-            document.code ?? "Success" == "Success"
-        else { throw .malformed(source) }
+        guard let document = try? JSONDecoder().decode(Self.self, from: Data(json)) else { throw .malformed(source) }
+        if let code = document.code, code != "Success" {
+            throw .refused(source, code: printable(code), message: printable(document.message ?? ""))
+        }
         var expiry: Int64?
         if let text = document.expiration {
             guard let date = try? Date(text, strategy: .iso8601) else { throw .unusable(source, .expiry) }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <link.h>
+#include <sched.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,6 +20,7 @@
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 
 #ifndef __USE_GNU
+extern int sched_getaffinity(int process, size_t size, cpu_set_t *set);
 /* The beginning of what dl_iterate_phdr(3) tells of each loaded object; declared as accept4 is. */
 struct dl_phdr_info {
     ElfW(Addr) dlpi_addr;
@@ -33,6 +35,13 @@ extern int dl_iterate_phdr(int (*visit)(struct dl_phdr_info *object, size_t size
 static inline int clinux_accept(int listener, struct sockaddr_storage *peer) {
     socklen_t length = sizeof *peer;
     return accept4(listener, (struct sockaddr *)peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* The cores that the calling thread may run on, of 8,192 at most; 0 when the kernel does not say. */
+static inline int clinux_usable_cores(void) {
+    cpu_set_t sets[8]; /* of 1,024 each */
+    /* What sched.h counts with; the call fills the rest with zeros. */
+    return sched_getaffinity(0, sizeof sets, sets) == 0 ? __sched_cpucount(sizeof sets, sets) : 0;
 }
 
 /* Variadic in C, so not callable from Swift. */

@@ -1,9 +1,16 @@
 import CLinux
+import CProcess
 import FoundationEssentials
 import Glibc
 
 /// What a process can do about itself.
 enum CurrentProcess {
+    /// What it was called with, without its own name.
+    static var arguments: [String] {
+        // Each argument ends with its NUL, lives as long as the process, and is copied at once.
+        (0..<cprocess_argument_count()).dropFirst().compactMap { unsafe String(cString: cprocess_argument($0)) }
+    }
+
     /// The machine's own name, for logs, when no better identity is given.
     static var hostName: String {
         var buffer = [CChar](repeating: 0, count: 256)

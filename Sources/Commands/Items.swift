@@ -13,4 +13,15 @@ struct ItemsCommand: ParsableCommand {
             """,
         version: "items \(BuildInfo.version) (commit \(BuildInfo.commit), Swift \(BuildInfo.swift))",
         subcommands: [Serve.self, Migrate.self, Healthcheck.self, CheckConfig.self, ShowSecret.self])
+
+    static func main() {
+        main(CurrentProcess.arguments)
+    }
+
+    /// Without a command: a health check that lost its arguments must not pass for one that succeeded.
+    func run() throws {
+        var standardError = StandardError()
+        print(Self.helpMessage(), to: &standardError)
+        throw ExitCode.validationFailure
+    }
 }

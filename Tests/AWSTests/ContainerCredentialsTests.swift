@@ -107,7 +107,10 @@ struct ContainerCredentialsTests {
             ("", .malformed(.container)), ("[]", .malformed(.container)), ("{}", .unusable(.container, .accessKeyID)),
             (#"{"AccessKeyId":"A"}"#, .unusable(.container, .secretAccessKey)),
             (#"{"AccessKeyId":"A","SecretAccessKey":"s","Expiration":"soon"}"#, .unusable(.container, .expiry)),
-            (#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"…"}"#, .malformed(.container)),
+            (
+                #"{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot\nassume it"}"#,
+                .refused(.container, code: "AssumeRoleUnauthorizedAccess", message: "EC2 cannot assume it")
+            ), (#"{"Code":"Failed"}"#, .refused(.container, code: "Failed", message: "")),
         ] as [(String, CredentialsError)])
     func `an answer without credentials is an error`(body: String, error: CredentialsError) throws {
         try LoopbackServer { _ in .answer(200, body) }.run { server in

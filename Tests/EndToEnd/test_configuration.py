@@ -159,3 +159,48 @@ def test_a_restart_succeeds_right_after_the_server_closed_connections(database, 
     assert [fields for fields in time_wait if fields[1] == local and fields[3] == "06"], "nothing stands in TIME_WAIT"
     server.stop()
     launch(server.environment).wait_until_healthy()
+
+
+class TestArguments:
+    """The arguments arrive however little of the system is there: without /proc, or with libraries that set variables."""
+
+    COMMANDS = [(["healthcheck"], 1), (["--version"], 0), (["check-config"], 78), (["no-such-command"], 64), ([], 64)]
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="unshare(1) needs root for a mount namespace")
+    @pytest.mark.parametrize("arguments, status", COMMANDS)
+    def test_without_proc(self, arguments, status):
+        hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc; exec "$@"', "sh", BINARY]
+        environment = {"PATH": os.environ["PATH"], "PORT": str(free_port())}
+        run = subprocess.run([*hidden, *arguments], env=environment, capture_output=True, text=True, timeout=20)
+        assert run.returncode == status, output(run)
+
+    @pytest.mark.parametrize("arguments, status", COMMANDS)
+    def test_with_a_library_that_sets_a_variable(self, arguments, status, tmp_path):
+        source, library = tmp_path / "set.c", tmp_path / "set.so"
+        source.write_text(
+            "#include <stdlib.h>\n"
+            '__attribute__((constructor)) static void set(void) { setenv("A_NEW_VARIABLE", "x", 1); }\n'
+        )
+        subprocess.run(["clang", "-shared", "-fPIC", "-o", library, source], check=True)
+        run = items(*arguments, LD_PRELOAD=str(library), PORT=str(free_port()))
+        assert run.returncode == status, output(run)
+
+
+class TestServiceManager:
+    """What systemd would tell, told wrongly."""
+
+    WRONG = {
+        "LISTEN_FDS": ["x", "-1", "2", "99999999999999999999", "1"],
+        "LISTEN_PID": ["x", "0", "99999999999999999999"],
+        "NOTIFY_SOCKET": ["relative", "@", "/" + "a" * 200],
+        "WATCHDOG_USEC": ["x", "0", "-1", "18000000000000000", "18446744073709551615", "9" * 40],
+    }
+
+    @pytest.mark.parametrize("name, value", [(name, value) for name, values in WRONG.items() for value in values])
+    def test_is_refused_by_name(self, name, value):
+        # Standard error is a descriptor that was passed, and no socket.
+        told = {"LISTEN_FDS": "1", "LISTEN_PID": ""} if name == "LISTEN_PID" else {}
+        for command in ("serve", "check-config"):
+            run = items(command, DB_HOST="/tmp", PORT="0", **{**told, name: value})
+            assert run.returncode == 78, output(run)
+            assert name in run.stderr

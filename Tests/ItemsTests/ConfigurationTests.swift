@@ -279,12 +279,6 @@ struct ConfigurationTests {
         let configuration = try read(["AWS_EC2_METADATA_DISABLED": text ?? ""])
         #expect(configuration.aws.isMetadataServiceDisabled == isDisabled)
     }
-
-    @Test func `cores are the bits of the mask`() {
-        #expect(allowedCores(Array("Name:\titems\nCpus_allowed:\tff,00000003\nCpus_allowed_list:\t0-1\n".utf8)) == 10)
-        #expect(allowedCores(Array("Name:\titems\n".utf8)) == nil)
-        #expect(usableCores() >= 1)
-    }
 }
 
 struct PasswordTests {
