@@ -59,14 +59,18 @@ public final class Migrations: Sendable {
     }
 
     private let lockTimeout: String
+    private let lockKey: Int
 
-    public init() {
-        lockTimeout = Self.lockTimeout
+    public convenience init() {
+        self.init(lockTimeout: Self.lockTimeout)
     }
 
-    /// - Parameter lockTimeout: another wait than `Self.lockTimeout`.
-    init(lockTimeout: String) {
+    /// - Parameters:
+    ///   - lockTimeout: another wait than `Self.lockTimeout`.
+    ///   - lockKey: another lock than `Self.lockKey`, which processes of other schemas wait for as well.
+    init(lockTimeout: String, lockKey: Int = Migrations.lockKey) {
         self.lockTimeout = lockTimeout
+        self.lockKey = lockKey
     }
 
     /// Applies what is pending, once per process; blocks. Safe from many processes at once. Whoever comes while another
@@ -83,7 +87,7 @@ public final class Migrations: Sendable {
             }
             defer { endedCount.wrappingAdd(1, ordering: .releasing) }
             do throws(DatabaseError) {
-                let applied = try Self.run(on: session, lockTimeout)
+                let applied = try run(on: session)
                 attempt.isApplied = true
                 return .success(applied)
             } catch {
@@ -99,8 +103,8 @@ public final class Migrations: Sendable {
         attempt.withLock { $0.isApplied = false }
     }
 
-    private static func run(on session: Session, _ lockTimeout: String) throws(DatabaseError) -> [String] {
-        if try isCurrent(session) { return [] }
+    private func run(on session: Session) throws(DatabaseError) -> [String] {
+        if try Self.isCurrent(session) { return [] }
         do throws(DatabaseError) {
             // `CREATE TABLE IF NOT EXISTS` alone is no help against two at once, and a lock of the transaction needs no unlocking.
             try session.execute(
@@ -110,21 +114,21 @@ public final class Migrations: Sendable {
                 SET LOCAL statement_timeout = 0;
                 SET LOCAL client_min_messages = warning;
                 SELECT pg_advisory_xact_lock(\(lockKey));
-                """, within: lockMilliseconds)
+                """, within: Self.lockMilliseconds)
             let former = try FormerRecord(session)
-            try createRecord(session, former)
-            let done = try version(session)
-            for (index, step) in steps.enumerated().dropFirst(done) {
-                try session.execute(step.sql, within: stepMilliseconds)
+            try Self.createRecord(session, former)
+            let done = try Self.version(session)
+            for (index, step) in Self.steps.enumerated().dropFirst(done) {
+                try session.execute(step.sql, within: Self.stepMilliseconds)
                 try session.execute(
                     "INSERT INTO items_migrations (version, name) VALUES (\(index + 1), '\(step.name)')")
             }
             for change in try ItemsTable(session).completion() {
-                try session.execute(change, within: stepMilliseconds)
+                try session.execute(change, within: Self.stepMilliseconds)
             }
             if let completion = former.completion { try session.execute(completion) }
             try session.execute("COMMIT")
-            return steps.dropFirst(done).map(\.name)
+            return Self.steps.dropFirst(done).map(\.name)
         } catch {
             // The error at hand says more than a rollback's.
             _ = try? session.execute("ROLLBACK")

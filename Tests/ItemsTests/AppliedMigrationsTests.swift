@@ -157,54 +157,58 @@ struct AppliedMigrationsTests {
 
     @Test func `the lock of another that migrates is waited for as long as is set, and no longer`() throws {
         let schema = try Schema()
+        let key = Migrations.lockKey + 1
         let other = try schema.session()
-        try other.execute("SELECT pg_advisory_lock(\(Migrations.lockKey))")
+        try other.execute("SELECT pg_advisory_lock(\(key))")
         let error = #expect(throws: DatabaseError.self) {
-            try Migrations(lockTimeout: "100ms").apply(to: schema.session())
+            try Migrations(lockTimeout: "100ms", lockKey: key).apply(to: schema.session())
         }
         guard case .server(let refusal) = error else {
             Issue.record("\(String(describing: error))")
             return
         }
         #expect(refusal.sqlState == "55P03")
-        try other.execute("SELECT pg_advisory_unlock(\(Migrations.lockKey))")
-        #expect(try Migrations().apply(to: schema.session()) == names)
+        try other.execute("SELECT pg_advisory_unlock(\(key))")
+        #expect(try Migrations(lockTimeout: "100ms", lockKey: key).apply(to: schema.session()) == names)
     }
 
     @Test func `of one process one connection waits for another process, and the others share its outcome`()
         async throws
     {
         let schema = try Schema()
-        // Aside, and not where other tests run, which may wait for the lock that is held here.
+        let key = Migrations.lockKey + 2
+        // On a thread of its own: the wait would hold up tests that share the threads of tasks.
         let waits = try await BlockingThread.run {
             Result<Int, any Error> {
                 let other = try schema.session()
-                try other.execute("SELECT pg_advisory_lock(\(Migrations.lockKey))")
-                let migrations = Migrations()
+                try other.execute("SELECT pg_advisory_lock(\(key))")
+                let migrations = Migrations(lockTimeout: "30s", lockKey: key)
                 let name = "waits_\(getpid())"
-                let failures = Mutex(0)
+                let counts = Mutex((calls: 0, failures: 0))
                 let crowd = Crowd {
                     let session = try schema.session()
                     try session.execute("SET application_name = '\(name)'")
+                    counts.withLock { $0.calls += 1 }
                     do { return try migrations.apply(to: session) } catch {
-                        failures.withLock { $0 += 1 }
+                        counts.withLock { $0.failures += 1 }
                         return []
                     }
                 }
                 let isStarted = BlockingThread.start { _ = try? crowd.run() }
                 precondition(isStarted, "no thread could be started")
+                let observer = try schema.session()
+                while counts.withLock({ $0.calls }) < 10 { try observer.execute("SELECT pg_sleep(0.001)") }
                 let endWait = """
                     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                     WHERE application_name = '\(name)' AND wait_event = 'advisory'
-                        AND (SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)') = 10
                     """
-                let observer = try schema.session()
                 var waits = 0
-                while failures.withLock({ $0 }) < 10 { waits += try observer.execute(endWait).count }
-                try other.execute("SELECT pg_advisory_unlock(\(Migrations.lockKey))")
+                while counts.withLock({ $0.failures }) < 10 { waits += try observer.execute(endWait).count }
+                try other.execute("SELECT pg_advisory_unlock(\(key))")
                 return waits
             }
         }?.get()
-        #expect(waits == 1)
+        // Of ten that do not share there are ten. A second one is of a thread that was paused just before its call.
+        #expect(try (1...2).contains(#require(waits)))
     }
 }
