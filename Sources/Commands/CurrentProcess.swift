@@ -38,9 +38,11 @@ enum CurrentProcess {
         (0..<Int32(1024)).count { fcntl($0, F_GETFD) >= 0 }
     }
 
-    /// Makes a write to a reader that is gone an error instead of the end: a log reader may go while clients are served.
-    static func ignoreBrokenPipes() {
+    /// Makes an error of a write that would end the process: to a reader that is gone, or beyond the size that a file may
+    /// have (RLIMIT_FSIZE). A log may go or be full while clients are served.
+    static func ignoreWriteSignals() {
         _ = signal(SIGPIPE, SIG_IGN)
+        _ = signal(SIGXFSZ, SIG_IGN)
     }
 
     /// Removes the variables by which libpq and libcurl would be told what no variable of ours says: where the database is, who

@@ -27,7 +27,7 @@ struct Migrate: ParsableCommand {
         do { configuration = try Configuration.read(from: Configuration.processEnvironment) } catch {
             throw error.reported()
         }
-        CurrentProcess.ignoreBrokenPipes()
+        CurrentProcess.ignoreWriteSignals()
         let interruption: Interruption
         do throws(SystemError) { interruption = try Interruption() } catch { throw Self.failure("\(error)") }
         guard BlockingThread.start({ CurrentProcess.end(status: Self.migrate(configuration, unless: interruption)) })

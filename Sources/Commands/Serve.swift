@@ -25,7 +25,7 @@ struct Serve: ParsableCommand {
     /// and some debuggers do not survive.
     func run() throws {
         let signals = StopSignals()
-        CurrentProcess.ignoreBrokenPipes()
+        CurrentProcess.ignoreWriteSignals()
         let unused = CurrentProcess.removeLibraryVariables()
         FreedMemory.returnLargeBuffers()
         let (stops, stop) = AsyncStream<Int32>.makeStream()

@@ -24,7 +24,7 @@ struct ShowSecret: ParsableCommand {
             print("source: \(fallback)")
             return
         }
-        CurrentProcess.ignoreBrokenPipes()
+        CurrentProcess.ignoreWriteSignals()
         var standardError = StandardError()
         print("source: DB_SECRET_ID")
         print("secret: \(id)")

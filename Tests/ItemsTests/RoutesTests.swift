@@ -59,6 +59,15 @@ import Vial
         #expect(answer.response(at: 0).text == texts[0])
     }
 
+    @Test func `the root tells the name of its instance as soon as it is known`() throws {
+        let description = ServiceDescription(try configuration([:]), instanceID: "host")
+        let answer = ServiceDescription.Answer(description)
+        let now = EventLoop.monotonicNanoseconds()
+        #expect(answer.response(at: now).text.contains(#""instance_id":"host""#))
+        description.changeInstance(to: "i-1")
+        #expect(answer.response(at: now).text.contains(#""instance_id":"i-1""#))
+    }
+
     @Test(arguments: ["/db", "/api/items", "/api/items?limit=5&order=desc", "/api/items/7"])
     func `answers 503 with a time to come back while the database is away`(target: String) async throws {
         try await withUnreachableDatabase { app, _ in
