@@ -55,7 +55,8 @@ private final class RunningService: Sendable {
     private let server: Server
     private let admin: Server?
     private let memory: MemoryBudget
-    /// Whether the start is over: from then on a balancer may send clients.
+    private let lastSeen = LastSeen()
+    /// Whether the start is over.
     private let isReady = Atomic<Bool>(false)
 
     /// Listens. Nothing in it waits for anybody else.
@@ -128,8 +129,7 @@ private final class RunningService: Sendable {
         self.database = database
         let description = ServiceDescription(configuration, instanceID: instanceID)
         self.description = description
-        let lastSeen = LastSeen()
-        let drain = drain
+        let (lastSeen, drain) = (lastSeen, drain)
         let services = loops.map { loop in
             let pool = database.pool(for: loop)
             return Services(
@@ -249,8 +249,9 @@ private final class RunningService: Sendable {
     /// The first signal drains; the second is the main thread's to hear.
     private func stop(_ services: ServiceGroup, on stops: AsyncStream<Int32>) async {
         for await signal in stops {
-            // Before it was ready, no balancer was told to send anybody.
-            if signal == StopSignals.interrupt || !isReady.load(ordering: .relaxed) { drain.skipDelay() }
+            // No balancer sends anybody before a health check has passed.
+            let isExpected = isReady.load(ordering: .relaxed) || lastSeen.isKnown
+            if signal == StopSignals.interrupt || !isExpected { drain.skipDelay() }
             manager.stopping()
             await services.triggerGracefulShutdown()
         }

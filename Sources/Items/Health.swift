@@ -13,6 +13,9 @@ public final class LastSeen: Sendable {
     /// Never, so far.
     public init() {}
 
+    /// Whether a health check has found it: from then on a balancer may send clients.
+    public var isKnown: Bool { moment.load(ordering: .relaxed) > 0 }
+
     func note(_ now: UInt64) {
         moment.store(now, ordering: .relaxed)
     }
