@@ -14,25 +14,31 @@ extension Pool {
     /// Counts a statement's parameters for as long as it lives; false when there is no memory for them.
     func hold(_ pending: PendingStatement) -> Bool {
         if pending.parameterByteCount <= Self.uncountedByteLimit { return true }
-        pending.reservation = MemoryReservation(pending.parameterByteCount, for: .statement, of: memory)
+        pending.reservation = MemoryReservation(pending.parameterByteCount, for: .parameter, of: memory)
         return pending.reservation != nil
     }
 
     /// Closes connections whose buffers have grown, which libpq never shrinks, and on which nothing runs: others are opened
     /// in their place where the minimum asks for them.
-    func retireGrown() {
+    ///
+    /// - Returns: whether one was closed.
+    @discardableResult
+    func retireGrown() -> Bool {
         var areLeft = false
+        var areClosed = false
         for connection in connections.values where connection.hasGrown {
             guard case .idle? = state.slots[connection.identifier] else {
                 areLeft = true
                 continue
             }
+            areClosed = true
             connections[connection.identifier] = nil
             _ = connection.abandon()
             if let replacement = state.lost(connection.identifier) { begin(replacement) }
         }
         if areLeft { shrinkSoon() }
-        hasWork = true
+        if areClosed { hasWork = true }
+        return areClosed
     }
 
     func shrinkSoon() {

@@ -15,6 +15,8 @@ extension Pool {
                     fatalError("idle connection \(identifier) is unknown")
                 }
                 if !sendBatch(on: connection) {
+                    // Buffers that nothing runs in are of less use than what waits.
+                    if retireGrown() { continue }
                     loop.arm(growDeadline, at: loop.now + Self.memoryPause)
                     armWaitDeadline()
                     break gathering

@@ -14,7 +14,9 @@ public final class MemoryBudget: Sendable {
         case body
         /// An answer that its client has not read yet.
         case answer
-        /// Parameters and results of statements.
+        /// Parameters of a statement, from the moment it is asked for.
+        case parameter
+        /// What a statement takes that is on its way: the copies of its parameters, and its result.
         case statement
 
         /// In sixteenths of the budget, whatever the bytes that are taken already are for.
@@ -24,6 +26,8 @@ public final class MemoryBudget: Sendable {
             case .answer: 12
             // Whoever comes while others hold all that clients may is still taken in.
             case .connection: 14
+            // What waits leaves room for what is sent, or nothing would ever give back what it takes.
+            case .parameter: 14
             case .statement: 16
             }
         }

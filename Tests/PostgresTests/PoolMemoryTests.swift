@@ -1,7 +1,17 @@
 import Reactor
+import Synchronization
 import Testing
 
 @testable import Postgres
+
+/// What statements ended with.
+private final class Outcomes: Sendable {
+    private let outcomes = Mutex<[Result<Rows, DatabaseError>]>([])
+
+    func note(_ outcome: Result<Rows, DatabaseError>) { outcomes.withLock { $0.append(outcome) } }
+    var count: Int { outcomes.withLock(\.count) }
+    var errors: [DatabaseError] { outcomes.withLock { $0.compactMap(\.error) } }
+}
 
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct PoolMemoryTests {
@@ -49,6 +59,55 @@ struct PoolMemoryTests {
             #expect(error == .outOfMemory)
             memory.release(memory.limit)
             #expect(try await test.pool.query(Self.length, [long])[0].int64(0) == 10_000)
+        }
+        #expect(memory.used == 0)
+    }
+
+    @Test func `statements that wait leave room for what is sent`() async throws {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        try await withPool(bounds(memory)) { (test) async throws in
+            let gate = Gate()
+            let lent = Task { try await test.pool.transaction { _ in await gate.wait() } }
+            await test.log.wait(\.isSent)
+            let long = Parameter.text(String(repeating: "x", count: 200_000))
+            let outcomes = Outcomes()
+            try await test.onLoop {
+                for _ in 0..<100 { test.pool.query(Self.length, [long], on: test.loop) { outcomes.note($0) } }
+            }
+            // The budget holds 83 of them, and no more.
+            #expect(outcomes.errors.count > 17)
+            gate.open()
+            try await lent.value
+            while outcomes.count < 100 { await test.loop.pause(nanoseconds: milliseconds) }
+            #expect(Set(outcomes.errors.map(\.description)) == [DatabaseError.outOfMemory.description])
+            #expect(outcomes.errors.count < 50)
+        }
+        #expect(memory.used == 0)
+    }
+
+    @Test func `buffers that have grown give way to what is to be sent`() async throws {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        var bounds = PoolBounds(minimum: 1, maximum: 4, wait: 1000)
+        bounds.memory = memory
+        try await withPool(bounds) { (test) async throws in
+            let slow = Statement("slow", "SELECT octet_length($1::text)::int8, pg_sleep(0.3)")
+            let long = Parameter.text(String(repeating: "x", count: 250_000))
+            for outcome in try await test.queryTogether((0..<4).map { _ in (slow, [long]) }) { _ = try outcome.get() }
+            try #require(memory.used >= 4 * 500_000)
+            // All that those who wait may have: what is left does not hold what follows.
+            let others = memory.limit / 16 * 14
+            memory.take(others)
+            let text = Parameter.text(String(repeating: "x", count: 50_000))
+            try await test.onLoop {
+                let answer = Outcomes()
+                // It was taken in while there was room for it.
+                memory.release(others)
+                test.pool.query(Self.length, [text], on: test.loop) { answer.note($0) }
+                memory.take(others)
+                while answer.count == 0 { await test.loop.sleep(nanoseconds: milliseconds) }
+                #expect(answer.errors == [])
+            }
+            memory.release(others)
         }
         #expect(memory.used == 0)
     }

@@ -38,8 +38,10 @@ struct MemoryBudgetTests {
         #expect(!budget.reserve(1, for: .statement))
     }
 
-    @Test(arguments: [MemoryBudget.Purpose.connection, .body, .answer])
-    func `clients leave an eighth to the statements`(purpose: MemoryBudget.Purpose) {
+    @Test(arguments: [MemoryBudget.Purpose.connection, .body, .answer, .parameter])
+    func `clients, and statements that wait, leave an eighth to the statements on their way`(
+        purpose: MemoryBudget.Purpose
+    ) {
         let budget = MemoryBudget(limit: 1600)
         #expect(budget.share(of: purpose) <= 1400)
         #expect(budget.allows(budget.share(of: purpose), for: purpose))
