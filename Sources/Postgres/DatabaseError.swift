@@ -37,6 +37,35 @@ public enum DatabaseError: Error, Equatable, Sendable {
         public var column: String?
         /// The function of the server's source that reported it; says what a SQLSTATE of many uses means, in any language.
         var routine: String?
+        /// What the server was at when it reported it.
+        var origin = Origin.other
+    }
+
+    /// What the server was at when it reported an error.
+    enum Origin: Equatable, Sendable {
+        /// The text of the statement, into which the error points.
+        case text
+        /// A function that the statement calls, such as a trigger's.
+        case function
+        case other
+
+        /// - Parameters:
+        ///   - severity: in English. An error above ERROR ends the session, whatever it was at.
+        ///   - position: the error's, in the statement's text. The server moves it to another field when a function ran the
+        ///     text that it points into.
+        ///   - context: of the error, the innermost place first. An error of a statement with parameters may come with their
+        ///     values as its context (`log_parameter_max_length_on_error`), and the words before them may be in any language.
+        init(severity: String?, position: String?, context: String?) {
+            if position != nil {
+                self = .text
+            } else if severity == "ERROR", let innermost = context?.split(separator: "\n").first,
+                !innermost.contains("$1 = ")
+            {
+                self = .function
+            } else {
+                self = .other
+            }
+        }
     }
 
     /// A bounded set of names for metrics: SQLSTATE classes by what an operator does about them.
@@ -81,33 +110,48 @@ public enum DatabaseError: Error, Equatable, Sendable {
     /// Whether the connection that reported it serves nobody any more. A read-only server still serves reads: what becomes
     /// of its connections is `Pool.retireGeneration`'s to decide.
     var retiresConnection: Bool {
+        if isOfFunction { return false }
         switch errorClass {
-        case .connection, .shutdown: true
-        default: false
+        case .connection, .shutdown: return true
+        default: return false
         }
     }
 }
 
 extension DatabaseError {
+    /// Raised by a function that the statement calls, such as a trigger's: it says nothing of the connection or its server.
+    var isOfFunction: Bool {
+        if case .server(let error) = self { error.origin == .function } else { false }
+    }
+
+    /// The server takes no writes.
+    var isReadOnlyServer: Bool { errorClass == .readOnly && !isOfFunction }
+
     /// A prepared statement is gone, is there already, or has rows of another shape than when it was prepared.
     var isStalePlan: Bool {
-        guard case .server(let error) = self else { return false }
+        // A function's own prepared statements are the function's.
+        guard case .server(let error) = self, !isOfFunction else { return false }
         switch error.sqlState {
         case "26000", "42P05": return true
-        // Of a trigger's own, it is the statement's.
+        // A SQLSTATE of many uses.
         case "0A000": return error.routine == "RevalidateCachedQuery"
         default: return false
         }
     }
 
-    /// A table, a column or a schema is not there: of a statement that was prepared, it is not there any more.
+    /// A table, a column or a schema that the statement names is not there: of one that was prepared, it is not there any
+    /// more. What a trigger or a default misses is none of these.
     var isMissingObject: Bool {
-        guard case .server(let error) = self else { return false }
+        guard case .server(let error) = self, error.origin == .text else { return false }
         return ["3F000", "42703", "42P01"].contains(error.sqlState)
     }
 
     /// The server stopped a statement: because it was asked to, or because of its own limit.
-    var isCancellation: Bool { errorClass == .cancelled }
+    var isCancellation: Bool {
+        // A function may raise the SQLSTATE, and may be what is stopped.
+        guard case .server(let error) = self, errorClass == .cancelled else { return false }
+        return error.routine == nil || error.routine == "ProcessInterrupts"
+    }
 }
 
 extension DatabaseError: CustomStringConvertible {

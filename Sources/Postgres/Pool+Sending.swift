@@ -141,7 +141,7 @@ extension Pool {
         var readOnly: DatabaseError?
         for pending in received.confirmed {
             if case .failure(let error)? = pending.outcome {
-                if error.errorClass == .readOnly { readOnly = error }
+                if error.isReadOnlyServer { readOnly = error }
                 // Meant for another statement, or too late; that it was rolled back is certain.
                 if error.isCancellation && !connection.isLeased && !pending.isAnswered
                     && connection.cancellation.struckAnother(sent: pending.sent, ownLimit: statementLimit, now: now)

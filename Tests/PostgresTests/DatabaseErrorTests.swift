@@ -3,8 +3,8 @@ import Testing
 @testable import Postgres
 
 struct DatabaseErrorTests {
-    private func server(_ state: String) -> DatabaseError {
-        .server(.init(sqlState: state, message: "no", constraint: nil))
+    private func server(_ state: String, _ origin: DatabaseError.Origin = .other) -> DatabaseError {
+        .server(.init(sqlState: state, message: "no", constraint: nil, origin: origin))
     }
 
     @Test(arguments: [
@@ -49,8 +49,43 @@ struct DatabaseErrorTests {
             sqlState: "0A000", message: "no", constraint: nil, routine: "RevalidateCachedQuery")
         #expect(DatabaseError.server(changed).isStalePlan)
         #expect(!DatabaseError.unconfirmed.isStalePlan && !DatabaseError.unconfirmed.isMissingObject)
-        for state in ["42P01", "42703", "3F000"] { #expect(server(state).isMissingObject) }
-        #expect(!server("42601").isMissingObject)
+        for state in ["42P01", "42703", "3F000"] {
+            #expect(server(state, .text).isMissingObject)
+            #expect(!server(state).isMissingObject)
+        }
+        #expect(!server("42601", .text).isMissingObject)
+    }
+
+    @Test func `what a function raises is its statement's, and neither the connection's nor the server's`() {
+        for state in ["08006", "57P01", "58030"] { #expect(!server(state, .function).retiresConnection) }
+        for state in ["26000", "42P05"] { #expect(!server(state, .function).isStalePlan) }
+        for state in ["42P01", "42703", "3F000"] { #expect(!server(state, .function).isMissingObject) }
+        #expect(server("25006").isReadOnlyServer && !server("25006", .function).isReadOnlyServer)
+    }
+
+    @Test(
+        arguments: [
+            ("ERROR", "15", nil, .text), ("ERROR", "15", "unnamed portal with parameters: $1 = '7'", .text),
+            ("ERROR", nil, nil, .other), ("ERROR", nil, "portail non nommé avec les paramètres : $1 = '7'", .other),
+            ("ERROR", nil, "PL/pgSQL function f() line 1 at PERFORM", .function),
+            (
+                "ERROR", nil, "PL/pgSQL function f() line 1 at RAISE\nunnamed portal with parameters: $1 = '7'",
+                .function
+            ),
+            ("FATAL", nil, "PL/pgSQL function f() line 1 at PERFORM", .other), (nil, nil, nil, .other),
+        ] as [(String?, String?, String?, DatabaseError.Origin)])
+    func `an error that points into the statement's text is the text's, and one with another context a function's`(
+        severity: String?, position: String?, context: String?, expected: DatabaseError.Origin
+    ) {
+        #expect(DatabaseError.Origin(severity: severity, position: position, context: context) == expected)
+    }
+
+    @Test func `a SQLSTATE of the server's own hand stops a statement, and one that a function raises does not`() {
+        func stopped(_ routine: String?) -> DatabaseError {
+            .server(.init(sqlState: "57014", message: "no", constraint: nil, routine: routine))
+        }
+        #expect(stopped("ProcessInterrupts").isCancellation && stopped(nil).isCancellation)
+        #expect(!stopped("exec_stmt_raise").isCancellation)
     }
 
     @Test func `class names are fit for labels`() {

@@ -1,3 +1,4 @@
+import Reactor
 import Testing
 
 @testable import Postgres
@@ -83,25 +84,92 @@ struct PoolStaleTests {
         }
     }
 
-    @Test func `a trigger that misses a table is its statement's own error, and costs no connection at each try`()
-        async throws
-    {
+    @Test func `a stale plan is known by a server that tells parameters with its errors, too`() async throws {
+        try await withTable { table in
+            let read = Statement("read", "SELECT number, label FROM \(table) WHERE number = $1::int8")
+            let telling = "SET log_parameter_max_length_on_error = -1"
+            try await withPool(PoolBounds(minimum: 1, maximum: 1), statements: [read], preparing: telling) {
+                (test) async throws in
+                #expect(try await test.pool.query(read, [.int64(1)]).count == 0)
+                try await Server.execute("ALTER TABLE \(table) ALTER COLUMN label TYPE varchar(300)")
+                #expect(try await test.pool.query(read, [.int64(1)]).count == 0)
+                #expect(test.log.count(\.isLost) == 1)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("PERFORM 1 FROM nowhere", "42P01"), ("NEW.nowhere := 1", "42703"),
+        ("EXECUTE 'SELECT 1 FROM nowhere'", "42P01"),
+        ("PERFORM ('nowhere'::text)::regclass", "42P01"), ("RAISE SQLSTATE '3F000'", "3F000"),
+        ("EXECUTE 'EXECUTE nowhere'", "26000"), ("RAISE SQLSTATE '08006'", "08006"),
+        ("RAISE SQLSTATE '57P01'", "57P01"),
+        ("RAISE SQLSTATE '25006'", "25006"),
+        ("EXECUTE 'PREPARE twice_' || pg_backend_pid() || ' AS SELECT 1'", "42P05"),
+    ])
+    func `what a trigger misses or raises is its statement's own error, and costs no connection`(
+        line: String, state: String
+    ) async throws {
         try await withTable { table in
             try await Server.execute(
                 """
-                CREATE FUNCTION \(table)_miss() RETURNS trigger LANGUAGE plpgsql AS $$
-                BEGIN PERFORM 1 FROM nowhere; RETURN NEW; END $$;
+                CREATE FUNCTION \(table)_miss() RETURNS trigger LANGUAGE plpgsql AS $body$
+                BEGIN \(line); RETURN NEW; END $body$;
                 CREATE TRIGGER miss BEFORE INSERT ON \(table) FOR EACH ROW EXECUTE FUNCTION \(table)_miss();
                 """)
             let insert = Statement("insert", "INSERT INTO \(table) VALUES ($1::int8) RETURNING number", kind: .insert)
-            try await withPool(PoolBounds(minimum: 1, maximum: 1), statements: [insert]) { (test) async throws in
-                for number in 0..<20 as Range<Int64> {
+            let preparing = "DO $$ BEGIN EXECUTE 'PREPARE twice_' || pg_backend_pid() || ' AS SELECT 1'; END $$"
+            try await withPool(PoolBounds(minimum: 1, maximum: 1), statements: [insert], preparing: preparing) {
+                (test) async throws in
+                for number in 0..<10 as Range<Int64> {
                     let (error, _) = try await test.failure(of: insert, [.int64(number)])
-                    #expect(error?.sqlState == "42P01")
+                    #expect(error?.sqlState == state)
                 }
-                #expect(test.log.count(\.isLost) < 5)
+                #expect(test.log.count(\.isSent) == 10)
+                #expect(!test.log.has(\.isLost))
             }
             try await Server.execute("DROP FUNCTION \(table)_miss() CASCADE")
         }
+    }
+
+    @Test func `a default that misses a table is its statement's own error, and costs no connection`() async throws {
+        try await withTable { table in
+            try await Server.execute(
+                "ALTER TABLE \(table) ALTER COLUMN label SET DEFAULT ('nowhere'::text)::regclass::text")
+            let insert = Statement(
+                "insert", "INSERT INTO \(table) (number) VALUES ($1::int8) RETURNING number", kind: .insert)
+            try await withPool(PoolBounds(minimum: 1, maximum: 1), statements: [insert]) { (test) async throws in
+                for number in 0..<10 as Range<Int64> {
+                    let (error, _) = try await test.failure(of: insert, [.int64(number)])
+                    #expect(error?.sqlState == "42P01")
+                }
+                #expect(!test.log.has(\.isLost))
+            }
+        }
+    }
+
+    @Test func `statements that miss a table again, soon after all connections were opened anew, fail at once`()
+        async throws
+    {
+        try await withTable { table in
+            let update = Statement(
+                "update", "UPDATE \(table) SET label = 'x' WHERE number = $1::int8 RETURNING number", kind: .update)
+            try await withPool(PoolBounds(minimum: 1, maximum: 1), statements: [update]) { (test) async throws in
+                // As the first of them would have it done.
+                await test.pool.noteRetirement()
+                try await Server.execute("ALTER TABLE \(table) RENAME TO \(table)_away")
+                let outcomes = try await test.queryTogether((0..<10).map { (update, [.int64($0)]) })
+                for outcome in outcomes { #expect(outcome.error?.sqlState == "42P01") }
+                #expect(test.log.count(\.isSent) == 10)
+                try await Server.execute("ALTER TABLE \(table)_away RENAME TO \(table)")
+            }
+        }
+    }
+}
+
+extension Pool {
+    /// From now on a generation of connections counts as given up already, for as long as that is not done twice.
+    fileprivate func noteRetirement() {
+        _ = state.mayRetireGeneration(now: EventLoop.monotonicNanoseconds())
     }
 }
