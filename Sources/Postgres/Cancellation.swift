@@ -38,15 +38,20 @@ struct Cancellation {
         return .ask
     }
 
-    /// The server stopped a statement.
-    mutating func struck() {
-        mayMeetCommit = false
+    /// The server stopped a statement: because of the request, so that it stops nothing else, unless the statement ran into
+    /// its own limit.
+    ///
+    /// - Parameters:
+    ///   - sent: when the statement was.
+    ///   - ownLimit: how long the server lets a statement run; before that it stops none by itself.
+    mutating func struck(sent: UInt64, ownLimit: UInt64, now: UInt64) {
+        if now < sent + ownLimit { mayMeetCommit = false }
     }
 
     /// The server sent something while a request was open: what is left has its own time, and what nobody waits for has to
-    /// end soon.
+    /// end soon, and in `Pool.cancelPatience` however much the server has to say.
     mutating func serverReacted(isAwaited: Bool, now: UInt64) {
-        limit = isAwaited ? nil : now + Pool.cancelGrace
+        limit = isAwaited ? nil : min(now + Pool.cancelGrace, asked + Pool.cancelPatience)
     }
 
     /// The request was heard by the server, or given up.

@@ -58,6 +58,8 @@ final class Connection {
     private let prepared: [Bool]
     /// The bytes of the parameters of one statement while libpq copies them.
     private var scratch: [UInt8] = []
+    /// How long the server lets a statement run.
+    private let statementLimit: UInt64
     private let memory: MemoryBudget
     /// What is taken of it for this connection.
     private var reserved = 0
@@ -73,8 +75,10 @@ final class Connection {
 
     /// - Throws: `SystemError` when the loop cannot watch the socket.
     init(
-        _ identifier: Int, _ handle: Handle, on loop: EventLoop, prepared: [Bool], isPooled: Bool, memory: MemoryBudget
+        _ identifier: Int, _ handle: Handle, on loop: EventLoop, prepared: [Bool], isPooled: Bool,
+        statementLimit: UInt64, memory: MemoryBudget
     ) throws(SystemError) {
+        self.statementLimit = statementLimit
         self.memory = memory
         self.identifier = identifier
         self.handle = handle
@@ -272,9 +276,9 @@ final class Connection {
                 switch next {
                 case .sync:
                     guard unsafe try isSync(result) else { continue }
-                    confirm(into: &received)
+                    try confirm(into: &received)
                 case .answer(let pending):
-                    let outcome = unsafe try outcome(of: result)
+                    let outcome = unsafe try outcome(of: result, to: pending)
                     if let loss = outcome?.loss { received.loss = loss }
                     if case .success(let execution)? = outcome, !hold(execution, of: pending.statement) {
                         letGo(of: [pending], into: &received)
@@ -283,7 +287,7 @@ final class Connection {
                         answered.append(pending)
                     }
                 case .group(let group):
-                    let outcome = unsafe try outcome(of: result)
+                    let outcome = unsafe try outcome(of: result, to: group[0])
                     if let loss = outcome?.loss { received.loss = loss }
                     if case .success(let execution)? = outcome, !hold(execution, of: group[0].statement) {
                         letGo(of: group, into: &received)
@@ -311,7 +315,7 @@ final class Connection {
         case PGRES_FATAL_ERROR:
             let error = unsafe Handle.error(in: result)
             if error.retiresConnection { throw error }
-            if error.isCancellation { cancellation.struck() }
+            noteCancellation(error, of: answered.first)
             commitError = error
             return false
         case let status: throw .unexpectedResult("status \(status.rawValue) where a Sync was due")
@@ -334,7 +338,9 @@ final class Connection {
     /// What the server said to one statement; nil when it passed it over, after another's failure.
     ///
     /// - Throws: `DatabaseError.unexpectedResult` when that is no answer to a statement.
-    private func outcome(of result: OpaquePointer) throws(DatabaseError) -> Result<Execution, DatabaseError>? {
+    private func outcome(
+        of result: OpaquePointer, to pending: PendingStatement
+    ) throws(DatabaseError) -> Result<Execution, DatabaseError>? {
         // Cleared here, or by the execution that takes it over.
         let status = unsafe PQresultStatus(result)
         if status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK {
@@ -345,10 +351,17 @@ final class Connection {
         case PGRES_PIPELINE_ABORTED: return nil
         case PGRES_FATAL_ERROR:
             let error = unsafe Handle.error(in: result)
-            if error.isCancellation { cancellation.struck() }
+            noteCancellation(error, of: pending)
             return .failure(error)
         default: throw .unexpectedResult("status \(status.rawValue)")
         }
+    }
+
+    private func noteCancellation(_ error: DatabaseError, of pending: PendingStatement?) {
+        guard error.isCancellation else { return }
+        // The loop's own clock may stand at a moment before the answer came.
+        let now = EventLoop.monotonicNanoseconds()
+        cancellation.struck(sent: pending?.sent ?? 0, ownLimit: statementLimit, now: now)
     }
 
     /// Gives each of the statements that ran as one its row.
@@ -383,7 +396,7 @@ final class Connection {
     }
 
     /// The Sync of everything in `answered`: confirmed together, or undone together by the one that failed.
-    private func confirm(into received: inout Received) {
+    private func confirm(into received: inout Received) throws(DatabaseError) {
         let failed =
             commitError != nil
             || answered.contains { pending in
@@ -391,7 +404,7 @@ final class Connection {
             }
         let isDoubtful = handle.endedReplicationWait || cancellation.mayMeetCommit
         if failed || isDoubtful {
-            judge(isDoubtful: isDoubtful, into: &received)
+            try judge(isDoubtful: isDoubtful, into: &received)
         } else if received.confirmed.isEmpty {
             swap(&received.confirmed, &answered)
         } else {
@@ -401,7 +414,9 @@ final class Connection {
     }
 
     /// As `confirm`, of what did not simply succeed.
-    private func judge(isDoubtful: Bool, into received: inout Received) {
+    ///
+    /// - Throws: `DatabaseError.unexpectedResult` when a statement has no outcome and nothing says why.
+    private func judge(isDoubtful: Bool, into received: inout Received) throws(DatabaseError) {
         let cause = answered.first { pending in if case .failure? = pending.outcome { true } else { false } }
         var failure = commitError
         if case .failure(let error)? = cause?.outcome { failure = error }
@@ -409,12 +424,16 @@ final class Connection {
         if let commitError, answered.count == 1 { answered[0].outcome = .failure(commitError) }
         commitError = nil
         handle.endedReplicationWait = false
-        switch TransactionEnd(failure: failure, isStale: isStale, count: answered.count, isDoubtful: isDoubtful) {
+        let end = TransactionEnd(
+            failure: failure, isStale: isStale, count: answered.count, isDoubtful: isDoubtful,
+            isComplete: answered.allSatisfy { $0.outcome != nil })
+        switch end {
         case .decided: received.confirmed += answered
         case .unconfirmed:
             for pending in answered where pending.isWrite { pending.outcome = .failure(.unconfirmed) }
             received.confirmed += answered
         case .undone: received.undone += answered
+        case .unknown: throw .unexpectedResult("a statement that was passed over, though none failed")
         case .stale(let error):
             received.stale += answered
             received.staleness = error

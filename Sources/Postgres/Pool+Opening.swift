@@ -23,7 +23,7 @@ extension Pool {
         do {
             connection = try Connection(
                 identifier, opened.handle, on: loop, prepared: opened.prepared, isPooled: opened.isPooled,
-                memory: memory)
+                statementLimit: statementLimit, memory: memory)
         } catch {
             attemptFailed(identifier, .connectFailed("\(error)"), duration: duration)
             return

@@ -114,6 +114,8 @@ extension Pool {
     func drainOutput(of identifier: Int) async {
         while let connection = connections[identifier] {
             if await connection.readiness.untilWritable() == .interrupted { return }
+            // It may have been given up in the turn in which this was told of it.
+            guard connections[identifier] === connection else { return }
             guard let isHolding = connection.flush() else {
                 lose(connection, .connectionLost)
                 return
@@ -128,7 +130,10 @@ extension Pool {
     /// Reads for one connection until it is gone.
     func run(_ identifier: Int) async {
         while let connection = connections[identifier] {
-            switch await connection.readiness.untilReadable() {
+            let wake = await connection.readiness.untilReadable()
+            // As above.
+            guard connections[identifier] === connection else { return }
+            switch wake {
             case .ready: take(connection.receive(), from: connection)
             case .expired: checkDeadline(of: connection)
             case .interrupted: return
@@ -174,12 +179,12 @@ extension Pool {
         // This one has no use for itself, however short ago others were opened anew.
         if error.isStalePlan { connection.retirement = error }
         for pending in undone.reversed() where !pending.isAnswered {
-            if isNews || connection.retirement != nil {
-                retry(pending, orFail: error, now: now)
-            } else if undone.count == 1 {
-                fail(pending, error, now: now)
-            } else {
-                runAlone(pending)
+            let isRetired = isNews || connection.retirement != nil
+            switch TransactionEnd.Repeat(isConnectionRetired: isRetired, isAlone: pending.isAlone, count: undone.count)
+            {
+            case .elsewhere: retry(pending, orFail: error, now: now)
+            case .alone: runAlone(pending)
+            case .none: fail(pending, error, now: now)
             }
         }
     }
@@ -253,14 +258,16 @@ extension Pool {
         }
         armDeadline(of: connection)
         guard action == .ask else { return }
+        // Made now: the connection may be gone when the task runs, and what the server runs is not.
+        let request = CancelRequest(connection.handle)
         let identifier = connection.identifier
-        Task(executorPreference: loop) { await self.cancel(identifier) }
+        Task(executorPreference: loop) { await self.cancel(identifier, request) }
     }
 
     /// Does not hold the connection: one that is given up meanwhile is closed at once.
-    private func cancel(_ identifier: Int) async {
+    private func cancel(_ identifier: Int, _ request: CancelRequest?) async {
         var outcome = Connector.CancelOutcome.ended
-        if let request = connections[identifier].flatMap({ CancelRequest($0.handle) }) {
+        if let request {
             let limit = loop.now + Self.cancelPatience
             repeat {
                 outcome = await Connector.cancel(request, on: loop, within: Self.cancelPatience)

@@ -50,6 +50,8 @@ public protocol ReadinessObserver: AnyObject {
     private var wantsWrite = false
     /// The deadline passed while nobody waited for a read: the next such wait has to hear of it.
     private var missedExpiry = false
+    /// Until `cancel`: whoever has heard of something in the same turn may still ask for a deadline.
+    private var isWatched = true
     private let deadline = Deadline()
 
     /// Watches an open descriptor on the loop whose thread this is.
@@ -73,6 +75,7 @@ public protocol ReadinessObserver: AnyObject {
     /// Ends the watch and every wait, as interrupted. The descriptor may be closed afterwards.
     public func cancel() {
         observer = nil
+        isWatched = false
         loop.unwatch(self)
         disarm()
         wake(.interrupted)
@@ -121,9 +124,11 @@ public protocol ReadinessObserver: AnyObject {
     }
 
     /// Ends the wait for a read that `expiry`, a moment on the loop's clock, finds, or the first one after it: once, unless
-    /// the deadline is moved or disarmed before.
+    /// the deadline is moved or disarmed before. Never after `cancel`.
     @inline(__always)
     public func arm(expiry: UInt64) {
+        // The loop would keep a deadline that outlives what it tells.
+        guard isWatched else { return }
         missedExpiry = false
         loop.arm(deadline, at: expiry)
     }

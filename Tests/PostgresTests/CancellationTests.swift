@@ -63,7 +63,7 @@ struct CancellationTests {
         #expect(!cancellation.mayMeetCommit)
         _ = cancellation.deadlinePassed(now: 1000)
         #expect(cancellation.mayMeetCommit)
-        cancellation.struck()
+        cancellation.struck(sent: 0, ownLimit: 5000, now: 1001)
         #expect(!cancellation.mayMeetCommit)
         cancellation.requestEnded(now: 1001)
         cancellation.serverReacted(isAwaited: true, now: 1002)
@@ -72,6 +72,32 @@ struct CancellationTests {
         cancellation.requestEnded(now: 2001)
         _ = cancellation.nothingRuns()
         #expect(!cancellation.mayMeetCommit)
+    }
+
+    @Test func `what ran into its own limit was not stopped by the request, which may still meet a commit`() {
+        var cancellation = Cancellation()
+        _ = cancellation.deadlinePassed(now: 1000)
+        cancellation.struck(sent: 0, ownLimit: 1000, now: 1001)
+        #expect(cancellation.mayMeetCommit)
+        cancellation.requestEnded(now: 1002)
+        cancellation.struck(sent: 900, ownLimit: 1000, now: 1003)
+        #expect(!cancellation.mayMeetCommit)
+    }
+
+    @Test func `what nobody waits for has an end, however often the server is heard`() {
+        var cancellation = Cancellation()
+        _ = cancellation.deadlinePassed(now: 1000)
+        cancellation.requestEnded(now: 1001)
+        let end = 1000 + Pool.cancelPatience
+        // A server that sends notices.
+        for now in stride(from: 2000, to: end, by: Int(grace / 2)) {
+            cancellation.serverReacted(isAwaited: false, now: now)
+            let isOver = cancellation.limit.map { $0 <= now } ?? true
+            #expect(!isOver)
+        }
+        #expect(cancellation.limit == end)
+        let action = cancellation.deadlinePassed(now: end)
+        #expect(action == .giveUp)
     }
 
     @Test func `a request may strike late, but not for ever, and not what ran for as long as it may`() {

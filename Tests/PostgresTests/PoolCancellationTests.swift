@@ -161,4 +161,35 @@ struct PoolCancellationTests {
             try await lent.value
         }
     }
+
+    @Test func `what a connection that is lost at the same moment ran is stopped too`() async throws {
+        var options = Server.options
+        options.statementTimeoutMilliseconds = 60_000
+        let bounds = PoolBounds(minimum: 1, maximum: 1, statement: 60_000)
+        try await withPool(bounds, options: always(options)) { (test) async throws in
+            let backend = try await test.backend()
+            let update = Statement("update", "SELECT pg_sleep($1::int8 / 1000.0)", kind: .update)
+            async let outcome = test.failure(of: update, [.int64(30_000)], within: second / 5)
+            let running = "SELECT count(*) FROM pg_stat_activity WHERE pid = \(backend) AND wait_event = 'PgSleep'"
+            #expect(try await Server.wait(for: running, toBe: "1"))
+            await test.pool.loseWhenLate()
+            #expect(try await outcome.error == .deadlineExceeded)
+            #expect(try await Server.wait(for: running, toBe: "0"))
+        }
+    }
+}
+
+extension Pool {
+    /// Has each connection break in the very turn in which the deadline of what it runs passes.
+    fileprivate func loseWhenLate() {
+        for connection in connections.values {
+            let identifier = connection.identifier
+            let end = makeDeadline { pool in
+                guard let connection = pool.connections[identifier] else { return }
+                pool.checkDeadline(of: connection)
+                pool.lose(connection, .connectionLost)
+            }
+            loop.arm(end, at: connection.deadline)
+        }
+    }
 }

@@ -6,9 +6,11 @@ struct TransactionEndTests {
     private let error = DatabaseError.server(.init(sqlState: "23505", message: "no", constraint: nil))
 
     private func end(
-        _ failure: DatabaseError? = nil, isStale: Bool = false, count: Int = 1, isDoubtful: Bool = false
+        _ failure: DatabaseError? = nil, isStale: Bool = false, count: Int = 1, isDoubtful: Bool = false,
+        isComplete: Bool = true
     ) -> TransactionEnd {
-        TransactionEnd(failure: failure, isStale: isStale, count: count, isDoubtful: isDoubtful)
+        TransactionEnd(
+            failure: failure, isStale: isStale, count: count, isDoubtful: isDoubtful, isComplete: isComplete)
     }
 
     @Test func `what succeeds is decided, unless its commit may have been cut short`() {
@@ -22,6 +24,22 @@ struct TransactionEndTests {
         #expect(end(error, count: 2, isDoubtful: isDoubtful) == .undone)
         #expect(end(error, isStale: true, isDoubtful: isDoubtful) == .stale(error))
         #expect(end(error, isStale: true, count: 2, isDoubtful: isDoubtful) == .stale(error))
+    }
+
+    @Test(arguments: [false, true])
+    func `statements that were passed over although none failed are not known to have happened`(isDoubtful: Bool) {
+        #expect(end(count: 2, isDoubtful: isDoubtful, isComplete: false) == .unknown)
+        #expect(end(isDoubtful: isDoubtful, isComplete: false) == .unknown)
+        // Behind one that failed, that is what has to be.
+        #expect(end(error, count: 2, isDoubtful: isDoubtful, isComplete: false) == .undone)
+    }
+
+    @Test func `a statement that alone misses something, shortly after connections were opened anew, is told`() {
+        #expect(TransactionEnd.Repeat(isConnectionRetired: true, isAlone: true, count: 2) == .elsewhere)
+        #expect(TransactionEnd.Repeat(isConnectionRetired: false, isAlone: false, count: 2) == .alone)
+        #expect(TransactionEnd.Repeat(isConnectionRetired: false, isAlone: false, count: 1) == .none)
+        // Others of the same moment do not matter: it would be asked again and again.
+        #expect(TransactionEnd.Repeat(isConnectionRetired: false, isAlone: true, count: 2) == .none)
     }
 
     @Test(

@@ -288,6 +288,15 @@ struct ReadinessTests {
         while case .done = try unsafe bytes.withUnsafeBytes({ try unsafe socket.send($0) }) {}
     }
 
+    @Test func `a deadline that is armed after the watch has ended never passes`() async throws {
+        try await watching { resident, pair, readiness in
+            let count = resident.loop.deadlineCount
+            readiness.cancel()
+            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
+            #expect(resident.loop.deadlineCount == count)
+        }
+    }
+
     @Test func `a disarmed deadline ends no wait`() async throws {
         try await watching { resident, pair, readiness in
             readiness.arm(expiry: EventLoop.monotonicNanoseconds() + milliseconds)
