@@ -9,6 +9,20 @@ extension Span<UInt8> {
     @inlinable
     public var isPlainASCII: Bool { isPlain(refusing: 0x8080_8080_8080_8080) }
 
+    /// Where from `start` on the first byte stands that JSON does not take as it is; `count` without one.
+    @inlinable
+    public func endOfPlainJSON(from start: Int) -> Int {
+        precondition(start >= 0, "text from \(start) on")
+        var end = start
+        while end + 8 <= count {
+            let found = escapes(at: end, or: 0) & 0x8080_8080_8080_8080
+            if found != 0 { return end + found.trailingZeroBitCount / 8 }
+            end += 8
+        }
+        while end < count, !self[end].needsEscape { end += 1 }
+        return end
+    }
+
     /// - Parameter bits: the highest of eight bytes, or none: with them, bytes from 0x7F on are refused as well.
     @inlinable
     @inline(__always)
@@ -29,14 +43,13 @@ extension Span<UInt8> {
         return (found | escapes(at: count - 8, or: bits)) & 0x8080_8080_8080_8080 == 0
     }
 
-    /// Eight bytes at once: the highest bit of some of the result's bytes is set when one of them needs an escape. Byte by
-    /// byte a text takes three times the instructions.
+    /// Eight bytes at once: the highest bit of some of the result's bytes is set when one of them needs an escape, and the
+    /// lowest of these bits is the first one's. Byte by byte a text takes three times the instructions.
     @inlinable
     @inline(__always)
     func escapes(at offset: Int, or bits: UInt64) -> UInt64 {
         let every: UInt64 = 0x0101_0101_0101_0101
-        // The callers' offsets are at most `count - 8`.
-        let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
+        let word = word(at: offset)
         // Subtracting borrows into a byte's highest bit where it is below; a borrow from a lower byte shows only where that
         // one is found, too. Adding one to each makes a highest bit of 0x7F; a carry comes from 0xFF alone, which has that bit.
         let control = (word &- every &* 0x20) & ~word

@@ -1,11 +1,27 @@
 extension Span<UInt8> {
+    /// The eight bytes from `offset` on, at most `count - 8`, with the first one as the lowest.
+    @inlinable
+    @inline(__always)
+    func word(at offset: Int) -> UInt64 {
+        // The callers' offsets are in these bounds.
+        UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
+    }
+
     /// Whether the bytes are the other's.
     @inlinable
     @inline(__always)
     public func equals(_ other: Span<UInt8>) -> Bool {
         guard count == other.count else { return false }
-        for index in indices where self[index] != other[index] { return false }
-        return true
+        guard count >= 8 else {
+            for index in indices where self[index] != other[index] { return false }
+            return true
+        }
+        var offset = 0
+        while offset + 8 <= count {
+            if word(at: offset) != other.word(at: offset) { return false }
+            offset += 8
+        }
+        return word(at: count - 8) == other.word(at: count - 8)
     }
 
     /// Whether the bytes are the literal's.

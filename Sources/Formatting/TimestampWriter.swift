@@ -15,17 +15,12 @@ public struct TimestampWriter {
     private var day = Int64.min
     private var last = Int64.min
     /// `2024-11-01T` up to `timeStart`, then `12:00:00.000000Z`.
-    private var text = InlineArray<27, UInt8>(repeating: 0)
+    private var text: InlineArray<27, UInt8> = [
+        0x30, 0x30, 0x30, 0x30, 0x2D, 0x30, 0x30, 0x2D, 0x30, 0x30, 0x54,
+        0x30, 0x30, 0x3A, 0x30, 0x30, 0x3A, 0x30, 0x30, 0x2E, 0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0x5A,
+    ]
 
-    public init() {
-        text[4] = 0x2D
-        text[7] = 0x2D
-        text[10] = 0x54
-        text[Self.timeStart + 2] = 0x3A
-        text[Self.timeStart + 5] = 0x3A
-        text[Self.timeStart + 8] = 0x2E
-        text[Self.timeStart + 15] = 0x5A
-    }
+    public init() {}
 
     /// Appends a moment given in microseconds since 1970-01-01T00:00:00Z, which may be negative; `byteCount` bytes. A moment
     /// before year 1 or after year 9999 is written as the first or the last one in between.

@@ -6,13 +6,17 @@ public struct JSONMembers {
     struct Member {
         let name: Range<Int>
         let value: Range<Int>
+        /// Whether the value is a string without escapes.
+        let isPlainText: Bool
     }
 
     let text: [UInt8]
     let members: [Member]
+    /// Whether the name of any member is written with an escape.
+    let hasEscapedName: Bool
 
     /// What a member is when it should be a text.
-    public enum Text: Equatable {
+    public enum Text: Equatable, Sendable {
         /// Not there, or null.
         case none
         case text(String)
@@ -22,13 +26,12 @@ public struct JSONMembers {
 
     /// A member's value; `.other` also when the name of any member is written with an escape, and may so be this one.
     public func text(_ name: StaticString) -> Text {
-        var found = Text.none
-        for member in members {
-            let written = text.span.extracting(Self.content(member.name))
-            if !written.isPlainJSON { return .other }
-            if written.equals(name) { found = value(member.value) }
+        if hasEscapedName { return .other }
+        let members = members.span
+        for index in members.indices where text.span.extracting(Self.content(members[index].name)).equals(name) {
+            return value(of: members[index])
         }
-        return found
+        return .none
     }
 
     /// The same object with nothing in its arrays and objects.
@@ -48,16 +51,11 @@ public struct JSONMembers {
         return outline
     }
 
-    private func value(_ range: Range<Int>) -> Text {
-        switch text[range.lowerBound] {
-        case UInt8(ascii: "n"): return .none
-        case UInt8(ascii: "\""):
-            let content = text.span.extracting(Self.content(range))
-            guard content.isPlainJSON else { return .other }
-            // The pointer does not outlive the closure, in which `String` copies from it.
-            return .text(unsafe content.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) })
-        default: return .other
-        }
+    private func value(of member: Member) -> Text {
+        guard member.isPlainText else { return text[member.value.lowerBound] == UInt8(ascii: "n") ? .none : .other }
+        let content = text.span.extracting(Self.content(member.value))
+        // The pointer does not outlive the closure, in which `String` copies from it.
+        return .text(unsafe content.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) })
     }
 
     /// What stands between the quotes of a string.

@@ -1,3 +1,5 @@
+import Formatting
+
 /// The names of one object's members as they are read: `"n\u0061me"` is `name` (RFC 8259 §8.3).
 ///
 /// For objects whose names are long, many or have escapes, where comparing each with each would take the square of their
@@ -32,7 +34,8 @@ struct JSONNames {
     /// The bytes of a well-formed string without its quotes and escapes.
     private static func read(_ string: Range<Int>, in text: [UInt8]) -> ArraySlice<UInt8> {
         let written = string.lowerBound + 1..<string.upperBound - 1
-        guard text[written].contains(UInt8(ascii: "\\")) else { return text[written] }
+        // Only an escape ends what is plain before the quote does.
+        if text.span.endOfPlainJSON(from: written.lowerBound) == written.upperBound { return text[written] }
         var read: [UInt8] = []
         read.reserveCapacity(written.count)
         var position = written.lowerBound

@@ -43,7 +43,7 @@ struct JSONSyntax {
 
     private let text: [UInt8]
     private var position = 0
-    private var members: [JSONMembers.Member]?
+    private var members: JSONMembers?
 
     private init(_ text: [UInt8]) {
         self.text = text
@@ -62,20 +62,23 @@ struct JSONSyntax {
         try syntax.value(depth: 0)
         syntax.skipSpace()
         guard syntax.position == text.count else { throw syntax.fault(.unexpectedCharacter) }
-        return syntax.members.map { JSONMembers(text: text, members: $0) }
+        return syntax.members
     }
 
-    private mutating func value(depth: Int) throws(Fault) {
+    /// - Returns: whether it is a string without escapes.
+    @discardableResult
+    private mutating func value(depth: Int) throws(Fault) -> Bool {
         skipSpace()
         switch try current() {
+        case UInt8(ascii: "\""): return try !string()
         case UInt8(ascii: "{"): try object(depth: depth + 1)
         case UInt8(ascii: "["): try array(depth: depth + 1)
-        case UInt8(ascii: "\""): try string()
         case UInt8(ascii: "t"): try literal("true")
         case UInt8(ascii: "f"): try literal("false")
         case UInt8(ascii: "n"): try literal("null")
         default: try number()
         }
+        return false
     }
 
     /// Apart from the common case, of which it would cost a part.
@@ -92,6 +95,7 @@ struct JSONSyntax {
         guard depth <= Self.depthLimit else { throw fault(.tooDeep) }
         var members: [JSONMembers.Member] = []
         var lookup: JSONNames?
+        var hasEscapedName = false
         members.reserveCapacity(Self.usualMemberCount)
         if try beginsElements(closing: UInt8(ascii: "}")) {
             repeat {
@@ -100,6 +104,7 @@ struct JSONSyntax {
                 let start = position
                 let hasEscape = try string()
                 let name = start..<position
+                if hasEscape { hasEscapedName = true }
                 if lookup != nil || hasEscape || members.count == Self.comparedMemberLimit {
                     if isRepeated(name, after: members, in: &lookup) {
                         throw Fault(reason: .repeatedName, offset: start)
@@ -115,11 +120,11 @@ struct JSONSyntax {
                 position += 1
                 skipSpace()
                 let valueStart = position
-                try value(depth: depth)
-                members.append(.init(name: name, value: valueStart..<position))
+                let isPlainText = try value(depth: depth)
+                members.append(.init(name: name, value: valueStart..<position, isPlainText: isPlainText))
             } while try nextElement(closing: UInt8(ascii: "}"))
         }
-        if depth == 1 { self.members = members }
+        if depth == 1 { self.members = JSONMembers(text: text, members: members, hasEscapedName: hasEscapedName) }
     }
 
     private func isEqual(_ first: Range<Int>, _ second: Range<Int>) -> Bool {
@@ -160,12 +165,11 @@ struct JSONSyntax {
     }
 
     /// - Returns: whether it has an escape.
-    @discardableResult
     private mutating func string() throws(Fault) -> Bool {
         position += 1
         var hasEscape = false
         while true {
-            position = endOfPlain(from: position)
+            position = text.span.endOfPlainJSON(from: position)
             switch try current() {
             case UInt8(ascii: "\""):
                 position += 1
@@ -176,17 +180,6 @@ struct JSONSyntax {
             default: throw fault(.controlCharacter)
             }
         }
-    }
-
-    /// Where the next byte of a string stands that means more than itself; the end without one.
-    private func endOfPlain(from start: Int) -> Int {
-        let bytes = text.span
-        var end = start
-        while end < bytes.count, bytes[end] >= 0x20, bytes[end] != UInt8(ascii: "\""), bytes[end] != UInt8(ascii: "\\")
-        {
-            end += 1
-        }
-        return end
     }
 
     private mutating func escape() throws(Fault) {

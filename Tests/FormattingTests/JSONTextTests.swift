@@ -67,6 +67,16 @@ struct JSONTextTests {
         }
     }
 
+    @Test(arguments: [[0xFF, 0x20], [0x20, 0x22]] as [[UInt8]])
+    func `a text is plain up to the first byte that needs an escape`(others: [UInt8]) {
+        findMistake(beside: others) { bytes, _ in
+            [0, bytes.count / 2].allSatisfy { start in
+                let first = bytes[start...].firstIndex { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }
+                return bytes.span.endOfPlainJSON(from: start) == first ?? bytes.count
+            }
+        }
+    }
+
     /// Tries every byte at every place of texts of any length, which have the bytes of `others` in turn elsewhere.
     private func findMistake(beside others: [UInt8], _ isRight: ([UInt8], UInt8) -> Bool) {
         for length in 0...40 {

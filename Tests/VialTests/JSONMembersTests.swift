@@ -17,4 +17,19 @@ struct JSONMembersTests {
     {
         #expect(try outline(text) == expected)
     }
+
+    @Test(
+        arguments: [
+            (#"{}"#, .none), (#"{"name":null}"#, .none), (#"{"names":"a","nam":"b"}"#, .none),
+            (#"{"name":""}"#, .text("")), (#"{"other":1,"name":"a: é","last":"\n"}"#, .text("a: é")),
+            (#"{"name":"\n"}"#, .other), (#"{"name":"a long text that ends with a \""}"#, .other),
+            (#"{"name":1}"#, .other), (#"{"name":true}"#, .other), (#"{"name":["a"]}"#, .other),
+            (#"{"name":{"name":"a"}}"#, .other), (#"{"name":"a","\u0062":"b"}"#, .other),
+            (#"{"\u0062":{},"name":null}"#, .other), (#"{"other":{"\u0062":1},"name":"a"}"#, .text("a")),
+        ] as [(String, JSONMembers.Text)])
+    func `a member is a text when neither it nor any name has an escape`(text: String, expected: JSONMembers.Text)
+        throws
+    {
+        #expect(try JSONSyntax.check(Array(text.utf8))?.text("name") == expected)
+    }
 }
