@@ -1,3 +1,5 @@
+import Formatting
+
 /// The lines that one thread, usually a loop, has written and not yet handed to the sink.
 ///
 /// Appending takes no lock. The owner calls `flush(now:)` at the end of each turn, and again when `deadline` is due;
@@ -29,6 +31,7 @@ public final class LogBuffer {
     /// Appends one line with the fields that `fields` writes, and the tail behind them. Never blocks on the output.
     ///
     /// - Parameters:
+    ///   - message: ASCII that needs no escape, and is no longer than a value may be.
     ///   - seconds: wall clock, since 1970-01-01T00:00:00Z.
     ///   - nanoseconds: 0 ..< 1,000,000,000 beyond `seconds`.
     ///   - fields: must not append to this buffer.
@@ -38,9 +41,10 @@ public final class LogBuffer {
     ) {
         // A StaticString's bytes live in the binary, and `utf8CodeUnitCount` is their exact count.
         let text = unsafe Span(_unsafeStart: message.utf8Start, count: message.utf8CodeUnitCount)
+        assert(text.isPlainASCII && text.count <= LogLine.valueByteLimit, "a message that is not plain")
         LogLine.append(
-            to: &bytes, level: level, message: text, stamp: &stamp, seconds: seconds, nanoseconds: nanoseconds,
-            tail: tail, fields)
+            to: &bytes, level: level, message: text, isPlain: true, stamp: &stamp, seconds: seconds,
+            nanoseconds: nanoseconds, tail: tail, fields)
         lineCount += 1
         if bytes.count >= Self.flushByteCount { handOver() }
     }

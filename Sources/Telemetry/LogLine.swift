@@ -29,16 +29,18 @@ public struct LogLine: ~Copyable, ~Escapable {
     /// Appends a line to `bytes`, newline included.
     ///
     /// - Parameters:
+    ///   - isPlain: whether the message is known to be ASCII that needs no escape, within the limit of a value.
     ///   - seconds: wall clock, since 1970-01-01T00:00:00Z.
     ///   - nanoseconds: 0 ..< 1,000,000,000 beyond `seconds`.
     ///   - fields: writes the fields between `msg` and the tail.
     static func append(
-        to bytes: inout [UInt8], level: LogLevel, message: Span<UInt8>, stamp: inout LogStamp, seconds: Int,
-        nanoseconds: Int, tail: LogTail, _ fields: (inout LogLine) -> Void
+        to bytes: inout [UInt8], level: LogLevel, message: Span<UInt8>, isPlain: Bool = false, stamp: inout LogStamp,
+        seconds: Int, nanoseconds: Int, tail: LogTail, _ fields: (inout LogLine) -> Void
     ) {
         bytes.append(addingCapacity: capacity) { output in
             var line = LogLine(consume output)
-            line.begin(level: level, message: message, stamp: &stamp, seconds: seconds, nanoseconds: nanoseconds)
+            line.begin(level: level, stamp: &stamp, seconds: seconds, nanoseconds: nanoseconds)
+            if isPlain { line.output.append(plainLogValue: message) } else { line.output.append(logValue: message) }
             fields(&line)
             output = line.end(tail: tail)
         }
@@ -49,15 +51,13 @@ public struct LogLine: ~Copyable, ~Escapable {
         self.output = output
     }
 
-    private mutating func begin(
-        level: LogLevel, message: Span<UInt8>, stamp: inout LogStamp, seconds: Int, nanoseconds: Int
-    ) {
+    /// Writes all that stands before the message.
+    private mutating func begin(level: LogLevel, stamp: inout LogStamp, seconds: Int, nanoseconds: Int) {
         output.append(literal: "{\"timestamp\":\"")
         stamp.append(to: &output, seconds: seconds, nanoseconds: nanoseconds)
         output.append(literal: "\",\"level\":\"")
         output.append(literal: level.name)
         output.append(literal: "\",\"msg\":")
-        output.append(logValue: message)
     }
 
     /// Writes text that came from outside: bytes that are not UTF-8 become U+FFFD.
@@ -81,9 +81,7 @@ public struct LogLine: ~Copyable, ~Escapable {
     public mutating func field(_ name: StaticString, plain text: Span<UInt8>) {
         precondition(text.count <= Self.valueByteLimit, "a value that would be cut")
         guard let mark = open(name) else { return }
-        output.append(0x22)
-        output.append(span: text)
-        output.append(0x22)
+        output.append(plainLogValue: text)
         close(mark)
     }
 

@@ -10,6 +10,15 @@ extension OutputSpan<UInt8> {
         append(literal: "\":")
     }
 
+    /// Appends ASCII that needs no escape as a JSON string, quotes included.
+    @inlinable
+    @inline(__always)
+    mutating func append(plainLogValue text: Span<UInt8>) {
+        append(0x22)
+        append(span: text)
+        append(0x22)
+    }
+
     /// Appends a JSON string, quotes included: at most `LogLine.valueByteLimit` bytes of the text, ending in `…` when
     /// it was longer. What is not UTF-8 becomes U+FFFD, and what is not shown as it stands is escaped.
     mutating func append(logValue utf8: Span<UInt8>) {

@@ -1,5 +1,6 @@
 import HTTP1
 import HTTPTypes
+import Reactor
 
 /// The application as a value: routes and what becomes of errors. A server calls it for every request; a test does so
 /// without a socket: `await app.respond(to: Request(.get, "/api/items"))`.
@@ -96,6 +97,7 @@ public struct App: Sendable {
 
     /// Waits for the reply of a handler that defers it.
     private final class Waiter: ReplyReceiver {
+        let loop: EventLoop? = nil
         private let app: App
         private let request: Request
         private var continuation: CheckedContinuation<Response, Never>?
@@ -108,7 +110,7 @@ public struct App: Sendable {
         func response(of handler: DeferringHandler) async -> Response {
             await withCheckedContinuation { continuation in
                 self.continuation = continuation
-                App.run(handler, request, Reply(to: self, on: nil, deadline: nil))
+                App.run(handler, request, Reply(to: self, deadline: nil))
             }
         }
 

@@ -188,6 +188,8 @@ import Reactor
         if idleExpiry != nil { close() }
     }
 
+    var loop: EventLoop? { worker.loop }
+
     func receive(_ make: () throws -> Response) {
         if isOverdue { return }
         let response = App.run(make, request, of: worker.app)
@@ -418,7 +420,7 @@ import Reactor
         case .handler(.deferring(let handler)):
             phase = .calling
             let deadline = worker.moment(in: worker.options.requestTimeout)
-            App.run(handler, request, Reply(to: self, on: worker.loop, deadline: deadline))
+            App.run(handler, request, Reply(to: self, deadline: deadline))
             phase = .responding
             guard case .answer(let response)? = self.plan.take() else {
                 if heldInput > 0 { letGoOfBody() }

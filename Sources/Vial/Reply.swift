@@ -6,16 +6,16 @@ public import Reactor
 public struct Reply: @unchecked Sendable {
     // Used on the loop's thread only.
     private let receiver: any ReplyReceiver
-    /// The loop of the request; nil where there is none, in tests.
-    public let loop: EventLoop?
     /// The moment by which the request is to be answered, on the monotonic clock.
     public let deadline: UInt64?
 
-    init(to receiver: any ReplyReceiver, on loop: EventLoop?, deadline: UInt64?) {
+    init(to receiver: any ReplyReceiver, deadline: UInt64?) {
         self.receiver = receiver
-        self.loop = loop
         self.deadline = deadline
     }
+
+    /// The loop of the request; nil where there is none, in tests.
+    public var loop: EventLoop? { receiver.loop }
 
     /// Answers the request; with what the error becomes where `make` throws one.
     public func send(_ make: () throws -> Response) {
@@ -25,5 +25,7 @@ public struct Reply: @unchecked Sendable {
 
 /// Who asked a handler, and hears of the response.
 protocol ReplyReceiver: AnyObject {
+    /// The loop it is used on; nil where there is none, in tests.
+    var loop: EventLoop? { get }
     func receive(_ make: () throws -> Response)
 }

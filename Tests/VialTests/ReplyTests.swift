@@ -26,6 +26,7 @@ private final class Held: Sendable {
 
 /// Goes on when it is replied to, whatever the reply.
 private final class Resumer: ReplyReceiver {
+    let loop: EventLoop? = nil
     private let continuation: CheckedContinuation<Void, Never>
     init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = continuation }
     func receive(_ make: () throws -> Response) { continuation.resume() }
@@ -52,7 +53,7 @@ extension OverSockets {
             }
             app.get("/suspended") { _ in
                 await withCheckedContinuation { continuation in
-                    held.hold(Reply(to: Resumer(continuation), on: nil, deadline: nil))
+                    held.hold(Reply(to: Resumer(continuation), deadline: nil))
                 }
                 return text("late")
             }
