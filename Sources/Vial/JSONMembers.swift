@@ -59,7 +59,7 @@ public struct JSONMembers {
     }
 
     /// What stands between the quotes of a string.
-    private static func content(_ string: Range<Int>) -> Range<Int> {
+    static func content(_ string: Range<Int>) -> Range<Int> {
         string.lowerBound + 1..<string.upperBound - 1
     }
 }

@@ -11,15 +11,19 @@ struct JSONNames {
     /// - Parameter members: of different names without escapes.
     init(_ members: [JSONMembers.Member], in text: [UInt8]) {
         hashes = Set(minimumCapacity: 4 * members.count)
-        for member in members { hashes.insert(Self.hash(Self.read(member.name, in: text))) }
+        for member in members { hashes.insert(Self.hash(text[JSONMembers.content(member.name)])) }
     }
 
     /// Takes one more name, which is a well-formed string with its quotes.
     ///
-    /// - Parameter members: those whose names were taken before.
+    /// - Parameters:
+    ///   - hasEscape: whether the name is written with one.
+    ///   - members: those whose names were taken before.
     /// - Returns: false when one of them has the same name.
-    mutating func insert(_ name: Range<Int>, in text: [UInt8], after members: [JSONMembers.Member]) -> Bool {
-        let read = Self.read(name, in: text)
+    mutating func insert(
+        _ name: Range<Int>, hasEscape: Bool, in text: [UInt8], after members: [JSONMembers.Member]
+    ) -> Bool {
+        let read = hasEscape ? Self.read(name, in: text) : text[JSONMembers.content(name)]
         if hashes.insert(Self.hash(read)).inserted { return true }
         return !members.contains { Self.read($0.name, in: text) == read }
     }
@@ -33,7 +37,7 @@ struct JSONNames {
 
     /// The bytes of a well-formed string without its quotes and escapes.
     private static func read(_ string: Range<Int>, in text: [UInt8]) -> ArraySlice<UInt8> {
-        let written = string.lowerBound + 1..<string.upperBound - 1
+        let written = JSONMembers.content(string)
         // Only an escape ends what is plain before the quote does.
         if text.span.endOfPlainJSON(from: written.lowerBound) == written.upperBound { return text[written] }
         var read: [UInt8] = []

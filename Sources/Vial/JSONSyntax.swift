@@ -84,11 +84,11 @@ struct JSONSyntax {
     /// Apart from the common case, of which it would cost a part.
     @inline(never)
     private func isRepeated(
-        _ name: Range<Int>, after members: [JSONMembers.Member], in lookup: inout JSONNames?
+        _ name: Range<Int>, hasEscape: Bool, after members: [JSONMembers.Member], in lookup: inout JSONNames?
     ) -> Bool {
         var names = lookup.take() ?? JSONNames(members, in: text)
         defer { lookup = names }
-        return !names.insert(name, in: text, after: members)
+        return !names.insert(name, hasEscape: hasEscape, in: text, after: members)
     }
 
     private mutating func object(depth: Int) throws(Fault) {
@@ -106,7 +106,7 @@ struct JSONSyntax {
                 let name = start..<position
                 if hasEscape { hasEscapedName = true }
                 if lookup != nil || hasEscape || members.count == Self.comparedMemberLimit {
-                    if isRepeated(name, after: members, in: &lookup) {
+                    if isRepeated(name, hasEscape: hasEscape, after: members, in: &lookup) {
                         throw Fault(reason: .repeatedName, offset: start)
                     }
                 } else {
