@@ -102,24 +102,19 @@ public func makeApp(
     let created = { @Sendable (item: Item) in
         try Response.json(item, status: .created).location(item.path(in: collection.span).span)
     }
+    let newlyCreated = { @Sendable (item: Item) in
+        itemCreated()
+        return try created(item)
+    }
     app.post("/api/items") { (request, reply) in
         let key = try IdempotencyKey(request)
         let new = try request.json(NewItem.self).validated()
-        guard let key else {
-            return store.insert(new, for: reply) { item in
-                itemCreated()
-                return try created(item)
-            }
-        }
+        guard let key else { return store.insert(new, for: reply, newlyCreated) }
         store.insertOnce(new, key: key, body: request.body, for: reply) { outcome in
             switch outcome {
-            case .created(let item):
-                itemCreated()
-                return try created(item)
-            case .repeated(let item):
-                return try created(item).field("Idempotent-Replayed", "true")
-            case .conflict:
-                throw HTTPError(.unprocessableContent, "The Idempotency-Key was used with another body.")
+            case .created(let item): return try newlyCreated(item)
+            case .repeated(let item): return try created(item).field("Idempotent-Replayed", "true")
+            case .conflict: throw HTTPError(.unprocessableContent, "The Idempotency-Key was used with another body.")
             }
         }
     }

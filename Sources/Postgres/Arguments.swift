@@ -44,7 +44,7 @@ enum Arguments {
         switch group[0].arguments {
         case .key: [.int64s(group.map(\.key))]
         case .list(let first):
-            first.indices.map { place in .texts(of: group.map { $0.arguments.parameters[place] }) }
+            first.indices.map { place in .texts(of: group.lazy.map { $0.arguments.parameters[place] }) }
         }
     }
 }

@@ -26,7 +26,7 @@ extension Parameter {
     private static let (int8, text): (Int32, Int32) = (20, 25)
 
     /// Texts, of which some may be null, as one array.
-    static func texts(of parameters: [Parameter]) -> Parameter {
+    static func texts(of parameters: some Sequence<Parameter>) -> Parameter {
         .texts(
             parameters.map { parameter in
                 switch parameter {
