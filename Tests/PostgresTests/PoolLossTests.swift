@@ -42,20 +42,31 @@ struct PoolLossTests {
     }
 
     @Test func `a read in flight on a connection that breaks runs again elsewhere`() async throws {
-        try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 200)) { (test) async throws in
-            let backend = try await test.backend()
-            // It has run for longer than a statement may wait: that was not waiting.
-            let reading = Task {
-                try await test.queryTogether([(PoolTests.sleep, [.int64(700)]), (PoolTests.one, [])])
+        try await withTable { table in
+            try await Server.execute("CREATE SEQUENCE \(table)_runs OWNED BY \(table).number")
+            // The first time it runs until it is ended, however long that takes.
+            let read = Statement(
+                "read",
+                """
+                SELECT CASE WHEN nextval('\(table)_runs') > 1 THEN 7::int8
+                ELSE (SELECT 1::int8 FROM pg_sleep(40)) END
+                """)
+            var options = Server.options
+            options.statementTimeoutMilliseconds = 50_000
+            let bounds = PoolBounds(minimum: 1, maximum: 1, wait: 200, statement: 50_000)
+            try await withPool(bounds, options: always(options)) { (test) async throws in
+                let backend = try await test.backend()
+                // It has run for longer than a statement may wait: that was not waiting.
+                let reading = Task { try await test.queryTogether([(read, []), (PoolTests.one, [])]) }
+                await test.log.wait(for: 3, \.isSent)
+                await test.loop.pause(nanoseconds: 300 * milliseconds)
+                try await Server.execute("SELECT pg_terminate_backend(\(backend))")
+                let outcomes = try await reading.value
+                #expect(try outcomes[0].get()[0].int64(0) == 7)
+                #expect(try outcomes[1].get()[0].int64(0) == 1)
+                #expect(test.log.count(\.isLost) == 1)
+                #expect(try await test.backend() != backend)
             }
-            await test.log.wait(for: 3, \.isSent)
-            await test.loop.pause(nanoseconds: 300 * milliseconds)
-            try await Server.execute("SELECT pg_terminate_backend(\(backend))")
-            let outcomes = try await reading.value
-            #expect(try outcomes[0].get()[0].int64(1) == 7)
-            #expect(try outcomes[1].get()[0].int64(0) == 1)
-            #expect(test.log.count(\.isLost) == 1)
-            #expect(try await test.backend() != backend)
         }
     }
 

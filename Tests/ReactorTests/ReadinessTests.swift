@@ -161,9 +161,19 @@ struct ReadinessTests {
     func `what comes while the process stands still goes before a deadline that passes meanwhile`(others: Int)
         async throws
     {
+        // Whether the thread is held before it reports its event is the scheduler's to say.
+        var order: [String]?
+        while order == nil { order = try await Self.orderAroundStandstill(others: others) }
+        #expect(order == Array(repeating: "readable", count: others + 1) + ["expired"])
+    }
+
+    /// In which order a loop that is held with one event tells of it, of a deadline that it brings, and of the others that
+    /// come meanwhile; nil when it had told of it before it was held.
+    private static func orderAroundStandstill(others: Int) async throws -> [String]? {
         try await withLoop { loop in
             try await withLoop { outside in
                 let log = Log<String>()
+                let early = Log<[String]>()
                 let standstill = await Standstill(of: loop)
                 let counters = (0...others).map { _ in Counter() }
                 let watches = try await Resident(on: loop).run { _ in
@@ -177,14 +187,15 @@ struct ReadinessTests {
                 }
                 await outside.perform {
                     standstill.begin { counters[0].increment() }
+                    early.note(log.entries)
                     for counter in counters.dropFirst() { counter.increment() }
                     // So that its moment is past in the wheel, too.
                     usleep(useconds_t(4 << DeadlineWheel.tickShift) / 1000)
                     standstill.end()
                 }
                 while !log.entries.contains("expired") { await loop.pause(nanoseconds: milliseconds) }
-                #expect(log.entries == Array(repeating: "readable", count: others + 1) + ["expired"])
                 await loop.perform { for readiness in watches { readiness.cancel() } }
+                return early.entries == [[]] ? log.entries : nil
             }
         }
     }
