@@ -86,7 +86,8 @@ extension Pool {
         lostCount = min(lostCount + 1, state.limits.maximum)
         observe(.lost(error))
         discard(connection, error)
-        if let replacement = state.lost(connection.identifier) { begin(replacement) }
+        let moment = connection.cancellation.isOnItsWay ? loop.now : nil
+        if let replacement = state.lost(connection.identifier, endingSince: moment) { begin(replacement) }
         dropIdle(after: error)
         hasWork = true
     }

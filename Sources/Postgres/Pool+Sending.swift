@@ -208,7 +208,7 @@ extension Pool {
         if let retirement = connection.retirement { return lose(connection, retirement) }
         switch state.slots[connection.identifier] {
         case .busy, .leased: state.finished(connection.identifier, now: loop.now)
-        case nil, .connecting, .idle: break
+        case nil, .connecting, .idle, .ending: break
         }
     }
 
@@ -275,7 +275,11 @@ extension Pool {
                 await loop.sleep(nanoseconds: Self.cancelPause)
             } while isWorthCancelling(identifier) && loop.now < limit
         }
-        guard let connection = connections[identifier] else { return }
+        guard let connection = connections[identifier] else {
+            if let replacement = state.ended(identifier) { begin(replacement) }
+            hasWork = true
+            return
+        }
         // The request may still arrive and stop whatever is sent next. The other connections stay: had the server fallen
         // silent, this one would have been given up after `cancelGrace`.
         if outcome == .overdue { return lose(connection, .connectionLost) }

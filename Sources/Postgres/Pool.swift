@@ -58,7 +58,8 @@ public actor Pool {
 
     /// - Parameters:
     ///   - minimum: connections kept open; may be 0.
-    ///   - maximum: connections never exceeded, at least 1.
+    ///   - maximum: connections never exceeded, at least 1. When all of them are given up while the server may still work
+    ///     for them, one more is opened.
     ///   - waitMilliseconds: longest wait for a connection.
     ///   - statementMilliseconds: longest run of one statement; the deadline of the task that asks may shorten it.
     ///   - memory: what parameters and results are counted in.

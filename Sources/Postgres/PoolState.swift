@@ -5,7 +5,8 @@ struct PoolState {
     struct Limits: Equatable {
         /// Connections kept open while the database is there.
         var minimum: Int
-        /// Connections open or being opened, never more.
+        /// Connections open or being opened, and those that were given up while the server may still work for them. Never
+        /// more, but for one beside those.
         var maximum: Int
         /// Statements that may wait: 100 batches of the longest kind are more than a request's patience covers.
         var queueLimit = 10_000
@@ -33,6 +34,12 @@ struct PoolState {
         case busy
         /// Lent to one transaction. Becomes `.idle` or is removed.
         case leased
+        /// Given up while the server may still work for it, which has not heard the cancel request yet: it still counts
+        /// there, so it keeps its place. Is removed.
+        case ending(since: UInt64)
+
+        /// Open or being opened.
+        var isLive: Bool { if case .ending = self { false } else { true } }
     }
 
     /// Whether statements are taken in.
@@ -67,6 +74,9 @@ struct PoolState {
     static let crowdedPause: UInt64 = 400_000_000
     /// An attempt that fails within this was refused or reset.
     static let quickAttempt: UInt64 = 250_000_000
+    /// When all places are those of connections that were given up for so long, one more is opened: the server that does
+    /// not hear of them may be gone, and another one there.
+    static let endingPause: UInt64 = 500_000_000
     /// How often all connections may be opened anew because the server takes no writes.
     static let retirementPause: UInt64 = 1_000_000_000
 
@@ -90,10 +100,13 @@ struct PoolState {
         self.limits = limits
     }
 
-    var openCount: Int { slots.count - connectingCount }
+    var openCount: Int { liveCount - connectingCount }
     var idleCount: Int { idle.count }
     var inUseCount: Int { openCount - idle.count }
     private var connectingCount: Int { slots.values.reduce(0) { $1 == .connecting ? $0 + 1 : $0 } }
+    private var liveCount: Int { slots.count - endingCount }
+    /// Of the slots, those of connections that are gone here; rarely above 0.
+    private var endingCount = 0
 
     /// Whether one more statement may wait beside `waiting` others; nil means yes.
     mutating func refusal(waiting: Int) -> DatabaseError? {
@@ -110,8 +123,10 @@ struct PoolState {
     mutating func next(oldest: UInt64, now: UInt64) -> Next {
         if let identifier = takeIdle(for: .busy) { return .use(identifier) }
         // One attempt at a time: a second would not be there sooner than the first.
-        if availability == .closing || availability == .down || slots.count >= limits.maximum || connectingCount > 0 {
-            return .wait(until: nil)
+        if availability == .closing || availability == .down || connectingCount > 0 { return .wait(until: nil) }
+        if slots.count >= limits.maximum {
+            guard mayOpenBeside, let first = firstEnding else { return .wait(until: nil) }
+            if now < first + Self.endingPause { return .wait(until: first + Self.endingPause) }
         }
         if openCount > 0 && now < oldest + limits.growAfter { return .wait(until: oldest + limits.growAfter) }
         if now < nextAttempt { return .wait(until: nextAttempt) }
@@ -126,7 +141,8 @@ struct PoolState {
     /// The connections to open so that the minimum is there.
     mutating func refill() -> [Int] {
         guard availability != .closing, availability != .down else { return [] }
-        return (0..<max(0, limits.minimum - slots.count)).map { _ in beginConnect() }
+        let missing = min(limits.minimum - liveCount, limits.maximum - slots.count)
+        return (0..<max(0, missing)).map { _ in beginConnect() }
     }
 
     mutating func connected(_ identifier: Int, now: UInt64) {
@@ -166,7 +182,9 @@ struct PoolState {
 
     /// The pause is over: opens one connection, unless one is being opened or the minimum is there.
     mutating func retry() -> Int? {
-        guard availability != .closing, connectingCount == 0, slots.count < max(1, limits.minimum) else { return nil }
+        guard availability != .closing, connectingCount == 0, liveCount < max(1, limits.minimum) else { return nil }
+        // The pause before it was one for those that were given up, too.
+        guard slots.count < limits.maximum || mayOpenBeside else { return nil }
         return beginConnect()
     }
 
@@ -185,7 +203,8 @@ struct PoolState {
     mutating func finished(_ identifier: Int, now: UInt64) {
         switch slots[identifier] {
         case .busy, .leased: break
-        case nil, .connecting, .idle: fatalError("connection \(identifier) finished while \(state(identifier))")
+        case nil, .connecting, .idle, .ending:
+            fatalError("connection \(identifier) finished while \(state(identifier))")
         }
         slots[identifier] = .idle(since: now)
         idle.append(identifier)
@@ -193,15 +212,50 @@ struct PoolState {
 
     /// An open connection is gone.
     ///
+    /// - Parameter moment: the present, when a cancel request is on its way to the server for what ran on it: then `ended`
+    ///   follows. Nil: it is gone at the server, as far as anybody knows.
     /// - Returns: a connection to open at once in its place, when none is left.
-    mutating func lost(_ identifier: Int) -> Int? {
-        precondition(
-            slots[identifier] != nil && slots[identifier] != .connecting,
-            "lost connection \(identifier) while \(state(identifier))")
-        slots[identifier] = nil
+    mutating func lost(_ identifier: Int, endingSince moment: UInt64? = nil) -> Int? {
+        switch slots[identifier] {
+        case .idle, .busy, .leased: break
+        case nil, .connecting, .ending: fatalError("lost connection \(identifier) while \(state(identifier))")
+        }
         idle.removeAll { $0 == identifier }
-        guard availability == .up, slots.count < max(1, limits.minimum), connectingCount == 0 else { return nil }
+        if let moment {
+            slots[identifier] = .ending(since: moment)
+            endingCount += 1
+        } else {
+            slots[identifier] = nil
+        }
+        return replacement()
+    }
+
+    /// The server has heard that it is to stop what a connection ran that is gone, or it is not known to work on it any more.
+    ///
+    /// - Returns: as of `lost`.
+    mutating func ended(_ identifier: Int) -> Int? {
+        guard case .ending? = slots[identifier] else { return nil }
+        let wasFull = slots.count >= limits.maximum
+        slots[identifier] = nil
+        endingCount -= 1
+        // While all places were kept, it may be this that the next attempt waits for.
+        return availability == .down && wasFull ? retry() : replacement()
+    }
+
+    private mutating func replacement() -> Int? {
+        guard availability == .up, liveCount < max(1, limits.minimum), slots.count < limits.maximum,
+            connectingCount == 0
+        else { return nil }
         return beginConnect()
+    }
+
+    /// Whether one more than `Limits.maximum` counts at the server may be opened: all of them are gone here.
+    private var mayOpenBeside: Bool { liveCount == 0 && slots.count <= limits.maximum }
+
+    private var firstEnding: UInt64? {
+        slots.values.reduce(nil) { first, slot in
+            if case .ending(let since) = slot { min(first ?? .max, since) } else { first }
+        }
     }
 
     /// Whether all connections may be opened anew, which counts as done then.
@@ -214,7 +268,7 @@ struct PoolState {
     /// Takes out the connections above the minimum that were idle for too long; the caller closes them.
     mutating func retireIdle(now: UInt64) -> [Int] {
         var retired: [Int] = []
-        for identifier in idle where slots.count > limits.minimum {
+        for identifier in idle where liveCount > limits.minimum {
             guard case .idle(let since) = slots[identifier], now >= since + limits.idleLimit else { continue }
             slots[identifier] = nil
             retired.append(identifier)
@@ -237,7 +291,9 @@ struct PoolState {
     private mutating func beginConnect() -> Int {
         nextIdentifier += 1
         slots[nextIdentifier] = .connecting
-        precondition(slots.count <= limits.maximum, "\(slots.count) connections with a maximum of \(limits.maximum)")
+        precondition(
+            slots.count <= limits.maximum || liveCount == 1 && slots.count == limits.maximum + 1,
+            "\(slots.count) connections with a maximum of \(limits.maximum)")
         return nextIdentifier
     }
 

@@ -87,12 +87,15 @@ struct PoolMemoryTests {
 
     @Test func `buffers that have grown give way to what is to be sent`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
-        var bounds = PoolBounds(minimum: 1, maximum: 4, wait: 1000)
+        var bounds = PoolBounds(minimum: 4, maximum: 4, wait: 1000)
         bounds.memory = memory
         try await withPool(bounds) { (test) async throws in
-            let slow = Statement("slow", "SELECT octet_length($1::text)::int8, pg_sleep(0.3)")
+            await test.log.wait(for: 4, \.isOpened)
+            // Two are too much for one batch, so that each takes a connection.
             let long = Parameter.text(String(repeating: "x", count: 250_000))
-            for outcome in try await test.queryTogether((0..<4).map { _ in (slow, [long]) }) { _ = try outcome.get() }
+            for outcome in try await test.queryTogether((0..<4).map { _ in (Self.length, [long]) }) {
+                _ = try outcome.get()
+            }
             try #require(memory.used >= 4 * 500_000)
             // All that those who wait may have: what is left does not hold what follows.
             let others = memory.limit / 16 * 14

@@ -318,6 +318,94 @@ struct PoolStateTests {
         #expect(state.refusal(waiting: 0) == .closing)
     }
 
+    // Connections that were given up, on which the server may still work.
+
+    /// A state with as many connections as may be, all busy.
+    private static func full(_ maximum: Int) -> PoolState {
+        var state = state(maximum, maximum)
+        for identifier in state.refill() { state.connected(identifier, now: start) }
+        for _ in 0..<maximum { _ = state.next(oldest: start, now: start) }
+        return state
+    }
+
+    @Test func `a connection that was given up keeps its place until the server has heard of it`() {
+        var state = Self.full(2)
+        #expect(state.lost(1, endingSince: Self.start) == nil)
+        #expect(state.openCount == 1 && state.inUseCount == 1)
+        #expect(state.refill() == [] && state.retry() == nil)
+        #expect(state.next(oldest: 0, now: Self.start * 2) == .wait(until: nil))
+        #expect(state.ended(1) == 3)
+        #expect(state.ended(1) == nil)
+        state.connected(3, now: Self.start)
+        #expect(state.next(oldest: 0, now: Self.start) == .use(3))
+    }
+
+    @Test func `where all places are kept so, one more opens after a moment, and no other`() {
+        var state = Self.full(2)
+        let end = Self.start + PoolState.endingPause
+        for identifier in 1...2 {
+            #expect(state.lost(identifier, endingSince: Self.start) == nil)
+        }
+        #expect(state.next(oldest: 0, now: Self.start) == .wait(until: end))
+        #expect(state.next(oldest: 0, now: end - 1) == .wait(until: end))
+        #expect(state.next(oldest: 0, now: end) == .connect(3))
+        state.connected(3, now: end)
+        #expect(state.refill() == [])
+        #expect(state.next(oldest: 0, now: end) == .use(3))
+        #expect(state.next(oldest: 0, now: end * 2) == .wait(until: nil))
+        #expect(state.ended(1) == nil)
+        #expect(state.next(oldest: 0, now: end * 2) == .wait(until: nil))
+        #expect(state.ended(2) == 4)
+    }
+
+    @Test func `an attempt that fails beside places that are kept says that the database is away`() {
+        var state = Self.full(1)
+        #expect(state.lost(1, endingSince: Self.start) == nil)
+        let later = Self.start + PoolState.endingPause
+        #expect(state.next(oldest: 0, now: later) == .connect(2))
+        let retry = state.connectFailed(2, took: PoolState.quickAttempt + 1, now: later, jitter: 1)
+        #expect(state.availability == .down && retry != nil)
+        #expect(state.retry() == 3)
+        state.connected(3, now: later)
+        #expect(state.availability == .up && state.ended(1) == nil)
+    }
+
+    @Test func `of one more that is given up, too, none takes the place before another one is free`() {
+        var state = Self.full(1)
+        _ = state.lost(1, endingSince: Self.start)
+        let later = Self.start * 2
+        #expect(state.next(oldest: 0, now: later) == .connect(2))
+        state.connected(2, now: later)
+        #expect(state.next(oldest: 0, now: later) == .use(2))
+        #expect(state.lost(2, endingSince: later) == nil)
+        #expect(state.next(oldest: 0, now: later * 2) == .wait(until: nil))
+        #expect(state.retry() == nil)
+        #expect(state.ended(2) == nil)
+        #expect(state.ended(1) == 3)
+    }
+
+    @Test func `a database that is away is asked again as soon as there is a place to ask from`() {
+        var state = Self.full(1)
+        _ = state.lost(1, endingSince: Self.start)
+        let later = Self.start * 2
+        #expect(state.next(oldest: 0, now: later) == .connect(2))
+        state.connected(2, now: later)
+        #expect(state.next(oldest: 0, now: later) == .use(2))
+        _ = state.lost(2, endingSince: later)
+        #expect(state.ended(1) == nil)
+        #expect(state.next(oldest: 0, now: later * 2) == .connect(3))
+        _ = state.connectFailed(3, took: PoolState.quickAttempt + 1, now: later, jitter: 0)
+        #expect(state.availability == .down && state.retry() == 4)
+        _ = state.connectFailed(4, now: later, jitter: 0)
+        #expect(state.ended(2) == 5)
+    }
+
+    @Test func `without anybody who asks, the minimum is there again when the server has heard`() {
+        var state = Self.full(1)
+        #expect(state.lost(1, endingSince: Self.start) == nil)
+        #expect(state.ended(1) == 2)
+    }
+
     // Traps.
 
     @Test func `traps when an idle connection is finished`() async {
@@ -378,6 +466,7 @@ struct PoolStateTests {
         var connecting: Set<Int> = []
         var inUse: Set<Int> = []
         var idle: Set<Int> = []
+        var ending: Set<Int> = []
         var known: Set<Int> = []
         func begin(_ identifier: Int) throws {
             try #require(known.insert(identifier).inserted, "a number was given twice")
@@ -428,6 +517,15 @@ struct PoolStateTests {
                 inUse.remove(identifier)
                 state.finished(identifier, now: now)
                 idle.insert(identifier)
+            case 9 where Bool.random(using: &generator):
+                guard let identifier = inUse.sorted().randomElement(using: &generator) else { continue }
+                inUse.remove(identifier)
+                ending.insert(identifier)
+                if let replacement = state.lost(identifier, endingSince: now) { try begin(replacement) }
+            case 12 where !ending.isEmpty:
+                guard let identifier = ending.sorted().randomElement(using: &generator) else { continue }
+                ending.remove(identifier)
+                if let replacement = state.ended(identifier) { try begin(replacement) }
             case 9:
                 guard let identifier = inUse.union(idle).sorted().randomElement(using: &generator) else { continue }
                 inUse.remove(identifier)
@@ -444,8 +542,11 @@ struct PoolStateTests {
                 let refusal = state.refusal(waiting: 0)
                 try #require(refusal == (state.availability == .down ? .unavailable : nil))
             }
-            try #require(state.slots.count <= maximum, "step \(step)")
-            try #require(Set(state.slots.keys) == connecting.union(inUse).union(idle), "step \(step)")
+            // One beside those that the server may still work on, and no other.
+            let live = connecting.union(inUse).union(idle)
+            try #require(state.slots.count <= maximum + (live.count < 2 && !ending.isEmpty ? 1 : 0), "step \(step)")
+            try #require(live.count <= maximum, "step \(step)")
+            try #require(Set(state.slots.keys) == connecting.union(inUse).union(idle).union(ending), "step \(step)")
             try #require(state.idleCount == idle.count && state.inUseCount == inUse.count, "step \(step)")
             try #require(state.openCount == idle.count + inUse.count, "step \(step)")
             for (identifier, slot) in state.slots {
@@ -453,6 +554,7 @@ struct PoolStateTests {
                 case .connecting: try #require(connecting.contains(identifier))
                 case .idle: try #require(idle.contains(identifier))
                 case .busy, .leased: try #require(inUse.contains(identifier))
+                case .ending: try #require(ending.contains(identifier))
                 }
             }
             if state.availability == .down { try #require(state.openCount == 0, "step \(step)") }
