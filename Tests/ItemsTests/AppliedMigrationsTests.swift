@@ -57,6 +57,30 @@ struct AppliedMigrationsTests {
         #expect(throws: DatabaseError.self) { try session.execute("INSERT INTO items (name) VALUES ('')") }
     }
 
+    @Test func `its statements wait for a lock as long as it says, and have no other limit`() throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        // A record without a step, in which every new step leaves a note.
+        try session.execute(
+            """
+            CREATE TABLE items_migrations (
+                version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
+            );
+            CREATE TABLE notes (lock text, statement text);
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    INSERT INTO notes VALUES (current_setting('lock_timeout'), current_setting('statement_timeout'));
+                    RETURN NEW;
+                END
+            $$;
+            CREATE TRIGGER note BEFORE INSERT ON items_migrations FOR EACH ROW EXECUTE FUNCTION note();
+            SET statement_timeout = '20s';
+            """)
+        #expect(try Migrations(lockTimeout: "7s").apply(to: session) == names)
+        #expect(try session.execute("SELECT DISTINCT lock, statement FROM notes") == [["7s", "0"]])
+        #expect(try session.execute("SHOW statement_timeout") == [["20s"]])
+    }
+
     @Test func `ten processes that start at once apply each step once`() throws {
         for _ in 0..<3 {
             let schema = try Schema()

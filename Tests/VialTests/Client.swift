@@ -92,14 +92,16 @@ final class Client {
     }
 
     /// Everything up to the end of the stream.
-    func rest() throws -> String {
-        while try receive() {}
+    ///
+    /// - Parameter pieceByteCount: what it reads at once, at most.
+    func rest(inPiecesOf pieceByteCount: Int = 65_536) throws -> String {
+        while try receive(atMost: pieceByteCount) {}
         return take(received.count)
     }
 
     /// - Returns: false at the end of the stream.
-    private func receive() throws -> Bool {
-        var chunk = [UInt8](repeating: 0, count: 65_536)
+    private func receive(atMost byteCount: Int = 65_536) throws -> Bool {
+        var chunk = [UInt8](repeating: 0, count: byteCount)
         // The pointer does not outlive the call.
         let attempt = try unsafe chunk.withUnsafeMutableBytes { try unsafe socket.receive(into: $0) }
         guard case .done(let count) = attempt else { throw Failure.timedOut(take(received.count)) }

@@ -354,6 +354,17 @@ extension OverSockets {
             }
         }
 
+        @Test func `cuts a client that reads too slowly, however often some of its answer leaves`() async throws {
+            let count = 50_000_000
+            try await withServer(app, .loopback.with(\.writeTimeout, 250)) { server in
+                let client = try server.connect(window: 32_768)
+                try client.send("GET /bytes/\(count) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                // In such small pieces, all of it takes several times as long as it may.
+                #expect(try client.rest(inPiecesOf: 128).utf8.count < count)
+                await server.events.wait(for: .closed)
+            }
+        }
+
         @Test func `an answer that its client has not read yet is not mixed with those of others`() async throws {
             try await withServer(app) { server in
                 let slow = try server.connect(window: 4096)
