@@ -79,6 +79,25 @@ struct ConnectorTests {
         }
     }
 
+    @Test func `a server that has no connection to give is left alone for longer than one that is not there`()
+        async throws
+    {
+        func longestPause(after error: DatabaseError) async throws -> UInt64 {
+            var longest: UInt64 = 0
+            // Each pause is a random part of what it may be.
+            for _ in 0..<16 {
+                let pause = try await withPool(options: { () throws(DatabaseError) in throw error }) { (test) async in
+                    await test.pool.pauseBeforeNextAttempt
+                }
+                longest = max(longest, pause)
+            }
+            return longest
+        }
+        let full = DatabaseError.server(.init(sqlState: "53300", message: "sorry, too many clients", constraint: nil))
+        #expect(try await longestPause(after: full) > 100 * milliseconds)
+        #expect(try await longestPause(after: .connectFailed("nobody is there")) < 100 * milliseconds)
+    }
+
     @Test func `a statement to prepare that the server refuses keeps the connection from serving`() async throws {
         let wrong = Statement("wrong", "SELECT nothing FROM nowhere")
         try await withPool(statements: [wrong]) { (test) async throws in
@@ -88,5 +107,13 @@ struct ConnectorTests {
             let refusal = await failure { () throws(DatabaseError) in try await test.pool.query(PoolTests.one) }
             #expect(refusal?.sqlState == "42P01")
         }
+    }
+}
+
+extension Pool {
+    /// What is left of it, in nanoseconds.
+    fileprivate var pauseBeforeNextAttempt: UInt64 {
+        let now = loop.now
+        return max(now, retryDeadline.expiry ?? now) - now
     }
 }

@@ -60,4 +60,35 @@ struct DatabaseTests {
         try await closing.value
         #expect(try await Server.wait(for: open, toBe: "0"))
     }
+
+    @Test(.needsServer, .timeLimit(.minutes(1)))
+    func `what one loop finds of its connections is told to the others, whose connections are opened anew`()
+        async throws
+    {
+        let loops = try (0..<2).map { try EventLoop(index: $0) }
+        for loop in loops { try loop.start() }
+        defer { for loop in loops { loop.stop() } }
+        try await withTable { table in
+            let name = Server.uniqueName()
+            let read = Statement("read", "SELECT number, label FROM \(table) WHERE number = $1::int8")
+            let connector = Connector(options: always(Server.options), statements: [read]) {
+                (session) throws(DatabaseError) in try session.execute("SET application_name = '\(name)'")
+            }
+            var options = Database.Options()
+            options.minimum = 2
+            options.maximum = 2
+            let database = Database(on: loops, options: options, connector: connector) { _ in { _ in } }
+            await database.open()
+            let mine = "FROM pg_stat_activity WHERE application_name = '\(name)'"
+            let first = try await Server.value("SELECT string_agg(pid::text, ',') \(mine)") ?? ""
+            #expect(first.contains(","))
+            try await Server.execute("ALTER TABLE \(table) ALTER COLUMN label TYPE varchar(300)")
+            _ = try await database.pool(for: loops[0]).query(read, [.int64(1)])
+            // Nobody has asked the other loop for anything.
+            #expect(try await Server.wait(for: "SELECT count(*) \(mine) AND pid IN (\(first))", toBe: "0"))
+            let closing = Task { try await database.run() }
+            closing.cancel()
+            try await closing.value
+        }
+    }
 }

@@ -95,6 +95,36 @@ struct PoolCommitTests {
         }
     }
 
+    @Test func `a cancel request that stops nothing makes a write uncertain, and no read`() async throws {
+        try await withTable { table in
+            try await Server.execute(
+                """
+                CREATE FUNCTION \(table)_stays() RETURNS int8 LANGUAGE plpgsql AS $$
+                BEGIN
+                    PERFORM pg_sleep(4);
+                    RETURN 1;
+                EXCEPTION WHEN query_canceled THEN RETURN 2;
+                END $$;
+                """)
+            let stays = "SELECT \(table)_stays()"
+            let read = Statement("read", stays)
+            let insert = Statement("insert", "INSERT INTO \(table) VALUES ($1::int8, 'x')", kind: .insert)
+            let slow = Statement("slow", "INSERT INTO \(table) \(stays), 'x'", kind: .insert)
+            try await withPool(Self.one) { (test) async throws in
+                let limits: [Int: UInt64] = [0: 200 * milliseconds]
+                let reads = try await test.queryTogether([(read, []), (PoolTests.one, [])], limits: limits)
+                #expect(reads.map(\.error) == [.deadlineExceeded, nil])
+                let writes = try await test.queryTogether([(slow, []), (insert, [.int64(1)])], limits: limits)
+                #expect(writes.map(\.error) == [.deadlineExceeded, .unconfirmed])
+                let error = await failure { () throws(DatabaseError) in try await test.pool.query(insert, [.int64(3)]) }
+                #expect(error == nil)
+                #expect(try await numbers(in: table) == "{1,2,3}")
+                #expect(!test.log.has(\.isLost))
+            }
+            try await Server.execute("DROP FUNCTION \(table)_stays()")
+        }
+    }
+
     @Test func `a transaction that a standby may not have throws`() async throws {
         try await withCommits { (test, _, insert, _) async throws in
             await #expect(throws: DatabaseError.unconfirmed) {
