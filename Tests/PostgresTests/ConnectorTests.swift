@@ -79,14 +79,26 @@ struct ConnectorTests {
         }
     }
 
+    @Test func `an attempt whose user is refused goes on with the options that are there by then`() async throws {
+        let count = Attempts()
+        let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in
+            var options = Server.options
+            if count.next() == 1 { options.user = "nobody_of_that_name" }
+            return options
+        }
+        let connector = Connector(options: options, renew: { $0.user == "nobody_of_that_name" })
+        #expect(try connector.session().execute("SELECT current_user") == [[Server.options.user]])
+    }
+
     @Test func `a server that has no connection to give is left alone for longer than one that is not there`()
         async throws
     {
         func longestPause(after error: DatabaseError) async throws -> UInt64 {
+            let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in throw error }
             var longest: UInt64 = 0
             // Each pause is a random part of what it may be.
             for _ in 0..<16 {
-                let pause = try await withPool(options: { () throws(DatabaseError) in throw error }) { (test) async in
+                let pause = try await withPool(options: options) { (test) async in
                     await test.pool.pauseBeforeNextAttempt
                 }
                 longest = max(longest, pause)

@@ -1,15 +1,7 @@
 import Reactor
-import Synchronization
 import Testing
 
 @testable import Postgres
-
-/// Counts how often it was asked.
-private final class Attempts: Sendable {
-    private let count = Atomic<Int>(0)
-
-    func next() -> Int { count.wrappingAdd(1, ordering: .relaxed).newValue }
-}
 
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct PoolLossTests {

@@ -98,6 +98,41 @@ extension OverSockets {
             }
         }
 
+        @Test func `a large answer is counted until its client has it, and not longer`() async throws {
+            let memory = MemoryBudget(limit: 64 * 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect(window: 4096)
+                try client.send("GET /bytes/16000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+                try await until { memory.used >= 16_000_000 }
+                #expect(try client.answer().body.utf8.count == 16_000_000)
+                try await until { memory.used <= ConnectionQuota.connectionByteCount }
+            }
+        }
+
+        @Test
+        func `requests behind another for which there is no room are dropped, and the connection closes after it`()
+            async throws
+        {
+            let memory = MemoryBudget(limit: 1_048_576)
+            let gate = Gate()
+            var app = app
+            app.get("/slow") { _ in
+                await gate.pass()
+                return text("done")
+            }
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                await server.events.wait(for: .accepted)
+                memory.take(memory.share(of: .body) - memory.used)
+                try client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" + String(repeating: get, count: 100))
+                await server.events.wait(for: .started)
+                gate.open()
+                let answer = try client.answer()
+                #expect(answer.body == "done" && answer.field("Connection") == "close")
+                #expect(try client.rest() == "")
+            }
+        }
+
         @Test func `every open connection takes its part, and gives it back`() async throws {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
             try await withServer(app, options(memory)) { server in
