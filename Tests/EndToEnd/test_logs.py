@@ -236,7 +236,6 @@ def test_a_reader_that_stops_reading_stops_no_request(module_database, launch):
     server = launch(module_database.environment).wait_until_healthy()
     server.get("/first")
     server.wait_for_access_log(path="/first")
-    before = len(server.access_logs())
     counts = Counts(server)
     assert counts.dropped_lines() == 0
     server.paused.clear()
@@ -256,7 +255,8 @@ def test_a_reader_that_stops_reading_stops_no_request(module_database, launch):
     server.wait_for_access_log(path="/last")
     dropped = counts.dropped_lines()
     server.stop()
-    written = len(server.access_logs()) - before
+    # The start's lines may come out later than the first one: loops write apart.
+    written = sum(not line["path"].startswith(("/health", "/first")) for line in server.access_logs())
     assert written + dropped == answered + counts.requests + 1
     size = sum(len(line) for line in server.lines)
     assert QUEUE_BYTES * 0.9 < size < QUEUE_BYTES * 1.2, "the queue, and what the pipe and the writer hold"
