@@ -15,7 +15,11 @@ struct ItemsCommand: ParsableCommand {
         subcommands: [Serve.self, Migrate.self, Healthcheck.self, CheckConfig.self, ShowSecret.self])
 
     static func main() {
-        main(CurrentProcess.arguments)
+        do {
+            var command = try parseAsRoot(CurrentProcess.arguments)
+            if !(command is Serve || command is Migrate) { StopSignals.release() }
+            try command.run()
+        } catch { exit(withError: error) }
     }
 
     /// Without a command: a health check that lost its arguments must not pass for one that succeeded.

@@ -12,7 +12,7 @@ struct Migrate: ParsableCommand {
         abstract: "Applies pending migrations and ends.",
         discussion: """
             Safe to run from many machines at once. Exits 0 when the schema is current, else 1. SIGTERM or SIGINT ends it: the
-            database stops what it is doing and undoes it. A second signal ends it at once.
+            database stops what it is doing and undoes it. A second signal ends it at once. SIGHUP is ignored.
             """)
 
     /// How long the database has after a signal to hear that it is to stop.

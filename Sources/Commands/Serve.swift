@@ -194,6 +194,14 @@ private final class RunningService: Sendable {
         let services: [any Service] = [database] + (admin.map { [$0] } ?? []) + [server]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: services, logger: observability.makeLogger("lifecycle")))
+        do {
+            try await admin?.begin()
+            try await server.begin()
+        } catch {
+            logger.critical("Cannot serve", metadata: ["reason": "\(error)"])
+            observability.close()
+            return 1
+        }
         let stopping = Task(executorPreference: loops[0]) { await self.stop(group, on: stops) }
         let (memory, first) = (memory, loops[0])
         let returning = Task(executorPreference: first) { await FreedMemory.returnRest(while: memory, on: first) }
@@ -213,9 +221,10 @@ private final class RunningService: Sendable {
     /// Finds out who it is, and opens the database: for as long as that takes, clients that need it wait within their limits.
     private func begin() async {
         manager.starting(on: loops[0]) { [self] in isReady.load(ordering: .relaxed) || drain.isDraining }
-        if configuration.instanceID == nil { await nameInstance() }
+        async let isNamed: Void = nameInstance()
         // Decided, for better or worse, before anybody is told: with the database there, no client meets an unready service.
         await database.open()
+        await isNamed
         await keyExpiry.begin()
         if drain.isDraining { return }
         isReady.store(true, ordering: .relaxed)
@@ -234,6 +243,7 @@ private final class RunningService: Sendable {
 
     /// Asks on a thread of its own, since that may take two seconds.
     private func nameInstance() async {
+        guard configuration.instanceID == nil else { return }
         let environment = AWS.Environment(configuration.aws)
         guard let instanceID = await BlockingThread.run({ InstanceIdentity.discover(environment) }) ?? nil else {
             return

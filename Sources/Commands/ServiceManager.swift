@@ -11,8 +11,11 @@ struct ServiceManager: Sendable {
     private static let firstSocket: Int32 = 3
     /// While the start goes on, the manager is asked for so much more time …
     private static let extensionSeconds = 30
-    /// … so often.
+    /// … so often …
     private static let extensionPause: UInt64 = 10_000_000_000
+    /// … and no more after so long, in nanoseconds: twice what a step of the migrations may take. From then on the
+    /// manager's own limit holds.
+    private static let longestStart: UInt64 = 7_200_000_000_000
 
     private let variables: ServiceVariables
 
@@ -45,7 +48,8 @@ struct ServiceManager: Sendable {
     func starting(on loop: EventLoop, until hasEnded: @escaping @Sendable () -> Bool) {
         guard variables.notifySocket != nil else { return }
         Task(executorPreference: loop) {
-            while !hasEnded() {
+            let end = EventLoop.monotonicNanoseconds() + Self.longestStart
+            while !hasEnded() && EventLoop.monotonicNanoseconds() < end {
                 send("EXTEND_TIMEOUT_USEC=\(Self.extensionSeconds)000000")
                 await loop.pause(nanoseconds: Self.extensionPause)
             }

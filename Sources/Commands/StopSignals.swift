@@ -5,29 +5,43 @@ struct StopSignals {
     /// A person's, at a terminal.
     static let interrupt = SIGINT
 
-    private var signals = sigset_t()
+    private static var set: sigset_t {
+        var set = sigset_t()
+        // A local of the type that the calls take.
+        unsafe sigemptyset(&set)
+        for number in numbers { unsafe sigaddset(&set, number) }
+        return set
+    }
 
-    /// Holds both back, from now on in this thread and in all that it starts: none is lost before somebody waits for it,
-    /// also in the first process of a container, for which the kernel drops a signal that is neither held nor handled. A
-    /// terminal or a manager that hangs up (SIGHUP) is no reason to end.
+    private static let numbers = [SIGTERM, SIGINT]
+
+    /// Holds both back, as CProcess did so far, in this thread and in all that it starts: none is lost before somebody waits
+    /// for it, also in the first process of a container, for which the kernel drops a signal that is neither held nor handled.
+    /// A terminal or a manager that hangs up (SIGHUP) is no reason to end.
     init() {
-        // Both sets are locals of the type that the calls take.
-        unsafe sigemptyset(&signals)
-        for number in [SIGTERM, SIGINT] {
-            // A shell without job control starts its background commands with SIGINT ignored.
-            _ = signal(number, SIG_DFL)
-            unsafe sigaddset(&signals, number)
-        }
+        // A shell without job control starts its background commands with SIGINT ignored.
+        for number in Self.numbers { _ = signal(number, SIG_DFL) }
         _ = signal(SIGHUP, SIG_IGN)
-        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+        Self.mask(SIG_BLOCK)
+    }
+
+    /// Lets them end a process in which nobody waits for them.
+    static func release() {
+        mask(SIG_UNBLOCK)
+    }
+
+    private static func mask(_ how: Int32) {
+        var set = set
+        // A local that outlives the call.
+        unsafe pthread_sigmask(how, &set, nil)
     }
 
     /// Waits for the next one.
     func next() -> Int32 {
-        var signals = signals
+        var set = Self.set
         var number: Int32 = 0
         // Locals that outlive the call. It fails for a set without signals alone.
-        let error = unsafe sigwait(&signals, &number)
+        let error = unsafe sigwait(&set, &number)
         precondition(error == 0, "sigwait: errno \(error)")
         return number
     }

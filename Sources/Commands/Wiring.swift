@@ -22,9 +22,8 @@ extension Connector {
             prepare: { (session) throws(DatabaseError) in
                 encodings.look(at: session)
                 guard migrates else { return }
-                // Nothing else would find that the schema is gone.
-                if !isPrepared { migrations.forget() }
-                try migrations.apply(to: session)
+                // Where nothing is prepared, nothing else would find that the schema is gone.
+                try migrations.apply(to: session, anew: !isPrepared)
             },
             schemaChanged: migrations.forget,
             renew: credentials.renew,

@@ -48,15 +48,10 @@ public final class Migrations: Sendable {
         ),
     ]
 
-    /// Held while migrating.
-    private let attempt = Mutex(Attempt())
+    /// What came of the last attempt; nil when none has ended, or what it applied may be gone. Held while migrating.
+    private let last = Mutex<Result<Void, DatabaseError>?>(nil)
     /// Attempts that have ended.
     private let endedCount = Atomic<Int>(0)
-
-    private struct Attempt {
-        var isApplied = false
-        var failure: DatabaseError?
-    }
 
     private let lockTimeout: String
     private let lockKey: Int
@@ -76,22 +71,21 @@ public final class Migrations: Sendable {
     /// Applies what is pending, once per process; blocks. Safe from many processes at once. Whoever comes while another
     /// connection of this process is at it gets its outcome, so the wait for another process is one for all of them.
     ///
+    /// - Parameter anew: whether to look again though all of it was applied once.
     /// - Returns: the names of the steps that were applied now.
     @discardableResult
-    public func apply(to session: Session) throws(DatabaseError) -> [String] {
+    public func apply(to session: Session, anew: Bool = false) throws(DatabaseError) -> [String] {
         let endedBefore = endedCount.load(ordering: .acquiring)
-        let result = attempt.withLock { attempt -> Result<[String], DatabaseError> in
-            if attempt.isApplied { return .success([]) }
-            if let failure = attempt.failure, endedCount.load(ordering: .acquiring) != endedBefore {
-                return .failure(failure)
-            }
+        let result = last.withLock { last -> Result<[String], DatabaseError> in
+            if let last, endedCount.load(ordering: .acquiring) != endedBefore { return last.map { [] } }
+            if case .success = last, !anew { return .success([]) }
             defer { endedCount.wrappingAdd(1, ordering: .releasing) }
             do throws(DatabaseError) {
                 let applied = try run(on: session)
-                attempt.isApplied = true
+                last = .success(())
                 return .success(applied)
             } catch {
-                attempt.failure = error
+                last = .failure(error)
                 return .failure(error)
             }
         }
@@ -100,7 +94,7 @@ public final class Migrations: Sendable {
 
     /// What was applied may be gone: the next `apply` looks again.
     public func forget() {
-        attempt.withLock { $0.isApplied = false }
+        last.withLock { $0 = nil }
     }
 
     private func run(on session: Session) throws(DatabaseError) -> [String] {

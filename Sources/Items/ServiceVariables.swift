@@ -33,9 +33,9 @@ public struct ServiceVariables: Sendable, Equatable {
         }
         /// Whether a variable names this process, or is unset.
         func isForUs(_ name: String) -> Bool {
-            let isBad = errors.count
+            let errorsBefore = errors.count
             let named = number(name, 1...UInt64(Int32.max))
-            return errors.count == isBad && (named == nil || named == UInt64(process))
+            return errors.count == errorsBefore && (named == nil || named == UInt64(process))
         }
         // Of two sockets the second would have clients that nobody accepts.
         if isForUs("LISTEN_PID"), let count = number("LISTEN_FDS", 0...1) { found.passesSocket = count == 1 }

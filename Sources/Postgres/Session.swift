@@ -10,6 +10,9 @@ import Reactor
 public final class Session {
     /// How much longer than a statement's own limit on the server its answer is waited for.
     private static let replyGraceMilliseconds = 1000
+    /// How long a command that was interrupted has to end, and after how long of that another cancel request is sent.
+    private static let cancelMilliseconds = 1000
+    private static let cancelPauseMilliseconds: Int32 = 100
 
     let handle: Handle
     private let replyMilliseconds: Int
@@ -210,13 +213,25 @@ public final class Session {
             case .ready: break
             case .timedOut: throw .connectionLost
             case .interrupted:
-                // Or the server would run it to its end, with its locks, before it notices that nobody is there.
-                CancelRequest(handle)?.send()
+                cancel()
                 throw .closing
             }
             guard unsafe PQconsumeInput(handle.pointer) == 1 else { throw .connectionLost }
         }
         return unsafe PQgetResult(handle.pointer)
+    }
+
+    /// Has the server end what runs: it would go on to its end, with its locks, before it notices that nobody is there.
+    private func cancel() {
+        let deadline = Deadline(Self.cancelMilliseconds)
+        while unsafe PQisBusy(handle.pointer) == 1 && deadline.remainingMilliseconds > 0 {
+            CancelRequest(handle)?.send()
+            // A request that comes before the command it is meant for does nothing, and another has to follow it.
+            let pause = min(Self.cancelPauseMilliseconds, deadline.remainingMilliseconds)
+            let outcome = Interruption.wait(
+                for: POLLIN, on: unsafe PQsocket(handle.pointer), unless: nil, remaining: { pause })
+            if outcome == .ready, unsafe PQconsumeInput(handle.pointer) != 1 { return }
+        }
     }
 
     /// The result of the last command of those sent, the caller's to clear; never one that failed.

@@ -1,5 +1,6 @@
 public import Reactor
 public import ServiceLifecycle
+import Synchronization
 
 /// An HTTP/1.1 server on several event loops, each with its own listener, connections and copy of the application.
 public final class Server: Service {
@@ -11,8 +12,9 @@ public final class Server: Service {
     private let acceptors: [Acceptor]
     private let quota: ConnectionQuota
     private let options: ServerOptions
+    private let hasBegun = Atomic<Bool>(false)
 
-    /// Binds every listener; clients wait in their queues until `run`.
+    /// Binds every listener; clients wait in their queues until `begin`.
     ///
     /// - Parameters:
     ///   - loops: at least one, started or not.
@@ -58,11 +60,19 @@ public final class Server: Service {
     /// The port it listens on.
     public let port: UInt16
 
-    /// Serves until a graceful shutdown is asked for, then drains. Returns when the last connection is gone.
+    /// Begins to accept clients, which are served from then on; `run` does it first where nobody has.
     ///
     /// - Throws: `SystemError`, before anybody is served, when a loop cannot watch its listener.
-    public func run() async throws {
+    public func begin() async throws {
+        guard !hasBegun.exchange(true, ordering: .relaxed) else { return }
         for acceptor in acceptors { try await acceptor.begin(beside: acceptors.filter { $0 !== acceptor }) }
+    }
+
+    /// Serves until a graceful shutdown is asked for, then drains. Returns when the last connection is gone.
+    ///
+    /// - Throws: as `begin`.
+    public func run() async throws {
+        try await begin()
         await withTaskGroup { group in
             for (worker, acceptor) in zip(workers, acceptors) {
                 group.addTask(executorPreference: worker.loop) { await acceptor.run() }

@@ -300,6 +300,7 @@ def test_a_listener_that_cannot_be_watched_ends_the_start(database, tmp_path):
     run = items("serve", PORT="0", HOST="127.0.0.1", LD_PRELOAD=str(library), **database.environment)
     assert run.returncode == 1
     assert "epoll_ctl: Cannot allocate memory" in run.stdout + run.stderr
+    assert "Serving" not in run.stdout
 
 
 def test_the_end_leaves_libraries_to_the_threads_that_use_them(database, launch, tmp_path):

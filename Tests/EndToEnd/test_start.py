@@ -151,16 +151,40 @@ class TestBeforeTheDatabaseIsThere:
         stopped(server)
         until(lambda: database.service_connections() == 0, 2, what="the server to give up the migration")
         with database.connect() as connection:
-            assert connection.execute("SELECT to_regclass('items'), to_regclass('schema_migrations')").fetchone() == (
-                None,
-                None,
-            )
+            made = connection.execute("SELECT to_regclass('items'), to_regclass('items_migrations')").fetchone()
+        assert made == (None, None)
 
-    def test_nobody_waits_for_the_lock_of_the_migrations_once_it_is_stopped(self, held_lock, database, launch):
-        server = launch(held_lock, WORKERS="4").wait_until_live()
+    @pytest.mark.parametrize("prepared", ["1", "0"])
+    def test_nobody_waits_for_the_lock_of_the_migrations_once_it_is_stopped(
+        self, held_lock, database, launch, prepared
+    ):
+        server = launch(held_lock, WORKERS="4", DB_PREPARED=prepared).wait_until_live()
         until(lambda: waits_for_lock(database) == 1)
+        # The others would come within milliseconds.
+        for _ in range(50):
+            assert waits_for_lock(database) == 1
+            time.sleep(0.01)
         stopped(server)
         until(lambda: waits_for_lock(database) == 0, 2, what="the server to give up the wait")
+
+
+def test_systemd_is_asked_for_time_and_told_when_the_start_is_over(database, launch, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, database.connect() as other:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        other.execute("SELECT pg_advisory_lock(x'6974656D73'::bigint)")
+        server = launch(database.environment, NOTIFY_SOCKET=str(tmp_path / "notify"))
+        assert manager.recv(100) == b"EXTEND_TIMEOUT_USEC=30000000"
+        until(lambda: waits_for_lock(database) == 1)
+        manager.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            manager.recv(100)
+        other.execute("SELECT pg_advisory_unlock(x'6974656D73'::bigint)")
+        manager.settimeout(10)
+        assert manager.recv(100) == b"READY=1"
+        server.signal(signal.SIGTERM)
+        assert manager.recv(100) == b"STOPPING=1"
+        server.wait()
 
 
 class TestMigrate:
@@ -175,7 +199,9 @@ class TestMigrate:
     def test_a_signal_ends_it_while_a_name_is_resolved(self, silent_resolver, launch_migration):
         migration = launch_migration(silent_resolver)
         time.sleep(0.5)  # the subject: the name is being resolved
+        assert migration.process.poll() is None
         assert stopped(migration, status=1) < PROMPT_SECONDS
+        assert "stopped by a signal" in migration.errors()
 
 
 class TestInstanceMetadata:
@@ -187,13 +213,26 @@ class TestInstanceMetadata:
         server.wait_until_healthy()
         assert server.get("/").json()["instance_id"] == socket.gethostname()
 
+    def test_is_asked_while_the_database_is_opened(self, loopback, database, launch):  # noqa: F811
+        sessions = []
+
+        def answer(_):
+            end = time.monotonic() + 0.4
+            while not database.service_connections() and time.monotonic() < end:
+                time.sleep(0.01)
+            sessions.append(database.service_connections())
+            return 404, ""
+
+        launch(database.environment, INSTANCE_ID=None, AWS_EC2_METADATA_SERVICE_ENDPOINT=loopback(answer).url)
+        until(lambda: any(sessions), what="the database to be opened before the instance is named")
+
     def test_names_the_process_everywhere(self, loopback, database, launch):  # noqa: F811
         server = launch(
             database.environment, INSTANCE_ID=None, AWS_EC2_METADATA_SERVICE_ENDPOINT=loopback(imds).url
-        ).wait_until_healthy()
+        )
         serving = until(lambda: [line for line in server.logs() if line["msg"] == "Serving"])[0]
         assert serving["instance_id"] == INSTANCE
-        until(lambda: server.get("/").json()["instance_id"] == INSTANCE, 2)
+        assert server.get("/").json()["instance_id"] == INSTANCE
         assert f'service_info{{environment="test",instance_id="{INSTANCE}"}} 1' in server.get("/metrics").text
         server.get("/health/live", headers={"X-Request-Id": "mine"})
         assert server.wait_for_access_log(request_id="mine")["instance_id"] == INSTANCE

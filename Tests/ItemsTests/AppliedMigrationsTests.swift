@@ -196,24 +196,25 @@ struct AppliedMigrationsTests {
         #expect(try Migrations(lockTimeout: "100ms", lockKey: key).apply(to: schema.session()) == names)
     }
 
-    @Test func `of one process one connection waits for another process, and the others share its outcome`()
+    @Test(arguments: [false, true])
+    func `of one process one connection waits for another process, and the others share its outcome`(anew: Bool)
         async throws
     {
         let schema = try Schema()
-        let key = Migrations.lockKey + 2
+        let key = Migrations.lockKey + (anew ? 3 : 2)
         // On a thread of its own: the wait would hold up tests that share the threads of tasks.
         let waits = try await BlockingThread.run {
             Result<Int, any Error> {
                 let other = try schema.session()
                 try other.execute("SELECT pg_advisory_lock(\(key))")
                 let migrations = Migrations(lockTimeout: "30s", lockKey: key)
-                let name = "waits_\(getpid())"
+                let name = "waits_\(getpid())_\(anew)"
                 let counts = Mutex((calls: 0, failures: 0))
                 let crowd = Crowd {
                     let session = try schema.session()
                     try session.execute("SET application_name = '\(name)'")
                     counts.withLock { $0.calls += 1 }
-                    do { return try migrations.apply(to: session) } catch {
+                    do { return try migrations.apply(to: session, anew: anew) } catch {
                         counts.withLock { $0.failures += 1 }
                         return []
                     }
