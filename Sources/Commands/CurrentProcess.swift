@@ -38,6 +38,15 @@ enum CurrentProcess {
         (0..<Int32(1024)).count { fcntl($0, F_GETFD) >= 0 }
     }
 
+    /// Opens those of the standard descriptors that the process was started without: the next thing that is opened would have
+    /// their numbers, and what is printed would go into a connection.
+    static func openStandardDescriptors() {
+        // Each call takes the lowest number that is free.
+        var number = clinux_open_null()
+        while 0...2 ~= number { number = clinux_open_null() }
+        if number > 2 { close(number) }
+    }
+
     /// Makes an error of a write that would end the process: to a reader that is gone, or beyond the size that a file may
     /// have (RLIMIT_FSIZE). A log may go or be full while clients are served.
     static func ignoreWriteSignals() {

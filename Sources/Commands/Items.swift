@@ -15,6 +15,7 @@ struct ItemsCommand: ParsableCommand {
         subcommands: [Serve.self, Migrate.self, Healthcheck.self, CheckConfig.self, ShowSecret.self])
 
     static func main() {
+        CurrentProcess.openStandardDescriptors()
         do {
             var command = try parseAsRoot(CurrentProcess.arguments)
             if !(command is Serve || command is Migrate) { StopSignals.release() }

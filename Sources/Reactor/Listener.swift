@@ -27,33 +27,24 @@ public struct Listener: ~Copyable, Sendable {
     /// Given up for a moment to accept and close a client when no descriptor is left, so that the queue moves on.
     private var reserve: FileDescriptor?
 
-    /// Binds and listens. Several listeners may share one port: the kernel spreads clients over them.
+    /// Binds and listens. Several listeners of a process may share one port: the kernel spreads clients over them. The first
+    /// one shares it with nobody who was there before, nor with another process that comes at the same moment: clients
+    /// would be spread over both, unnoticed.
     ///
     /// - Parameters:
     ///   - host: a numeric address; `::`, however it is spelled, takes IPv4 clients too, and becomes `0.0.0.0` where there is no
     ///     IPv6.
     ///   - port: 0 lets the kernel choose.
-    /// - Throws: `SystemError`; `EINVAL` for a host that is no address.
-    public init(host: String, port: UInt16) throws(SystemError) {
+    ///   - isFirst: whether no other listener of this process has the port.
+    /// - Throws: `SystemError`; `EINVAL` for a host that is no address, `EADDRINUSE` when another process has the port.
+    public init(host: String, port: UInt16, isFirst: Bool = true) throws(SystemError) {
         do {
-            descriptor = try Self.bind(host: host, port: port)
+            descriptor = try Self.bind(host: host, port: port, isFirst: isFirst)
         } catch let error where Self.isDualStack(host) && error.errno == EAFNOSUPPORT {
-            descriptor = try Self.bind(host: "0.0.0.0", port: port)
+            descriptor = try Self.bind(host: "0.0.0.0", port: port, isFirst: isFirst)
         }
         clinux_limit_unsent(descriptor.number, Self.unsentByteLimit)
         reserve = Self.openReserve()
-    }
-
-    /// Makes sure that nobody listens on a port yet: sharing it with another process by mistake would go unnoticed, with
-    /// the clients spread over both.
-    ///
-    /// - Throws: `SystemError` `EADDRINUSE`, or what else keeps a listener from it.
-    public static func checkIsFree(host: String, port: UInt16) throws(SystemError) {
-        do {
-            _ = try bind(host: host, port: port, isShared: false)
-        } catch let error where Self.isDualStack(host) && error.errno == EAFNOSUPPORT {
-            _ = try bind(host: "0.0.0.0", port: port, isShared: false)
-        }
     }
 
     /// Whether a number names a TCP socket that listens; any number may be asked about.
@@ -132,20 +123,23 @@ public struct Listener: ~Copyable, Sendable {
         return number < 0 ? nil : FileDescriptor(owning: number)
     }
 
-    private static func bind(host: String, port: UInt16, isShared: Bool = true) throws(SystemError) -> FileDescriptor {
+    private static func bind(host: String, port: UInt16, isFirst: Bool) throws(SystemError) -> FileDescriptor {
         guard let address = SocketAddress(host: host, port: port) else {
             throw SystemError(errno: EINVAL, call: "bind")
         }
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let socket = FileDescriptor(owning: try blockingSystem("socket") { Glibc.socket(address.family, kind, 0) })
         try enable(SOL_SOCKET, SO_REUSEADDR, true, socket)
-        try enable(SOL_SOCKET, SO_REUSEPORT, isShared, socket)
+        try enable(SOL_SOCKET, SO_REUSEPORT, !isFirst, socket)
         if address.family == AF_INET6 { try enable(Int32(IPPROTO_IPV6), IPV6_V6ONLY, !address.isDualStack, socket) }
         try unsafe address.withPointer { (pointer, length) throws(SystemError) in
             // `address` outlives the call, and the length is its family's.
             _ = try blockingSystem("bind") { unsafe Glibc.bind(socket.number, pointer, length) }
         }
         _ = try blockingSystem("listen") { Glibc.listen(socket.number, backlog) }
+        // Two sockets may be bound to a port, but without this option one alone listens on it (socket(7)). Now it is this one,
+        // and those of the same user that come after it may listen beside it.
+        try enable(SOL_SOCKET, SO_REUSEPORT, true, socket)
         return socket
     }
 

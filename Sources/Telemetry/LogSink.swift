@@ -148,7 +148,7 @@ extension LogSink {
             if batch.isEmpty { break }
             // Else the next line would be lost as well, behind the part.
             if isCutOff { batch.insert(0x0A, at: 0) }
-            let (written, isReaderGone) = write(batch)
+            let (written, isClosed) = write(batch)
             // A line that was cut off counts as lost; the newline that was put in front ends none.
             drop(batch[max(written, isCutOff ? 1 : 0)...].count { $0 == 0x0A })
             if written > 0 { isCutOff = batch[written - 1] != 0x0A }
@@ -156,14 +156,14 @@ extension LogSink {
             if batch.capacity > Self.retainedByteLimit { batch = [] } else { batch.removeAll(keepingCapacity: true) }
             queue.change { queue in
                 queue.inFlight = (0, 0)
-                if isReaderGone { queue.isShut = true }
+                if isClosed { queue.isShut = true }
             }
         }
         queue.change { $0.isFinished = true }
     }
 
     /// Writes all it can, waiting as long as it takes.
-    private func write(_ bytes: [UInt8]) -> (byteCount: Int, isReaderGone: Bool) {
+    private func write(_ bytes: [UInt8]) -> (byteCount: Int, isClosed: Bool) {
         var written = 0
         while written < bytes.count {
             // The pointer is used within the closure, and `written` is below `count`.
@@ -181,8 +181,9 @@ extension LogSink {
                 // Whoever shares the terminal or pipe with us may have made it non-blocking.
                 var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = unsafe Glibc.poll(&poll, 1, -1)
-            case EPIPE, EBADF: return (written, true)
-            default: return (written, false)  // a full disk may have room again later
+            case EBADF: return (written, true)
+            // A full disk may have room again later, and a named pipe another reader.
+            default: return (written, false)
             }
         }
         return (written, false)

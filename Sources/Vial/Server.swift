@@ -33,7 +33,6 @@ public final class Server: Service {
         self.options = options
         self.drain = drain
         quota = ConnectionQuota(limit: options.maxConnections, memory: options.memory)
-        if inherited == nil && options.port != 0 { try Listener.checkIsFree(host: options.host, port: options.port) }
         var workers: [Worker] = []
         var acceptors: [Acceptor] = []
         var port = options.port
@@ -42,7 +41,7 @@ public final class Server: Service {
             if let inherited {
                 listener = try Listener(duplicating: inherited)
             } else {
-                listener = try Listener(host: options.host, port: port)
+                listener = try Listener(host: options.host, port: port, isFirst: acceptors.isEmpty)
             }
             // With port 0 the first choice of the kernel is everybody's.
             port = try listener.port()

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, Wire, free_port, items
+from conftest import BINARY, Wire, free_port, items, until
 
 VARIABLES = """
     PORT HOST ENVIRONMENT WORKERS BASE_PATH HEALTH_PATHS HEALTH_DB_GRACE_MS DB_HOST DB_PORT DB_NAME DB_USER DB_PASSWORD
@@ -184,6 +184,22 @@ class TestArguments:
         subprocess.run(["clang", "-shared", "-fPIC", "-o", library, source], check=True)
         run = items(*arguments, LD_PRELOAD=str(library), PORT=str(free_port()))
         assert run.returncode == status, output(run)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_closed_standard_descriptor_is_taken_by_nothing_else(database, number):
+    port = free_port()
+    environment = {"PATH": os.environ["PATH"], "PORT": str(port), "HOST": "127.0.0.1", "DRAIN_DELAY_MS": "0"}
+    environment |= database.environment
+    closed = ["sh", "-c", f'exec "$@" {number}>&-', "sh", BINARY, "serve"]
+    with open(os.devnull, "r+b") as null:
+        process = subprocess.Popen(closed, env=environment, stdin=null, stdout=null, stderr=null)
+        try:
+            until(lambda: items("healthcheck", PORT=str(port), HOST="127.0.0.1").returncode == 0)
+            assert os.readlink(f"/proc/{process.pid}/fd/{number}") == os.devnull
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0
 
 
 class TestServiceManager:

@@ -349,3 +349,28 @@ def test_a_log_reader_that_goes_away_does_not_end_the_service(module_database):
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_log_reader_that_comes_to_a_named_pipe_gets_the_lines_from_then_on(module_database, tmp_path):
+    os.mkfifo(tmp_path / "log")
+    first = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+    with open(tmp_path / "log", "wb") as output:
+        server = Server(module_database.environment, output=output)
+    try:
+        server.wait_until_healthy()
+        counts = Counts(server)
+        os.close(first)
+        until(lambda: counts.dropped_lines() > 0, what="a line to be lost")
+        second = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+        server.get("/again")
+        text = bytearray()
+
+        def comes():
+            with contextlib.suppress(BlockingIOError):
+                text.extend(os.read(second, 65536))
+            return b'"path":"/again"' in text
+
+        until(comes, 5, what="the line to come")
+        os.close(second)
+    finally:
+        server.stop()

@@ -76,7 +76,7 @@ struct ListenerTests {
     @Test func `several listeners share a port`() throws {
         let first = try Listener(host: "127.0.0.1", port: 0)
         let port = try first.port()
-        let second = try Listener(host: "127.0.0.1", port: port)
+        let second = try Listener(host: "127.0.0.1", port: port, isFirst: false)
         #expect(try second.port() == port)
         for _ in 0..<20 {
             let client = try connect("127.0.0.1", port)
@@ -115,7 +115,25 @@ struct ListenerTests {
         _ = (consume kept).number
     }
 
+    @Test func `nobody who was about to listen shares the port by mistake`() throws {
+        let reserved = FileDescriptor(owning: socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
+        var isOn: Int32 = 1
+        // Four bytes of a local, which the kernel copies.
+        unsafe setsockopt(reserved.number, SOL_SOCKET, SO_REUSEADDR, &isOn, 4)
+        let address = try #require(SocketAddress(host: "127.0.0.1", port: 0))
+        let outcome = try unsafe address.withPointer { unsafe Glibc.bind(reserved.number, $0, $1) }
+        #expect(outcome == 0)
+        let listener = try Listener(host: "127.0.0.1", port: SocketAddress.local(of: reserved).port)
+        #expect(listen(reserved.number, 1) == -1 && errno == EADDRINUSE)
+        #expect(try listener.port() > 0)
+    }
+
     @Test func `refuses what is no address, and a port that another holds`() throws {
+        let other = try Listener(host: "127.0.0.1", port: 0)
+        let port = try other.port()
+        #expect(throws: SystemError(errno: EADDRINUSE, call: "bind")) {
+            try Listener(host: "127.0.0.1", port: port).port()
+        }
         #expect(throws: SystemError(errno: EINVAL, call: "bind")) { try Listener(host: "localhost", port: 0).port() }
         #expect(throws: SystemError(errno: EADDRNOTAVAIL, call: "bind")) {
             try Listener(host: "192.0.2.1", port: 0).port()
