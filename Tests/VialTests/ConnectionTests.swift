@@ -1,5 +1,7 @@
+import Glibc
 import HTTP1
 import HTTPTypes
+import Reactor
 import Testing
 
 @testable import Vial
@@ -300,6 +302,35 @@ extension OverSockets {
             }
         }
 
+        @Test func `a head that arrives in the turn in which its time is over is answered`() async throws {
+            let interlude = Interlude()
+            var app = app
+            app.get("/interlude") { (_: Request) throws -> Response in
+                interlude.play()
+                return text("played")
+            }
+            let play = "GET /interlude HTTP/1.1\r\nHost: a\r\n\r\n"
+            try await withServer(app, .loopback.with(\.headerTimeout, 50)) { server in
+                let clients = try (0..<3).map { _ in try server.connect() }
+                let late = try server.connect()
+                try late.send("GET /a HTTP/1.1\r\nHo")
+                for client in clients {
+                    try client.send(get)
+                    #expect(try client.answer().status == 200)
+                }
+                try clients[0].send(play)
+                interlude.perform(1) {
+                    let end = EventLoop.monotonicNanoseconds() + 60_000_000
+                    while EventLoop.monotonicNanoseconds() < end { sched_yield() }
+                    try? clients[1].send(play)
+                }
+                // The loop finds that the time is over, looks once more, and tells the connection.
+                interlude.perform(2) { try? clients[2].send(play) }
+                interlude.perform(3) { try? late.send("st: a\r\n\r\n") }
+                #expect(try late.answer().status == 200)
+            }
+        }
+
         @Test func `gives a body its time and no more`() async throws {
             try await withServer(app, .loopback.with(\.bodyTimeout, 50)) { server in
                 let client = try server.connect()
@@ -362,6 +393,20 @@ extension OverSockets {
                 // In such small pieces, all of it takes several times as long as it may.
                 #expect(try client.rest(inPiecesOf: 128).utf8.count < count)
                 await server.events.wait(for: .closed)
+            }
+        }
+
+        @Test func `a client that has read its answer in time has its time for the next request`() async throws {
+            try await withServer(app, .loopback.with(\.writeTimeout, 500)) { server in
+                let client = try server.connect(window: 4096)
+                try client.send("GET /bytes/600000 HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(try client.answer().body.utf8.count == 600_000)
+                // Cut after the same time, so that it is over when this one is gone.
+                let other = try server.connect(window: 4096)
+                try other.send("GET /bytes/50000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+                await server.events.wait(for: .closed)
+                try client.send(get)
+                #expect(try client.answer().status == 200)
             }
         }
 

@@ -123,13 +123,28 @@ extension OverSockets {
                 let client = try server.connect()
                 try client.send(get(path) + get("/at-once/a"))
                 let answer = try client.answer()
-                #expect(answer.status == 504)
+                #expect(answer.status == 504 && answer.field("Connection") == "close")
                 let other = try server.connect()
                 try other.send(get("/release"))
                 #expect(try other.answer().body == "done")
                 #expect(try client.rest() == "")
                 #expect(server.events.count(.completed(path, 504)) == 1)
                 #expect(server.events.count(.started) == 2)
+            }
+        }
+
+        @Test func `what a handler says right after its time is over is heard`() async throws {
+            var app = App()
+            app.get("/late") { (_, reply) in
+                Task(executorPreference: reply.loop) {
+                    await reply.loop?.sleep(nanoseconds: 100_000_000)
+                    reply.send { throw HTTPError(.gatewayTimeout, "The database did not answer in time.") }
+                }
+            }
+            try await withServer(app, .loopback.with(\.requestTimeout, 20)) { server in
+                let client = try server.connect()
+                try client.send(get("/late"))
+                #expect(try client.answer().body.contains("The database did not answer in time."))
             }
         }
 

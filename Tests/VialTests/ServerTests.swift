@@ -205,6 +205,19 @@ extension OverSockets {
             }
         }
 
+        @Test func `ends without whom the kernel cannot deliver to within the time for sending`() async throws {
+            let options = ServerOptions.loopback.with(\.drainDelay, 0).with(\.drainTimeout, 30_000)
+            try await withServer(app, options.with(\.writeTimeout, 100)) { server in
+                let client = try server.connect(window: 4096)
+                try client.send(Self.halfDelivered + "\r\n")
+                await server.events.wait(for: .completed("/bytes/40000", 200))
+                server.stop()
+                await server.events.wait(for: .drain(.ended))
+                #expect(server.events.count(.drainTimedOut(1)) == 0)
+                client.finish()
+            }
+        }
+
         @Test func `cuts what takes longer than the drain may`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 50)) { server in
                 let client = try server.connect()
@@ -323,6 +336,35 @@ extension OverSockets {
                     #expect(try client.answer().body == "a")
                 }
                 #expect(server.events.count(.closed) == 1)
+            }
+        }
+
+        @Test func `a request that arrives while its connection is given up is answered`() async throws {
+            let interlude = Interlude()
+            var app = app
+            app.get("/interlude") { (_: Request) throws -> Response in
+                interlude.play()
+                return text("played")
+            }
+            let play = "GET /interlude HTTP/1.1\r\nHost: a\r\n\r\n"
+            try await withServer(app, .loopback.with(\.maxConnections, 3).with(\.idleGrace, 0)) { server in
+                let oldest = try server.connect()
+                let others = [try server.connect(), try server.connect()]
+                for client in [oldest] + others {
+                    try client.send(get)
+                    #expect(try client.answer().body == "a")
+                }
+                try others[0].send(play)
+                var further: Client?
+                try interlude.perform(1) {
+                    try others[1].send(play)
+                    further = try server.connect()
+                }
+                // In this turn the loop has heard of the client that comes; of this request it can hear in the next one.
+                try interlude.perform(2) { try oldest.send(get) }
+                #expect(try oldest.answer().body == "a")
+                try further?.send(get)
+                #expect(try further?.answer().body == "a")
             }
         }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import ServiceLifecycleTestKit
 import Synchronization
@@ -150,5 +151,29 @@ final class Gate: Sendable {
                 if state.isOpen { continuation.resume() } else { state.waiting.append(continuation) }
             }
         }
+    }
+}
+
+/// Stops a loop amid a turn, from within a handler, for what a test does meanwhile.
+final class Interlude: Sendable {
+    private let begun = Atomic(0)
+    private let ended = Atomic(0)
+
+    /// Called on the loop: returns when the test has done what it does this time; after 10 s in any case.
+    func play() {
+        let number = begun.wrappingAdd(1, ordering: .acquiringAndReleasing).newValue
+        wait { self.ended.load(ordering: .acquiring) >= number }
+    }
+
+    /// Called by the test, which may block: runs `body` while the loop stands still for the `number`th time, from 1.
+    func perform(_ number: Int, _ body: () throws -> Void) rethrows {
+        wait { self.begun.load(ordering: .acquiring) >= number }
+        defer { ended.store(number, ordering: .releasing) }
+        try body()
+    }
+
+    private func wait(until isOver: () -> Bool) {
+        let limit = EventLoop.monotonicNanoseconds() + 10_000_000_000
+        while !isOver() && EventLoop.monotonicNanoseconds() < limit { sched_yield() }
     }
 }
