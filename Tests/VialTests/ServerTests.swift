@@ -413,6 +413,26 @@ extension OverSockets {
             }
         }
 
+        @Test func `leaves an idle connection its grace however long another client waits`() async throws {
+            let options = ServerOptions.loopback.with(\.maxConnections, 2).with(\.idleGrace, 60_000)
+            try await withServer(app, options.with(\.headerTimeout, 100)) { server in
+                let idle = try server.connect()
+                try idle.send(get)
+                #expect(try idle.answer().body == "a")
+                let busy = try server.connect()
+                try busy.send("GET /a HT")
+                await server.events.wait(for: .accepted, count: 2)
+                let further = try server.connect()
+                try further.send(get)
+                // Several looks for a place later.
+                #expect(try busy.answer().status == 408)
+                busy.finish()
+                #expect(try further.answer().body == "a")
+                try idle.send(get)
+                #expect(try idle.answer().body == "a")
+            }
+        }
+
         @Test func `gives up a client that connects and sends nothing, once its grace is over`() async throws {
             try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, 50)) { server in
                 let silent = try server.connect()
@@ -437,6 +457,7 @@ extension OverSockets {
                 server.stop()
                 await server.events.wait(for: .drain(.ended))
                 #expect(server.events.count(.failed) == 1)
+                #expect(!server.events.all.contains { if case .drainTimedOut = $0 { true } else { false } })
             }
             _ = consume listener
         }
