@@ -1,5 +1,6 @@
 """Clients that are many, or ask for too much: what they cost is bounded, and the others are served meanwhile."""
 
+import contextlib
 import datetime
 import re
 import resource
@@ -191,7 +192,7 @@ class TestAServerWithoutDescriptors:
     def server(self, database, launch):
         """A server that can open ten more descriptors."""
         server = launch(
-            database.environment, WORKERS=str(self.WORKERS), DB_POOL_MIN="4", DB_POOL_MAX="4"
+            database.environment, WORKERS=str(self.WORKERS), DB_POOL_MIN="4", DB_POOL_MAX="4", DRAIN_TIMEOUT_MS="3000"
         ).wait_until_healthy()
         until(lambda: server.get("/db").json()["pool"]["open"] == 4, what="the pool to be complete")
         until_alone(server)
@@ -232,6 +233,21 @@ class TestAServerWithoutDescriptors:
     def test_does_not_fill_the_log_when_clients_come_and_go(self, server):
         come_and_go(server, standing=40, seconds=2)
         self.serves_again(server)
+
+    def test_takes_in_clients_in_the_place_of_idle_ones_and_counts_each_once(self, server):
+        idle = connections(server, 8)
+        try:
+            time.sleep(1.2)  # the subject: for a second they keep their places
+            with contextlib.ExitStack() as stack:
+                for _ in range(6):
+                    client = stack.enter_context(Wire(server))
+                    client.send(LIVE)
+                    assert client.read().status_code == 200
+        finally:
+            close(idle)
+        self.serves_again(server)
+        server.stop()
+        assert not told(server, "Drain timed out: connections are cut"), "nobody was there to wait for"
 
 
 def limited(command):
