@@ -81,6 +81,20 @@ struct AppliedMigrationsTests {
         #expect(try session.execute("SHOW statement_timeout") == [["20s"]])
     }
 
+    @Test(arguments: [0, 1])
+    func `waits for nobody where every step is applied, also beside a newer version's`(newer: Int) throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        let key = Migrations.lockKey + 3 + newer
+        #expect(try Migrations(lockTimeout: "30s", lockKey: key).apply(to: session) == names)
+        for step in names.count..<names.count + newer {
+            try session.execute("INSERT INTO items_migrations (version, name) VALUES (\(step + 1), 'newer')")
+        }
+        let other = try schema.session()
+        try other.execute("SELECT pg_advisory_lock(\(key))")
+        #expect(try Migrations(lockTimeout: "100ms", lockKey: key).apply(to: session) == [])
+    }
+
     @Test func `ten processes that start at once apply each step once`() throws {
         for _ in 0..<3 {
             let schema = try Schema()

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Testing
 
 @testable import Reactor
@@ -209,6 +210,29 @@ struct EventLoopTests {
                 log.note("next turn")
             }
             #expect(log.entries == ["job", "next turn"])
+        }
+    }
+
+    @Test func `a task that goes on giving its turn away keeps the loop from no deadline`() async throws {
+        try await withLoop { loop in
+            final class Flag: Sendable {
+                let isUp = Atomic(false)
+            }
+            let flag = Flag()
+            // In vain for two seconds at most.
+            let limit = EventLoop.monotonicNanoseconds() + 2000 * milliseconds
+            await withTaskGroup { group in
+                group.addTask(executorPreference: loop) {
+                    await loop.sleep(nanoseconds: milliseconds)
+                    flag.isUp.store(true, ordering: .relaxed)
+                }
+                group.addTask(executorPreference: loop) {
+                    while !flag.isUp.load(ordering: .relaxed), EventLoop.monotonicNanoseconds() < limit {
+                        await Task.yield()
+                    }
+                }
+            }
+            #expect(EventLoop.monotonicNanoseconds() < limit)
         }
     }
 
