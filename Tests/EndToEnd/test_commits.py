@@ -276,6 +276,26 @@ def test_a_cancel_request_that_does_not_arrive_costs_the_connection(database, la
     assert not held_cancels.release.is_set()
 
 
+def test_a_cancel_request_that_does_not_arrive_costs_no_other_connection(database, launch, held_cancels):
+    two = {"WORKERS": "1", "DB_POOL_MIN": "2", "DB_POOL_MAX": "2"}
+    server, first, lock = behind(held_cancels, database, launch, two)
+    until(lambda: database.service_connections() == 3, what="both connections, and the one that locks")
+    lock.execute("BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        late = pool.submit(server.get, f"/api/items/{first}")
+        until(lambda: held_cancels.held, what="a cancel request")
+        lock.execute("COMMIT")
+        assert late.result().status_code == 504
+
+    def lost():
+        return [line for line in server.logs() if line["msg"] == "Database connection lost"]
+
+    until(lost, 8, what="the connection to be given up")
+    until(lambda: database.service_connections() == 3, what="another one")
+    assert server.get(f"/api/items/{first}").status_code == 200
+    assert len(lost()) == 1 and not held_cancels.release.is_set()
+
+
 def test_cancel_requests_that_never_arrive_do_not_keep_others_from_being_sent(database, launch, held_cancels):
     """A frozen server holds each for as long as it is frozen, and only four are sent at once."""
     four = {"WORKERS": "1", "DB_POOL_MIN": "0", "DB_POOL_MAX": "4"}

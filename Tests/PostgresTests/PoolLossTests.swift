@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import Testing
 
@@ -30,6 +31,25 @@ struct PoolLossTests {
                 #expect(number == 1)
                 await test.log.wait(for: 4 * (round + 1), \.isOpened)
             }
+        }
+    }
+
+    @Test func `when one connection falls silent, the idle ones are given up with it`() async throws {
+        try await withPool(PoolBounds(minimum: 2, maximum: 2)) { (test) async throws in
+            await test.log.wait(for: 2, \.isOpened)
+            let mine = "FROM pg_stat_activity WHERE application_name = '\(test.name)'"
+            let text = try await Server.value("SELECT string_agg(pid::text, ' ') \(mine)") ?? ""
+            let backends = text.split(separator: " ").compactMap { Int32($0) }
+            #expect(backends.count == 2)
+            defer { for backend in backends { kill(backend, SIGCONT) } }
+            for backend in backends { #expect(kill(backend, SIGSTOP) == 0) }
+            let (error, _) = try await test.failure(of: PoolTests.one, within: 50 * milliseconds)
+            #expect(error == .deadlineExceeded)
+            await test.log.wait(\.isLost)
+            // The loop is done with what it did then.
+            await test.loop.perform {}
+            #expect(test.log.count(\.isLost) == 2)
+            #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
         }
     }
 
