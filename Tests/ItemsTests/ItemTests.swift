@@ -24,6 +24,12 @@ struct ItemTests {
         #expect(try NewItem(name: "x", description: "").validated().description == "")
     }
 
+    @Test(arguments: [" ", "\t", "\n", "\u{A0}", "\u{3000}"])
+    func `trims white space that is at one end of a name alone`(space: String) throws {
+        #expect(try NewItem(name: "a\(space)", description: nil).validated().name == "a")
+        #expect(try NewItem(name: "\(space)a", description: nil).validated().name == "a")
+    }
+
     @Test func `counts a name in characters as the database does, after trimming`() {
         for character in ["x", "ä", "😀", "e\u{301}"] {
             let length = character.unicodeScalars.count

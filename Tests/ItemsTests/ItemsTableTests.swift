@@ -123,4 +123,19 @@ struct ItemsTableTests {
             try session.execute(
                 "SELECT count(*) FROM pg_index WHERE indrelid = 'items'::regclass AND indisprimary") == [["1"]])
     }
+
+    @Test(.needsServer) func `an index that could not be built is no key`() throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute(
+            "CREATE TABLE items (id bigserial, name text, description text); INSERT INTO items VALUES (1, 'a'), (1, 'b')"
+        )
+        #expect(throws: DatabaseError.self) { try session.execute("CREATE UNIQUE INDEX CONCURRENTLY ON items (id)") }
+        try session.execute("DELETE FROM items WHERE name = 'b'")
+        try Migrations().apply(to: session)
+        #expect(
+            try session.execute(
+                "SELECT count(*) FROM pg_index WHERE indrelid = 'items'::regclass AND indisprimary AND indisvalid")
+                == [["1"]])
+    }
 }

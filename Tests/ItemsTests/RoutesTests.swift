@@ -1,11 +1,11 @@
 import HTTP1
 import HTTPTypes
-import Postgres
 import Reactor
 import Testing
 import Vial
 
 @testable import Items
+@testable import Postgres
 
 @Suite(.timeLimit(.minutes(1))) struct RoutesTests {
     @Test func `serves these paths and no others`() async throws {
@@ -111,6 +111,25 @@ import Vial
             #expect(response.status.code == status)
             #expect((response.fields.value("Retry-After") != nil) == (status == 503))
             #expect(response.failure as? DatabaseError == error)
+        }
+    }
+
+    @Test(arguments: [
+        ("08006", 503), ("28P01", 503), ("25006", 503), ("53300", 503), ("57P01", 503), ("25P03", 503), ("40001", 503),
+        ("55P03", 503), ("42P01", 503), ("0A000", 503), ("57014", 504), ("22012", 500), ("23505", 500), ("XX000", 500),
+    ])
+    func `so do PostgreSQL's own errors, by what may become of the same request later`(
+        state: String, status: Int
+    ) async throws {
+        try await withUnreachableDatabase { app, _ in
+            var app = app
+            app.get("/fails") { _ in
+                throw DatabaseError.server(.init(sqlState: state, message: "internal", constraint: nil))
+            }
+            let response = await app.respond(to: try Request(.get, "/fails"))
+            #expect(response.status.code == status)
+            #expect((response.fields.value("Retry-After") != nil) == (status == 503))
+            #expect(!response.text.contains("internal"))
         }
     }
 
