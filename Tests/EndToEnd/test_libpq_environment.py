@@ -127,9 +127,10 @@ class TestVariables:
         assert any("PGHOSTADDR" in line and "PGOPTIONS" in line for line in warnings), warnings
 
     def test_are_told_by_the_command_that_checks(self, database):
-        run = items("check-config", **database.environment, PGHOSTADDR="127.0.0.5", PGPASSWORD="never-shown")
+        given = {"PGHOSTADDR": "127.0.0.5", "PGPASSWORD": "never-shown", "SSLKEYLOGFILE": "/dev/null"}
+        run = items("check-config", **database.environment, **given)
         assert run.returncode == 0, run.stderr
-        assert "warning: PGHOSTADDR, PGPASSWORD" in run.stderr and "never-shown" not in run.stdout + run.stderr
+        assert "warning: PGHOSTADDR, PGPASSWORD, SSLKEYLOGFILE: " in run.stderr and "never-shown" not in run.stdout + run.stderr
 
     def test_hold_no_password(self, database):
         environment = {**database.environment, "DB_PASSWORD": None}

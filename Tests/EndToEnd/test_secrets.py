@@ -253,6 +253,12 @@ class TestEncryption:
         run = secret(AWS_ENDPOINT_URL=server[0].url, AWS_CA_BUNDLE=str(server[1]))
         assert lines(run)["fields"] == "password, username"
 
+    def test_writes_its_keys_into_no_file(self, server, tmp_path):
+        keys = tmp_path / "keys"
+        run = secret(AWS_ENDPOINT_URL=server[0].url, AWS_CA_BUNDLE=str(server[1]), SSLKEYLOGFILE=str(keys))
+        assert lines(run)["fields"] == "password, username"
+        assert not keys.exists()
+
     def test_refuses_a_certificate_of_another_host(self, server):
         run = secret(
             AWS_ENDPOINT_URL=server[0].url.replace("127.0.0.1", "localhost"), AWS_CA_BUNDLE=str(server[1])
