@@ -5,6 +5,18 @@ import Testing
 @testable import Items
 
 struct ConfigurationTests {
+    @Test(arguments: [
+        (nil, nil, 48), (nil, 100, 48), (nil, 40, 30), (nil, 8, 16), (60, nil, 60), (60, 100, 60), (60, 40, 30),
+    ])
+    func `buffers take what is asked for, and three quarters of the group's memory at most`(
+        asked: Int?, limit: Int?, mebibytes: Int
+    ) {
+        let (configuration, errors) = Configuration.examine(
+            reader(of: asked.map { ["MEMORY_MIB": "\($0)"] } ?? [:]), needsDatabase: false,
+            secretsDirectory: "/nowhere", memoryLimit: limit.map { $0 * 1_048_576 })
+        #expect(configuration.memoryByteLimit == mebibytes * 1_048_576 && errors.isEmpty)
+    }
+
     @Test func `every variable has the contract's default`() throws {
         let configuration = try read([:])
         #expect(configuration.environment == "dev")

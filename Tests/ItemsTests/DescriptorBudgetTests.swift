@@ -1,3 +1,4 @@
+import Reactor
 import Testing
 
 @testable import Items
@@ -33,6 +34,20 @@ struct DescriptorBudgetTests {
         let budget = try DescriptorBudget(settings(variables), limit: 1024, open: 3)
         #expect(budget.reserved > least.reserved)
         #expect(budget.reserved + budget.connections + budget.adminConnections == 1024)
+    }
+
+    @Test(arguments: [
+        // Its socket, and the copy that its loop watches.
+        (["DB_POOL_MAX": "11"], 2),
+        // What resolves the server's name and reads a password comes with the loop's pool.
+        (["WORKERS": "3"], EventLoop.descriptorCount + Listener.descriptorCount + 2),
+        (["ADMIN_PORT": "9000"], 2 * Listener.descriptorCount), (["DB_SECRET_ID": "s"], 8),
+    ])
+    func `keeps back what one more connection, loop, port or secret takes`(
+        variables: [String: String], count: Int
+    ) throws {
+        let budget = try DescriptorBudget(settings(), limit: 1024, open: 3)
+        #expect(try DescriptorBudget(settings(variables), limit: 1024, open: 3).reserved - budget.reserved == count)
     }
 
     @Test func `counts what was open before`() throws {

@@ -47,15 +47,29 @@ struct PoolCancellationTests {
     @Test func `a statement that a late cancel request stops in another's place runs again`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let backend = try await test.backend()
-            let (error, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
-            #expect(error == .deadlineExceeded)
-            let next = Task { try await test.pool.query(Statement("next", "SELECT pg_sleep(0.5), 8::int8")) }
-            let isNext = "wait_event = 'PgSleep' AND query LIKE '%8::int8'"
-            #expect(try await Server.wait(for: "\(test.connectionsQuery) AND \(isNext)", toBe: "1"))
-            // As a pooler that passes the request on in its own time.
-            try await Server.execute("SELECT pg_cancel_backend(\(backend))")
-            #expect(try await next.value[0].int64(1) == 8)
-            #expect(!test.log.has(\.isLost))
+            let following = Statement("following", "SELECT pg_sleep(0.5), 8::int8")
+            let isFollowing = "wait_event = 'PgSleep' AND query LIKE '%8::int8'"
+            // On a machine that is busy the request may come when it cannot have been meant for another any more.
+            for _ in 0..<10 {
+                let (late, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
+                #expect(late == .deadlineExceeded)
+                let start = EventLoop.monotonicNanoseconds()
+                let next = Task {
+                    await failure { () throws(DatabaseError) in
+                        #expect(try await test.pool.query(following)[0].int64(1) == 8)
+                    }
+                }
+                #expect(try await Server.wait(for: "\(test.connectionsQuery) AND \(isFollowing)", toBe: "1"))
+                // As a pooler that passes the request on in its own time.
+                try await Server.execute("SELECT pg_cancel_backend(\(backend))")
+                let isInTime = EventLoop.monotonicNanoseconds() - start < Cancellation.lateLimit
+                let error = await next.value
+                guard isInTime else { continue }
+                #expect(error == nil)
+                #expect(!test.log.has(\.isLost))
+                return
+            }
+            Issue.record("no request came within the time in which it may be late")
         }
     }
 

@@ -37,6 +37,36 @@ struct ListenerTests {
         }
     }
 
+    @Test func `a socket that does not listen, or not for TCP, is none to listen on`() throws {
+        let listener = try Listener(host: "127.0.0.1", port: 0)
+        #expect(Listener.isListening(listener.descriptor.number))
+        let client = try connect("127.0.0.1", listener.port())
+        #expect(!Listener.isListening(client.number))
+        let datagrams = FileDescriptor(owning: socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0))
+        #expect(!Listener.isListening(datagrams.number))
+        let local = FileDescriptor(owning: socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0))
+        #expect(!Listener.isListening(local.number))
+        #expect(!Listener.isListening(0x7FFF_FFFF))
+    }
+
+    @Test func `the kernel takes little of what a client does not read`() throws {
+        func unsentLimit(of number: Int32) -> Int32? {
+            var value: Int32 = 0
+            var length = socklen_t(MemoryLayout<Int32>.size)
+            // `value` is as long as `length` says.
+            let status = unsafe getsockopt(number, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, &value, &length)
+            return status == 0 ? value : nil
+        }
+        let listener = try Listener(host: "127.0.0.1", port: 0)
+        let client = try connect("127.0.0.1", listener.port())
+        guard case .client(let socket, _) = listener.accept() else {
+            Issue.record("nobody was accepted")
+            return
+        }
+        #expect(unsentLimit(of: socket.number) == 262_144)
+        _ = consume client
+    }
+
     @Test func `port 0 lets the kernel choose, and an empty queue gives none`() throws {
         let listener = try Listener(host: "127.0.0.1", port: 0)
         #expect(try listener.port() > 0)
