@@ -28,6 +28,7 @@ class Scenario:
     reads_fail: bool = True  # False: another connection could always be had, so every read is retried there
     forgets: bool = False  # the items of before are gone with the damage: 404 is a right answer
     strands_backends: bool = False  # the server cannot notice that the service gave a connection up
+    stays_frozen: bool = False  # a server keeps cancel requests, each with a thread and a socket, up to a limit
     settle: float = SETTLE_SECONDS
     quick: bool = False  # in the short suite
     mixes: bool = False  # leaves its world as it found it, so that runs may share one

@@ -101,7 +101,7 @@ def promote_list_sockets(run):
     fail_over(run, lambda: None)
 
 
-@scenario("promote-frozen", by_list, goal=GOAL, strands_backends=True)
+@scenario("promote-frozen", by_list, goal=GOAL, strands_backends=True, stays_frozen=True)
 def promote_frozen(run):
     """The first of the list does not die but falls silent, and stays so."""
     first, second = run.world.clusters
