@@ -64,7 +64,7 @@ extension Configuration {
         checkHealthPaths(&reading)
         var warnings: [String] = []
         if http.keepAliveTimeoutMilliseconds <= balancerIdleMilliseconds {
-            warnings.append("KEEPALIVE_TIMEOUT_MS should be above the load balancer's idle timeout of 60000")
+            warnings.append("KEEPALIVE_TIMEOUT_MS should be above the load balancer's idle timeout of 60000 ms")
         }
         if let password, password.source != "DB_PASSWORD", reading.text("DB_PASSWORD") != nil {
             warnings.append("DB_PASSWORD is not used, because \(password.source) holds the password")
@@ -99,8 +99,11 @@ extension Configuration {
             )
         }
         let bytes = mebibytes * mebibyte
-        if http.maxBodyBytes > MemoryBudget(limit: bytes).share(of: .body) {
-            warnings.append("MAX_BODY_BYTES is more than MEMORY_MIB leaves for bodies: larger ones are answered 503")
+        let bodyLimit = MemoryBudget(limit: bytes).share(of: .body)
+        if http.maxBodyBytes > bodyLimit {
+            warnings.append(
+                "MAX_BODY_BYTES is more than MEMORY_MIB leaves for bodies: those above \(bodyLimit) bytes are answered 503"
+            )
         }
         return bytes
     }
@@ -115,7 +118,7 @@ extension Configuration {
             } else if Services.isServed(path) {
                 reading.note(
                     ConfigurationError(
-                        variable: "HEALTH_PATHS", problem: "names \(path), which has an answer of its own"))
+                        variable: "HEALTH_PATHS", problem: "names \(path), which is served anyway"))
             }
         }
     }
@@ -129,7 +132,7 @@ extension Configuration {
             reading.note(
                 ConfigurationError(
                     variables: ["DB_HOST", "DB_PORT"],
-                    problem: "must be lists of one length: there are \(ports) ports for \(hosts) hosts"))
+                    problem: "must be as long as each other: there are \(ports) in DB_PORT and \(hosts) in DB_HOST"))
         }
     }
 

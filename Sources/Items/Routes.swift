@@ -56,7 +56,8 @@ public func makeApp(
     var app = App(basePath: basePath)
     let store = services.store
 
-    let description = ServiceDescription.Answer(services.service)
+    let description = ServiceDescription.Answer(
+        services.service, basePath: basePath, hidesOperations: hidesOperations)
     app.get("/") { description.response(at: $0.start) }
 
     for path in ["/health", "/health/ready"] + healthPaths {

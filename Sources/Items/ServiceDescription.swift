@@ -14,33 +14,13 @@ public final class ServiceDescription: Sendable {
     private let before: Mutex<[UInt8]>
     /// How often those were changed.
     private let changeCount = Atomic<Int>(0)
-    /// The members after it.
-    private let after: [UInt8]
     private let start = EventLoop.monotonicNanoseconds()
 
     public init(_ configuration: Configuration, instanceID: String) {
         poolMinimum = configuration.database.poolMinimum
         poolMaximum = configuration.database.poolMaximum
-        let basePath = configuration.http.basePath
         environment = configuration.environment
         before = Mutex(Self.beginning(environment, instanceID))
-        var json = JSONWriter()
-        json.key("links")
-        json.beginObject()
-        json.key("items")
-        json.value(basePath + "/api/items")
-        json.key("health")
-        json.value(basePath + "/health")
-        // With an admin port these are not found where clients are served.
-        if configuration.http.adminPort == nil {
-            json.key("database")
-            json.value(basePath + "/db")
-            json.key("metrics")
-            json.value(basePath + "/metrics")
-        }
-        json.endObject()
-        json.endObject()
-        after = [UInt8(ascii: ",")] + json.bytes
     }
 
     /// Names the process otherwise, from the next answer on.
@@ -64,9 +44,29 @@ public final class ServiceDescription: Sendable {
         return json.bytes
     }
 
+    /// The members after the uptime's value: where the rest is found, on a port that serves it below `basePath`.
+    private static func links(basePath: String, hidesOperations: Bool) -> [UInt8] {
+        var json = JSONWriter()
+        json.key("links")
+        json.beginObject()
+        json.key("items")
+        json.value(basePath + "/api/items")
+        json.key("health")
+        json.value(basePath + "/health")
+        if !hidesOperations {
+            json.key("database")
+            json.value(basePath + "/db")
+            json.key("metrics")
+            json.value(basePath + "/metrics")
+        }
+        json.endObject()
+        json.endObject()
+        return [UInt8(ascii: ",")] + json.bytes
+    }
+
     /// As JSON, with the uptime in whole seconds.
-    private func body(uptime: UInt64) -> [UInt8] {
-        let (beginning, end) = (before.withLock { $0 }, after)
+    private func body(uptime: UInt64, links end: [UInt8]) -> [UInt8] {
+        let beginning = before.withLock { $0 }
         var body: [UInt8] = []
         body.append(addingCapacity: beginning.count + 20 + end.count) { body in
             body.append(span: beginning.span)
@@ -79,13 +79,19 @@ public final class ServiceDescription: Sendable {
     /// The answers of one loop, made anew only when the uptime or the name changes. Used on that loop's thread only.
     @safe final class Answer: @unchecked Sendable {
         private let description: ServiceDescription
+        private let links: [UInt8]
         private var uptime: UInt64 = 0
         private var changeCount = 0
         private var response: Response
 
-        init(_ description: ServiceDescription) {
+        /// - Parameters:
+        ///   - basePath: below which the port serves the rest.
+        ///   - hidesOperations: whether `/db` and `/metrics` are not found on the port.
+        init(_ description: ServiceDescription, basePath: String = "", hidesOperations: Bool = false) {
             self.description = description
-            response = Response(status: .ok, contentType: "application/json", body: description.body(uptime: 0))
+            links = ServiceDescription.links(basePath: basePath, hidesOperations: hidesOperations)
+            response = Response(
+                status: .ok, contentType: "application/json", body: description.body(uptime: 0, links: links))
         }
 
         /// The answer to a request that came at this moment of the monotonic clock.
@@ -96,7 +102,7 @@ public final class ServiceDescription: Sendable {
             if uptime != self.uptime || changeCount != self.changeCount {
                 self.uptime = uptime
                 self.changeCount = changeCount
-                response.body = description.body(uptime: uptime)
+                response.body = description.body(uptime: uptime, links: links)
             }
             return response
         }

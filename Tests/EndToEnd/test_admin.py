@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from conftest import Server, free_port, stop_all
+from conftest import Server, free_port, items, stop_all, until
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +34,18 @@ def test_requests_of_both_ports_are_counted_together(server, admin_port):
     server.get("/health/live")
     text = requests.get(f"http://127.0.0.1:{admin_port}/metrics", timeout=5).text
     assert 'route="/health/live"' in text
+
+
+def test_the_root_of_each_port_links_to_what_is_there(database, launch):
+    port = free_port()
+    server = launch(database.environment, ADMIN_PORT=str(port), BASE_PATH="/x")
+    # The path of the server's own health check is another one here.
+    until(lambda: items("healthcheck", PORT=str(server.port), HOST="127.0.0.1", BASE_PATH="/x").returncode == 0)
+    roots = {f"{server.url}/x": server.url, f"http://127.0.0.1:{port}/": f"http://127.0.0.1:{port}"}
+    names = []
+    for root, origin in roots.items():
+        links = requests.get(root, timeout=5).json()["links"]
+        names.append(list(links))
+        for path in links.values():
+            assert requests.get(origin + path, timeout=5).status_code == 200
+    assert names == [["items", "health"], ["items", "health", "database", "metrics"]]
