@@ -16,7 +16,8 @@ done
 : "${ITEMS_BOOT_SECONDS:=800}" "${ITEMS_IDENTITY_SECONDS:=60}" "${ITEMS_FETCH_SECONDS:=300}"
 : "${ITEMS_BUILD_SECONDS:=600}" "${ITEMS_SECRET_SECONDS:=60}" "${ITEMS_READY_SECONDS:=300}" "${ITEMS_HOOK_SECONDS:=60}"
 
-export AWS_CONFIG_FILE=/dev/null GIT_CONFIG_GLOBAL=/dev/null
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null \
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 readonly imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254} pause_seconds=1 drain_seconds=50
 readonly binary=/usr/local/bin/items libexec=/usr/local/libexec/items state=/var/lib/items-boot
 readonly units=/etc/systemd/system env=/etc/items/items.env pem=/etc/items/certificates/rds.pem
@@ -32,7 +33,7 @@ fail() {
 	exit 1
 }
 
-# Again until it succeeds or the limit is over; `left` remains of that, `words` were the last.
+# Again until it succeeds or the limit is over; `left` remains, `words` were the last.
 retry() {
 	limit=ITEMS_$1_SECONDS
 	local end=$((SECONDS + limit))
@@ -50,7 +51,7 @@ try() { retry "$@" || fail "$limit are over: $words"; }
 
 limited() { timeout --kill-after=5 "$left" "$@"; }
 
-# Gives PATH the MODE and what comes in; the same again leaves it untouched.
+# Writes PATH with the MODE; the same again leaves it untouched.
 put() {
 	cat >"$work/new"
 	if cmp --silent "$work/new" "$1"; then return 0; fi
@@ -168,7 +169,7 @@ log_in() {
 
 prepare_image() {
 	step=docker
-	# What a login leaves stays on tmpfs, and not for long.
+	# What a login leaves stays on tmpfs.
 	export DOCKER_CONFIG=$work/docker
 	need docker docker
 	systemctl enable --quiet --now docker.service
@@ -192,7 +193,7 @@ prepare_image() {
 		fi
 		try FETCH limited docker pull --quiet "$ITEMS_IMAGE"
 	fi
-	# By its id: when the same name means another image, the files change and so the service starts anew.
+	# By its id, so that another image of this name starts the service anew.
 	image=$(docker image inspect --format '{{.Id}}' "$ITEMS_IMAGE")
 }
 
@@ -268,7 +269,7 @@ WantedBy=multi-user.target
 UNIT
 }
 
-# systemd takes no word from processes outside the unit, as a container's are: a process inside it asks and speaks.
+# systemd hears no process outside the unit, as a container's are: one inside asks and speaks.
 write_container() {
 	local options=''
 	[[ ! -s $pem ]] || options+=" --volume $pem:$pem:ro"
@@ -296,7 +297,8 @@ write_password() {
 set -Eeuo pipefail
 umask 077
 cd /run/items
-AWS_CONFIG_FILE=/dev/null timeout 60 aws secretsmanager get-secret-value --region $ITEMS_REGION --secret-id '$ITEMS_SECRET_ID' \\
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+timeout 60 aws secretsmanager get-secret-value --region $ITEMS_REGION --secret-id '$ITEMS_SECRET_ID' \\
 	--query SecretString --output text |
 	python3 -c 'import json, sys; sys.stdout.write(json.load(sys.stdin)["password"])' >new
 chown $owner new
@@ -357,7 +359,7 @@ $log {
 	missingok
 }
 CONF
-	# A day's log may be larger than the disk.
+	# A day's log may exceed the disk.
 	put $units/logrotate.timer.d/items.conf 0644 <<'CONF'
 [Timer]
 OnCalendar=*:0/10
@@ -385,7 +387,7 @@ start_service() {
 	{ cat $units/items* $env $binary $libexec/* 2>/dev/null || true; } | sha256sum >"$work/started"
 	if ! cmp --silent "$work/started" $state/started || ! systemctl --quiet is-active items.service; then
 		say starting
-		# First, lest the one that ends be taken for the one that is ready.
+		# First, lest the old one be taken for the new one.
 		systemctl stop items.service
 		systemctl reset-failed items.service 2>/dev/null || true
 		systemctl start --no-block items.service

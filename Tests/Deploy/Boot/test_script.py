@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -85,6 +86,39 @@ def test_it_takes_every_setting_that_user_data_may_hold():
 def test_it_stops_at_the_first_error_and_never_traces():
     assert "\nset -Eeuo pipefail" in TEXT
     assert not re.search(r"(?m)^\s*set\s+-\w*x|set -o xtrace|bash -\w*x", TEXT)
+
+
+class TestSettingsOfItsMachine:
+    """What root's home and /etc may hold has no say in what an instance fetches, and by whose credentials."""
+
+    def run(self, directory, command):
+        (directory / ".aws").mkdir()
+        (directory / ".aws/credentials").write_text("[default]\naws_access_key_id = A\naws_secret_access_key = B\n")
+        for name in (".gitconfig", "system"):
+            (directory / name).write_text("[user]\n\tname = somebody\n")
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(directory),
+            "GIT_CONFIG_SYSTEM": str(directory / "system"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        run = ["bash", "-c", f"source {BOOT}; {command}"]
+        ended = subprocess.run(run, capture_output=True, text=True, timeout=30, cwd=directory, env=environment)
+        return ended.stdout.strip()
+
+    FOUND = "import botocore.session; print(botocore.session.Session().get_credentials())"
+
+    def test_aws_finds_no_credentials_there(self, tmp_path):
+        assert self.run(tmp_path, f"'{sys.executable}' -c '{self.FOUND}'") == "None"
+
+    def test_the_unit_that_fetches_the_password_finds_none_either(self, tmp_path):
+        units(tmp_path, "write_password", password="items-password.service")
+        call = (tmp_path / "password").read_text().replace("cd /run/items", "").partition("timeout 60 aws")[0]
+        command = f"unset AWS_SHARED_CREDENTIALS_FILE\n{call}\n'{sys.executable}' -c '{self.FOUND}'"
+        assert self.run(tmp_path, command) == "None"
+
+    def test_git_reads_nothing_there(self, tmp_path):
+        assert self.run(tmp_path, "git config --list --show-origin") == ""
 
 
 def test_it_has_one_marker_for_its_settings_before_it_reads_them():

@@ -54,6 +54,7 @@ def found(tmp_path, text, name="script"):
         "aws ssm get-parameter --output text",
         "aws s3 cp a b",
         "git rev-parse HEAD",
+        "GIT_CONFIG_GLOBAL=/dev/null git rev-parse HEAD",
     ],
 )
 def test_a_call_that_reads_settings_is_found(tmp_path, line):
@@ -74,7 +75,7 @@ def test_a_call_that_reads_settings_is_found(tmp_path, line):
         'source "$(dirname x)/common.sh"\n"$binaries/psql" -qXAt x',
         "aws ecr describe-images --output text --no-cli-pager",
         "export AWS_CONFIG_FILE=/dev/null\naws s3 cp a b\naws ssm get-parameter",
-        "export GIT_CONFIG_GLOBAL=/dev/null\ngit rev-parse HEAD",
+        "export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1\ngit rev-parse HEAD",
         "user.curl.example aws-actions/x arn:aws:iam .git .gitignore",
     ],
 )
