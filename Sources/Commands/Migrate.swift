@@ -15,6 +15,10 @@ struct Migrate: ParsableCommand {
             database stops what it is doing and undoes it. A second signal ends it at once. SIGHUP is ignored.
             """)
 
+    /// For so long another attempt begins while a table is in use, and after such a pause: meanwhile those who wait for the
+    /// table have it.
+    private static let attemptSeconds: UInt64 = 30
+    private static let attemptPauseSeconds: UInt32 = 1
     /// How long the database has after a signal to hear that it is to stop.
     private static let stopSeconds: UInt32 = 2
 
@@ -51,13 +55,25 @@ struct Migrate: ParsableCommand {
                 var standardError = StandardError()
                 print("warning: the database's encoding is \(encoding), not UTF8", to: &standardError)
             }
-            let applied = try Migrations().apply(to: session)
+            let applied = try migrate(session)
             print(applied.isEmpty ? "The schema is current." : "Applied: \(applied.joined(separator: ", "))")
             CurrentProcess.flushOutput()
             return 0
         } catch {
             _ = failure(interruption.hasBegun ? "stopped by a signal" : "\(error)")
             return 1
+        }
+    }
+
+    private static func migrate(_ session: Session) throws(DatabaseError) -> [String] {
+        let migrations = Migrations()
+        let start = EventLoop.monotonicNanoseconds()
+        while true {
+            do throws(DatabaseError) { return try migrations.apply(to: session) } catch {
+                let isOver = EventLoop.monotonicNanoseconds() - start > attemptSeconds * 1_000_000_000
+                guard error.isLockTimeout, !isOver else { throw error }
+                _ = sleep(attemptPauseSeconds)
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 public import Configuration
 import Reactor
+import Vial
 
 extension Configuration {
     /// The balancer's idle timeout: a connection that we close before it does may meet its next request.
@@ -41,7 +42,7 @@ extension Configuration {
             file: reading.text("DB_PASSWORD_FILE"), credentialsDirectory: reading.text("CREDENTIALS_DIRECTORY"),
             secretsDirectory: secretsDirectory, variable: reading.secret("DB_PASSWORD"))
         let password = findPassword(source, &reading)
-        let http = HTTP(&reading)
+        var http = HTTP(&reading)
         let database = Database(&reading, password: password, from: source)
         // The secret may name it.
         if needsDatabase && database.host == nil && database.secretID == nil
@@ -70,6 +71,7 @@ extension Configuration {
             warnings.append("DB_PASSWORD is not used, because \(password.source) holds the password")
         }
         let memory = findMemory(limit: memoryLimit, http, &reading, &warnings)
+        lowerConnections(of: &http, to: memory, &reading, &warnings)
         let configuration = Configuration(
             environment: reading.requiredText("ENVIRONMENT"),
             instanceID: reading.text("INSTANCE_ID"),
@@ -106,6 +108,20 @@ extension Configuration {
             )
         }
         return bytes
+    }
+
+    /// Of a small budget less is open than is allowed: what every connection takes leaves room for requests.
+    private static func lowerConnections(
+        of http: inout HTTP, to memory: Int, _ reading: inout Reading, _ warnings: inout [String]
+    ) {
+        let most = ServerOptions.mostConnections(in: MemoryBudget(limit: memory))
+        let asked = http.maxConnections
+        guard asked > most, reading.areGood(["MAX_CONNECTIONS", "MEMORY_MIB"]) else { return }
+        http.maxConnections = most
+        let mebibytes = memory / mebibyte
+        reading.show("MAX_CONNECTIONS", as: "\(most) (\(asked) is more than MEMORY_MIB of \(mebibytes) has room for)")
+        warnings.append(
+            "MAX_CONNECTIONS is lowered from \(asked) to \(most): MEMORY_MIB of \(mebibytes) has room for no more")
     }
 
     /// A path has one answer.

@@ -31,13 +31,15 @@ public final class LastSeen: Sendable {
 @safe public final class Health: @unchecked Sendable {
     /// The balancer gives up after 5 s; the answer must be there well before.
     static let budgetNanoseconds: UInt64 = 2_000_000_000
+    /// Those of `idempotency_keys`; the last one is not there before its step.
+    private static let keyColumnNames = ["key", "body_hash", "item_id", "created_at", "answer"]
     /// Whether what the routes ask for is there and may be read; an error when a table or a column is missing. It takes no
     /// lock on the tables, so that whoever locks one does not take every instance out at once.
     static let statement = Statement(
         "health",
         "SELECT "
             + Item.columnNames.map { "has_column_privilege('items', '\($0)', 'SELECT')" }.joined(separator: " AND ")
-            + " AND to_regclass('idempotency_keys') IS NOT NULL")
+            + keyColumnNames.map { " AND has_column_privilege('idempotency_keys', '\($0)', 'SELECT')" }.joined())
 
     private struct Check {
         var error: DatabaseError?

@@ -20,11 +20,18 @@ struct ItemsTable {
     var hasInsertTrigger = false
     /// Whether it is a table as others: neither partitioned nor foreign.
     var isPlain = true
+    /// A table that inherits from it, if there is one. Its rows are read with the items', and no index keeps its ids apart
+    /// from theirs.
+    var child: String?
 
     /// The changes that it needs to be served; none of them touches a value.
     ///
-    /// - Throws: `DatabaseError.unexpectedResult` naming the column that cannot be served.
+    /// - Throws: `DatabaseError.unexpectedResult` naming the column, or the table, that cannot be served.
     func completion() throws(DatabaseError) -> [String] {
+        if let child {
+            throw .unexpectedResult(
+                "the table items has children (INHERITS), such as \(child), and their rows cannot be served")
+        }
         let id = try column("id", of: "smallint, integer or bigint") {
             ["smallint", "integer", "bigint"].contains($0.type)
         }
@@ -73,14 +80,16 @@ extension ItemsTable {
                     SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
                     WHERE indrelid = pg_class.oid AND attname = 'id' AND indisunique AND indisvalid AND indnkeyatts = 1
                         AND indpred IS NULL),
-                EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND NOT tgisinternal AND tgtype & 7 = 7)
+                EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND NOT tgisinternal AND tgtype & 7 = 7),
+                (SELECT min(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = pg_class.oid AND relkind <> 'p')
             FROM pg_class WHERE oid = to_regclass('items')
             """)
-        guard let facts = table.first?.map({ $0 == "t" }) else { throw .unexpectedResult("there is no table items") }
-        isPlain = facts[0]
-        hasPrimaryKey = facts[1]
-        hasUniqueID = facts[2]
-        hasInsertTrigger = facts[3]
+        guard let row = table.first else { throw .unexpectedResult("there is no table items") }
+        isPlain = row[0] == "t"
+        hasPrimaryKey = row[1] == "t"
+        hasUniqueID = row[2] == "t"
+        hasInsertTrigger = row[3] == "t"
+        child = row[4]
         let rows = try session.execute(
             """
             SELECT attname, format_type(base.oid, NULL), base.typcategory = 'S', NOT attnotnull,

@@ -7,6 +7,9 @@ public final class Migrations: Sendable {
     static let lockKey = 0x69_74_65_6D_73
     /// Longest wait for another instance that is migrating.
     private static let lockTimeout = "30s"
+    /// Longest wait of a step for the lock of a table: whoever comes for that table meanwhile, readers among them, waits
+    /// behind it.
+    private static let tableLockTimeout = "1s"
     /// Longest run of one step: an index over a large table takes its time.
     private static let stepMilliseconds = 3_600_000
     private static let lockMilliseconds = 35_000
@@ -54,6 +57,7 @@ public final class Migrations: Sendable {
     private let endedCount = Atomic<Int>(0)
 
     private let lockTimeout: String
+    private let tableLockTimeout: String
     private let lockKey: Int
 
     public convenience init() {
@@ -62,8 +66,12 @@ public final class Migrations: Sendable {
 
     /// - Parameters:
     ///   - lockTimeout: another wait than `Self.lockTimeout`.
+    ///   - tableLockTimeout: another wait than `Self.tableLockTimeout`.
     ///   - lockKey: another lock than `Self.lockKey`, which processes of other schemas wait for as well.
-    init(lockTimeout: String, lockKey: Int = Migrations.lockKey) {
+    init(
+        lockTimeout: String, tableLockTimeout: String = Migrations.tableLockTimeout, lockKey: Int = Migrations.lockKey
+    ) {
+        self.tableLockTimeout = tableLockTimeout
         self.lockTimeout = lockTimeout
         self.lockKey = lockKey
     }
@@ -108,6 +116,7 @@ public final class Migrations: Sendable {
                 SET LOCAL statement_timeout = 0;
                 SET LOCAL client_min_messages = warning;
                 SELECT pg_advisory_xact_lock(\(lockKey));
+                SET LOCAL lock_timeout = '\(tableLockTimeout)';
                 """, within: Self.lockMilliseconds)
             let former = try FormerRecord(session)
             try Self.createRecord(session, former)

@@ -6,8 +6,8 @@ extension HTTPError {
     /// What a client hears of an item that the table's own rules refuse, by SQLSTATE (PostgreSQL documentation, appendix A):
     /// a table that was there before may have narrower columns and further constraints. Nil for what is no fault of the
     /// request.
-    init?(refusedItem error: DatabaseError) {
-        guard case .server(let error) = error else { return nil }
+    init?(refusedItem refusal: DatabaseError) {
+        guard case .server(let error) = refusal else { return nil }
         switch error.sqlState {
         // string_data_right_truncation; program_limit_exceeded, of a text that an index has to hold.
         case "22001", "54000":
@@ -16,11 +16,23 @@ extension HTTPError {
         case "22021", "22P05":
             self.init(.unprocessableContent, "The item has a character that the database cannot store.")
         case "23502", "23514", "23503", "23505", "23P01":
-            // The keys' own table has no rule that a request could break, and others are a trigger's.
-            guard error.table == "items" else { return nil }
+            guard Self.isOfItems(error, isOfFunction: refusal.isOfFunction) else { return nil }
             self.init(brokenConstraint: error)
         default: return nil
         }
+    }
+
+    /// Whether the rule is one of the items. PostgreSQL names the partition instead of the table that it is of, and a check of
+    /// a domain without a table. The keys' own table has no rule that a request could break, and any other is a trigger's.
+    private static func isOfItems(_ error: DatabaseError.ServerError, isOfFunction: Bool) -> Bool {
+        error.table == "items" || (error.table != "idempotency_keys" && !isOfFunction)
+    }
+
+    /// Whether a value that occurs twice is a number that the table gave: the sequence is behind, which no client can help.
+    /// The columns are not known of a table with row security. An exclusion may compare numbers to tell rows apart.
+    private static func isTakenNumber(_ error: DatabaseError.ServerError) -> Bool {
+        if error.constraint == "items_pkey" || error.keyColumns == "id" { return true }
+        return error.sqlState == "23505" && error.keyColumns?.split(separator: ", ").contains("id") == true
     }
 
     private init?(brokenConstraint error: DatabaseError.ServerError) {
@@ -31,11 +43,11 @@ extension HTTPError {
             self.init(rule: FieldError(field: "name", message: "is refused by the database"))
         case ("23514", _, "items_description_check"):
             self.init(rule: FieldError(field: "description", message: "is refused by the database"))
-        case ("23514", _, _): self.init(.unprocessableContent, "The item breaks a rule of the database.")
+        // Without a name it is no check: the table has no partition for the row.
+        case ("23514", _, _?): self.init(.unprocessableContent, "The item breaks a rule of the database.")
         case ("23503", _, _): self.init(.conflict, "The item refers to something that does not exist.")
-        // A number that is taken: the sequence is behind, which no client can help.
-        case ("23505", _, "items_pkey"): return nil
         case ("23505", _, _), ("23P01", _, _):
+            if Self.isTakenNumber(error) { return nil }
             self.init(.conflict, "Another item has a value that may occur only once.")
         // A column that this service knows nothing of.
         default: return nil

@@ -35,10 +35,21 @@ public enum DatabaseError: Error, Equatable, Sendable {
         /// The table and the column that it names, for instance of a value that must not be null.
         public var table: String?
         public var column: String?
+        /// The columns or expressions of the unique or exclusion constraint that it names, as PostgreSQL writes an index:
+        /// `id, lower(name)`. Nil of a table with row security, of which PostgreSQL tells nothing.
+        public var keyColumns: String?
         /// The function of the server's source that reported it; says what a SQLSTATE of many uses means, in any language.
         var routine: String?
         /// What the server was at when it reported it.
         var origin = Origin.other
+
+        /// The columns in the detail of a violated constraint: `Key (id, name)=(1, a) already exists.` PostgreSQL translates
+        /// what stands around them alone (`BuildIndexValueDescription` in genam.c).
+        static func keyColumns(inDetail detail: String) -> String? {
+            guard let start = detail.firstIndex(of: "("), let end = detail.firstRange(of: ")=(") else { return nil }
+            let first = detail.index(after: start)
+            return first <= end.lowerBound ? String(detail[first..<end.lowerBound]) : nil
+        }
     }
 
     /// What the server was at when it reported an error.
@@ -120,7 +131,7 @@ public enum DatabaseError: Error, Equatable, Sendable {
 
 extension DatabaseError {
     /// Raised by a function that the statement calls, such as a trigger's: it says nothing of the connection or its server.
-    var isOfFunction: Bool {
+    public var isOfFunction: Bool {
         if case .server(let error) = self { error.origin == .function } else { false }
     }
 
@@ -144,6 +155,12 @@ extension DatabaseError {
     var isMissingObject: Bool {
         guard case .server(let error) = self, error.origin == .text else { return false }
         return ["3F000", "42703", "42P01"].contains(error.sqlState)
+    }
+
+    /// A lock was not to be had within the `lock_timeout`.
+    public var isLockTimeout: Bool {
+        guard case .server(let error) = self, !isOfFunction else { return false }
+        return error.sqlState == "55P03"
     }
 
     /// The server stopped a statement: because it was asked to, or because of its own limit.

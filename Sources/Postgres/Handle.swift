@@ -84,7 +84,10 @@ import CPostgres
             .init(
                 sqlState: state, message: oneLine(unsafe field("M", of: result) ?? ""),
                 constraint: unsafe field("n", of: result), table: unsafe field("t", of: result),
-                column: unsafe field("c", of: result), routine: unsafe field("R", of: result),
+                column: unsafe field("c", of: result),
+                keyColumns: unsafe field("D", of: result).flatMap {
+                    DatabaseError.ServerError.keyColumns(inDetail: $0)
+                }, routine: unsafe field("R", of: result),
                 origin: .init(
                     severity: unsafe field("V", of: result), position: unsafe field("P", of: result),
                     context: unsafe field("W", of: result))))

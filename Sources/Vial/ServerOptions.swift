@@ -28,4 +28,7 @@ public struct ServerOptions: Sendable {
     public var memory = MemoryBudget.unlimited
 
     public init() {}
+
+    /// How many connections a server has at most whose memory this is, whatever `maxConnections` allows.
+    public static func mostConnections(in memory: MemoryBudget) -> Int { ConnectionQuota.most(in: memory) }
 }

@@ -14,8 +14,13 @@ final class ConnectionQuota: Sendable {
     private let count = Atomic<Int>(0)
 
     init(limit: Int, memory: MemoryBudget) {
-        self.limit = min(limit, memory.limit / 16 * Self.connectionSixteenths / Self.connectionByteCount)
+        self.limit = min(limit, Self.most(in: memory))
         self.memory = memory
+    }
+
+    /// How many connections a budget has room for.
+    static func most(in memory: MemoryBudget) -> Int {
+        memory.limit / 16 * connectionSixteenths / connectionByteCount
     }
 
     var open: Int { count.load(ordering: .relaxed) }

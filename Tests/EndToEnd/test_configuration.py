@@ -79,6 +79,15 @@ class TestCheckConfig:
         assert run.returncode == 78
         assert [name for name in names if name not in output(run)] == []
 
+    def test_says_to_what_it_lowers_the_connections_of_a_small_memory(self, database, launch):
+        settings = {"MEMORY_MIB": "16", "MAX_CONNECTIONS": "9000"}
+        run = items("check-config", DB_HOST="/tmp", **settings)
+        (shown,) = re.findall(r"^MAX_CONNECTIONS=(\d+) \(9000 ", run.stdout, re.MULTILINE)
+        assert f"warning: MAX_CONNECTIONS is lowered from 9000 to {shown}" in run.stderr
+        server = launch(database.environment, **settings).wait_until_healthy()
+        (line,) = [line for line in server.logs() if "MAX_CONNECTIONS" in line["msg"]]
+        assert line["level"] == "WARNING" and f"from 9000 to {shown}: MEMORY_MIB of 16" in line["msg"]
+
     def test_only_warns_of_a_short_keep_alive(self):
         assert items("check-config", DB_HOST="/tmp", KEEPALIVE_TIMEOUT_MS="30000").returncode == 0
 

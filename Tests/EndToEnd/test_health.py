@@ -53,8 +53,9 @@ def test_a_check_asks_the_database(server, path):
         ("ALTER TABLE items RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO items"),
         ("ALTER TABLE items RENAME COLUMN name TO title", "ALTER TABLE items RENAME COLUMN title TO name"),
         ("ALTER TABLE idempotency_keys RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO idempotency_keys"),
+        ("ALTER TABLE idempotency_keys DROP COLUMN answer", "ALTER TABLE idempotency_keys ADD COLUMN answer json"),
     ],
-    ids=["the table", "a column", "the keys"],
+    ids=["the table", "a column", "the keys", "the column of a later step"],
 )
 @pytest.mark.parametrize("prepared", ["1", "0"])
 def test_an_instance_whose_schema_is_not_there_gets_no_traffic_until_it_is(database, launch, change, back, prepared):

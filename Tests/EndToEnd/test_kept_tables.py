@@ -215,6 +215,37 @@ class TestRules:
         assert value(database, "SELECT count(*) FROM items") == 1
         assert value(database, "SELECT count(*) FROM idempotency_keys") == 0
 
+    def test_of_a_partition_are_the_tables(self, database, launch):
+        run(
+            database,
+            "CREATE SEQUENCE numbers",
+            "CREATE TABLE items (id bigint NOT NULL DEFAULT nextval('numbers'), name text NOT NULL, description text"
+            " CONSTRAINT items_description_check CHECK (char_length(description) < 5), UNIQUE (name))"
+            " PARTITION BY HASH (name)",
+            "CREATE TABLE items_0 PARTITION OF items FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+        )
+        server = launch(database.environment).wait_until_healthy()
+        server.create("taken")
+        for key, item in (("twice", {"name": "taken"}), ("long", {"name": "free", "description": "a long one"})):
+            for response in (server.post("/api/items", json=item), keyed(server, key, item)):
+                body = problem(response, 409 if key == "twice" else 422)
+                assert [error["field"] for error in body.get("errors", [])] == ([] if key == "twice" else ["description"])
+        # Without a partition nobody can create anything.
+        run(database, "ALTER TABLE items DETACH PARTITION items_0")
+        problem(server.post("/api/items", json={"name": "lost"}), 500)
+
+    @pytest.mark.parametrize("constraint", ["CONSTRAINT number UNIQUE", "CONSTRAINT number PRIMARY KEY"])
+    def test_of_the_number_are_no_fault_of_a_request(self, database, launch, constraint):
+        run(
+            database,
+            f"CREATE TABLE items (id serial {constraint}, name text NOT NULL, description text)",
+            "INSERT INTO items (id, name) VALUES (1, 'ahead'), (2, 'ahead')",
+        )
+        server = launch(database.environment).wait_until_healthy()
+        problem(server.post("/api/items", json={"name": "behind"}), 500)
+        problem(keyed(server, "behind"), 500)
+        assert server.create("free")["id"] == 3
+
     def test_that_one_breaks_cost_its_neighbours_nothing(self, database, launch):
         run(database, "CREATE TABLE items (id serial PRIMARY KEY, name varchar(80) NOT NULL UNIQUE, description text)")
         server = launch(database.environment, WORKERS="1", DB_POOL_MIN="1", DB_POOL_MAX="1").wait_until_healthy()

@@ -104,6 +104,23 @@ def test_a_step_that_takes_longer_than_a_statement_may_succeeds(database):
     assert columns(database) == 5
 
 
+def test_a_table_that_is_read_for_long_keeps_no_other_reader_waiting(database):
+    with database.connect() as reader, database.connect() as other, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        reader.execute("CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text)")
+        with reader.transaction():
+            reader.execute("SELECT FROM items")
+            run = pool.submit(items, "migrate", **database.environment)
+            slowest = 0
+            for _ in range(40):
+                began = time.monotonic()
+                other.execute("SELECT FROM items")
+                slowest = max(slowest, time.monotonic() - began)
+                time.sleep(0.1)  # the subject: readers come all the time
+            assert not run.done() and 0.5 < slowest < 2.5
+        assert run.result().returncode == 0, run.result().stderr
+    assert columns(database) == 5
+
+
 def remove_schema(database):
     """As a drill does, and ends the sessions that knew it."""
     with database.connect() as connection:

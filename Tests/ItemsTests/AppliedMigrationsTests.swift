@@ -57,7 +57,7 @@ struct AppliedMigrationsTests {
         #expect(throws: DatabaseError.self) { try session.execute("INSERT INTO items (name) VALUES ('')") }
     }
 
-    @Test func `its statements wait for a lock as long as it says, and have no other limit`() throws {
+    @Test func `its steps wait for a lock as long as they may, and have no other limit`() throws {
         let schema = try Schema()
         let session = try schema.session()
         // A record without a step, in which every new step leaves a note.
@@ -76,8 +76,8 @@ struct AppliedMigrationsTests {
             CREATE TRIGGER note BEFORE INSERT ON items_migrations FOR EACH ROW EXECUTE FUNCTION note();
             SET statement_timeout = '20s';
             """)
-        #expect(try Migrations(lockTimeout: "7s").apply(to: session) == names)
-        #expect(try session.execute("SELECT DISTINCT lock, statement FROM notes") == [["7s", "0"]])
+        #expect(try Migrations(lockTimeout: "7s", tableLockTimeout: "3s").apply(to: session) == names)
+        #expect(try session.execute("SELECT DISTINCT lock, statement FROM notes") == [["3s", "0"]])
         #expect(try session.execute("SHOW statement_timeout") == [["20s"]])
     }
 
@@ -208,6 +208,24 @@ struct AppliedMigrationsTests {
         #expect(refusal.sqlState == "55P03")
         try other.execute("SELECT pg_advisory_unlock(\(key))")
         #expect(try Migrations(lockTimeout: "100ms", lockKey: key).apply(to: schema.session()) == names)
+    }
+
+    @Test func `a table that somebody reads for long is given up soon, and taken by the next attempt`() throws {
+        let schema = try Schema()
+        let (session, reader) = (try schema.session(), try schema.session())
+        try session.execute("CREATE TABLE items (id bigserial PRIMARY KEY, name text NOT NULL)")
+        try reader.execute("BEGIN; LOCK TABLE items IN ACCESS SHARE MODE")
+        let migrations = Migrations(lockTimeout: "30s", tableLockTimeout: "50ms")
+        let start = EventLoop.monotonicNanoseconds()
+        let error = #expect(throws: DatabaseError.self) { try migrations.apply(to: session) }
+        #expect(EventLoop.monotonicNanoseconds() - start < 15_000_000_000)
+        guard case .server(let refusal) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(refusal.sqlState == "55P03")
+        try reader.execute("COMMIT")
+        #expect(try migrations.apply(to: session) == names)
     }
 
     @Test(arguments: [false, true])

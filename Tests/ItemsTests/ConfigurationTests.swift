@@ -211,6 +211,21 @@ struct ConfigurationTests {
         #expect(try read(["KEEPALIVE_TIMEOUT_MS": "60001"]).warnings.count == 0)
     }
 
+    @Test func `more connections than the memory has room for are lowered, shown and warned of`() throws {
+        let small = try read(["MEMORY_MIB": "16"])
+        let most = small.http.maxConnections
+        #expect((1000..<10_000).contains(most))
+        #expect(
+            small.warnings == [
+                "MAX_CONNECTIONS is lowered from 10000 to \(most): MEMORY_MIB of 16 has room for no more"
+            ])
+        #expect(
+            small.lines.contains("MAX_CONNECTIONS=\(most) (10000 is more than MEMORY_MIB of 16 has room for)"))
+        #expect(try read(["MEMORY_MIB": "16", "MAX_CONNECTIONS": "\(most)"]).warnings == [])
+        #expect(try read(["MEMORY_MIB": "16", "MAX_CONNECTIONS": "\(most + 1)"]).http.maxConnections == most)
+        #expect(badVariables(["MEMORY_MIB": "16", "MAX_CONNECTIONS": "x"]) == [["MAX_CONNECTIONS"]])
+    }
+
     @Test func `a command that needs the database needs to know where it is`() throws {
         #expect(throws: ConfigurationErrors.self) { try read([:], needsDatabase: true) }
         _ = try read(["DB_HOST": "db"], needsDatabase: true)

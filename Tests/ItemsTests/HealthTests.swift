@@ -65,4 +65,15 @@ import Testing
             #expect(statuses == Array(repeating: 503, count: 20))
         }
     }
+
+    @Test(.needsServer, arguments: ["key", "body_hash", "item_id", "created_at", "answer"])
+    func `asks for the columns of keys, which a schema of a former version may lack`(column: String) throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try Migrations().apply(to: session)
+        #expect(try session.execute(Health.statement.sql) == [["t"]])
+        try session.execute("ALTER TABLE idempotency_keys DROP COLUMN \(column)")
+        let error = #expect(throws: DatabaseError.self) { try session.execute(Health.statement.sql) }
+        #expect(!Health.passes(error))
+    }
 }

@@ -138,4 +138,38 @@ struct ItemsTableTests {
                 "SELECT count(*) FROM pg_index WHERE indrelid = 'items'::regclass AND indisprimary AND indisvalid")
                 == [["1"]])
     }
+
+    @Test(.needsServer) func `a table that others inherit from is refused, since their rows may have the same ids`()
+        throws
+    {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute(
+            """
+            CREATE TABLE items (id bigserial PRIMARY KEY, name text NOT NULL, description text);
+            CREATE TABLE items_old () INHERITS (items);
+            INSERT INTO items (id, name) VALUES (1, 'new'); INSERT INTO items_old (id, name) VALUES (1, 'old');
+            """)
+        let migrations = Migrations()
+        #expect(
+            throws: DatabaseError.unexpectedResult(
+                "the table items has children (INHERITS), such as items_old, and their rows cannot be served")
+        ) { try migrations.apply(to: session) }
+        #expect(try session.execute("SELECT to_regclass('items_migrations')") == [[nil]])
+        try session.execute("ALTER TABLE items_old NO INHERIT items")
+        #expect(try migrations.apply(to: session) == Migrations.steps.map(\.name))
+    }
+
+    @Test(.needsServer) func `partitions are no such children`() throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute(
+            """
+            CREATE SEQUENCE numbers;
+            CREATE TABLE items (id bigint NOT NULL DEFAULT nextval('numbers'), name text NOT NULL, description text)
+                PARTITION BY HASH (name);
+            CREATE TABLE items_0 PARTITION OF items FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+            """)
+        #expect(try Migrations().apply(to: session) == Migrations.steps.map(\.name))
+    }
 }

@@ -7,12 +7,14 @@ import Vial
 
 struct RefusedItemTests {
     private func refusal(
-        _ state: String, constraint: String? = nil, table: String? = "items", column: String? = nil
+        _ state: String, constraint: String? = nil, table: String? = "items", column: String? = nil,
+        keyColumns: String? = nil, origin: DatabaseError.Origin = .other
     ) -> HTTPError? {
         HTTPError(
             refusedItem: .server(
                 .init(
-                    sqlState: state, message: "internal", constraint: constraint, table: table, column: column)))
+                    sqlState: state, message: "internal", constraint: constraint, table: table, column: column,
+                    keyColumns: keyColumns, origin: origin)))
     }
 
     @Test(arguments: ["22001", "22021", "22P05", "54000"])
@@ -49,10 +51,82 @@ struct RefusedItemTests {
         #expect(refusal("23502", column: "owner") == nil)
         #expect(refusal("23505", constraint: "items_pkey") == nil)
         #expect(refusal("23505", constraint: "idempotency_keys_pkey", table: "idempotency_keys") == nil)
-        #expect(refusal("23514", constraint: "items_name_check", table: "audit") == nil)
+        #expect(refusal("23514", constraint: "items_name_check", table: "audit", origin: .function) == nil)
+        #expect(refusal("23505", constraint: "audit_key", table: "audit", keyColumns: "name", origin: .function) == nil)
         #expect(refusal("23000") == nil)
         #expect(refusal("42P01") == nil)
         #expect(refusal("57014") == nil)
         #expect(HTTPError(refusedItem: .connectionLost) == nil)
+    }
+
+    @Test(arguments: ["id", "id, name", "name, id"])
+    func `a number that is taken is no fault of a request, whatever the constraint is called`(columns: String) {
+        #expect(refusal("23505", constraint: "items_number_key", keyColumns: columns) == nil)
+        #expect(refusal("23P01", constraint: "items_number_excl", keyColumns: "id") == nil)
+        #expect(refusal("23505", constraint: "items_name_key", keyColumns: "name")?.status == .conflict)
+        #expect(refusal("23505", constraint: "items_lower_idx", keyColumns: "lower(name)")?.status == .conflict)
+        // `EXCLUDE (name WITH =, id WITH <>)`
+        #expect(refusal("23P01", constraint: "items_name_excl", keyColumns: "name, id")?.status == .conflict)
+    }
+
+    @Test func `a rule that a partition holds is the table's`() {
+        #expect(refusal("23505", constraint: "items_0_name_key", table: "items_0")?.status == .conflict)
+        #expect(
+            refusal("23514", constraint: "items_description_check", table: "items_0")?.errors == [
+                .init(field: "description", message: "is refused by the database")
+            ])
+        #expect(refusal("23502", table: "items_0", column: "description")?.status == .unprocessableContent)
+        #expect(refusal("23502", table: "items_0", column: "owner") == nil)
+    }
+
+    @Test func `a row without a partition is no fault of a request`() {
+        #expect(refusal("23514") == nil)
+        #expect(refusal("23514", table: "items_0") == nil)
+    }
+
+    @Test func `a check of a domain is 422`() {
+        #expect(refusal("23514", constraint: "short_check", table: nil)?.status == .unprocessableContent)
+        #expect(refusal("23514", constraint: "short_check", table: nil, origin: .function) == nil)
+    }
+
+    private static let partitions = "CREATE TABLE items_0 PARTITION OF items FOR VALUES WITH (MODULUS 1, REMAINDER 0)"
+    private static let audit = """
+        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN INSERT INTO audit VALUES (NEW.name); RETURN NEW; END $$;
+        CREATE TRIGGER note BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION note();
+        """
+
+    @Test(
+        .needsServer,
+        arguments: [
+            ("id int DEFAULT 1 UNIQUE, name text", "", nil),
+            (
+                "id int DEFAULT 1 PRIMARY KEY, name text", "ALTER TABLE items RENAME CONSTRAINT items_pkey TO number",
+                nil
+            ),
+            ("id int DEFAULT 1, name text, UNIQUE (name, id)", "", nil),
+            ("id int DEFAULT 1, name text, EXCLUDE (id WITH =)", "", nil),
+            ("id int, name text UNIQUE", "", 409),
+            ("id int, name text, EXCLUDE (name WITH =)", "", 409),
+            ("id int, name text", "CREATE UNIQUE INDEX ON items (lower(name))", 409),
+            ("id int, name text UNIQUE) PARTITION BY HASH (name", partitions, 409),
+            ("id int, name text CHECK (name <> 'same')) PARTITION BY HASH (name", partitions, 422),
+            ("id int, name text) PARTITION BY HASH (name", "", nil),
+            (
+                "id int, name text",
+                "CREATE DOMAIN short AS text CHECK (VALUE <> 'same'); "
+                    + "ALTER TABLE items ALTER name TYPE short", 422
+            ),
+            ("id int, name text", "CREATE TABLE audit (name text UNIQUE);" + audit, nil),
+            ("id int, name text", "CREATE TABLE audit (name text CHECK (name <> 'same'));" + audit, nil),
+        ] as [(String, String, Int?)])
+    func `what PostgreSQL says of a rule has this status`(columns: String, more: String, status: Int?) throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute("CREATE TABLE items (\(columns)); \(more)")
+        let error = #expect(throws: DatabaseError.self) {
+            for _ in 0..<2 { try session.execute("INSERT INTO items (name) VALUES ('same')") }
+        }
+        #expect(try HTTPError(refusedItem: #require(error))?.status.code == status)
     }
 }
