@@ -12,8 +12,41 @@ public struct Item: JSONRepresentable {
     /// The same by their names alone.
     static let columnNames = ["id", "name", "description", "created_at", "updated_at"]
 
-    /// What an item takes in the database at most, by the rules for new ones: characters of four bytes, and the rest.
-    static let byteLimit = 4 * (NewItem.nameLimit + NewItem.descriptionLimit) + 64
+    /// The same of items that may be longer than new ones, in a table from before: a text that is longer than that of a new
+    /// item may be comes as `substitute`. `octet_length` knows the length of a value that is stored apart without
+    /// fetching it.
+    static let boundedColumns = """
+        id::int8, CASE WHEN octet_length(name::text) > \(nameByteLimit) THEN \(substitute) ELSE name::text END AS name, \
+        CASE WHEN octet_length(description::text) > \(descriptionByteLimit) THEN \(substitute) ELSE description::text END \
+        AS description, created_at::timestamptz, updated_at::timestamptz
+        """
+    /// Longer than any text that is not replaced. Made for each: the bytes of a constant would be kept with every plan.
+    private static let substitute = "lpad(id::text, \(substituteByteCount))"
+    static let substituteByteCount = descriptionByteLimit + 1
+
+    /// Characters of four bytes.
+    private static let nameByteLimit = 4 * NewItem.nameLimit
+    private static let descriptionByteLimit = 4 * NewItem.descriptionLimit
+    /// What an item takes in the database at most, by the rules for new ones.
+    static let byteLimit = nameByteLimit + descriptionByteLimit + 64
+    /// Name and description together, in the database's encoding, of the longest item that is sent: one of a table from
+    /// before.
+    static let longestByteCount = 4 * 1_048_576
+
+    /// Whether something stands in the place of a longer text, in rows of `boundedColumns`; or in a database that is not in
+    /// UTF-8, whether a text has become longer on its way.
+    static func lackTexts(_ rows: Rows) -> Bool {
+        (0..<rows.count).contains { lacksText(rows[$0]) }
+    }
+
+    private static func lacksText(_ row: Row) -> Bool {
+        var lacksText = false
+        // Without such columns nothing stands there; whoever reads the row says so.
+        try? row.withBytes(1, 2) { name, description in
+            lacksText = (name?.count ?? 0) > nameByteLimit || (description?.count ?? 0) > descriptionByteLimit
+        }
+        return lacksText
+    }
 
     public let id: Int64
     private let row: Row

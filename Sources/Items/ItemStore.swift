@@ -2,7 +2,8 @@ import HTTPTypes
 public import Postgres
 import Vial
 
-/// The items in the database, through one pool. Every SQL text about items stands here.
+/// The items in the database, through one pool. Every SQL text about items stands here, and for long ones in
+/// `LongItems`.
 public struct ItemStore: Sendable {
     private let pool: Pool
 
@@ -11,60 +12,39 @@ public struct ItemStore: Sendable {
     }
 
     /// The statements that a connection prepares.
-    public static let statements = [
-        find, findMany, firstPage, firstPageDescending, nextPage, nextPageDescending, firstLongPage,
-        firstLongPageDescending, nextLongPage, nextLongPageDescending, insert, insertMany, insertOnce,
-        findKey, expireKeys,
-    ]
+    public static let statements =
+        [
+            find, findMany, firstPage, firstPageDescending, nextPage, nextPageDescending, insert, insertMany,
+            insertOnce, findKey, expireKeys,
+        ] + LongItems.statements
     /// Keys that `expireKeys` removes at most: few enough to hold up nobody.
     static let expiryBatch = 500
 
     private static let find = Statement(
-        "find_item", "SELECT \(Item.columns) FROM items WHERE id = $1::int8", lookingUp: findMany,
-        result: Item.byteLimit)
+        "find_item", "SELECT \(Item.boundedColumns) FROM items WHERE id = $1::int8", lookingUp: findMany,
+        result: Item.byteLimit,
+        or: Statement.Fallback(LongItems.find, above: Item.substituteByteCount, where: Item.lackTexts))
     private static let findMany = Statement(
-        "find_items", "SELECT \(Item.columns) FROM items WHERE id = ANY($1::int8[])")
-    private static let first = "ORDER BY items.id"
-    private static let firstDescending = "ORDER BY items.id DESC"
-    private static let next = "WHERE id > $2::int8 ORDER BY items.id"
-    private static let nextDescending = "WHERE id < $2::int8 ORDER BY items.id DESC"
-    private static let firstPage = page("list_items", first)
-    private static let firstPageDescending = page("list_items_descending", firstDescending)
-    private static let nextPage = page("list_items_after", next)
-    private static let nextPageDescending = page("list_items_descending_after", nextDescending)
-    private static let firstLongPage = longPage("list_items_long", first, by: "key")
-    private static let firstLongPageDescending = longPage("list_items_long_descending", firstDescending, by: "key DESC")
-    private static let nextLongPage = longPage("list_items_long_after", next, by: "key")
-    private static let nextLongPageDescending = longPage(
-        "list_items_long_descending_after", nextDescending, by: "key DESC")
+        "find_items", "SELECT \(Item.boundedColumns) FROM items WHERE id = ANY($1::int8[])")
+    private static let firstPage = page("list_items", PageRequest.first, or: LongItems.firstPage)
+    private static let firstPageDescending = page(
+        "list_items_descending", PageRequest.firstDescending, or: LongItems.firstPageDescending)
+    private static let nextPage = page("list_items_after", PageRequest.next, or: LongItems.nextPage)
+    private static let nextPageDescending = page(
+        "list_items_descending_after", PageRequest.nextDescending, or: LongItems.nextPageDescending)
     /// Sorted by the column itself: of a narrower `id`, the one that is selected is another value, which no index sorts.
     /// The inner limit is for the planner, which takes an unknown one for a tenth of the table: over a large table it would
     /// sort that, or compile the plan first.
-    private static func page(_ name: String, _ choice: String) -> Statement {
+    private static func page(_ name: String, _ choice: String, or long: Statement) -> Statement {
         Statement(
             name,
             """
             SELECT * FROM (
-                SELECT \(Item.columns) FROM items \(choice) LIMIT \(PageRequest.limits.upperBound + 1)
+                SELECT \(Item.boundedColumns) FROM items \(choice) LIMIT \(PageRequest.limits.upperBound + 1)
             ) AS page LIMIT $1::int8
-            """, result: PageRequest.resultByteLimit)
-    }
-    /// The same, and no row behind the one that exceeds the page's bytes. `octet_length` knows the length of a value that is
-    /// stored apart without fetching it. The window runs in the order in which the rows come, so nothing is sorted, and it
-    /// ends where the limit does.
-    private static func longPage(_ name: String, _ choice: String, by order: String) -> Statement {
-        Statement(
-            name,
-            """
-            SELECT \(Item.columnNames.joined(separator: ", ")) FROM (
-                SELECT *, sum(coalesce(octet_length(name), 0) + coalesce(octet_length(description), 0))
-                    OVER (ORDER BY \(order) ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-                FROM (
-                    SELECT \(Item.columns), items.id AS key FROM items \(choice)
-                    LIMIT \(PageRequest.limits.upperBound + 1)
-                ) AS page LIMIT $1::int8
-            ) AS page WHERE before IS NULL OR before <= \(PageRequest.byteLimit)
-            """, result: PageRequest.resultByteLimit)
+            """,
+            result: PageRequest.resultByteLimit,
+            or: Statement.Fallback(long, above: Item.substituteByteCount, where: Item.lackTexts))
     }
     private static let insert = Statement(
         "create_item", "INSERT INTO items (name, description) VALUES ($1::text, $2::text) RETURNING \(Item.columns)",
@@ -164,28 +144,21 @@ public struct ItemStore: Sendable {
     func page(
         _ request: PageRequest, for reply: Reply, _ answer: @escaping @Sendable (Page) throws -> Response
     ) {
-        let isAscending = request.order == .ascending
-        // One more than the page shows whether there is a next one.
-        let limit = request.limit + 1
-        var parameters = [Parameter.int64(Int64(limit))]
-        // PostgreSQL compares every key of an index page with a bound, also with one below all of them: a tenth of what the
-        // page costs it.
-        let isShort = request.limit <= PageRequest.shortLimit
-        let statement: Statement
-        if let after = request.after {
-            statement =
-                if isShort { isAscending ? Self.nextPage : Self.nextPageDescending } else {
-                    isAscending ? Self.nextLongPage : Self.nextLongPageDescending
-                }
-            parameters.append(.int64(after))
-        } else {
-            statement =
-                if isShort { isAscending ? Self.firstPage : Self.firstPageDescending } else {
-                    isAscending ? Self.firstLongPage : Self.firstLongPageDescending
-                }
-        }
-        pool.query(statement, parameters, rows: limit, on: reply.loop, until: reply.deadline) { rows in
+        pool.query(
+            Self.statement(for: request), request.parameters, rows: request.rowLimit, on: reply.loop,
+            until: reply.deadline
+        ) { rows in
             reply.send { try answer(Page(rows.get(), for: request)) }
+        }
+    }
+
+    private static func statement(for request: PageRequest) -> Statement {
+        let isShort = request.limit <= PageRequest.shortLimit
+        return switch (request.order, request.after) {
+        case (.ascending, nil): isShort ? firstPage : LongItems.firstPage
+        case (.ascending, _): isShort ? nextPage : LongItems.nextPage
+        case (.descending, nil): isShort ? firstPageDescending : LongItems.firstPageDescending
+        case (.descending, _): isShort ? nextPageDescending : LongItems.nextPageDescending
         }
     }
 

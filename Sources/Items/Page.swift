@@ -10,10 +10,17 @@ struct PageRequest {
     /// Names and descriptions of a page together, in the database as well as in JSON; above, it ends before its limit,
     /// since it stands in memory as a whole.
     static let byteLimit = 1_048_576
-    /// What a page takes as a result: one item more than its bytes, and what libpq keeps for each row and value.
+    /// What a page takes as a result: its bytes and an item more, and what libpq keeps for each row and value.
     static let resultByteLimit = byteLimit + Item.byteLimit + 256 * limits.upperBound
     /// So many items are below `byteLimit` in the database, however long they are: no need to have it count.
     static let shortLimit = byteLimit / Item.byteLimit - 1
+
+    // The rows that a page is made of. PostgreSQL compares every key of an index page with a bound, also with one below all
+    // of them: a tenth of what the page costs it.
+    static let first = "ORDER BY items.id"
+    static let firstDescending = "ORDER BY items.id DESC"
+    static let next = "WHERE id > $2::int8 ORDER BY items.id"
+    static let nextDescending = "WHERE id < $2::int8 ORDER BY items.id DESC"
 
     enum Order: String, QueryParameter {
         case ascending = "asc"
@@ -27,6 +34,16 @@ struct PageRequest {
     let order: Order
     /// Items beyond this one in the order; nil: from its start.
     let after: Int64?
+
+    /// One more than the page shows whether there is a next one.
+    var rowLimit: Int { limit + 1 }
+
+    /// `$1` and, behind a cursor, `$2`.
+    var parameters: [Parameter] {
+        var parameters = [Parameter.int64(Int64(rowLimit))]
+        if let after { parameters.append(.int64(after)) }
+        return parameters
+    }
 
     /// - Throws: `HTTPError` 400 naming the query parameter that is wrong.
     init(_ request: Request) throws {
@@ -84,23 +101,25 @@ public struct Page: JSONRepresentable {
     /// Nil on the last page.
     let next: Cursor?
 
-    /// - Parameter rows: up to one more than asked for, which shows that there is a next page.
+    /// - Parameter rows: up to one more than asked for, which shows that there is a next page. The last one, behind others,
+    ///   may be without its name: it is behind the page too.
     init(_ rows: Rows, for request: PageRequest) throws(DatabaseError) {
         self.rows = rows
         self.request = request
+        var most = min(rows.count, request.limit)
+        if rows.count > 1, try rows[rows.count - 1].isNull(1) { most = min(most, rows.count - 1) }
         let isFull: Bool
-        (count, byteEstimate, isFull) = try Self.measure(rows, upTo: request.limit)
-        // Behind an item that fills a page by itself PostgreSQL sends nothing, whether there is more or not.
+        (count, byteEstimate, isFull) = try Self.measure(rows, most)
+        // An item that is longer than a page comes by itself, whether there is more or not.
         let hasMore = rows.count > count || isFull
         next = hasMore ? Cursor(order: request.order, after: try rows[count - 1].int64(0)) : nil
     }
 
-    /// How many of the rows stand on the page, one at least, if there is one; and the room for them: for short texts an
-    /// estimate, else enough, so that a long page is written in place; and whether their texts exceed a page's bytes.
+    /// How many of the first `most` rows stand on the page, one at least, if there is one; and the room for them: for short
+    /// texts an estimate, else enough, so that a long page is written in place; and whether their texts exceed a page's bytes.
     private static func measure(
-        _ rows: Rows, upTo limit: Int
+        _ rows: Rows, _ most: Int
     ) throws(DatabaseError) -> (count: Int, bytes: Int, isFull: Bool) {
-        let most = min(rows.count, limit)
         // Even if each of their bytes is written as six.
         if rows.byteCount <= PageRequest.byteLimit / 6 {
             return (most, 64 + most * Self.itemByteEstimate, false)

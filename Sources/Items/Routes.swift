@@ -128,7 +128,8 @@ public func makeApp(
     }
 
     app.onError(DatabaseError.self) { error in
-        switch error.errorClass {
+        if let item = ItemTooLong(error) { return HTTPError(item) }
+        return switch error.errorClass {
         case .timeout, .cancelled: HTTPError(.gatewayTimeout, "The database did not answer in time.")
         // A conflict (40001 of a standby, 40P01, 55P03) is undone and may be tried again as it is, and a schema that this
         // build does not know is on its way to another one.

@@ -65,10 +65,11 @@ final class Connection {
     private var reserved = 0
     /// Of that, what no result has been given.
     private var resultRoom = 0
-    /// What libpq's buffer has grown to by the parameters of one batch; 0 below what is worth a new connection.
+    /// What libpq's buffers have grown to by the parameters of one batch, or by one row; 0 below what is worth a new
+    /// connection.
     private var grownByteCount = 0
 
-    /// Parameters of one batch that leave libpq with a large buffer for the rest of the connection's life.
+    /// Parameters of one batch, or a row, that leave libpq with a large buffer for the rest of the connection's life.
     private static let grownByteLimit = 65_536
     /// Smaller results are not counted one by one.
     private static let uncountedResultByteLimit = 16_384
@@ -118,11 +119,17 @@ final class Connection {
         }
     }
 
+    /// libpq takes in a row as a whole. Of a buffer that doubles until it fits, what was never filled is no memory yet.
+    private func noteRow(_ bytes: Int) {
+        if bytes > Self.grownByteLimit { grownByteCount = max(grownByteCount, bytes) }
+    }
+
     /// Counts what a result takes for as long as anybody has it; false when there is no memory for that, and nothing was
     /// changed by the statement.
     private func hold(_ execution: Execution, of statement: Statement) -> Bool {
         let bytes = execution.byteCount
         if bytes <= Self.uncountedResultByteLimit { return true }
+        if bytes > Self.grownByteLimit { noteRow(execution.longestRowByteCount) }
         if bytes <= resultRoom {
             resultRoom -= bytes
             reserved -= bytes

@@ -21,6 +21,16 @@ import Reactor
     /// All that libpq keeps for it.
     var byteCount: Int { Int(unsafe PQresultMemorySize(result)) }
 
+    /// The values of its longest row together.
+    var longestRowByteCount: Int {
+        var longest: Int32 = 0
+        let columns = unsafe PQnfields(result)
+        for row in 0..<Int32(truncatingIfNeeded: count) {
+            longest = max(longest, (0..<columns).reduce(0) { $0 + (unsafe PQgetlength(result, row, $1)) })
+        }
+        return Int(longest)
+    }
+
     deinit {
         unsafe PQclear(result)
     }
@@ -44,6 +54,11 @@ import Reactor
         let length = Int(unsafe PQgetlength(result, row, column))
         if length == 0, unsafe PQgetisnull(result, row, column) == 1 { return nil }
         return unsafe UnsafeRawBufferPointer(start: start, count: length)
+    }
+
+    /// - Throws: as `field`.
+    func isNull(_ row: Int32, _ column: Int) throws(DatabaseError) -> Bool {
+        unsafe try field(row, column) == nil
     }
 
     /// Lends a field's bytes for the call; returns nil, without calling, when it is null.

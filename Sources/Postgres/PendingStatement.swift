@@ -42,6 +42,14 @@ final class PendingStatement {
         self.caller = caller
     }
 
+    /// Another statement that answers this one's caller in its place, as late as this one might have.
+    func followed(by statement: Statement, now: UInt64) -> PendingStatement {
+        isAnswered = true
+        let waiting = caller
+        caller = { _ in }
+        return PendingStatement(statement, arguments, rows: rows, enqueued: now, deadline: deadline, waiting)
+    }
+
     /// Answers the caller; later answers are dropped, since a deadline may have been faster.
     func resume(_ outcome: Result<Rows, DatabaseError>) {
         if isAnswered { return }

@@ -235,10 +235,20 @@ extension Pool {
             fatalError("\(pending.statement.name) confirmed without an outcome")
         }
         switch outcome {
-        case .success: observe(.completed(pending.statement, nanoseconds: now - pending.sent))
+        case .success(let rows):
+            observe(.completed(pending.statement, nanoseconds: now - pending.sent))
+            if rows.byteCount > pending.statement.enoughByteCount, fallsBack(pending, rows, now: now) { return }
         case .failure(let error): observe(.failed(pending.statement, error))
         }
         pending.resume(outcome)
+    }
+
+    /// Has another statement answer the caller, where these rows are not enough.
+    @inline(never)
+    private func fallsBack(_ pending: PendingStatement, _ rows: Rows, now: UInt64) -> Bool {
+        guard let fallback = pending.statement.fallback, fallback.isNeeded(rows) else { return false }
+        submit(pending.followed(by: fallback.statement, now: now))
+        return true
     }
 
     /// Answers whoever has waited enough, and has the server stop what runs: the neighbours are undone by that and run

@@ -164,7 +164,7 @@ public actor Pool {
         return PendingStatement(statement, arguments, rows: rows, enqueued: now, deadline: deadline, caller)
     }
 
-    private func submit(_ pending: PendingStatement) {
+    func submit(_ pending: PendingStatement) {
         if let refusal = refusal() { return fail(pending, refusal, now: pending.enqueued) }
         if !hold(pending) { return fail(pending, .outOfMemory, now: pending.enqueued) }
         hastenWaitDeadline(to: waitEnd(of: pending))

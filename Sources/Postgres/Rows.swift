@@ -61,6 +61,10 @@ public struct Row {
         try execution.number(index, column, as: UInt8.self) != 0
     }
 
+    public func isNull(_ column: Int) throws(DatabaseError) -> Bool {
+        try execution.isNull(index, column)
+    }
+
     /// A text; bytes that are not UTF-8 are repaired with U+FFFD.
     public func text(_ column: Int) throws(DatabaseError) -> String {
         guard let text = try optionalText(column) else { throw .unexpectedResult("column \(column) is null") }

@@ -23,19 +23,44 @@ public final class Statement: Sendable {
     /// What its result takes at most, by its own bounds: room for it is kept before it is sent. Of a statement that many run
     /// as, the part of one of them.
     public let resultByteLimit: Int
+    /// What runs after it where its rows are not enough; never for results of up to so many bytes.
+    let fallback: Fallback?
+    let enoughByteCount: Int
     /// What many of it run as that stand beside each other in one turn: its parameters are arrays of theirs.
     public let many: Statement?
 
     /// Whether it looks up one row by its key.
     var isLookup: Bool { kind == .read && many != nil }
 
+    /// Another read with the same parameters, whose outcome is the caller's when the rows of the first are not enough. Not for
+    /// use within a transaction.
+    public struct Fallback: Sendable {
+        let statement: Statement
+        let byteCount: Int
+        let isNeeded: @Sendable (Rows) -> Bool
+
+        /// - Parameters:
+        ///   - byteCount: of smaller results `isNeeded` is not asked.
+        public init(
+            _ statement: Statement, above byteCount: Int = 0, where isNeeded: @escaping @Sendable (Rows) -> Bool
+        ) {
+            precondition(statement.kind == .read, "\(statement.name) is no read")
+            self.statement = statement
+            self.byteCount = byteCount
+            self.isNeeded = isNeeded
+        }
+    }
+
     private static let count = Atomic<Int>(0)
 
     /// What a result takes that is not said to take more: a few numbers and short texts.
     private static let standardResultByteLimit = 4096
 
-    public convenience init(_ name: String, _ sql: String, kind: Kind = .read, result resultByteLimit: Int? = nil) {
-        self.init(name, sql, kind, many: nil, result: resultByteLimit)
+    public convenience init(
+        _ name: String, _ sql: String, kind: Kind = .read, result resultByteLimit: Int? = nil,
+        or fallback: Fallback? = nil
+    ) {
+        self.init(name, sql, kind, many: nil, result: resultByteLimit, fallback)
     }
 
     /// A lookup: reads the one row of a key, or none. Lookups of one turn that stand beside each other run as one.
@@ -45,10 +70,11 @@ public final class Statement: Sendable {
     ///   - many: the same with `$1` as an int8[] of 2 to `Connection.groupLimit` keys, of which some may be equal; its
     ///     first column is the key, as an int8.
     public convenience init(
-        _ name: String, _ sql: String, lookingUp many: Statement, result resultByteLimit: Int? = nil
+        _ name: String, _ sql: String, lookingUp many: Statement, result resultByteLimit: Int? = nil,
+        or fallback: Fallback? = nil
     ) {
         precondition(many.kind == .read && many.many == nil, "\(many.name) is no plain read")
-        self.init(name, sql, .read, many: many, result: resultByteLimit)
+        self.init(name, sql, .read, many: many, result: resultByteLimit, fallback)
     }
 
     /// An insert of one row, which it returns. Inserts of one turn that stand beside each other run as one.
@@ -59,10 +85,14 @@ public final class Statement: Sendable {
     ///     row for each place in them, in their order, or fails, which undoes all of them: each then runs as `sql`.
     public convenience init(_ name: String, _ sql: String, inserting many: Statement) {
         precondition(many.kind == .insert && many.many == nil, "\(many.name) is no plain insert")
-        self.init(name, sql, .insert, many: many, result: nil)
+        self.init(name, sql, .insert, many: many, result: nil, nil)
     }
 
-    private init(_ name: String, _ sql: String, _ kind: Kind, many: Statement?, result: Int?) {
+    private init(
+        _ name: String, _ sql: String, _ kind: Kind, many: Statement?, result: Int?, _ fallback: Fallback?
+    ) {
+        self.fallback = fallback
+        enoughByteCount = fallback?.byteCount ?? .max
         self.name = name
         self.sql = sql
         self.kind = kind

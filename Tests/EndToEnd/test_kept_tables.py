@@ -1,11 +1,13 @@
 """Tables that were there before the service: they are kept, completed, and served."""
 
 import concurrent.futures
+import re
 import threading
 
 import psycopg
 import pytest
-from conftest import items, problem
+import requests
+from conftest import items, problem, until
 
 EPOCH = "1970-01-01T00:00:00.000000Z"
 FIRST = "0001-01-01T00:00:00.000000Z"
@@ -423,3 +425,85 @@ def test_a_list_goes_on_behind_an_item_that_is_larger_than_a_page(database, laun
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert seen == [1, 2, 3, 4, 5]
+
+
+class TestLongItems:
+    """Longer than new ones may be: a table that was there before has no rule against them."""
+
+    MEBIBYTE = 1 << 20
+
+    @staticmethod
+    def fill(database, *lengths):
+        """Items with descriptions of so many bytes."""
+        run(database, "CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text)")
+        with database.connect() as connection:
+            for length in lengths:
+                connection.execute("INSERT INTO items (name, description) VALUES ('long', repeat('x', %s))", [length])
+
+    @staticmethod
+    def peak(server):
+        """The most bytes that its process had in memory at once."""
+        with open(f"/proc/{server.process.pid}/status") as status:
+            return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1])
+
+    @staticmethod
+    def pages(server, limit):
+        path = f"/api/items?limit={limit}"
+        while path:
+            response = server.get(path)
+            assert response.status_code == 200, response.text
+            yield response
+            path = response.links.get("next", {}).get("url")
+
+    @pytest.mark.parametrize("prepared", ["1", "0"])
+    def test_a_page_of_few_ends_where_one_of_many_does(self, database, launch, prepared):
+        self.fill(database, *[100_000] * 30)
+        server = launch(database.environment, DB_PREPARED=prepared).wait_until_healthy()
+        pages = list(self.pages(server, 20))
+        assert [item["id"] for page in pages for item in page.json()["items"]] == list(range(1, 31))
+        assert [len(page.json()["items"]) for page in pages] == [10, 10, 10]
+        assert all(len(item["description"]) == 100_000 for page in pages for item in page.json()["items"])
+
+    def test_that_are_longer_than_a_page_stand_alone_on_one(self, database, launch):
+        lengths = [10, 3 * self.MEBIBYTE, 20, 3 * self.MEBIBYTE, 3 * self.MEBIBYTE, 30]
+        self.fill(database, *lengths)
+        server = launch(database.environment).wait_until_healthy()
+        for limit in [1, 3, 20, 1000]:
+            found = [page.json()["items"] for page in self.pages(server, limit)]
+            assert [len(item["description"]) for page in found for item in page] == lengths
+            assert all(len(page) == 1 for page in found if any(len(item["description"]) > self.MEBIBYTE for item in page))
+        for number, length in enumerate(lengths, 1):
+            assert len(server.get(f"/api/items/{number}").json()["description"]) == length
+
+    @pytest.mark.parametrize("limit", [1, 20, 1000])
+    def test_that_are_longer_than_any_answer_are_refused_and_take_no_memory(self, database, launch, limit):
+        self.fill(database, 10, *[8 * self.MEBIBYTE] * 20)
+        server = launch(database.environment).wait_until_healthy()
+        before = self.peak(server)
+        lone = server.get("/api/items/2")
+        assert problem(lone, 500)["detail"] == "Item 2 is longer than the 4 MiB that this server sends of one."
+        first = next(self.pages(server, 1))
+        assert [item["id"] for item in first.json()["items"]] == [1]
+        listed = server.get(f"/api/items?limit={limit}&cursor=a1")
+        assert problem(listed, 500)["detail"] == problem(lone, 500)["detail"]
+        newest = server.get(f"/api/items?limit={limit}&order=desc")
+        assert "Item 21 " in problem(newest, 500)["detail"]
+        line = server.wait_for_access_log(path="/api/items/2")
+        assert "item 2 " in line["error"]
+        assert self.peak(server) < before + 16 * self.MEBIBYTE
+
+    def test_that_many_ask_for_at_once_take_no_more_than_the_budget(self, database, launch):
+        self.fill(database, *[3 * self.MEBIBYTE] * 64)
+        server = launch(database.environment, MEMORY_MIB="48").wait_until_healthy()
+
+        def outcome(number):
+            try:
+                return server.get(f"/api/items/{number}").status_code
+            except requests.exceptions.ChunkedEncodingError:
+                return None  # what is not taken at once is given up when there is no memory for it to wait in
+
+        with concurrent.futures.ThreadPoolExecutor(64) as threads:
+            assert set(threads.map(outcome, range(1, 65))) <= {200, 503, None}
+        assert self.peak(server) < 128 * self.MEBIBYTE
+        # By then the connections whose buffers have grown are closed.
+        until(lambda: [outcome(number) for number in range(1, 5)] == [200] * 4, 20, what="them to be served again")

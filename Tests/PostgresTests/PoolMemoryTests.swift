@@ -18,6 +18,8 @@ struct PoolMemoryTests {
     private static let megabyte = 1_000_000
     private static let large = Statement(
         "large", "SELECT repeat('x', \(megabyte)), pg_backend_pid()::int8", result: megabyte + 65_536)
+    private static let many = Statement(
+        "many", "SELECT repeat('x', 1000) FROM generate_series(1, \(megabyte / 1000))", result: 2 * megabyte)
     private static let length = Statement("length", "SELECT octet_length($1::text)::int8")
 
     private func bounds(_ memory: MemoryBudget, wait: Int = 3000) -> PoolBounds {
@@ -137,11 +139,47 @@ struct PoolMemoryTests {
     @Test func `a result counts for as long as somebody has it`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         try await withPool(bounds(memory)) { (test) async throws in
-            var rows: Rows? = try await test.pool.query(Self.large)
-            #expect(rows?.count == 1)
+            var rows: Rows? = try await test.pool.query(Self.many)
+            #expect(rows?.count == 1000)
             #expect(memory.used >= Self.megabyte && memory.used < 2 * Self.megabyte)
             rows = nil
             #expect(memory.used == 0)
+        }
+    }
+
+    @Test func `a buffer that one row has made large counts until its connection is closed`() async throws {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        let large = Statement("large", Self.large.sql, result: 3 * Self.megabyte)
+        try await withPool(bounds(memory)) { (test) async throws in
+            #expect(try await test.pool.query(large).count == 1)
+            #expect(memory.used >= Self.megabyte)
+            await test.pool.retireGrown()
+            #expect(memory.used == 0)
+        }
+    }
+
+    @Test func `another statement answers where the rows of the first are not enough`() async throws {
+        let long = Statement("long", "SELECT $1::int8, 'long'::text")
+        let many = Statement("many", "SELECT id, repeat('x', 100) FROM unnest($1::int8[]) AS id")
+        let short = Statement(
+            "short", "SELECT $1::int8, repeat('x', 100)", lookingUp: many,
+            or: Statement.Fallback(long, above: 100) { (try? $0[0].int64(0)) == 2 })
+        try await withPool(bounds(.unlimited)) { (test) async throws in
+            for count in [1, 3] {
+                let found = Mutex<[Int64: String]>([:])
+                try await test.onLoop {
+                    for key in 3 - Int64(count)..<3 {
+                        test.pool.query(short, key: key, on: test.loop) { outcome in
+                            let row = try? outcome.get().first
+                            found.withLock { $0[key] = (try? row?.text(1)) ?? "" }
+                        }
+                    }
+                    while found.withLock({ $0.count }) < count { await test.loop.sleep(nanoseconds: milliseconds) }
+                }
+                let texts = found.withLock { $0 }
+                #expect(texts[2] == "long")
+                #expect(texts.filter { $0.key != 2 }.values.allSatisfy { $0.count == 100 })
+            }
         }
     }
 

@@ -1,0 +1,72 @@
+import Postgres
+
+/// The statements for items that may be longer than new ones, in a table that was there before, and for pages of many items:
+/// PostgreSQL bounds what is read, since nobody else can stop it from sending a text.
+enum LongItems {
+    static let statements = [
+        find, firstPage, firstPageDescending, nextPage, nextPageDescending, first, firstDescending, next,
+        nextDescending,
+    ]
+
+    private static let length = "(coalesce(octet_length(name), 0) + coalesce(octet_length(description), 0))"
+    /// Fails where an item is longer than any that is sent; `ItemTooLong` reads the message, in any language.
+    private static let id = """
+        CASE WHEN length <= \(Item.longestByteCount) THEN id
+            ELSE ('item ' || id || ' takes ' || length || ' bytes')::int8 END AS id
+        """
+    /// libpq takes in a row as a whole, and copies it then.
+    private static let resultByteLimit = 2 * Item.longestByteCount
+
+    /// One item.
+    static let find = Statement(
+        "find_long_item",
+        """
+        SELECT \(id), name, description, created_at, updated_at FROM (
+            SELECT *, \(length) AS length FROM (SELECT \(Item.columns) FROM items WHERE id = $1::int8) AS item
+        ) AS item
+        """, result: resultByteLimit)
+
+    static let firstPage = page("list_items_long", PageRequest.first, by: "key", or: first)
+    static let firstPageDescending = page(
+        "list_items_long_descending", PageRequest.firstDescending, by: "key DESC", or: firstDescending)
+    static let nextPage = page("list_items_long_after", PageRequest.next, by: "key", or: next)
+    static let nextPageDescending = page(
+        "list_items_long_descending_after", PageRequest.nextDescending, by: "key DESC", or: nextDescending)
+    /// As in `ItemStore`, with texts of any length, and no row behind the one that exceeds the page's bytes, which comes
+    /// without its texts. The window runs in the order in which the rows come, so nothing is sorted, and it ends where the
+    /// limit does.
+    private static func page(_ name: String, _ choice: String, by order: String, or first: Statement) -> Statement {
+        Statement(
+            name,
+            """
+            SELECT id, CASE WHEN through <= \(PageRequest.byteLimit) THEN name END,
+                CASE WHEN through <= \(PageRequest.byteLimit) THEN description END, created_at, updated_at
+            FROM (
+                SELECT *, sum(length) OVER (ORDER BY \(order) ROWS UNBOUNDED PRECEDING) AS through FROM (
+                    SELECT *, \(length) AS length FROM (
+                        SELECT \(Item.columns), items.id AS key FROM items \(choice)
+                        LIMIT \(PageRequest.limits.upperBound + 1)
+                    ) AS page
+                ) AS page LIMIT $1::int8
+            ) AS page WHERE through - length <= \(PageRequest.byteLimit)
+            """,
+            result: PageRequest.resultByteLimit,
+            // Its only row has no name, or its texts alone exceed the page.
+            or: Statement.Fallback(first) { $0.count == 1 && (try? $0[0].isNull(1)) == true })
+    }
+
+    private static let first = item("list_long_item", PageRequest.first)
+    private static let firstDescending = item("list_long_item_descending", PageRequest.firstDescending)
+    private static let next = item("list_long_item_after", PageRequest.next)
+    private static let nextDescending = item("list_long_item_descending_after", PageRequest.nextDescending)
+    /// The first item of a page, with its parameters.
+    private static func item(_ name: String, _ choice: String) -> Statement {
+        Statement(
+            name,
+            """
+            SELECT \(id), name, description, created_at, updated_at FROM (
+                SELECT *, \(length) AS length FROM (SELECT \(Item.columns) FROM items \(choice) LIMIT 1) AS item
+            ) AS item LIMIT $1::int8
+            """, result: resultByteLimit)
+    }
+}
