@@ -51,9 +51,9 @@ struct PoolCancellationTests {
             let isFollowing = "wait_event = 'PgSleep' AND query LIKE '%8::int8'"
             // On a machine that is busy the request may come when it cannot have been meant for another any more.
             for _ in 0..<10 {
+                let start = EventLoop.monotonicNanoseconds()
                 let (late, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
                 #expect(late == .deadlineExceeded)
-                let start = EventLoop.monotonicNanoseconds()
                 let next = Task {
                     await failure { () throws(DatabaseError) in
                         #expect(try await test.pool.query(following)[0].int64(1) == 8)
@@ -62,7 +62,8 @@ struct PoolCancellationTests {
                 #expect(try await Server.wait(for: "\(test.connectionsQuery) AND \(isFollowing)", toBe: "1"))
                 // As a pooler that passes the request on in its own time.
                 try await Server.execute("SELECT pg_cancel_backend(\(backend))")
-                let isInTime = EventLoop.monotonicNanoseconds() - start < Cancellation.lateLimit
+                // The other half is the loop's, to hear of it.
+                let isInTime = EventLoop.monotonicNanoseconds() - start < Cancellation.lateLimit / 2
                 let error = await next.value
                 guard isInTime else { continue }
                 #expect(error == nil)
