@@ -52,17 +52,19 @@ public struct ConnectionOptions: Sendable {
         }
     }
 
-    /// What is set in a session of the pool's, unless a pooler gives it to others too.
+    /// What is set in a session of the pool's, unless a pooler gives it to others too. Without prepared statements, only what
+    /// the outcome of a write depends on.
     ///
     /// Each statement is planned once for a connection: planned anew at every execution, as PostgreSQL does when a limit is a
     /// parameter, a page of 20 costs the server 116 µs instead of 79. A plan may so outlive the size of the table it was
     /// made for, hence by an index, also on a table that is empty now: every statement here finds one.
     public var settings: [(name: String, value: String)] {
-        [
+        // A warning says that a commit was not replicated; the role's own setting may hide it.
+        let warnings = ("client_min_messages", "warning")
+        guard prepares else { return [warnings] }
+        return [
             ("statement_timeout", "\(statementTimeoutMilliseconds)"), ("plan_cache_mode", "force_generic_plan"),
-            ("enable_seqscan", "off"),
-            // A warning says that a commit was not replicated; the role's own setting may hide it.
-            ("client_min_messages", "warning"),
+            ("enable_seqscan", "off"), warnings,
         ]
     }
 

@@ -53,11 +53,10 @@ public struct Connector: Sendable {
                 let (session, options) = try open()
                 sessionCount.add(1)
                 defer { sessionCount.add(-1) }
-                var isPooled = true
-                if options.prepares {
-                    isPooled = try !session.set(options.settings)
-                    if isPooled { try session.requirePreparedStatementsOfPooler() }
-                }
+                let isOwn = try session.set(options.settings)
+                // Whoever asks for unprepared statements has a pooler, which may take one Sync at a time.
+                let isPooled = !(isOwn && options.prepares)
+                if isPooled && options.prepares { try session.requirePreparedStatementsOfPooler() }
                 try prepare(session)
                 var prepared: [Bool] = []
                 if options.prepares {

@@ -79,8 +79,11 @@ def test_no_write_is_acknowledged_that_no_standby_has(lonely, launch, prepared):
         assert watch.execute(twice).fetchall() == []
 
 
-def test_a_commit_that_an_administrator_cancels_or_ends_is_not_acknowledged(lonely, launch):
-    server = launch(lonely.environment, **ONE).wait_until_healthy()
+@pytest.mark.parametrize("prepared", ["1", "0"])
+def test_a_commit_that_an_administrator_cancels_or_ends_is_not_acknowledged(lonely, launch, prepared):
+    # What says so is a warning.
+    lonely.superuser.execute(f'ALTER DATABASE "{lonely.name}" SET client_min_messages = error')
+    server = launch(lonely.environment, **ONE, DB_PREPARED=prepared).wait_until_healthy()
     lonely.begin()
     waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     for number, verb in enumerate(["pg_cancel_backend", "pg_terminate_backend"]):
