@@ -291,9 +291,10 @@ extension Pool {
             return
         }
         // The request may still arrive and stop whatever is sent next. The other connections stay: had the server fallen
-        // silent, this one would have been given up after `cancelGrace`.
-        if outcome == .overdue { return lose(connection, .connectionLost) }
+        // silent, this one would have been given up after `cancelGrace`. Nobody waits for the request any more, so it keeps
+        // no place.
         connection.cancellation.requestEnded(now: loop.now)
+        if outcome == .overdue { return lose(connection, .connectionLost) }
         becomeIdle(connection)
         hasWork = true
     }
