@@ -9,9 +9,10 @@ struct ItemTooLong: Equatable {
     /// Nil for errors of another kind than those of `LongItems`.
     init?(_ error: DatabaseError) {
         guard case .server(let error) = error, error.sqlState == "22P02" else { return nil }
-        let parts = error.message.split(separator: "\"")
-        let words = parts.count > 1 ? parts[1].split(separator: " ") : []
-        guard words.count == 5, words[0] == "item", words[2] == "takes", let id = Int64(words[1]) else { return nil }
+        // The value stands at the end of the message, in quotes of the server's language.
+        let words = error.message.split { !($0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-")) }
+        let value = Array(words.suffix(5))
+        guard value.count == 5, value[0] == "item", value[2] == "takes", let id = Int64(value[1]) else { return nil }
         self.id = id
     }
 }
