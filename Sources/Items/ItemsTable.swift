@@ -80,7 +80,9 @@ extension ItemsTable {
                     SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
                     WHERE indrelid = pg_class.oid AND attname = 'id' AND indisunique AND indisvalid AND indnkeyatts = 1
                         AND indpred IS NULL),
-                EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND NOT tgisinternal AND tgtype & 7 = 7),
+                EXISTS (
+                    SELECT FROM pg_trigger
+                    WHERE tgrelid = pg_class.oid AND tgenabled IN ('O', 'A') AND tgtype & 7 = 7),
                 (SELECT min(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = pg_class.oid AND relkind <> 'p')
             FROM pg_class WHERE oid = to_regclass('items')
             """)

@@ -91,6 +91,46 @@ struct ItemsTableTests {
     @Test(
         .needsServer,
         arguments: [
+            ("BEFORE INSERT ON items FOR EACH ROW", "ENABLE", true),
+            ("BEFORE INSERT OR UPDATE ON items FOR EACH ROW", "ENABLE ALWAYS", true),
+            ("BEFORE INSERT ON items FOR EACH ROW", "DISABLE", false),
+            ("BEFORE INSERT ON items FOR EACH ROW", "ENABLE REPLICA", false),
+            ("AFTER INSERT ON items FOR EACH ROW", "ENABLE", false),
+            ("BEFORE INSERT ON items FOR EACH STATEMENT", "ENABLE", false),
+            ("BEFORE UPDATE ON items FOR EACH ROW", "ENABLE", false),
+        ])
+    func `only a trigger that sees each new row before it is inserted gives it an id`(
+        when: String, state: String, gives: Bool
+    ) throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute(
+            """
+            CREATE TABLE items (id bigint PRIMARY KEY, name text NOT NULL, description text);
+            CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+            CREATE TRIGGER number \(when) EXECUTE FUNCTION number();
+            ALTER TABLE items \(state) TRIGGER number;
+            """)
+        #expect(try ItemsTable(session).hasInsertTrigger == gives)
+    }
+
+    @Test(.needsServer) func `another column's key and an id that may be null are seen`() throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try session.execute(
+            "CREATE TABLE items (id int DEFAULT 1, name text PRIMARY KEY, description text, created_at date, updated_at date)"
+        )
+        let table = try ItemsTable(session)
+        #expect(table.hasPrimaryKey && !table.hasUniqueID && table.isPlain)
+        #expect(table.columns["id"] == .init(type: "integer", isString: false, isNullable: true, hasValue: true))
+        #expect(table.columns["name"] == .init(type: "text", isString: true, isNullable: false, hasValue: false))
+        try Migrations().apply(to: session)
+        #expect(try ItemsTable(session).completion() == [])
+    }
+
+    @Test(
+        .needsServer,
+        arguments: [
             "id bigint PRIMARY KEY DEFAULT 1, name short", "id number PRIMARY KEY DEFAULT 1, name text",
             "id bigint GENERATED ALWAYS AS IDENTITY, name char(9), PRIMARY KEY (id) INCLUDE (name)",
         ])
