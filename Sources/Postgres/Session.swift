@@ -38,8 +38,6 @@ public final class Session {
                 try self.init(options, overTLSIfOffered: target, unless: interruption)
                 order.prefer(target)
                 return
-            } catch .closing {
-                throw .closing
             } catch {
                 reason = error
                 order.defer(target)

@@ -297,6 +297,30 @@ class TestTriggers:
         again = keyed(server, "changed", {"name": "a\"\\\u0001é", "description": "text"})
         assert again.headers["Idempotent-Replayed"] == "true" and again.json() == first.json()
 
+    @pytest.mark.parametrize(
+        ("column", "changed", "answered"),
+        [
+            ("name", "upper(NEW.name)", "PLAIN"),
+            ("description", "'another'", "another"),
+            ("description", "NULL", None),
+            ("created_at", "'2001-02-03 04:05:06+00'", "2001-02-03T04:05:06.000000Z"),
+            ("updated_at", "'2001-02-03 04:05:06+00'", "2001-02-03T04:05:06.000000Z"),
+        ],
+    )
+    def test_that_change_one_column_change_no_replay(self, database, launch, column, changed, answered):
+        server = launch(database.environment).wait_until_healthy()
+        run(
+            database,
+            "CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN NEW.{column} := {changed}; RETURN NEW; END $$",
+            "CREATE TRIGGER change BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION change()",
+        )
+        item = {"name": "plain", "description": "text"}
+        first = keyed(server, "one-column", item)
+        assert first.status_code == 201 and first.json()[column] == answered
+        again = keyed(server, "one-column", item)
+        assert again.headers["Idempotent-Replayed"] == "true" and again.json() == first.json()
+
     def test_that_drop_a_row_leave_no_key(self, database, launch):
         server = launch(database.environment).wait_until_healthy()
         run(
@@ -447,8 +471,8 @@ class TestLongItems:
             return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1])
 
     @staticmethod
-    def pages(server, limit):
-        path = f"/api/items?limit={limit}"
+    def pages(server, limit, order="asc"):
+        path = f"/api/items?limit={limit}&order={order}"
         while path:
             response = server.get(path)
             assert response.status_code == 200, response.text
@@ -464,16 +488,31 @@ class TestLongItems:
         assert [len(page.json()["items"]) for page in pages] == [10, 10, 10]
         assert all(len(item["description"]) == 100_000 for page in pages for item in page.json()["items"])
 
-    def test_that_are_longer_than_a_page_stand_alone_on_one(self, database, launch):
+    @pytest.mark.parametrize("order", ["asc", "desc"])
+    def test_that_are_longer_than_a_page_stand_alone_on_one(self, database, launch, order):
         lengths = [10, 3 * self.MEBIBYTE, 20, 3 * self.MEBIBYTE, 3 * self.MEBIBYTE, 30]
         self.fill(database, *lengths)
         server = launch(database.environment).wait_until_healthy()
         for limit in [1, 3, 20, 1000]:
-            found = [page.json()["items"] for page in self.pages(server, limit)]
-            assert [len(item["description"]) for page in found for item in page] == lengths
+            found = [page.json()["items"] for page in self.pages(server, limit, order)]
+            turned = lengths if order == "asc" else lengths[::-1]
+            assert [len(item["description"]) for page in found for item in page] == turned
             assert all(len(page) == 1 for page in found if any(len(item["description"]) > self.MEBIBYTE for item in page))
         for number, length in enumerate(lengths, 1):
             assert len(server.get(f"/api/items/{number}").json()["description"]) == length
+
+    @pytest.mark.parametrize("prepared", ["1", "0"])
+    def test_by_their_names_alone_are_shown_as_they_are(self, database, launch, prepared):
+        run(
+            database,
+            "CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text)",
+            "INSERT INTO items (name) SELECT repeat('n', 5000) || n FROM generate_series(1, 3) AS n",
+        )
+        server = launch(database.environment, DB_PREPARED=prepared).wait_until_healthy()
+        names = ["n" * 5000 + str(number) for number in (1, 2, 3)]
+        assert [server.get(f"/api/items/{number}").json()["name"] for number in (1, 2, 3)] == names
+        for limit in (2, 3, 1000):
+            assert [item["name"] for page in self.pages(server, limit) for item in page.json()["items"]] == names
 
     @pytest.mark.parametrize("limit", [1, 20, 1000])
     def test_that_are_longer_than_any_answer_are_refused_and_take_no_memory(self, database, launch, limit):

@@ -113,6 +113,20 @@ struct AppliedMigrationsTests {
         #expect(applied.flatMap(\.self) == names)
     }
 
+    @Test func `looks no more once all is applied, until it is told to or to forget`() throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        let migrations = Migrations()
+        #expect(try migrations.apply(to: session) == names)
+        let drop = "DROP TABLE items, idempotency_keys, items_migrations, schema_migrations"
+        try session.execute(drop)
+        #expect(try migrations.apply(to: session) == [])
+        #expect(try migrations.apply(to: session, anew: true) == names)
+        try session.execute(drop)
+        migrations.forget()
+        #expect(try migrations.apply(to: session) == names)
+    }
+
     @Test func `keeps the items of the service before it, and completes their table`() throws {
         let schema = try Schema()
         let session = try schema.session()

@@ -79,6 +79,11 @@ struct RefusedItemTests {
         #expect(refusal("23502", table: "items_0", column: "owner") == nil)
     }
 
+    @Test func `a rule of the items is the request's also where a function broke it`() {
+        #expect(refusal("23514", constraint: "secret_rule", origin: .function)?.status == .unprocessableContent)
+        #expect(refusal("23514", constraint: "secret_rule", table: "items_0", origin: .function) == nil)
+    }
+
     @Test func `a row without a partition is no fault of a request`() {
         #expect(refusal("23514") == nil)
         #expect(refusal("23514", table: "items_0") == nil)

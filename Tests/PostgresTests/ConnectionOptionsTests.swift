@@ -21,6 +21,19 @@ struct ConnectionOptionsTests {
             ])
     }
 
+    @Test func `a session of its own has a limit, plans that last, and warnings, and one of a pooler's warnings alone`()
+    {
+        var options = ConnectionOptions(host: "a", database: "d", user: "u")
+        options.statementTimeoutMilliseconds = 4321
+        #expect(
+            options.settings.map { "\($0.name)=\($0.value)" } == [
+                "statement_timeout=4321", "plan_cache_mode=force_generic_plan", "enable_seqscan=off",
+                "client_min_messages=warning",
+            ])
+        options.prepares = false
+        #expect(options.settings.map { "\($0.name)=\($0.value)" } == ["client_min_messages=warning"])
+    }
+
     @Test func `every keyword that libpq knows is given, or known to be left out`() {
         let known = Set(keywords(ConnectionOptions(host: "a", database: "d", user: "u", password: "p")).keys)
         let options = ConnectionOptions.libpqOptions()

@@ -1,3 +1,4 @@
+import CPostgres
 import Glibc
 import Reactor
 import Synchronization
@@ -120,6 +121,80 @@ struct ConnectorTests {
             #expect(refusal?.sqlState == "42P01")
         }
     }
+
+    @Test func `a refusal to prepare is told to whoever keeps the schema, and a lost connection is not`() async throws {
+        let (count, wrong) = (Attempts(), Statement("wrong_schema", "SELECT nothing FROM nowhere"))
+        let changed = Connector(
+            options: always(Server.options), statements: [wrong], schemaChanged: { _ = count.next() })
+        #expect(await changed.connect().error?.sqlState == "42P01")
+        #expect(count.next() == 2)
+        let lost = Connector(
+            options: always(Server.options), statements: [wrong],
+            prepare: { (session) throws(DatabaseError) in
+                _ = try? session.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            }, schemaChanged: { _ = count.next() })
+        #expect(await lost.connect().error == .connectionLost)
+        #expect(count.next() == 3)
+    }
+
+    @Test(arguments: [true, false])
+    func `a connection that prepares nothing is taken for a pooler's, and never blocks either way`(prepares: Bool)
+        async throws
+    {
+        var options = Server.options
+        options.prepares = prepares
+        let statement = Statement("of_a_connection", "SELECT 1")
+        let opened = try await Connector(options: always(options), statements: [statement]).connect().get()
+        #expect(opened.isPooled == !prepares)
+        #expect(opened.prepared.indices.filter { opened.prepared[$0] } == (prepares ? [statement.ordinal] : []))
+        #expect(unsafe PQisnonblocking(opened.handle.pointer) == 1)
+        #expect(unsafe PQpipelineStatus(opened.handle.pointer) == PQ_PIPELINE_ON)
+    }
+
+    /// Interrupts a connector while a session of its prepares, which ends once `isOver` is set.
+    private func interrupt(
+        withinMilliseconds limit: Int, _ isOver: Flag, _ body: (EventLoop, Task<Bool, Never>) async throws -> Void
+    ) async throws {
+        let loop = try EventLoop(index: 0)
+        try loop.start()
+        defer { loop.stop() }
+        let isPreparing = Flag()
+        let connector = Connector(
+            options: always(Server.options),
+            prepare: { _ in
+                isPreparing.isSet.store(true, ordering: .relaxed)
+                while !isOver.isSet.load(ordering: .relaxed) { usleep(1000) }
+            }, interruption: try Interruption())
+        let connecting = Task { await connector.connect() }
+        while !isPreparing.isSet.load(ordering: .relaxed) { await Task.yield() }
+        let interrupting = Task(executorPreference: loop) {
+            await connector.interrupt(on: loop, withinMilliseconds: limit)
+            return isOver.isSet.load(ordering: .relaxed)
+        }
+        try await body(loop, interrupting)
+        isOver.isSet.store(true, ordering: .relaxed)
+        _ = await connecting.value
+    }
+
+    @Test func `an interruption is over when the last session that prepares is`() async throws {
+        let isOver = Flag()
+        try await interrupt(withinMilliseconds: 600_000, isOver) { (loop, interrupting) async in
+            // Time enough for one that waits for nobody to be over.
+            for _ in 0..<20 { await loop.pause(nanoseconds: 5 * milliseconds) }
+            isOver.isSet.store(true, ordering: .relaxed)
+            #expect(await interrupting.value)
+        }
+    }
+
+    @Test func `an interruption waits no longer than it may for a session that does not end`() async throws {
+        try await interrupt(withinMilliseconds: 20, Flag()) { (_, interrupting) async in
+            #expect(await !interrupting.value)
+        }
+    }
+}
+
+private final class Flag: Sendable {
+    let isSet = Atomic(false)
 }
 
 extension Pool {

@@ -1,4 +1,6 @@
+import Glibc
 import Reactor
+import Synchronization
 import Testing
 
 @testable import Postgres
@@ -34,7 +36,10 @@ struct SessionTests {
 
     @Test func `a broken connection is an error each time`() throws {
         let session = try Session(Server.options)
-        #expect(throws: DatabaseError.self) { try session.execute("SELECT pg_terminate_backend(pg_backend_pid())") }
+        let error = #expect(throws: DatabaseError.self) {
+            try session.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        }
+        #expect(error?.sqlState == "57P01", "why the server ended it")
         #expect(throws: DatabaseError.connectionLost) { try session.execute("SELECT 1") }
     }
 
@@ -94,5 +99,165 @@ struct SessionTests {
         #expect(await errors.first { _ in true } == .some(.closing))
         #expect(try await Server.wait(for: sleeping, toBe: "0"))
         #expect(throws: DatabaseError.closing) { try connector.session() }
+    }
+
+    @Test func `nothing begins on an open session once it is interrupted`() async throws {
+        let interruption = try Interruption()
+        let session = try Connector(options: always(Server.options), interruption: interruption).session()
+        try await withTable { (table) async throws in
+            interruption.begin()
+            #expect(throws: DatabaseError.closing) { try session.execute("INSERT INTO \(table) VALUES (1)") }
+            #expect(try await Server.value("SELECT count(*) FROM \(table)") == "0")
+        }
+    }
+
+    @Test func `waits for an answer as long as it is told, else a second longer than a statement may take`()
+        async throws
+    {
+        var options = Server.options
+        options.statementTimeoutMilliseconds = -900
+        let session = try Session(options)
+        #expect(try session.execute("SELECT 1 FROM pg_sleep(0.3)", within: 30_000) == [["1"]])
+        #expect(throws: DatabaseError.connectionLost) { try session.execute("SELECT pg_sleep(30)") }
+    }
+
+    @Test func `settings are those of the session from then on`() throws {
+        let session = try Session(Server.options)
+        #expect(try session.set([("statement_timeout", "4321"), ("enable_seqscan", "off")]))
+        #expect(try session.execute("SHOW statement_timeout") == [["4321ms"]])
+        #expect(try session.execute("SHOW enable_seqscan") == [["off"]])
+    }
+
+    @Test func `a session serves on after statements were prepared, also with a command behind them`() throws {
+        let session = try Session(Server.options)
+        let (one, two) = (Statement("one_prepared", "SELECT 1"), Statement("two_prepared", "SELECT 2"))
+        try session.prepare([one])
+        #expect(try session.execute("EXECUTE one_prepared") == [["1"]])
+        try session.prepare([two], then: "DO $$ BEGIN EXECUTE 'DEALLOCATE one_prepared'; END $$")
+        #expect(try session.execute("SELECT name FROM pg_prepared_statements") == [["two_prepared"]])
+    }
+
+    @Test
+    func `a server that looks for statements by the names they were given cannot be a pooler's that carries them`()
+        throws
+    {
+        let session = try Session(Server.options)
+        let error = #expect(throws: DatabaseError.self) { try session.requirePreparedStatementsOfPooler() }
+        #expect(error?.sqlState == "26000" && error?.description.contains("DB_PREPARED=0") == true)
+    }
+}
+
+/// How a session comes to be at a server that offers no TLS.
+@Suite(.timeLimit(.minutes(1)))
+struct SessionWithoutTLSTests {
+    private func error(of options: ConnectionOptions) async -> DatabaseError? {
+        // On a thread of its own: it would hold up tests that share the threads of tasks.
+        await BlockingThread.run {
+            do throws(DatabaseError) {
+                _ = try Session(options)
+                return nil
+            } catch { return error }
+        } ?? nil
+    }
+
+    @Test func `prefer goes on without it in the time that is left`() async throws {
+        let server = ServerWithoutTLS()
+        var options = server.options
+        options.connectTimeoutMilliseconds = 2000
+        guard case .connectFailed(let reason)? = await error(of: options) else {
+            Issue.record("no reason")
+            return
+        }
+        let words = reason.split(separator: " ")
+        #expect(reason.hasPrefix("no answer within ") && reason.hasSuffix(" ms from 127.0.0.1 port \(options.port)"))
+        let left = try #require(words.count > 3 ? Int(words[3]) : nil)
+        #expect(left <= 2000 - Int(ServerWithoutTLS.pauseMilliseconds) + 1)
+        #expect(server.counts == .init(requestsForTLS: 1, startsWithoutTLS: 1))
+    }
+
+    @Test(arguments: ["require", "verify-ca"]) func `any stricter mode never goes on without it`(mode: String) async {
+        let server = ServerWithoutTLS()
+        var options = server.options
+        options.sslMode = mode
+        // A certificate that can be read, though it certifies nobody here.
+        options.sslRootCertificate = "/etc/ssl/certs/ca-certificates.crt"
+        guard case .connectFailed(let reason)? = await error(of: options) else {
+            Issue.record("no reason")
+            return
+        }
+        #expect(reason.contains("server does not support SSL"))
+        #expect(server.counts == .init(requestsForTLS: 1, startsWithoutTLS: 0))
+    }
+}
+
+/// A server on loopback that says late that it has no TLS, and nothing to whoever goes on without.
+private final class ServerWithoutTLS: Sendable {
+    struct Counts: Equatable {
+        var requestsForTLS = 0
+        var startsWithoutTLS = 0
+    }
+
+    /// How long a client waits to hear that there is no TLS.
+    static let pauseMilliseconds: Int32 = 100
+
+    private let listener: Int32
+    private let port: UInt16
+    private let state = Mutex((counts: Counts(), clients: [Int32]()))
+
+    init() {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        // A sockaddr_in begins as a sockaddr, and the length is its own.
+        unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                precondition(unsafe bind(listener, $0, length) == 0 && listen(listener, 16) == 0, "no listener")
+                precondition(unsafe getsockname(listener, $0, &length) == 0, "no address")
+            }
+        }
+        self.listener = listener
+        port = UInt16(bigEndian: address.sin_port)
+        // It ends with the listener.
+        let isStarted = BlockingThread.start { [weak self] in
+            while true {
+                let client = accept(listener, nil, nil)
+                guard client >= 0, let self else { break }
+                self.serve(client)
+            }
+            close(listener)
+        }
+        precondition(isStarted, "no thread")
+    }
+
+    deinit {
+        // Wakes the thread that waits for a client.
+        shutdown(listener, Int32(SHUT_RDWR))
+        state.withLock { for client in $0.clients { close(client) } }
+    }
+
+    var options: ConnectionOptions {
+        ConnectionOptions(host: "127.0.0.1", port: "\(port)", database: "items", user: "items")
+    }
+
+    var counts: Counts { state.withLock { $0.counts } }
+
+    private func serve(_ client: Int32) {
+        var packet = [UInt8](repeating: 0, count: 8)
+        // The array outlives the call, and the count is its own.
+        let count = unsafe recv(client, &packet, packet.count, Int32(MSG_WAITALL))
+        // The request code of SSLRequest (PostgreSQL documentation §55.7).
+        let asksForTLS = count == 8 && packet[4...] == [0x04, 0xD2, 0x16, 0x2F]
+        state.withLock { state in
+            state.clients.append(client)
+            if asksForTLS { state.counts.requestsForTLS += 1 } else { state.counts.startsWithoutTLS += 1 }
+        }
+        guard asksForTLS else { return }
+        // The client waits for the answer, so nothing comes.
+        var watch = pollfd(fd: client, events: Int16(POLLIN), revents: 0)
+        // One entry, which outlives the call.
+        _ = unsafe poll(&watch, 1, Self.pauseMilliseconds)
+        _ = unsafe send(client, "N", 1, Int32(MSG_NOSIGNAL))
     }
 }

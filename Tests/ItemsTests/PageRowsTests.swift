@@ -1,0 +1,67 @@
+import Formatting
+import Glibc
+import HTTP1
+import HTTPTypes
+import Postgres
+import Reactor
+import Testing
+import Vial
+
+@testable import Items
+
+/// Which of the rows that come stand on a page.
+@Suite(.needsServer, .timeLimit(.minutes(1)))
+struct PageRowsTests {
+    /// The page that `limit` items at most make of rows with ids from 1 on and these names and descriptions.
+    private func page(
+        limit: Int, order: String = "asc", _ count: Int, name: String = "'a'", description: String = "NULL"
+    ) async throws -> Page {
+        let loop = try EventLoop(index: 0)
+        try loop.start()
+        defer { loop.stop() }
+        let pool = Pool(
+            on: loop, minimum: 1, maximum: 1, waitMilliseconds: 30_000, statementMilliseconds: 30_000,
+            connector: Connector(options: { () throws(DatabaseError) in Schema.options }), observe: { _ in })
+        await pool.open()
+        let rows = Statement(
+            "page_rows",
+            "SELECT n::int8, \(name)::text, \(description)::text, now(), now() FROM generate_series(1, \(count)) AS n")
+        let request = try PageRequest(try Request(.get, "/api/items?limit=\(limit)&order=\(order)"))
+        let page = try await Page(pool.query(rows), for: request)
+        await pool.close(withinMilliseconds: 1000)
+        return page
+    }
+
+    private func text(_ page: Page) throws -> String { try Response.json(page).text }
+
+    private func ids(_ page: Page) throws -> Int { try text(page).split(separator: #"{"id":"#).count - 1 }
+
+    @Test func `as many as were asked for, and the last of them is where the next page begins`() async throws {
+        let page = try await page(limit: 3, 4)
+        #expect(try ids(page) == 3)
+        #expect(page.next?.text == "a3")
+        let last = try await self.page(limit: 3, order: "desc", 3)
+        #expect(try ids(last) == 3)
+        #expect(last.next == nil)
+    }
+
+    @Test func `no more than take the bytes of a page, as they are written`() async throws {
+        // In JSON each of the characters takes six bytes.
+        let page = try await page(limit: 40, 40, description: "repeat(chr(1), 30000)")
+        #expect(try ids(page) == 5)
+        #expect(page.next?.text == "a5")
+        #expect(try text(page).utf8.count <= PageRequest.byteLimit + 1024)
+    }
+
+    @Test func `one that is longer than a page by itself, and there is more to ask for`() async throws {
+        let page = try await page(limit: 40, 1, name: "repeat('x', 2000000)")
+        #expect(try ids(page) == 1)
+        #expect(page.next?.text == "a1")
+    }
+
+    @Test func `a last row without its texts stands behind the page`() async throws {
+        let page = try await page(limit: 40, 3, name: "CASE WHEN n < 3 THEN 'a' END")
+        #expect(try ids(page) == 2)
+        #expect(page.next?.text == "a2")
+    }
+}
