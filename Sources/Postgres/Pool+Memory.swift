@@ -24,19 +24,15 @@ extension Pool {
     /// - Returns: whether one was closed.
     @discardableResult
     func retireGrown() -> Bool {
-        var areLeft = false
         var areClosed = false
         for connection in connections.values where connection.hasGrown {
-            guard case .idle? = state.slots[connection.identifier] else {
-                areLeft = true
-                continue
-            }
+            // One that is in use is looked at again when it becomes idle.
+            guard case .idle? = state.slots[connection.identifier] else { continue }
             areClosed = true
             connections[connection.identifier] = nil
             _ = connection.abandon()
             if let replacement = state.lost(connection.identifier) { begin(replacement) }
         }
-        if areLeft { shrinkSoon() }
         if areClosed { hasWork = true }
         return areClosed
     }

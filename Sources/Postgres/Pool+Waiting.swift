@@ -31,7 +31,6 @@ extension Pool {
         let lateLeases = leaseQueue.filter { now >= $0.deadline }
         if !lateLeases.isEmpty { leaseQueue.removeAll { now >= $0.deadline } }
         for lease in lateLeases { lease.resume(.failure(.waitTimedOut)) }
-        armWaitDeadline()
         reportLoad()
     }
 

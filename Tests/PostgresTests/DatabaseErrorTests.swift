@@ -25,6 +25,7 @@ struct DatabaseErrorTests {
     @Test(arguments: [
         (DatabaseError.unavailable, DatabaseError.Class.connection), (.connectionLost, .connection),
         (.connectFailed("x"), .connection), (.closing, .connection), (.waitTimedOut, .pool), (.queueFull, .pool),
+        (.outOfMemory, .pool),
         (.deadlineExceeded, .timeout), (.unconfirmed, .timeout), (.unexpectedResult("x"), .result),
     ])
     func `puts its own errors into classes`(error: DatabaseError, expected: DatabaseError.Class) {
@@ -61,6 +62,7 @@ struct DatabaseErrorTests {
         for state in ["26000", "42P05"] { #expect(!server(state, .function).isStalePlan) }
         for state in ["42P01", "42703", "3F000"] { #expect(!server(state, .function).isMissingObject) }
         #expect(server("25006").isReadOnlyServer && !server("25006", .function).isReadOnlyServer)
+        #expect(server("55P03").isLockTimeout && !server("55P03", .function).isLockTimeout)
     }
 
     @Test(
@@ -86,6 +88,19 @@ struct DatabaseErrorTests {
         }
         #expect(stopped("ProcessInterrupts").isCancellation && stopped(nil).isCancellation)
         #expect(!stopped("exec_stmt_raise").isCancellation)
+    }
+
+    @Test(
+        arguments: [
+            ("Key (id)=(1) already exists.", "id"), ("Key (id, lower(name))=(1, a) already exists.", "id, lower(name)"),
+            ("Der Schlüssel »(name)=(a)« existiert bereits.", "name"), ("()=()", ""),
+            // A function may give any detail.
+            (")=(", nil), ("a)=(b", nil), ("(", nil), ("", nil),
+        ] as [(String, String?)])
+    func `the columns of a constraint are what stands before the values in the detail`(
+        detail: String, columns: String?
+    ) {
+        #expect(DatabaseError.ServerError.keyColumns(inDetail: detail) == columns)
     }
 
     @Test func `class names are fit for labels`() {

@@ -91,4 +91,46 @@ struct DatabaseTests {
             try await closing.value
         }
     }
+
+    @Test(.needsServer, .timeLimit(.minutes(1)))
+    func `a loop that finds the database again tells the others, which do not wait for their next attempt`()
+        async throws
+    {
+        let loops = try (0..<2).map { try EventLoop(index: $0) }
+        for loop in loops { try loop.start() }
+        defer { for loop in loops { loop.stop() } }
+        let isThere = Gate()
+        let connector = Connector(options: { () throws(DatabaseError) in
+            guard isThere.isOpen else { throw .connectFailed("nobody is there") }
+            return Server.options
+        })
+        let logs = [EventLog(), EventLog()]
+        let pools = zip(loops, logs).map { loop, log in
+            Pool(
+                on: loop, minimum: 1, maximum: 1, waitMilliseconds: 1000, statementMilliseconds: 1000,
+                connector: connector, observe: log.note)
+        }
+        for (pool, other) in zip(pools, pools.reversed()) { await pool.open(beside: [other]) }
+        #expect(logs[0].has(\.isDown) && logs[1].has(\.isDown))
+        // The second makes no attempt by itself any more.
+        await pools[1].stopTrying()
+        isThere.open()
+        await logs[0].wait(\.isUp)
+        let end = EventLoop.monotonicNanoseconds() + 10_000 * milliseconds
+        while !logs[1].has(\.isUp), EventLoop.monotonicNanoseconds() < end {
+            await loops[1].pause(nanoseconds: milliseconds)
+        }
+        #expect(logs[1].has(\.isUp))
+        for pool in pools { await pool.close(withinMilliseconds: 1000) }
+    }
+}
+
+extension Pool {
+    /// Ends the pauses before attempts, which never come then.
+    fileprivate func stopTrying() async {
+        repeat {
+            await loop.sleep(nanoseconds: milliseconds)
+            loop.cancel(retryDeadline)
+        } while !state.slots.isEmpty
+    }
 }

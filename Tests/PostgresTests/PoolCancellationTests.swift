@@ -74,6 +74,111 @@ struct PoolCancellationTests {
         }
     }
 
+    @Test func `a server that is heard after a cancel request and does not stop loses the connection`() async throws {
+        try await withTable { table in
+            try await Server.execute(
+                """
+                CREATE FUNCTION \(table)_stays() RETURNS int8 LANGUAGE plpgsql AS $$
+                BEGIN
+                    PERFORM pg_sleep(30);
+                    RETURN 1;
+                EXCEPTION WHEN query_canceled THEN
+                    RAISE WARNING 'not now';
+                    PERFORM pg_sleep(30);
+                    RETURN 2;
+                END $$;
+                """)
+            let stays = Statement("stays", "SELECT \(table)_stays()")
+            var options = Server.options
+            options.statementTimeoutMilliseconds = 60_000
+            let bounds = PoolBounds(minimum: 1, maximum: 1, wait: 10_000, statement: 60_000)
+            try await withPool(bounds, options: always(options)) { (test) async throws in
+                let backend = try await test.backend()
+                var next = backend
+                // On a busy machine the request may come before the statement has begun, which it stops then.
+                for limit in [200, 1000, 5000, 20_000].map({ $0 * milliseconds }) where next == backend {
+                    let (late, _) = try await test.failure(of: stays, within: limit)
+                    #expect(late == .deadlineExceeded)
+                    // Whoever is next does not wait for what nobody waits for.
+                    next = try await test.backend()
+                }
+                #expect(next != backend)
+                try await Server.execute("SELECT pg_terminate_backend(\(backend))")
+            }
+            try await Server.execute("DROP FUNCTION \(table)_stays()")
+        }
+    }
+
+    @Test func `a deadline of a statement that is answered stops none of its neighbours`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let slow = Statement("slow", "SELECT pg_sleep(2.5), 7::int8", kind: .update)
+            let outcomes = try await test.queryTogether([(PoolTests.one, []), (slow, [])], limits: [0: 2 * second])
+            #expect(try outcomes[0].get()[0].int64(0) == 1)
+            #expect(try outcomes[1].get()[0].int64(1) == 7)
+            // What is stopped in another's place runs again.
+            #expect(test.log.count(\.isSent) == 2)
+        }
+    }
+
+    @Test func `of more statements that are late than requests may be on their way, each is stopped`() async throws {
+        var options = Server.options
+        options.statementTimeoutMilliseconds = 60_000
+        let count = 2 * Connector.cancelLimit
+        let bounds = PoolBounds(minimum: count, maximum: count, statement: 60_000)
+        try await withPool(bounds, options: always(options)) { (test) async throws in
+            await test.log.wait(for: count, \.isOpened)
+            let errors = try await test.onLoop {
+                let expiry = EventLoop.monotonicNanoseconds() + second
+                return await withTaskGroup(of: DatabaseError?.self) { group in
+                    for _ in 0..<count {
+                        group.addTask {
+                            await TaskDeadline.$current.withValue(TaskDeadline(expiry: expiry)) {
+                                await failure { () throws(DatabaseError) in
+                                    // More rows than one batch may return: each has a connection of its own.
+                                    try await test.pool.query(PoolTests.sleep, [.int64(40_000)], rows: 2000)
+                                }
+                            }
+                        }
+                    }
+                    return await group.reduce(into: []) { $0.append($1) }
+                }
+            }
+            #expect(errors == [DatabaseError?](repeating: .deadlineExceeded, count: count))
+            #expect(try await Server.wait(for: "\(test.connectionsQuery) AND wait_event = 'PgSleep'", toBe: "0"))
+        }
+    }
+
+    @Test func `a statement that is late is reported once`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let (late, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
+            #expect(late == .deadlineExceeded)
+            // The server has said what it ended with.
+            #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
+            #expect(test.log.count { if case .failed = $0 { true } else { false } } == 1)
+        }
+    }
+
+    @Test func `what lies behind a commit that is stopped is certain`() async throws {
+        try await withTable { table in
+            try await Server.execute(
+                """
+                CREATE FUNCTION \(table)_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN PERFORM pg_sleep(4); RETURN NULL; END $$;
+                CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON \(table) DEFERRABLE INITIALLY DEFERRED
+                    FOR EACH ROW WHEN (NEW.label = 'slow') EXECUTE FUNCTION \(table)_commit();
+                """)
+            let write = Statement("write", "INSERT INTO \(table) VALUES ($1::int8, $2::text)", kind: .update)
+            try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+                let outcomes = try await test.queryTogether(
+                    [(write, [.int64(1), .text("slow")]), (write, [.int64(2), .text("quick")])],
+                    limits: [0: second / 3])
+                #expect(outcomes.map(\.error) == [.deadlineExceeded, nil])
+                #expect(try await Server.value("SELECT array_agg(number) FROM \(table)") == "{2}")
+            }
+            try await Server.execute("DROP FUNCTION \(table)_commit() CASCADE")
+        }
+    }
+
     @Test func `a statement that runs into its own limit after a cancellation does not run again`() async throws {
         var options = Server.options
         options.statementTimeoutMilliseconds = 200
@@ -111,7 +216,7 @@ struct PoolCancellationTests {
     @Test func `of two statements of a transaction each has its own deadline`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             _ = try? await test.pool.transaction { transaction in
-                let deadline = TaskDeadline(expiry: EventLoop.monotonicNanoseconds() + second / 5)
+                let deadline = TaskDeadline(expiry: EventLoop.monotonicNanoseconds() + second)
                 async let short = TaskDeadline.$current.withValue(deadline) {
                     await failure { () throws(DatabaseError) in
                         try await transaction.query(PoolTests.sleep, [.int64(30_000)])
@@ -120,6 +225,8 @@ struct PoolCancellationTests {
                 await test.log.wait(for: 2, \.isSent)
                 async let long = failure { () throws(DatabaseError) in try await transaction.query(PoolTests.one) }
                 #expect(await short == .deadlineExceeded)
+                // Not that of the other, which has the pool's 5.5 s.
+                #expect(EventLoop.monotonicNanoseconds() < (deadline.expiry ?? 0) + 4 * second)
                 _ = await long
             }
         }
@@ -201,6 +308,11 @@ struct PoolCancellationTests {
                 }
                 #expect(try await outcome.error == .deadlineExceeded)
                 #expect(try await Server.wait(for: running, toBe: "0"))
+                let end = EventLoop.monotonicNanoseconds() + 10 * second
+                while await test.pool.keepsPlaces, EventLoop.monotonicNanoseconds() < end {
+                    await test.loop.pause(nanoseconds: milliseconds)
+                }
+                #expect(await !test.pool.keepsPlaces)
             }
             #expect(isTried)
         }
@@ -208,6 +320,9 @@ struct PoolCancellationTests {
 }
 
 extension Pool {
+    /// Whether connections that are gone count as there.
+    fileprivate var keepsPlaces: Bool { state.slots.values.contains { !$0.isLive } }
+
     /// Has the only connection break in the very turn in which the deadline of what it runs passes.
     ///
     /// - Returns: what is known of it then, and what those who wait are told; nil when the deadline had passed before.

@@ -53,6 +53,106 @@ struct PoolLossTests {
         }
     }
 
+    @Test func `a read that has time left when its connection falls silent for another runs again elsewhere`()
+        async throws
+    {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let backend = Int32(try await test.backend())
+            defer { kill(backend, SIGCONT) }
+            try #require(kill(backend, SIGSTOP) == 0)
+            let queries = [(PoolTests.one, [Parameter]()), (PoolTests.one, [])]
+            let outcomes = try await test.queryTogether(queries, limits: [0: 50 * milliseconds])
+            #expect(outcomes.map(\.error) == [.deadlineExceeded, nil])
+        }
+    }
+
+    @Test func `a deadline that has passed does not wake the loop again while the server has time to react`()
+        async throws
+    {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let backend = Int32(try await test.backend())
+            defer { kill(backend, SIGCONT) }
+            try #require(kill(backend, SIGSTOP) == 0)
+            let (isForServer, error) = try await test.onLoop {
+                let (error, _) = try await test.failure(of: PoolTests.one, within: 50 * milliseconds)
+                return (await test.pool.isDeadlineForServer, error)
+            }
+            #expect(error == .deadlineExceeded && isForServer)
+        }
+    }
+
+    @Test func `a connection that is found broken twice in one turn is lost once`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            await test.pool.loseTwice()
+            #expect(test.log.count(\.isLost) == 1)
+            #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
+        }
+    }
+
+    @Test func `a connection in a transaction that did not end serves nobody else`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let backend = try await test.backend()
+            try await test.pool.leaveTransactionOpen()
+            #expect(try await test.backend() != backend)
+        }
+    }
+
+    @Test func `a read that is to run again waits for no longer than its own deadline`() async throws {
+        // The second connection opens when the read has ended.
+        let attempts = Attempts()
+        let isOver = Gate()
+        let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in
+            if attempts.next() > 1 { while !isOver.isOpen { usleep(1000) } }
+            return Server.options
+        }
+        let bounds = PoolBounds(minimum: 1, maximum: 1, wait: 10_000, statement: 20_000)
+        try await withPool(bounds, options: options) { (test) async throws in
+            defer { isOver.open() }
+            let backend = try await test.backend()
+            let reading = Task {
+                try await test.failure(of: PoolTests.sleep, [.int64(30_000)], within: 1000 * milliseconds)
+            }
+            await test.log.wait(for: 2, \.isSent)
+            // Somebody else waits, who has more time.
+            let waiting = Task { try await test.pool.query(PoolTests.one)[0].int64(0) }
+            for _ in 0..<1000 where await test.pool.load().waiting == 0 { await test.loop.perform {} }
+            try await Server.execute("SELECT pg_terminate_backend(\(backend))")
+            let (error, elapsed) = try await reading.value
+            #expect(error == .deadlineExceeded && elapsed < 7000 * milliseconds)
+            isOver.open()
+            #expect(try await waiting.value == 1)
+        }
+    }
+
+    @Test func `a write whose time is over when its connection is given up for another may have happened`() async throws
+    {
+        try await withTable { table in
+            let insert = Statement("insert", "INSERT INTO \(table) VALUES ($1::int8, 'x')", kind: .insert)
+            try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+                let backend = Int32(try await test.backend())
+                defer { kill(backend, SIGCONT) }
+                try #require(kill(backend, SIGSTOP) == 0)
+                try await test.onLoop {
+                    let start = EventLoop.monotonicNanoseconds()
+                    func write(_ number: Int64, within limit: UInt64) async -> DatabaseError? {
+                        await TaskDeadline.$current.withValue(TaskDeadline(expiry: start + limit)) {
+                            await failure { () throws(DatabaseError) in
+                                try await test.pool.query(insert, [.int64(number)])
+                            }
+                        }
+                    }
+                    async let patient = write(1, within: 400 * milliseconds)
+                    #expect(await write(2, within: 50 * milliseconds) == .deadlineExceeded)
+                    // As a process that stands still: the time of the other one and the server's pass in one turn.
+                    let end = EventLoop.monotonicNanoseconds() + Pool.cancelGrace
+                    while EventLoop.monotonicNanoseconds() < end {}
+                    #expect(await patient == .deadlineExceeded)
+                }
+                #expect(test.log.has(\.isLost))
+            }
+        }
+    }
+
     @Test func `a read in flight on a connection that breaks runs again elsewhere`() async throws {
         try await withTable { table in
             try await Server.execute("CREATE SEQUENCE \(table)_runs OWNED BY \(table).number")
@@ -262,5 +362,27 @@ struct PoolLossTests {
                 #expect(!test.log.has(\.isDown))
             }
         }
+    }
+}
+
+extension Pool {
+    /// Whether what is armed for the only connection is the end of the server's time to react, or nothing.
+    fileprivate var isDeadlineForServer: Bool {
+        guard let connection = connections.values.first else { return true }
+        return connection.deadline == connection.cancellation.limit ?? .max
+    }
+
+    /// As its reader and its writer would.
+    fileprivate func loseTwice() {
+        guard let connection = connections.values.first else { return }
+        lose(connection, .connectionLost)
+        lose(connection, .connectionLost)
+    }
+
+    /// As a transaction whose ROLLBACK was stopped.
+    fileprivate func leaveTransactionOpen() async throws {
+        let identifier = try await lease()
+        _ = try await execute(Transaction.begin, [], on: identifier)
+        release(identifier)
     }
 }

@@ -67,7 +67,10 @@ struct PoolMemoryTests {
 
     @Test func `statements that wait leave room for what is sent`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
-        try await withPool(bounds(memory)) { (test) async throws in
+        // Nobody's time is over, however busy the machine is.
+        var bounds = bounds(memory, wait: 30_000)
+        bounds.statement = 30_000
+        try await withPool(bounds) { (test) async throws in
             let gate = Gate()
             let lent = Task { try await test.pool.transaction { _ in await gate.wait() } }
             await test.log.wait(\.isSent)
@@ -136,6 +139,67 @@ struct PoolMemoryTests {
         #expect(memory.used == 0)
     }
 
+    @Test func `a read whose result finds no room alone, either, fails`() async throws {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        let read = Statement("read", "SELECT repeat('x', \(Self.megabyte))")
+        try await withPool(bounds(memory)) { (test) async throws in
+            memory.take(memory.limit - 100_000)
+            let error = await failure { () throws(DatabaseError) in try await test.pool.query(read) }
+            #expect(error == .outOfMemory)
+            #expect(test.log.count(\.isSent) == 2)
+            memory.release(memory.limit - 100_000)
+        }
+        #expect(memory.used == 0)
+    }
+
+    @Test func `a read of a transaction whose result finds no room fails, and runs nowhere else`() async throws {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        let read = Statement("read", "SELECT repeat('x', \(Self.megabyte))")
+        try await withPool(bounds(memory)) { (test) async throws in
+            memory.take(memory.limit - 100_000)
+            await #expect(throws: DatabaseError.outOfMemory) {
+                try await test.pool.transaction { transaction in _ = try await transaction.query(read) }
+            }
+            memory.release(memory.limit - 100_000)
+        }
+        #expect(memory.used == 0)
+    }
+
+    @Test func `a result of a transaction counts, whatever room there was for the statement before`() async throws {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        let modest = Statement("modest", "SELECT 1::int8", result: Self.megabyte)
+        let read = Statement("read", "SELECT repeat('x', 100000)")
+        try await withPool(bounds(memory)) { (test) async throws in
+            _ = try await test.pool.query(modest)
+            try await test.pool.transaction { transaction in
+                let rows = try await transaction.query(read)
+                #expect(memory.used >= 100_000)
+                #expect(rows.count == 1)
+            }
+        }
+        #expect(memory.used == 0)
+    }
+
+    @Test(arguments: [Statement.Kind.insert, .update])
+    func `a write whose result finds no room is answered all the same, and happens once`(kind: Statement.Kind)
+        async throws
+    {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        try await withTable { table in
+            let write = Statement(
+                "write", "INSERT INTO \(table) (label) VALUES ('x') RETURNING repeat(label, 100000)", kind: kind)
+            try await withPool(bounds(memory)) { (test) async throws in
+                // Room for it to leave, and for a result as it should have.
+                memory.take(memory.limit - 10_000)
+                let length = try await test.pool.query(write)[0].withBytes(0) { $0.count }
+                #expect(length == 100_000)
+                #expect(try await Server.value("SELECT count(*) FROM \(table)") == "1")
+                memory.release(memory.limit - 10_000)
+            }
+        }
+        #expect(memory.used == 0)
+    }
+
     @Test func `a result counts for as long as somebody has it`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         try await withPool(bounds(memory)) { (test) async throws in
@@ -183,10 +247,22 @@ struct PoolMemoryTests {
         }
     }
 
-    @Test func `long parameters leave in several batches`() async throws {
-        try await withPool(bounds(MemoryBudget(limit: 256 * 1_048_576))) { (test) async throws in
+    @Test func `the statement that answers in another's place has what is left of its time`() async throws {
+        let slow = Statement("slow", "SELECT pg_sleep(4), $1::int8")
+        let quick = Statement("quick", "SELECT $1::int8", or: Statement.Fallback(slow, above: 0) { _ in true })
+        try await withPool(bounds(.unlimited)) { (test) async throws in
+            let (error, _) = try await test.failure(of: quick, [.int64(1)], within: 300 * milliseconds)
+            #expect(error == .deadlineExceeded)
+        }
+    }
+
+    @Test(arguments: [(256, 400_000), (16, 100_000)])
+    func `long parameters leave in several batches, smaller ones where there is less memory`(
+        megabytes: Int, byteCount: Int
+    ) async throws {
+        try await withPool(bounds(MemoryBudget(limit: megabytes * 1_048_576))) { (test) async throws in
             let read = Statement("read", "SELECT pg_current_xact_id()::text, octet_length($1::text)::int8")
-            let long = Parameter.text(String(repeating: "x", count: 400_000))
+            let long = Parameter.text(String(repeating: "x", count: byteCount))
             let outcomes = try await test.queryTogether((0..<6).map { _ in (read, [long]) })
             let transactions = try outcomes.map { try $0.get()[0].text(0) }
             #expect(Set(transactions).count == 3)
@@ -208,5 +284,40 @@ struct PoolMemoryTests {
             #expect(!test.log.has(\.isLost))
             #expect(!test.log.has(\.isReconnected))
         }
+    }
+
+    @Test func `a connection whose buffer has grown is not closed while somebody has it`() async throws {
+        try await withPool(bounds(.unlimited)) { (test) async throws in
+            let long = Parameter.text(String(repeating: "x", count: Self.megabyte))
+            _ = try await test.pool.query(Self.length, [long])
+            let gate = Gate()
+            let lent = Task { try await test.pool.transaction { _ in await gate.wait() } }
+            await test.log.wait(for: 2, \.isSent)
+            #expect(await !test.pool.retireGrown())
+            gate.open()
+            try await lent.value
+        }
+    }
+
+    @Test func `a connection whose buffer has grown is closed after a while, though nobody waits`() async throws {
+        let memory = MemoryBudget(limit: 16 * 1_048_576)
+        try await withPool(bounds(memory)) { (test) async throws in
+            let long = Parameter.text(String(repeating: "x", count: Self.megabyte))
+            _ = try await test.pool.query(Self.length, [long])
+            #expect(memory.used >= Self.megabyte)
+            await test.pool.passShrinkPause()
+            let end = EventLoop.monotonicNanoseconds() + 10_000 * milliseconds
+            while memory.used > 0, EventLoop.monotonicNanoseconds() < end {
+                await test.loop.pause(nanoseconds: milliseconds)
+            }
+            #expect(memory.used == 0)
+        }
+    }
+}
+
+extension Pool {
+    /// As if the pause before grown connections are closed were over, if one has begun.
+    fileprivate func passShrinkPause() {
+        if shrinkDeadline.expiry != nil { loop.arm(shrinkDeadline, at: loop.now) }
     }
 }

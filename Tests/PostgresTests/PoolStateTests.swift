@@ -358,6 +358,35 @@ struct PoolStateTests {
         #expect(state.ended(2) == 4)
     }
 
+    @Test func `the moment is that of the connection that was given up first`() {
+        var state = Self.full(2)
+        _ = state.lost(1, endingSince: Self.start)
+        _ = state.lost(2, endingSince: Self.start + 300 * Self.millisecond)
+        let end = Self.start + PoolState.endingPause
+        #expect(state.next(oldest: 0, now: end - 1) == .wait(until: end))
+        #expect(state.next(oldest: 0, now: end) == .connect(3))
+    }
+
+    @Test func `a connection that was given up does not stand for one of the minimum`() {
+        var state = PoolState(limits: .init(minimum: 1, maximum: 2))
+        for identifier in state.refill() { state.connected(identifier, now: Self.start) }
+        #expect(state.next(oldest: 0, now: Self.start) == .use(1))
+        #expect(state.lost(1, endingSince: Self.start) == 2)
+        state.connected(2, now: Self.start)
+        #expect(state.retireIdle(now: Self.start + state.limits.idleLimit) == [])
+    }
+
+    @Test func `a server that hears of one while the database is away ends no pause`() {
+        var state = PoolState(limits: .init(minimum: 1, maximum: 2))
+        for identifier in state.refill() { state.connected(identifier, now: Self.start) }
+        #expect(state.next(oldest: 0, now: Self.start) == .use(1))
+        #expect(state.lost(1, endingSince: Self.start) == 2)
+        let retry = state.connectFailed(2, took: PoolState.quickAttempt + 1, now: Self.start, jitter: 1)
+        #expect(state.availability == .down && retry != nil)
+        #expect(state.ended(1) == nil)
+        #expect(state.retry() == 3)
+    }
+
     @Test func `an attempt that fails beside places that are kept says that the database is away`() {
         var state = Self.full(1)
         #expect(state.lost(1, endingSince: Self.start) == nil)
