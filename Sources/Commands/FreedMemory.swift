@@ -1,14 +1,13 @@
 import CLinux
 import Glibc
+import Items
 import Reactor
 
 /// What becomes of memory that the process has freed: the C library keeps it unless it is told otherwise.
 enum FreedMemory {
     /// From this size on a buffer is pages of its own: an answer or a body that is larger than most.
     private static let largeBufferByteCount: Int32 = 131_072
-    /// The heaps are looked through when the process has grown by this since it was last done.
-    private static let growthByteCount = 4 * 1_048_576
-    /// Between two looks whether it has grown, in nanoseconds.
+    /// Between two looks whether it is time, in nanoseconds.
     private static let returnInterval: UInt64 = 2_000_000_000
 
     /// Before anything large is allocated: makes the memory of large buffers go back to the kernel when they are freed.
@@ -19,15 +18,14 @@ enum FreedMemory {
     /// Gives the free pages of the heaps back to the kernel after each burst, until it is cancelled: small buffers that
     /// are freed stay with the C library otherwise, for as long as one above them is in use.
     static func returnRest(while budget: MemoryBudget, on loop: EventLoop) async {
-        var smallest = privateByteCount ?? 0
+        var trim = HeapTrim(byteCount: privateByteCount ?? 0)
         while !Task.isCancelled {
             await loop.pause(nanoseconds: returnInterval)
             guard let now = privateByteCount else { return }
-            smallest = min(smallest, now)
-            // Amid a burst they would be asked for again at once.
-            guard now > smallest + growthByteCount, budget.used < budget.limit / 2 else { continue }
+            let used = budget.used
+            guard trim.isDue(byteCount: now, used: used, of: budget.limit) else { continue }
             clinux_trim_heaps()
-            smallest = privateByteCount ?? now
+            trim.trimmed(byteCount: privateByteCount ?? now, used: used)
         }
     }
 
