@@ -49,3 +49,9 @@ def test_the_root_of_each_port_links_to_what_is_there(database, launch):
         for path in links.values():
             assert requests.get(origin + path, timeout=5).status_code == 200
     assert names == [["items", "health"], ["items", "health", "database", "metrics"]]
+
+
+def test_the_end_of_a_service_with_two_ports_is_told_once(database, launch):
+    server = launch(database.environment, ADMIN_PORT=str(free_port())).wait_until_live()
+    server.stop()
+    assert [line["msg"] for line in server.logs()].count("Drained") == 1

@@ -187,6 +187,69 @@ def test_systemd_is_asked_for_time_and_told_when_the_start_is_over(database, lau
         server.wait()
 
 
+@contextlib.contextmanager
+def notified(address):
+    """A service manager's socket, which is told of the start and the end."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(10)
+        yield manager
+
+
+def words(manager):
+    """What was told and not read so far."""
+    told = []
+    manager.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            told.append(manager.recv(100))
+    return told
+
+
+@pytest.mark.parametrize("situation", ["silent_database", "held_lock"])
+def test_a_service_that_is_stopped_before_it_serves_never_says_that_it_does(situation, launch, request, tmp_path):
+    address = str(tmp_path / "notify")
+    with notified(address) as manager:
+        server = launch(request.getfixturevalue(situation), NOTIFY_SOCKET=address).wait_until_live()
+        stopped(server)
+        told = words(manager)
+    assert b"STOPPING=1" in told and b"READY=1" not in told
+    assert "Serving" not in [line["msg"] for line in server.logs()]
+
+
+def test_systemd_hears_that_the_service_is_alive_twice_within_its_limit(database, launch, tmp_path):
+    limit = 6.0
+    address = str(tmp_path / "notify")
+    with notified(address) as manager:
+        launch(database.environment, NOTIFY_SOCKET=address, WATCHDOG_USEC=str(int(limit * 1e6)))
+        until(lambda: manager.recv(100) == b"READY=1", what="the start to be over")
+        moments = [time.monotonic()]
+        while len(moments) < 4:
+            assert manager.recv(100) == b"WATCHDOG=1"
+            moments.append(time.monotonic())
+    assert max(after - before for before, after in zip(moments, moments[1:])) < limit / 2
+
+
+def test_systemd_is_told_by_a_name_that_is_no_file(database, launch):
+    name = f"items-e2e-{os.getpid()}"
+    with notified(f"\0{name}") as manager:
+        launch(database.environment, NOTIFY_SOCKET=f"@{name}")
+        until(lambda: manager.recv(100) == b"READY=1", what="the start to be over")
+
+
+def test_systemd_is_asked_for_more_time_again_before_what_it_gave_is_over(held_lock, launch, tmp_path):
+    address = str(tmp_path / "notify")
+    with notified(address) as manager:
+        launch(held_lock, NOTIFY_SOCKET=address)
+        manager.settimeout(20)
+        asked = []
+        for _ in range(2):
+            assert manager.recv(100) == b"EXTEND_TIMEOUT_USEC=30000000"
+            asked.append(time.monotonic())
+    # Two words may be lost.
+    assert asked[1] - asked[0] < 30 / 2
+
+
 class TestMigrate:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_a_signal_has_the_server_undo_it(self, slow_step, database, launch_migration, number):
@@ -202,6 +265,26 @@ class TestMigrate:
         assert migration.process.poll() is None
         assert stopped(migration, status=1) < PROMPT_SECONDS
         assert "stopped by a signal" in migration.errors()
+
+    def test_a_second_signal_ends_it_at_once(self, silent_resolver, launch_migration):
+        migration = launch_migration(silent_resolver)
+        time.sleep(0.5)  # the subject: the name is being resolved
+        migration.signal(signal.SIGTERM)
+        time.sleep(0.2)  # two signals that come together are one
+        assert stopped(migration, status=1) < 1
+
+
+def test_a_signal_ends_a_health_check_that_waits(silent):
+    check = subprocess.Popen(
+        [BINARY, "healthcheck"], env={"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(silent.port)}
+    )
+    try:
+        until(lambda: silent.clients, what="the service to be asked")
+        check.terminate()
+        assert check.wait(1) == -signal.SIGTERM
+    finally:
+        check.kill()
+        check.wait()
 
 
 class TestInstanceMetadata:

@@ -17,6 +17,43 @@ struct ConfigurationTests {
         #expect(configuration.memoryByteLimit == mebibytes * 1_048_576 && errors.isEmpty)
     }
 
+    /// What is told of the buffers in a group with so many MiB.
+    private func told(_ variables: [String: String], within limit: Int) -> (line: String?, warnings: [String]) {
+        let configuration = Configuration.examine(
+            reader(of: variables), needsDatabase: false, secretsDirectory: "/nowhere", memoryLimit: limit * 1_048_576
+        ).configuration
+        return (configuration.lines.first { $0.hasPrefix("MEMORY_MIB=") }, configuration.warnings)
+    }
+
+    @Test func `buffers that are as large as was asked for, or may be by default, are shown without a word`() {
+        #expect(told([:], within: 64) == ("MEMORY_MIB=48 (default)", []))
+        #expect(told(["MEMORY_MIB": "48"], within: 64) == ("MEMORY_MIB=48", []))
+    }
+
+    @Test func `buffers that are smaller than was asked for are shown, and warned of with both numbers`() {
+        let (line, warnings) = told(["MEMORY_MIB": "49"], within: 64)
+        #expect(line == "MEMORY_MIB=48 (49 is above three quarters of the cgroup's limit)")
+        #expect(warnings == ["MEMORY_MIB is 48 instead of 49: three quarters of the cgroup's memory limit"])
+    }
+
+    @Test func `a group that is too small for the smallest buffers is warned of`() {
+        let connections = ["MAX_CONNECTIONS": "100"]
+        #expect(
+            told(connections, within: 21).warnings
+                == ["The cgroup's memory limit of 21 MiB is too small for the 16 MiB of MEMORY_MIB"])
+        #expect(told(connections, within: 22).warnings == [])
+    }
+
+    @Test func `bodies that are allowed and never fit are warned of`() {
+        // Eleven sixteenths of 48 MiB.
+        let most = 33 * 1_048_576
+        #expect(told(["MAX_BODY_BYTES": "\(most)"], within: 64).warnings == [])
+        #expect(
+            told(["MAX_BODY_BYTES": "\(most + 1)"], within: 64).warnings == [
+                "MAX_BODY_BYTES is more than MEMORY_MIB leaves for bodies: those above \(most) bytes are answered 503"
+            ])
+    }
+
     @Test func `every variable has the contract's default`() throws {
         let configuration = try read([:])
         #expect(configuration.environment == "dev")

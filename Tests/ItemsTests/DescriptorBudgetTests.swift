@@ -83,4 +83,30 @@ struct DescriptorBudgetTests {
         let narrow = try DescriptorBudget(settings(["ADMIN_PORT": "9000"]), limit: 80, open: 3)
         #expect(narrow.adminConnections == 2)
     }
+
+    @Test func `gives the operators' port a tenth of what is there, and no more than clients may have`() throws {
+        let narrow = try DescriptorBudget(settings(["ADMIN_PORT": "9000"]), limit: 500, open: 3)
+        #expect(narrow.adminConnections == (500 - narrow.reserved) / 10 && narrow.adminConnections > 20)
+        let few = try DescriptorBudget(
+            settings(["ADMIN_PORT": "9000", "MAX_CONNECTIONS": "7"]), limit: 20_000, open: 3)
+        #expect(few.connections == 7 && few.adminConnections == 7)
+    }
+
+    @Test func `ends the start with an operators' port where both ports have too few, and says how many are needed`()
+        throws
+    {
+        let configuration = try settings(["ADMIN_PORT": "9000"])
+        let shortage = #expect(throws: DescriptorBudget.Shortage.self) {
+            try DescriptorBudget(configuration, limit: 40, open: 3)
+        }
+        let budget = try DescriptorBudget(configuration, limit: try #require(shortage).needed, open: 3)
+        #expect(budget.connections == 4 && budget.adminConnections == 2)
+    }
+
+    @Test func `places that were not lowered are no reason to warn`() throws {
+        let configuration = try settings(["MAX_CONNECTIONS": "100"])
+        let reserved = try DescriptorBudget(configuration, limit: 1024, open: 3).reserved
+        #expect(try DescriptorBudget(configuration, limit: reserved + 100, open: 3).warning == nil)
+        #expect(try DescriptorBudget(configuration, limit: reserved + 99, open: 3).warning != nil)
+    }
 }

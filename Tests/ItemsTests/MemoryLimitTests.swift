@@ -49,4 +49,24 @@ struct MemoryLimitTests {
         #expect(find("nonsense", "nonsense", [:]) == nil)
         #expect(find("0::/a\n", version2, ["/sys/fs/cgroup/a/memory.max": "many\n"]) == nil)
     }
+
+    @Test func `where both versions are mounted the least of both counts`() {
+        let files = ["/sys/fs/cgroup/memory/a/memory.limit_in_bytes": "300\n", "/sys/fs/cgroup/b/memory.max": "200\n"]
+        #expect(find("3:memory:/a\n0::/b\n", version1 + version2, files) == 200)
+        #expect(find("3:memory:/a\n0::/b\n", version2 + version1, files) == 200)
+    }
+
+    @Test func `the hierarchy of another controller limits nothing`() {
+        let mounts = "33 32 0:28 / /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids\n"
+        #expect(find("3:memory:/a\n", mounts, ["/sys/fs/cgroup/pids/a/memory.limit_in_bytes": "300\n"]) == nil)
+        // The group of another controller, in a hierarchy that has this one too.
+        #expect(find("2:pids:/a\n", version1, ["/sys/fs/cgroup/memory/a/memory.limit_in_bytes": "300\n"]) == nil)
+    }
+
+    @Test func `the optional fields of a mount may be many or none`() {
+        let files = ["/sys/fs/cgroup/a/memory.max": "200\n"]
+        for fields in ["", "shared:4 ", "shared:4 master:2 propagate_from:1 "] {
+            #expect(find("0::/a\n", "30 23 0:26 / /sys/fs/cgroup rw \(fields)- cgroup2 cgroup2 rw\n", files) == 200)
+        }
+    }
 }
