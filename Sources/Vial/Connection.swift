@@ -347,6 +347,10 @@ import Reactor
             case .head(let count):
                 used += count
                 let plan = begin()
+                if request.head.bytes.count > Self.uncountedByteLimit && !countInput() {
+                    refuseForMemory()
+                    break
+                }
                 if reader.expectsBody {
                     prepareForBody(plan, hasMore: used < bytes.count)
                 } else {

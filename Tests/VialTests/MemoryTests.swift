@@ -9,6 +9,7 @@ extension OverSockets {
     /// What a server takes from its budget, and what it does where that is used up.
     struct MemoryTests {
         private let get = "GET /bytes/10 HTTP/1.1\r\nHost: a\r\n\r\n"
+        private let gate = Gate()
 
         private var app: App {
             var app = App()
@@ -16,11 +17,27 @@ extension OverSockets {
                 Response(status: .ok, body: [UInt8](repeating: 0x78, count: Int(count)))
             }
             app.post("/length") { request in text("\(request.body.count)") }
+            let gate = gate
+            app.get("/slow") { _ in
+                await gate.pass()
+                return text("done")
+            }
+            app.post("/slow") { _ in
+                await gate.pass()
+                return text("done")
+            }
+            app.post("/deferred") { (_, reply) in
+                Task(executorPreference: reply.loop) {
+                    await gate.pass()
+                    reply.send { text("done") }
+                }
+            }
+            app.post("/bytes") { _ in Response(status: .ok, body: [UInt8](repeating: 0x78, count: 40_000)) }
             return app
         }
 
-        private func postHead(_ length: Int) -> String {
-            "POST /length HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: \(length)\r\n\r\n"
+        private func postHead(_ length: Int, _ path: String = "/length") -> String {
+            "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: \(length)\r\n\r\n"
         }
 
         /// Looks again until it is so; the suite's time limit ends a wait in vain.
@@ -56,6 +73,98 @@ extension OverSockets {
             }
         }
 
+        @Test func `a body takes memory as it comes, and not as it is declared`() async throws {
+            let memory = MemoryBudget(limit: 16 * 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                try client.send(postHead(1_000_000) + String(repeating: "x", count: 2000))
+                try await until { memory.used >= 16_384 }
+                #expect(memory.used < 100_000)
+            }
+        }
+
+        @Test func `a body that comes at once is counted while its handler has it, and not longer`() async throws {
+            let memory = MemoryBudget(limit: 16 * 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                try client.send(postHead(40_000, "/slow") + String(repeating: "x", count: 40_000))
+                try await until { memory.used >= 40_000 }
+                gate.open()
+                #expect(try client.answer().body == "done")
+                try await until { memory.used <= ConnectionQuota.connectionByteCount }
+            }
+        }
+
+        @Test func `a body is not counted any more when its handler has returned, though the answer is awaited`()
+            async throws
+        {
+            let memory = MemoryBudget(limit: 16 * 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                try client.send(postHead(400_000, "/deferred") + String(repeating: "x", count: 300_000))
+                try await until { memory.used >= 300_000 }
+                try client.send(String(repeating: "x", count: 100_000))
+                try await until { memory.used <= ConnectionQuota.connectionByteCount }
+                gate.open()
+                #expect(try client.answer().body == "done")
+            }
+        }
+
+        @Test func `a chunked body that comes at once and finds no room is refused`() async throws {
+            let memory = MemoryBudget(limit: 16 * 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                await server.events.wait(for: .accepted)
+                memory.take(memory.share(of: .body) - memory.used)
+                let head = "POST /length HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                let chunk = "4E20\r\n\(String(repeating: "x", count: 20_000))\r\n"
+                try client.send(head + "Transfer-Encoding: chunked\r\n\r\n\(chunk)0\r\n\r\n")
+                let answer = try client.answer()
+                #expect(answer.status == 503 && answer.field("Connection") == "close")
+            }
+        }
+
+        @Test func `small answers that nobody reads are counted, too`() async throws {
+            let memory = MemoryBudget(limit: 16 * 1_048_576)
+            // Less than is counted below, and the answers more than the kernel takes.
+            let many = String(repeating: "GET /bytes/1000 HTTP/1.1\r\nHost: a\r\n\r\n", count: 1000)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect(window: 4096)
+                try client.send(many)
+                try await until { memory.used >= 65_536 }
+                #expect(server.events.count(.closed) == 0)
+                _ = client
+            }
+        }
+
+        @Test func `a client for whose connection there is no room waits until there is`() async throws {
+            let memory = MemoryBudget(limit: 16 * 1_048_576)
+            let taken = memory.share(of: .connection)
+            memory.take(taken)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                try client.send(get)
+                await server.events.wait(for: .limitReached(3413))
+                #expect(server.events.count(.accepted) == 0)
+                memory.release(taken)
+                #expect(try client.answer().status == 200)
+            }
+        }
+
+        @Test func `a long head is counted while its answer is awaited, and not longer`() async throws {
+            let memory = MemoryBudget(limit: 16 * 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                let field = "X-Long: \(String(repeating: "x", count: 15_000))\r\n"
+                try client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\(field)\(field)\(field)\r\n")
+                await server.events.wait(for: .started)
+                try await until { memory.used >= 45_000 }
+                gate.open()
+                #expect(try client.answer().body == "done")
+                try await until { memory.used <= ConnectionQuota.connectionByteCount }
+            }
+        }
+
         @Test func `a chunked body that grows beyond what is left is refused, and others are served`() async throws {
             let memory = MemoryBudget(limit: 1_048_576)
             try await withServer(app, options(memory)) { server in
@@ -87,6 +196,24 @@ extension OverSockets {
             }
         }
 
+        @Test func `the answer to a POST is sent though there is no room for it, because what it tells has happened`()
+            async throws
+        {
+            let memory = MemoryBudget(limit: 16 * 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                await server.events.wait(for: .accepted)
+                let taken = memory.share(of: .answer) - memory.used
+                memory.take(taken)
+                try client.send("POST /bytes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n")
+                try client.send("Content-Length: 2\r\n\r\n{}")
+                let answer = try client.answer()
+                #expect(answer.status == 200 && answer.body.utf8.count == 40_000)
+                memory.release(taken)
+                try await until { memory.used <= ConnectionQuota.connectionByteCount }
+            }
+        }
+
         @Test func `answers that nobody reads are counted until their client is gone`() async throws {
             let memory = MemoryBudget(limit: 64 * 1_048_576)
             try await withServer(app, options(memory).with(\.writeTimeout, 300)) { server in
@@ -114,12 +241,6 @@ extension OverSockets {
             async throws
         {
             let memory = MemoryBudget(limit: 1_048_576)
-            let gate = Gate()
-            var app = app
-            app.get("/slow") { _ in
-                await gate.pass()
-                return text("done")
-            }
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect()
                 await server.events.wait(for: .accepted)
