@@ -9,7 +9,7 @@ actor Acceptor {
     /// A lack that lasts, or comes and goes, is reported this often.
     private static let reportInterval: UInt64 = 10_000_000_000
     /// So many clients may be lost one after the other before accepting pauses: more are no chance, but an error that lasts.
-    private static let lossLimit = 8
+    static let lossLimit = 8
 
     /// What is reported at intervals, each for itself.
     private enum Lack {
@@ -26,7 +26,7 @@ actor Acceptor {
     /// The server's others, which have idle connections to give up when this loop has none.
     private var siblings: [Acceptor] = []
     /// Clients lost since the last one that came in.
-    private var losses = 0
+    private(set) var losses = 0
 
     init(_ listener: consuming Listener, worker: Worker) {
         self.listener = consume listener

@@ -331,6 +331,50 @@ extension OverSockets {
             }
         }
 
+        /// The loop stands still while the time for a body ends: much of the rest comes before it looks once more, or
+        /// after that.
+        @Test(arguments: [2, 3])
+        func `a body of which much comes in the turn in which its time is over is refused all the same`(
+            moment: Int
+        ) async throws {
+            let interlude = Interlude()
+            var app = app
+            app.get("/interlude") { (_: Request) throws -> Response in
+                interlude.play()
+                return text("played")
+            }
+            let play = "GET /interlude HTTP/1.1\r\nHost: a\r\n\r\n"
+            // More than one read takes, and less than the kernel does.
+            let much = String(repeating: "x", count: 100_000)
+            let listener = try Listener(host: "127.0.0.1", port: 0)
+            var room: Int32 = 200_000
+            // The kernel copies the four bytes before the call returns.
+            unsafe setsockopt(listener.descriptor.number, SOL_SOCKET, SO_RCVBUF, &room, 4)
+            try await withServer(app, .loopback.with(\.bodyTimeout, 50), adopting: listener.descriptor.number) {
+                server in
+                let clients = try (0..<3).map { _ in try server.connect() }
+                let late = try server.connect()
+                try late.send(String(post(much + much + "x").dropLast(200_000)))
+                for client in clients {
+                    try client.send(get)
+                    #expect(try client.answer().status == 200)
+                }
+                try clients[0].send(play)
+                interlude.perform(1) {
+                    let end = EventLoop.monotonicNanoseconds() + 60_000_000
+                    while EventLoop.monotonicNanoseconds() < end { sched_yield() }
+                    try? clients[1].send(play)
+                }
+                interlude.perform(2) {
+                    if moment == 2 { try? late.send(much) }
+                    try? clients[2].send(play)
+                }
+                interlude.perform(3) { if moment == 3 { try? late.send(much) } }
+                #expect(try late.answer().status == 408)
+            }
+            _ = consume listener
+        }
+
         @Test func `gives a body its time and no more`() async throws {
             try await withServer(app, .loopback.with(\.bodyTimeout, 50)) { server in
                 let client = try server.connect()
@@ -423,6 +467,17 @@ extension OverSockets {
                 let body = try slow.answer().body.utf8
                 #expect(body.count == 5_000_000 && body.allSatisfy { $0 == body.first })
                 #expect(try slow.answer().body == "this is a")
+            }
+        }
+
+        @Test func `a request that comes while an answer waits for room is answered once that has left`() async throws {
+            try await withServer(app) { server in
+                let client = try server.connect(window: 4096)
+                try client.send("GET /bytes/5000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+                await server.events.wait(for: .completed("/bytes/5000000", 200))
+                try client.send(get)
+                #expect(try client.answer().body.utf8.count == 5_000_000)
+                #expect(try client.answer().body == "this is a")
             }
         }
 

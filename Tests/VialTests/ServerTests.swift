@@ -2,6 +2,7 @@ import Dispatch
 import Glibc
 import HTTPTypes
 import Reactor
+import Synchronization
 import Testing
 
 @testable import Vial
@@ -74,6 +75,45 @@ extension OverSockets {
                 await server.events.wait(for: .drain(.closing))
                 try client.send(get)
                 #expect(try client.answer().field("Connection") == "close")
+            }
+        }
+
+        @Test func `closes after a second whom it takes in while it closes and who says nothing`() async throws {
+            let options = ServerOptions.loopback.with(\.maxConnections, 1).with(\.drainDelay, 0)
+            try await withServer(app, options.with(\.drainTimeout, 8000)) { server in
+                let busy = try server.connect()
+                try busy.send(slow)
+                await server.events.wait(for: .started)
+                let silent = try server.connect()
+                await server.events.wait(for: .limitReached(1))
+                server.stop()
+                await server.events.wait(for: .drain(.closing))
+                gate.open()
+                #expect(try busy.answer().body == "done")
+                busy.finish()
+                #expect(try silent.rest() == "")
+                await server.events.wait(for: .drain(.ended))
+                #expect(server.events.count(.accepted) == 2)
+                #expect(server.events.count(.drainTimedOut(1)) == 0)
+            }
+        }
+
+        @Test func `a body that has begun keeps its time while it closes`() async throws {
+            var app = app
+            app.post("/length") { request in text("\(request.body.count)") }
+            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+                let silent = try server.connect()
+                let sending = try server.connect()
+                let head = "POST /length HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                try sending.send(head + "Content-Length: 2\r\n\r\n{")
+                await server.events.wait(for: .started)
+                await server.events.wait(for: .accepted, count: 2)
+                server.stop()
+                // Closed when it has sent nothing for a second.
+                #expect(try silent.rest() == "")
+                try sending.send("}")
+                #expect(try sending.answer().body == "2")
+                sending.finish()
             }
         }
 
@@ -336,10 +376,21 @@ extension OverSockets {
                     #expect(try client.answer().body == "a")
                 }
                 #expect(server.events.count(.closed) == 1)
+                // The order is that of their last requests, whatever it was when a place was looked for before.
+                let last = try server.connect()
+                try last.send(get)
+                #expect(try last.answer().body == "a")
+                #expect(try clients[0].rest() == "")
+                for client in [clients[2], further] {
+                    try client.send(get)
+                    #expect(try client.answer().body == "a")
+                }
             }
         }
 
-        @Test func `a request that arrives while its connection is given up is answered`() async throws {
+        @Test func `a request that arrives while its connection is given up is answered, and keeps the connection`()
+            async throws
+        {
             let interlude = Interlude()
             var app = app
             app.get("/interlude") { (_: Request) throws -> Response in
@@ -365,6 +416,8 @@ extension OverSockets {
                 #expect(try oldest.answer().body == "a")
                 try further?.send(get)
                 #expect(try further?.answer().body == "a")
+                try oldest.send(get)
+                #expect(try oldest.answer().body == "a")
             }
         }
 
@@ -462,6 +515,96 @@ extension OverSockets {
             _ = consume listener
         }
 
+        @Test func `pauses between its attempts while accepting fails again and again`() async throws {
+            try await withAcceptor(app) { acceptor, listener, _ in
+                shutdown(listener, Int32(SHUT_RDWR))
+                while await acceptor.losses < Acceptor.lossLimit { try await Task.sleep(for: .milliseconds(2)) }
+                let start = ContinuousClock.now
+                let before = await acceptor.losses
+                while await acceptor.losses < before + 20 { try await Task.sleep(for: .milliseconds(2)) }
+                // A pause is 20 ms and never shorter; the first one may have begun before.
+                #expect(start.duration(to: .now) > .milliseconds(300))
+            }
+        }
+
+        @Test func `a request that has come, and was not heard of, is answered though its connection would close`()
+            async throws
+        {
+            let interlude = Interlude()
+            let place = WorkerPlace()
+            var app = app
+            app.get("/close") { (_: Request) throws -> Response in
+                interlude.play()
+                place.worker.withLock { worker in
+                    worker?.drain.enter(.closing)
+                    worker?.drainChanged()
+                }
+                return text("closing")
+            }
+            try await withAcceptor(app, place) { _, _, port in
+                let idle = try Client(port: port)
+                try idle.send(get)
+                #expect(try idle.answer().body == "a")
+                let closing = try Client(port: port)
+                try closing.send("GET /close HTTP/1.1\r\nHost: a\r\n\r\n")
+                try interlude.perform(1) { try idle.send(get) }
+                let answer = try idle.answer()
+                #expect(answer.body == "a" && answer.field("Connection") == "close")
+            }
+        }
+
+        @Test func `closes a client that it has no descriptor for, rather than leave it without an answer`() async {
+            await #expect(processExitsWith: .success) {
+                let hold = DispatchSemaphore(value: 0)
+                var app = App()
+                app.get("/hold") { _ in
+                    hold.wait()
+                    return text("held")
+                }
+                let options = ServerOptions.loopback.with(\.idleGrace, 60_000).with(\.maxConnections, 2)
+                try await withServer(app, options) { server in
+                    let holder = try server.connect()
+                    try holder.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
+                    await server.events.wait(for: .started)
+                    let waiting = try server.connect()
+                    takeAllDescriptors()
+                    hold.signal()
+                    let answer = try holder.answer()
+                    precondition(answer.body == "held")
+                    let end = try waiting.rest()
+                    precondition(end == "")
+                    precondition(server.events.count(.accepted) == 1)
+                    // Its place is free for whoever comes when there are descriptors again.
+                    limitDescriptors(to: 4096)
+                    let further = try server.connect()
+                    try further.send("GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
+                    let refusal = try further.answer()
+                    precondition(refusal.status == 404)
+                }
+            }
+        }
+
+        @Test func `tells of a lack that comes while another is told of`() async throws {
+            let listener = try Listener(host: "127.0.0.1", port: 0)
+            let number = listener.descriptor.number
+            try await withServer(app, .loopback.with(\.maxConnections, 1), adopting: number) { server in
+                let busy = try server.connect()
+                try busy.send(slow)
+                await server.events.wait(for: .started)
+                let further = try server.connect()
+                await server.events.wait(for: .limitReached(1))
+                gate.open()
+                #expect(try busy.answer().body == "done")
+                busy.finish()
+                await server.events.wait(for: .accepted, count: 2)
+                further.finish()
+                await server.events.wait(for: .closed, count: 2)
+                shutdown(number, Int32(SHUT_RDWR))
+                await server.events.wait(for: .failed)
+            }
+            _ = consume listener
+        }
+
         @Test func `serves on several loops through one port`() async throws {
             try await withServer(app, loops: 3) { server in
                 for _ in 0..<60 {
@@ -496,4 +639,50 @@ extension OverSockets {
             }
         }
     }
+}
+
+/// Leaves this process no descriptor that it could open.
+private func takeAllDescriptors() {
+    limitDescriptors(to: rlim_t(dup(0)))
+    // What others in the process have closed meanwhile.
+    while dup(0) >= 0 {}
+}
+
+private func limitDescriptors(to count: rlim_t) {
+    var limit = rlimit()
+    // The kernel writes and reads the limit before the calls return.
+    precondition(unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+    limit.rlim_cur = count
+    precondition(unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+}
+
+/// Where a handler finds the worker of its own loop.
+private final class WorkerPlace: Sendable {
+    let worker = Mutex<Worker?>(nil)
+}
+
+/// Runs `body` with an acceptor on a loop of its own, without a server around it, and the number and the port of its listener.
+private func withAcceptor(
+    _ app: App, _ place: WorkerPlace = WorkerPlace(),
+    _ body: (Acceptor, Int32, UInt16) async throws -> Void
+) async throws {
+    let loop = try EventLoop(index: 0)
+    try loop.start()
+    defer { loop.stop() }
+    let listener = try Listener(host: "127.0.0.1", port: 0)
+    let number = listener.descriptor.number
+    let port = try listener.port()
+    let worker = Worker(
+        loop: loop, app: app, options: .loopback, drain: Drain(),
+        quota: ConnectionQuota(limit: 10, memory: .unlimited), trusts: { _ in true }, observe: { _ in })
+    place.worker.withLock { $0 = worker }
+    let acceptor = Acceptor(listener, worker: worker)
+    try await acceptor.begin(beside: [])
+    let running = Task(executorPreference: loop) { await acceptor.run() }
+    let result: Result<Void, any Error>
+    do { result = .success(try await body(acceptor, number, port)) } catch { result = .failure(error) }
+    place.worker.withLock { $0 = nil }
+    await acceptor.finish(by: EventLoop.monotonicNanoseconds())
+    await running.value
+    try result.get()
 }
