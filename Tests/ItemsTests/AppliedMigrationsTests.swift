@@ -224,6 +224,30 @@ struct AppliedMigrationsTests {
         #expect(try Migrations(lockTimeout: "100ms", lockKey: key).apply(to: schema.session()) == names)
     }
 
+    @Test func `the lock of another that migrates is waited for longer than a statement may take`() async throws {
+        let schema = try Schema()
+        let key = Migrations.lockKey + 5
+        let (isHeld, held) = AsyncStream<Void>.makeStream()
+        let isStarted = BlockingThread.start {
+            let other = try? schema.session()
+            _ = try? other?.execute("SELECT pg_advisory_lock(\(key))")
+            held.finish()
+            _ = try? other?.execute("SELECT pg_advisory_unlock(\(key)) FROM pg_sleep(3)")
+        }
+        precondition(isStarted, "no thread could be started")
+        for await _ in isHeld {}
+        let applied = try await BlockingThread.run {
+            Result<[String], any Error> {
+                var options = Schema.options
+                options.statementTimeoutMilliseconds = 1000
+                let session = try Session(options)
+                try schema.use(in: session)
+                return try Migrations(lockTimeout: "30s", lockKey: key).apply(to: session)
+            }
+        }?.get()
+        #expect(applied == names)
+    }
+
     @Test func `a table that somebody reads for long is given up soon, and taken by the next attempt`() throws {
         let schema = try Schema()
         let (session, reader) = (try schema.session(), try schema.session())

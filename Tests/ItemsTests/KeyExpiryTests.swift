@@ -86,4 +86,24 @@ struct KeyExpiryTests {
             #expect(try wait(for: [], on: session))
         }
     }
+
+    @Test func `looks again after a batch that failed`() async throws {
+        try await withExpiry { (session, _) throws in
+            try add(3, "old ", age: "25 hours", on: session)
+            // A sequence counts on where a transaction is undone.
+            try session.execute(
+                """
+                CREATE SEQUENCE attempts;
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+                    BEGIN
+                        IF nextval('attempts') < 3 THEN RAISE EXCEPTION 'not yet'; END IF;
+                        RETURN OLD;
+                    END
+                $$;
+                CREATE TRIGGER refuse BEFORE DELETE ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION refuse();
+                """)
+        } _: { (session, _) throws in
+            #expect(try wait(for: [], on: session))
+        }
+    }
 }

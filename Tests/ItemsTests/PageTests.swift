@@ -17,6 +17,10 @@ struct PageTests {
         #expect(descending.order == .descending && descending.after == nil)
     }
 
+    @Test func `the rows of a page that is not counted are shorter than a page, however long each is`() {
+        #expect((PageRequest.shortLimit + 1) * Item.byteLimit <= PageRequest.byteLimit)
+    }
+
     @Test func `goes on after a cursor`() throws {
         let ascending = try page("?cursor=a42&limit=1")
         #expect(ascending.limit == 1 && ascending.after == 42)
