@@ -26,7 +26,7 @@ public final class LastSeen: Sendable {
     }
 }
 
-/// Whether this instance should get traffic. Checks of one loop that come while one is on its way share its answer. Used on
+/// Whether this instance should get traffic. Checks of one loop that come while one is on its way share its outcome. Used on
 /// its loop's thread only.
 @safe public final class Health: @unchecked Sendable {
     /// The balancer gives up after 5 s; the answer must be there well before.
@@ -52,7 +52,7 @@ public final class LastSeen: Sendable {
     private let grace: UInt64
     private let lastSeen: LastSeen
     /// Whoever shares the check that is on its way, whoever began it among them.
-    private var waiting: [Reply] = []
+    private var waiting: [Caller] = []
 
     /// - Parameters:
     ///   - lastSeen: shared by the loops of the process.
@@ -65,14 +65,18 @@ public final class LastSeen: Sendable {
         grace = UInt64(graceMilliseconds) * 1_000_000
     }
 
-    /// Answers `/health`.
-    func check(for reply: Reply) {
-        if drain.isDraining { return reply.send { answer("draining", Check(), .serviceUnavailable) } }
-        waiting.append(reply)
+    /// What `/health` is answered: by the database, which is asked unless somebody waits for its answer already.
+    var answer: Answer {
+        if drain.isDraining { return Answer(response("draining", Check(), .serviceUnavailable)) }
+        return .work { [self] in begin($0) }
+    }
+
+    private func begin(_ caller: Caller) {
+        waiting.append(caller)
         if waiting.count > 1 { return }
         let start = loop.now
-        let limit = min(reply.deadline ?? .max, start + Self.budgetNanoseconds)
-        pool.query(Self.statement, on: loop, until: limit) { [self] outcome in
+        let limit = min(caller.deadline ?? .max, start + Self.budgetNanoseconds)
+        pool.query(Self.statement) { $0 }.begin(on: loop, until: limit) { [self] outcome in
             var check = Check()
             check.error = Self.error(in: outcome)
             if check.error == nil { lastSeen.note(loop.now) }
@@ -83,7 +87,7 @@ public final class LastSeen: Sendable {
             waiting.removeAll()
             // They may ask again at once, and share the next check.
             loop.gather(recent: sharing.count)
-            for reply in sharing { reply.send { response } }
+            for caller in sharing { caller.answer { Answer(response) } }
         }
     }
 
@@ -106,31 +110,31 @@ public final class LastSeen: Sendable {
     }
 
     private func judge(_ check: Check) -> Response {
-        if drain.isDraining { return answer("draining", check, .serviceUnavailable) }
-        if check.error == nil { return answer("healthy", check, .ok) }
-        if Self.passes(check.error), lastSeen.isWithin(grace, of: loop.now) { return answer("degraded", check, .ok) }
-        return answer("unhealthy", check, .serviceUnavailable)
+        if drain.isDraining { return response("draining", check, .serviceUnavailable) }
+        if check.error == nil { return response("healthy", check, .ok) }
+        if Self.passes(check.error), lastSeen.isWithin(grace, of: loop.now) { return response("degraded", check, .ok) }
+        return response("unhealthy", check, .serviceUnavailable)
     }
 
-    private func answer(_ status: String, _ check: Check, _ code: HTTPResponse.Status) -> Response {
-        var response = Response.json(status: code) { json in
+    private func response(_ status: String, _ check: Check, _ code: HTTPResponse.Status) -> Response {
+        var json = JSONWriter(reserving: 128)
+        json.beginObject()
+        json.key("status")
+        json.value(status)
+        json.key("checks")
+        json.beginObject()
+        if check.latency > 0 {
+            json.key("database")
             json.beginObject()
             json.key("status")
-            json.value(status)
-            json.key("checks")
-            json.beginObject()
-            if check.latency > 0 {
-                json.key("database")
-                json.beginObject()
-                json.key("status")
-                json.value(check.error == nil ? "up" : "down")
-                json.key("latency_ms")
-                json.value(millisecondsOf: check.latency)
-                json.endObject()
-            }
-            json.endObject()
+            json.value(check.error == nil ? "up" : "down")
+            json.key("latency_ms")
+            json.value(millisecondsOf: check.latency)
             json.endObject()
         }
+        json.endObject()
+        json.endObject()
+        var response = Response(status: code, contentType: "application/json", body: json.bytes)
         // So that the log line says why.
         response.failure = check.error
         return response

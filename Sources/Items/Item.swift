@@ -4,7 +4,7 @@ import Postgres
 public import Vial
 
 /// One item, read from a row of `Item.columns` and written as JSON straight from the row's bytes.
-public struct Item: JSONRepresentable {
+public struct Item: JSONRepresentable, Sendable {
     /// What a statement selects or returns for an item, in this order. The table may be older than this service, with other
     /// types: a timestamp without time zone is one of the session's zone, as PostgreSQL takes it.
     static let columns = "id::int8, name::text, description::text, created_at::timestamptz, updated_at::timestamptz"
@@ -63,10 +63,10 @@ public struct Item: JSONRepresentable {
     }
 
     /// Its path below that of the collection.
-    func path(in collection: Span<UInt8>) -> [UInt8] {
+    func path(in collection: [UInt8]) -> [UInt8] {
         var path: [UInt8] = []
         path.append(addingCapacity: collection.count + 21) { path in
-            path.append(span: collection)
+            path.append(span: collection.span)
             path.append(0x2F)
             path.append(decimal: id)
         }

@@ -1,6 +1,4 @@
-import HTTPTypes
 public import Postgres
-import Vial
 
 /// The items in the database, through one pool. Every SQL text about items stands here, and for long ones in
 /// `LongItems`.
@@ -130,25 +128,15 @@ public struct ItemStore: Sendable {
         """,
         kind: .update)
 
-    /// Answers with the item of this identifier, or that there is none.
-    func find(_ id: Int64, for reply: Reply, _ answer: @escaping @Sendable (Item) throws -> Response) {
-        pool.query(Self.find, key: id, on: reply.loop, until: reply.deadline) { rows in
-            reply.send {
-                guard let row = try rows.get().first else { throw HTTPError(.notFound, "There is no item \(id).") }
-                return try answer(Item(row))
-            }
-        }
+    /// The item of this identifier; nil when there is none.
+    func find(_ id: Int64) -> Query<Item?> {
+        pool.query(Self.find, key: id) { try $0.first.map(Item.init) }
     }
 
-    /// Answers with a page.
-    func page(
-        _ request: PageRequest, for reply: Reply, _ answer: @escaping @Sendable (Page) throws -> Response
-    ) {
-        pool.query(
-            Self.statement(for: request), request.parameters, rows: request.rowLimit, on: reply.loop,
-            until: reply.deadline
-        ) { rows in
-            reply.send { try answer(Page(rows.get(), for: request)) }
+    /// A page of items.
+    func page(_ request: PageRequest) -> Query<Page> {
+        pool.query(Self.statement(for: request), request.parameters, rows: request.rowLimit) {
+            try Page($0, for: request)
         }
     }
 
@@ -162,24 +150,15 @@ public struct ItemStore: Sendable {
         }
     }
 
-    /// Makes an item of a valid name and description, and answers with it.
-    func insert(_ new: NewItem.Valid, for reply: Reply, _ answer: @escaping @Sendable (Item) throws -> Response) {
-        let parameters: [Parameter] = [.text(new.name), .optionalText(new.description)]
-        pool.query(Self.insert, parameters, on: reply.loop, until: reply.deadline) { rows in
-            reply.send { try answer(Item(Self.row(of: rows))) }
-        }
+    /// Makes an item of a valid name and description.
+    func insert(_ new: NewItem.Valid) -> Query<Item> {
+        pool.query(Self.insert, [.text(new.name), .optionalText(new.description)]) { try Item(Self.row(of: $0)) }
     }
 
     /// The row that an insert returned.
-    ///
-    /// - Throws: `HTTPError` when the table refused the item.
-    private static func row(of outcome: Result<Rows, DatabaseError>) throws -> Row {
-        switch outcome {
-        case .success(let rows):
-            guard let row = rows.first else { throw DatabaseError.unexpectedResult("the insert returned no row") }
-            return row
-        case .failure(let error): throw HTTPError(refusedItem: error) ?? error
-        }
+    private static func row(of rows: Rows) throws(DatabaseError) -> Row {
+        guard let row = rows.first else { throw .unexpectedResult("the insert returned no row") }
+        return row
     }
 
     /// What became of a create that names a key.
@@ -199,26 +178,21 @@ public struct ItemStore: Sendable {
         }
     }
 
-    /// Makes an item of a valid name and description, unless the key made one in the last 24 hours, and answers with what
-    /// became of it.
+    /// Makes an item of a valid name and description, unless the key made one in the last 24 hours.
     ///
-    /// - Parameter body: the request's body, which has to be the same each time.
-    func insertOnce(
-        _ new: NewItem.Valid, key: IdempotencyKey, body: [UInt8], for reply: Reply,
-        _ answer: @escaping @Sendable (OnceOutcome) throws -> Response
-    ) {
+    /// - Parameter hash: SHA-256 of the request's body, which has to be the same each time.
+    func insertOnce(_ new: NewItem.Valid, key: IdempotencyKey, hash: [UInt8]) async throws(DatabaseError)
+        -> OnceOutcome
+    {
         let parameters: [Parameter] = [
-            .text(new.name), .optionalText(new.description), .text(key.text), .bytes(sha256(body)),
+            .text(new.name), .optionalText(new.description), .text(key.text), .bytes(hash),
         ]
-        let pool = pool
-        pool.query(Self.insertOnce, parameters, on: reply.loop, until: reply.deadline) { rows in
-            guard case .failure(let error) = rows, error.errorClass == .constraint else {
-                return reply.send { try answer(OnceOutcome(Self.row(of: rows))) }
-            }
+        do {
+            return try OnceOutcome(Self.row(of: try await pool.query(Self.insertOnce, parameters)))
+        } catch  where error.errorClass == .constraint {
             // Another request with the key came first; it may also have made the item that this one is in conflict with.
-            pool.query(Self.findKey, parameters, on: reply.loop, until: reply.deadline) { found in
-                reply.send { try answer(OnceOutcome(found.get().first ?? Self.row(of: rows))) }
-            }
+            guard let known = try await pool.query(Self.findKey, parameters).first else { throw error }
+            return try OnceOutcome(known)
         }
     }
 

@@ -4,7 +4,7 @@ import Postgres
 public import Vial
 
 /// Which items a client wants, and where the last page ended.
-struct PageRequest {
+struct PageRequest: Sendable {
     static let limits = 1...1000
     static let defaultLimit = 100
     /// Names and descriptions of a page together, in the database as well as in JSON; above, it ends before its limit,
@@ -64,7 +64,7 @@ struct PageRequest {
 }
 
 /// The end of a page, as a client hands it back. Its text is nobody else's business and may change.
-struct Cursor: QueryParameter {
+struct Cursor: QueryParameter, Sendable {
     let order: PageRequest.Order
     let after: Int64
 
@@ -92,7 +92,7 @@ struct Cursor: QueryParameter {
 }
 
 /// A page of items and the way to the next one.
-public struct Page: JSONRepresentable {
+public struct Page: JSONRepresentable, Sendable {
     /// One row more than the page when there is a next one.
     private let rows: Rows
     private let request: PageRequest
@@ -143,13 +143,13 @@ public struct Page: JSONRepresentable {
     /// The value of `Link` (RFC 8288), which names the next page of the same list; nil on the last one.
     ///
     /// - Parameter path: the list's.
-    func link(path: Span<UInt8>) -> [UInt8]? {
+    func link(path: [UInt8]) -> [UInt8]? {
         guard let next else { return nil }
         let order = request.order
         var link: [UInt8] = []
         link.append(addingCapacity: path.count + Self.linkByteCount) { link in
             link.append(0x3C)
-            link.append(span: path)
+            link.append(span: path.span)
             link.append(literal: "?limit=")
             link.append(decimal: request.limit)
             link.append(literal: order == .ascending ? "&order=asc&cursor=a" : "&order=desc&cursor=d")

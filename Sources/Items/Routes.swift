@@ -56,12 +56,12 @@ public func makeApp(
     var app = App(basePath: basePath)
     let store = services.store
 
-    let description = ServiceDescription.Answer(
+    let description = ServiceDescription.Cache(
         services.service, basePath: basePath, hidesOperations: hidesOperations)
-    app.get("/") { description.response(at: $0.start) }
+    app.get("/") { description.answer(at: $0.start) }
 
     for path in ["/health", "/health/ready"] + healthPaths {
-        app.get(path) { (_, reply) in services.health.check(for: reply) }
+        app.get(path) { _ in services.health.answer }
     }
     app.get("/health/live") { _ in
         .json { json in
@@ -72,63 +72,69 @@ public func makeApp(
         }
     }
 
-    // In their plain spelling alone, so that a load balancer's rule that names these paths hides them whole.
-    let guardOperations = { @Sendable (request: Request) throws in
-        if hidesOperations || request.hasEscapedPath { throw HTTPError.nothingHere }
-    }
-    app.get("/db") { request in
-        try guardOperations(request)
-        return try .json(
-            DatabaseStatus(
-                rows: await services.pool.query(DatabaseStatus.statement), load: await services.database.load(),
-                minimum: services.service.poolMinimum, maximum: services.service.poolMaximum))
-    }
-
-    let collection = Array("\(basePath)/api/items".utf8)
-    app.get("/api/items") { (request, reply) in
-        store.page(try PageRequest(request), for: reply) { page in
-            var response = try Response.json(page)
-            if let link = page.link(path: collection.span) {
-                try response.fields.append(literal: "Link", utf8: link.span)
-            }
-            return response
+    app.group { operations in
+        // In their plain spelling alone, so that a load balancer's rule that names these paths hides them whole.
+        operations.before { request in
+            if hidesOperations || request.hasEscapedPath { throw HTTPError.nothingHere }
+        }
+        operations.get("/db") { _ in
+            try .json(
+                DatabaseStatus(
+                    rows: await services.pool.query(DatabaseStatus.statement), load: await services.database.load(),
+                    minimum: services.service.poolMinimum, maximum: services.service.poolMaximum))
+        }
+        operations.get("/metrics") { request in
+            let format = Exposition.format(forAccept: request.field(.accept))
+            return Answer(
+                status: .ok, contentType: format.contentType, body: Exposition.render(services.registry, as: format))
         }
     }
 
-    app.get("/api/items/{id}") { (_, id: Int64, reply) in
-        store.find(id, for: reply) { try .json($0) }
+    let collection = Array("\(basePath)/api/items".utf8)
+    app.get("/api/items") { request in
+        store.page(try PageRequest(request)).map { page in
+            let answer = try Answer.json(page)
+            guard let link = page.link(path: collection) else { return answer }
+            return try answer.field("Link", utf8: link)
+        }
+    }
+
+    app.get("/api/items/{id}") { (_, id: Int64) in
+        store.find(id).map { item in
+            guard let item else { throw HTTPError(.notFound, "There is no item \(id).") }
+            return try .json(item)
+        }
     }
 
     let itemCreated = services.itemCreated
     let created = { @Sendable (item: Item) in
-        try Response.json(item, status: .created).location(item.path(in: collection.span).span)
+        try Answer.json(item, status: .created).field("Location", utf8: item.path(in: collection))
     }
-    let newlyCreated = { @Sendable (item: Item) in
-        itemCreated()
-        return try created(item)
-    }
-    app.post("/api/items") { (request, reply) in
+    app.post("/api/items") { request in
         let key = try IdempotencyKey(request)
         let new = try request.json(NewItem.self).validated()
-        guard let key else { return store.insert(new, for: reply, newlyCreated) }
-        store.insertOnce(new, key: key, body: request.body, for: reply) { outcome in
-            switch outcome {
-            case .created(let item): return try newlyCreated(item)
+        guard let key else {
+            return store.insert(new).map { item in
+                itemCreated()
+                return try created(item)
+            }
+        }
+        let hash = sha256(request.body)
+        return .task {
+            switch try await store.insertOnce(new, key: key, hash: hash) {
+            case .created(let item):
+                itemCreated()
+                return try created(item)
             case .repeated(let item): return try created(item).field("Idempotent-Replayed", "true")
             case .conflict: throw HTTPError(.unprocessableContent, "The Idempotency-Key was used with another body.")
             }
         }
     }
 
-    app.get("/metrics") { request in
-        try guardOperations(request)
-        let format = Exposition.format(forAccept: request.field(.accept))
-        return Response(
-            status: .ok, contentType: format.contentType, body: Exposition.render(services.registry, as: format))
-    }
-
-    app.onError(DatabaseError.self) { error in
+    app.onError(DatabaseError.self) { error, request in
         if let item = ItemTooLong(error) { return HTTPError(item) }
+        // A read breaks no rule of the table.
+        if request.method == .post, let refused = HTTPError(refusedItem: error) { return refused }
         return switch error.errorClass {
         case .timeout, .cancelled: HTTPError(.gatewayTimeout, "The database did not answer in time.")
         // A conflict (40001 of a standby, 40P01, 55P03) is undone and may be tried again as it is, and a schema that this

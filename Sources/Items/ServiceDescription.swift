@@ -77,7 +77,7 @@ public final class ServiceDescription: Sendable {
     }
 
     /// The answers of one loop, made anew only when the uptime or the name changes. Used on that loop's thread only.
-    @safe final class Answer: @unchecked Sendable {
+    @safe final class Cache: @unchecked Sendable {
         private let description: ServiceDescription
         private let links: [UInt8]
         private var uptime: UInt64 = 0
@@ -95,7 +95,7 @@ public final class ServiceDescription: Sendable {
         }
 
         /// The answer to a request that came at this moment of the monotonic clock.
-        func response(at now: UInt64) -> Response {
+        func answer(at now: UInt64) -> Answer {
             // A request that never was on a connection has no moment.
             let uptime = now > description.start ? (now - description.start) / 1_000_000_000 : 0
             let changeCount = description.changeCount.load(ordering: .acquiring)
@@ -104,7 +104,7 @@ public final class ServiceDescription: Sendable {
                 self.changeCount = changeCount
                 response.body = description.body(uptime: uptime, links: links)
             }
-            return response
+            return Answer(response)
         }
     }
 }

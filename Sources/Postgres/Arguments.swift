@@ -1,10 +1,12 @@
 /// What a statement is asked with.
-enum Arguments {
+@usableFromInline
+enum Arguments: Sendable {
     /// The key of a lookup: as an array of one it would be an allocation for each.
     case key(Int64)
     case list([Parameter])
 
     /// A lookup's key stands alone, however it came.
+    @usableFromInline
     init(_ parameters: [Parameter], for statement: Statement) {
         guard statement.isLookup else {
             self = .list(parameters)
@@ -14,6 +16,13 @@ enum Arguments {
             fatalError("\(statement.name) looks up an int8")
         }
         self = .key(key)
+    }
+
+    /// The key of a lookup.
+    @usableFromInline
+    static func key(_ key: Int64, of lookup: Statement) -> Arguments {
+        precondition(lookup.isLookup, "\(lookup.name) is no lookup")
+        return .key(key)
     }
 
     /// What they take as bytes, about.

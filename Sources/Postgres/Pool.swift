@@ -86,7 +86,7 @@ public actor Pool {
 
     func open(beside siblings: [Pool]) async {
         self.siblings = siblings
-        loop.atTurnEnd { [weak self] in self?.onLoop(()) { pool, _ in pool.flush() } }
+        loop.atTurnEnd { [self] in onLoop(()) { pool, _ in pool.flush() } }
         loop.arm(idleDeadline, at: loop.now + state.limits.idleLimit)
         var missing = state.refill()
         guard !missing.isEmpty else { return }
@@ -107,31 +107,15 @@ public actor Pool {
         return try await outcome(of: statement, arguments, rows: rows, until: TaskDeadline.current?.expiry).get()
     }
 
-    /// As the asynchronous `query`, without a task.
+    /// Runs one statement without a task.
     ///
     /// - Parameters:
     ///   - loop: the loop that runs the caller, if one does.
     ///   - expiry: as the deadline of a task.
     ///   - then: called exactly once, on `loop` where there is one; before this function returns when the statement is
     ///     refused at once.
-    public nonisolated func query(
-        _ statement: Statement, _ parameters: [Parameter] = [], rows: Int = 1, on loop: EventLoop?,
-        until expiry: UInt64? = nil,
-        then: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
-    ) {
-        query(statement, Arguments(parameters, for: statement), rows: rows, on: loop, until: expiry, then: then)
-    }
-
-    /// As `query`, of a lookup.
-    public nonisolated func query(
-        _ lookup: Statement, key: Int64, on loop: EventLoop?, until expiry: UInt64? = nil,
-        then: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
-    ) {
-        precondition(lookup.isLookup, "\(lookup.name) is no lookup")
-        query(lookup, .key(key), rows: 1, on: loop, until: expiry, then: then)
-    }
-
-    private nonisolated func query(
+    @usableFromInline
+    nonisolated func begin(
         _ statement: Statement, _ arguments: Arguments, rows: Int, on loop: EventLoop?, until expiry: UInt64?,
         then: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) {
@@ -145,7 +129,7 @@ public actor Pool {
         onLoop(pending(statement, arguments, rows: rows, until: expiry, then)) { $0.submit($1) }
     }
 
-    private func outcome(
+    func outcome(
         of statement: Statement, _ arguments: Arguments, rows: Int, until expiry: UInt64?
     ) async -> Result<Rows, DatabaseError> {
         // It is answered exactly once, at the latest when its deadline passes.
@@ -244,6 +228,6 @@ public actor Pool {
     }
 
     func makeDeadline(_ action: @escaping @Sendable (isolated Pool) -> Void) -> Deadline {
-        loop.makeDeadline { [weak self] in self?.onLoop(action) { $1($0) } }
+        loop.makeDeadline { [self] in onLoop(action) { $1($0) } }
     }
 }

@@ -36,7 +36,7 @@ public struct Rows: Sendable {
 
 /// One row. Columns are numbered from 0; a column that is missing, null or of another width throws
 /// `DatabaseError.unexpectedResult`.
-public struct Row {
+public struct Row: Sendable {
     let execution: Execution
     let index: Int32
 

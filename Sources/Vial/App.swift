@@ -1,13 +1,36 @@
-import HTTP1
+public import HTTP1
 import HTTPTypes
 import Reactor
 
+/// A function behind a route, as the router keeps it.
+typealias Handler = @Sendable (Request) throws -> Answer
+/// A function that looks at a request before its handler does, and throws to refuse it.
+public typealias Hook = @Sendable (Request) throws -> Void
+
 /// The application as a value: routes and what becomes of errors. A server calls it for every request; a test does so
 /// without a socket: `await app.respond(to: Request(.get, "/api/items"))`.
+///
+/// A handler takes the request and the values of the path's parameters, and returns its answer:
+/// ```swift
+/// app.get("/api/orders/{order}/lines/{line}") { (request, order: Int64, line: String) in … }
+/// ```
+/// A segment that is no value of its parameter's type makes the route not match: 404. An `async` handler runs as a task; any
+/// other is called while the request is read, and must not block.
 public struct App: Sendable {
+    /// What a request's body must be.
+    public enum Content: Sendable {
+        /// Declared as JSON, in UTF-8 and without a content coding; else it is refused with 415 before it is read.
+        case json
+        /// Anything, or nothing.
+        case any
+    }
+
     private let basePath: String
+    /// Of the group that is being built: in front of its patterns, and before its handlers.
+    private var prefix = ""
+    private var hooks: [Hook] = []
     private var router = Router()
-    private var errorRules: [@Sendable (any Error) -> HTTPError?] = []
+    private var errorRules: [@Sendable (any Error, Request) -> HTTPError?] = []
 
     /// - Parameter basePath: put in front of every pattern: empty, or `/x` without a slash at the end.
     public init(basePath: String = "") {
@@ -17,105 +40,187 @@ public struct App: Sendable {
     /// Every registered route, in order; the labels of metrics.
     public var routes: [Route] { router.routes }
 
-    /// Registers a handler: `app.get("/api/items") { request in … }`. A GET route answers HEAD too.
-    public mutating func get(_ pattern: String, _ handler: @escaping Handler) {
-        router.add(.get, pattern, base: basePath, .suspending(handler))
-    }
-
-    /// Registers a handler that never waits: it is called while the request is read, without a task.
-    public mutating func get(_ pattern: String, _ handler: @escaping ImmediateHandler) {
-        router.add(.get, pattern, base: basePath, .immediate(handler))
-    }
-
-    /// Registers a handler that has its response sent later, without a task.
-    public mutating func get(_ pattern: String, _ handler: @escaping DeferringHandler) {
-        router.add(.get, pattern, base: basePath, .deferring(handler))
-    }
-
-    /// As above, with the path's parameter as the second one. Inlined where the parameter's type is known: code for any
-    /// type takes 850 instructions more for each request.
-    @inlinable
-    public mutating func get<First: PathParameter & SendableMetatype>(
-        _ pattern: String, _ handler: @escaping @Sendable (Request, First, Reply) throws -> Void
+    /// Registers a handler. A GET route answers HEAD too.
+    @inlinable @inline(__always)
+    public mutating func get<each Value: PathParameter & SendableMetatype>(
+        _ pattern: String, _ handler: @escaping @Sendable (Request, repeat each Value) throws -> Answer
     ) {
-        get(pattern) { (request: Request, reply: Reply) throws -> Void in
-            guard let first: First = request.parameter(0) else { throw HTTPError.nothingHere }
-            try handler(request, first, reply)
+        on(.get, pattern, handler)
+    }
+
+    /// Registers a handler that runs as a task. A GET route answers HEAD too.
+    public mutating func get<each Value: PathParameter & SendableMetatype>(
+        _ pattern: String, _ handler: @escaping @Sendable (Request, repeat each Value) async throws -> Answer
+    ) {
+        on(.get, pattern, handler)
+    }
+
+    /// Registers a handler.
+    @inlinable @inline(__always)
+    public mutating func post<each Value: PathParameter & SendableMetatype>(
+        _ pattern: String, accepts content: Content = .json,
+        _ handler: @escaping @Sendable (Request, repeat each Value) throws -> Answer
+    ) {
+        on(.post, pattern, accepts: content, handler)
+    }
+
+    /// Registers a handler that runs as a task.
+    public mutating func post<each Value: PathParameter & SendableMetatype>(
+        _ pattern: String, accepts content: Content = .json,
+        _ handler: @escaping @Sendable (Request, repeat each Value) async throws -> Answer
+    ) {
+        on(.post, pattern, accepts: content, handler)
+    }
+
+    /// Registers a handler.
+    @inlinable @inline(__always)
+    public mutating func put<each Value: PathParameter & SendableMetatype>(
+        _ pattern: String, accepts content: Content = .json,
+        _ handler: @escaping @Sendable (Request, repeat each Value) throws -> Answer
+    ) {
+        on(.put, pattern, accepts: content, handler)
+    }
+
+    /// Registers a handler that runs as a task.
+    public mutating func put<each Value: PathParameter & SendableMetatype>(
+        _ pattern: String, accepts content: Content = .json,
+        _ handler: @escaping @Sendable (Request, repeat each Value) async throws -> Answer
+    ) {
+        on(.put, pattern, accepts: content, handler)
+    }
+
+    /// Registers a handler.
+    @inlinable @inline(__always)
+    public mutating func patch<each Value: PathParameter & SendableMetatype>(
+        _ pattern: String, accepts content: Content = .json,
+        _ handler: @escaping @Sendable (Request, repeat each Value) throws -> Answer
+    ) {
+        on(.patch, pattern, accepts: content, handler)
+    }
+
+    /// Registers a handler that runs as a task.
+    public mutating func patch<each Value: PathParameter & SendableMetatype>(
+        _ pattern: String, accepts content: Content = .json,
+        _ handler: @escaping @Sendable (Request, repeat each Value) async throws -> Answer
+    ) {
+        on(.patch, pattern, accepts: content, handler)
+    }
+
+    /// Registers a handler. Its request may have a body, which nothing is asked of.
+    @inlinable @inline(__always)
+    public mutating func delete<each Value: PathParameter & SendableMetatype>(
+        _ pattern: String, _ handler: @escaping @Sendable (Request, repeat each Value) throws -> Answer
+    ) {
+        on(.delete, pattern, handler)
+    }
+
+    /// Registers a handler that runs as a task.
+    public mutating func delete<each Value: PathParameter & SendableMetatype>(
+        _ pattern: String, _ handler: @escaping @Sendable (Request, repeat each Value) async throws -> Answer
+    ) {
+        on(.delete, pattern, handler)
+    }
+
+    // Inlined where the parameters' types are known: code for any type takes several times the instructions.
+    @inlinable @inline(__always)
+    mutating func on<each Value: PathParameter & SendableMetatype>(
+        _ method: KnownMethod, _ pattern: String, accepts content: Content = .any,
+        _ handler: @escaping @Sendable (Request, repeat each Value) throws -> Answer
+    ) {
+        add(method, pattern, accepts: content, parameters: Self.count(repeat (each Value).self)) { request in
+            var index = 0
+            return try handler(request, repeat try request.nextParameter((each Value).self, &index))
         }
     }
 
-    /// Registers a handler whose second parameter is the path's: `app.get("/api/items/{id}") { (_, id: Int64) in … }`.
-    public mutating func get<First: PathParameter & SendableMetatype>(
-        _ pattern: String, _ handler: @escaping @Sendable (Request, First) async throws -> Response
+    private mutating func on<each Value: PathParameter & SendableMetatype>(
+        _ method: KnownMethod, _ pattern: String, accepts content: Content = .any,
+        _ handler: @escaping @Sendable (Request, repeat each Value) async throws -> Answer
     ) {
-        add(.get, pattern, handler)
+        add(method, pattern, accepts: content, parameters: Self.count(repeat (each Value).self)) { request in
+            var index = 0
+            let values = (repeat try request.nextParameter((each Value).self, &index))
+            return .task { try await handler(request, repeat each values) }
+        }
     }
 
-    public mutating func post(_ pattern: String, _ handler: @escaping Handler) {
-        router.add(.post, pattern, base: basePath, .suspending(handler))
+    @usableFromInline
+    static func count<each Value>(_ types: repeat (each Value).Type) -> Int {
+        var count = 0
+        for _ in repeat each types { count += 1 }
+        return count
     }
 
-    /// As `get` with a handler that has its response sent later.
-    public mutating func post(_ pattern: String, _ handler: @escaping DeferringHandler) {
-        router.add(.post, pattern, base: basePath, .deferring(handler))
-    }
-
-    public mutating func put<First: PathParameter & SendableMetatype>(
-        _ pattern: String, _ handler: @escaping @Sendable (Request, First) async throws -> Response
+    /// - Parameter count: of the values that the handler takes: all of the path's.
+    @usableFromInline
+    mutating func add(
+        _ method: KnownMethod, _ pattern: String, accepts content: Content, parameters count: Int,
+        _ handler: @escaping @Sendable (Request) throws -> Answer
     ) {
-        add(.put, pattern, handler)
+        let whole = prefix + pattern
+        let inPath = whole.split(separator: "/").count { $0.hasPrefix("{") }
+        precondition(count == inPath, "the handler of \(whole) takes \(count) of its \(inPath) parameters")
+        router.add(method, whole, base: basePath, Router.Target(handler: handler, hooks: hooks, content: content))
     }
 
-    public mutating func patch<First: PathParameter & SendableMetatype>(
-        _ pattern: String, _ handler: @escaping @Sendable (Request, First) async throws -> Response
-    ) {
-        add(.patch, pattern, handler)
+    /// Registers what `build` does with a prefix in front of every pattern. Its hooks are those that are there already and its
+    /// own, which end with it.
+    ///
+    /// - Parameter prefix: empty, or `/x` without a slash at the end; its parameters are the first of the handlers'.
+    public mutating func group(_ prefix: String = "", _ build: (inout App) throws -> Void) rethrows {
+        let outer = (prefix: self.prefix, hooks: hooks)
+        self.prefix += prefix
+        defer { (self.prefix, hooks) = outer }
+        try build(&self)
     }
 
-    public mutating func delete<First: PathParameter & SendableMetatype>(
-        _ pattern: String, _ handler: @escaping @Sendable (Request, First) async throws -> Response
-    ) {
-        add(.delete, pattern, handler)
+    /// Has `hook` look at every request for a route that is registered after it in the same group, once the head is read and
+    /// before the body is. What it throws is the answer. Several run in the order in which they were added.
+    ///
+    /// 404, 405 and the answer to OPTIONS come from the router, without a hook.
+    public mutating func before(_ hook: @escaping Hook) {
+        hooks.append(hook)
     }
 
-    /// Says what a handler's error of one type becomes. Errors without a rule are a 500 that tells nothing.
+    /// Says what an error of one type becomes for a request; nil leaves it to later rules. Errors without a rule are a 500 that
+    /// tells nothing.
     public mutating func onError<Failure: Error>(
-        _ type: Failure.Type, _ rule: @escaping @Sendable (Failure) -> HTTPError
+        _ type: Failure.Type, _ rule: @escaping @Sendable (Failure, Request) -> HTTPError?
     ) {
-        errorRules.append { error in (error as? Failure).map(rule) }
+        errorRules.append { error, request in (error as? Failure).flatMap { rule($0, request) } }
     }
 
     /// Answers a complete request. Never fails: an error is an answer too.
     public func respond(to request: Request) async -> Response {
         switch plan(for: request) {
-        case .answer(let response): response
-        case .handler(.immediate(let handler)): run(handler, request)
-        case .handler(.deferring(let handler)): await Waiter(self, request).response(of: handler)
-        case .handler(.suspending(let handler)): await run(handler, request)
+        case .answer(let response): return response
+        case .handler(let handler):
+            var answer = Self.run({ try handler(request) }, request, of: self)
+            while true {
+                switch answer.kind {
+                case .response(let response): return response
+                case .task(let make): answer = await run(make, request)
+                case .work(let begin):
+                    let waiter = Waiter()
+                    await withCheckedContinuation { continuation in
+                        waiter.continuation = continuation
+                        begin(Caller(waiter, deadline: nil))
+                    }
+                    answer = Self.run({ try waiter.outcome.get() }, request, of: self)
+                }
+            }
         }
     }
 
-    /// Waits for the reply of a handler that defers it.
-    private final class Waiter: ReplyReceiver {
+    /// Waits for an answer that comes later: `outcome` is set before the continuation is resumed, and read afterwards.
+    @safe private final class Waiter: AnswerReceiver, @unchecked Sendable {
         let loop: EventLoop? = nil
-        private let app: App
-        private let request: Request
-        private var continuation: CheckedContinuation<Response, Never>?
+        var continuation: CheckedContinuation<Void, Never>?
+        private(set) var outcome: Result<Answer, any Error> = .success(.noContent)
 
-        init(_ app: App, _ request: Request) {
-            self.app = app
-            self.request = request
-        }
-
-        func response(of handler: DeferringHandler) async -> Response {
-            await withCheckedContinuation { continuation in
-                self.continuation = continuation
-                App.run(handler, request, Reply(to: self, deadline: nil))
-            }
-        }
-
-        func receive(_ make: () throws -> Response) {
-            continuation?.resume(returning: app.run(make, request))
+        func receive(_ make: () throws -> Answer) {
+            outcome = Result { try make() }
+            continuation?.resume()
         }
     }
 
@@ -123,7 +228,7 @@ public struct App: Sendable {
     enum Plan {
         // Rare, and larger than all the rest of a connection's state.
         indirect case answer(Response)
-        case handler(Router.AnyHandler)
+        case handler(Handler)
     }
 
     func plan(for request: Request) -> Plan {
@@ -146,38 +251,34 @@ public struct App: Sendable {
         case .methodNotAllowed(let allow):
             if method == .options { return allowed(allow) }
             return refuse(HTTPError(.methodNotAllowed, "The method is not allowed here."), allow: allow, request)
-        case .handler(let handler):
-            if method.hasBody, let error = request.contentRefusal { return .answer(error.response(to: request)) }
-            return .handler(handler)
+        case .target(let target):
+            if !target.hooks.isEmpty {
+                do { for hook in target.hooks { try hook(request) } } catch {
+                    return .answer(response(to: request, after: error))
+                }
+            }
+            if target.content == .json, let error = request.contentRefusal {
+                return .answer(error.response(to: request))
+            }
+            return .handler(target.handler)
         }
     }
 
-    func run(_ handler: Handler, _ request: Request) async -> Response {
-        do { return try await handler(request) } catch { return response(to: request, after: error) }
+    /// The answer of a task.
+    func run(_ make: () async throws -> Answer, _ request: Request) async -> Answer {
+        do { return try await make() } catch { return Answer(response(to: request, after: error)) }
     }
 
-    func run(_ handler: ImmediateHandler, _ request: Request) -> Response {
-        run({ try handler(request) }, request)
-    }
-
-    static func run(_ handler: DeferringHandler, _ request: Request, _ reply: Reply) {
-        do { try handler(request, reply) } catch { reply.send { throw error } }
-    }
-
-    func run(_ make: () throws -> Response, _ request: Request) -> Response {
-        Self.run(make, request, of: self)
-    }
-
-    /// The same, of an application that is asked for only when there is an error: who has it as another's property would
-    /// hold on to all it has, meanwhile.
-    static func run(_ make: () throws -> Response, _ request: Request, of app: @autoclosure () -> App) -> Response {
-        do { return try make() } catch { return app().response(to: request, after: error) }
+    /// The answer that `make` makes, or that its error becomes. The application is asked for only when there is an error: who
+    /// has it as another's property would hold on to all it has, meanwhile.
+    static func run(_ make: () throws -> Answer, _ request: Request, of app: @autoclosure () -> App) -> Answer {
+        do { return try make() } catch { return Answer(app().response(to: request, after: error)) }
     }
 
     private func response(to request: Request, after error: any Error) -> Response {
         if let error = error as? HTTPError { return error.response(to: request) }
         for rule in errorRules {
-            guard let known = rule(error) else { continue }
+            guard let known = rule(error, request) else { continue }
             var response = known.response(to: request)
             response.failure = error
             return response
@@ -188,7 +289,7 @@ public struct App: Sendable {
     }
 
     private func allowed(_ methods: String) -> Plan {
-        var response = Response.noContent
+        var response = Response(status: .noContent)
         response.fields.append(known: "Allow", methods)
         return .answer(response)
     }
@@ -197,26 +298,5 @@ public struct App: Sendable {
         var error = error
         error.fields.append(known: "Allow", allow)
         return .answer(error.response(to: request))
-    }
-
-    private mutating func add<First: PathParameter & SendableMetatype>(
-        _ method: KnownMethod, _ pattern: String,
-        _ handler: @escaping @Sendable (Request, First) async throws -> Response
-    ) {
-        let whole: Handler = { request in
-            guard let first: First = request.parameter(0) else { throw HTTPError.nothingHere }
-            return try await handler(request, first)
-        }
-        router.add(method, pattern, base: basePath, .suspending(whole))
-    }
-}
-
-extension KnownMethod {
-    /// Whether a request's content has a meaning: that of JSON here.
-    fileprivate var hasBody: Bool {
-        switch self {
-        case .post, .put, .patch: true
-        case .get, .head, .delete, .options, .trace, .connect: false
-        }
     }
 }

@@ -7,8 +7,8 @@ import Reactor
 /// its loop's thread only.
 ///
 /// The loop tells it what happened, and it goes on until it has to wait again: its `phase` says for what. What the bytes
-/// mean is `RequestReader`'s to say. A handler that suspends is called by a `Runner`, any other in passing.
-@safe final class Connection: ReadinessObserver, ReplyReceiver, @unchecked Sendable {
+/// mean is `RequestReader`'s to say. A handler is called in passing; what it returns says whether its answer is there.
+@safe final class Connection: ReadinessObserver, AnswerReceiver, @unchecked Sendable {
     /// Answers of pipelined requests leave in one write, but no later than at this size, or at
     /// `Limits.pipelineDepthLimit` of them.
     private static let outputByteLimit = 65_536
@@ -27,6 +27,7 @@ import Reactor
     /// How much longer than it has a handler's response is waited for: what the handler waits for has limits of its own, and
     /// says more when one is over.
     private static let responseGraceMilliseconds = 500
+    private static let responseGrace = UInt64(responseGraceMilliseconds) * 1_000_000
     /// A client that connected right before the end gets this long to send its first request.
     private static let lastRequestMilliseconds = 1000
     /// Between two looks whether the client has taken everything, at the end of the process.
@@ -36,7 +37,7 @@ import Reactor
     private enum Phase: Equatable {
         /// Bytes of a request. Becomes any other.
         case reading
-        /// Nothing: a handler that may defer its response is being called. Becomes `.reading` or `.responding`.
+        /// Nothing: what a handler's answer waits for is being begun. Becomes `.reading` or `.responding`.
         case calling
         /// A handler's response; nothing is read meanwhile. Becomes `.reading`, `.sending`, `.lingering` or `.closed`.
         case responding
@@ -67,7 +68,7 @@ import Reactor
     private var phase = Phase.reading
     private var reader: RequestReader
     private(set) var request = Request()
-    /// What the request leads to, while its body is awaited, or what a handler answered while it was being called.
+    /// What the request leads to, while its body is awaited, or the answer that was there when it had been begun.
     private var plan: App.Plan?
     /// Whether a head was read that has no answer yet.
     private var isInFlight = false
@@ -190,16 +191,34 @@ import Reactor
 
     var loop: EventLoop? { worker.loop }
 
-    func receive(_ make: () throws -> Response) {
-        if isOverdue { return }
-        let response = App.run(make, request, of: worker.app)
-        guard phase == .calling else { return respond(response) }
-        precondition(plan == nil, "a second response to one request")
-        plan = .answer(response)
+    func receive(_ make: () throws -> Answer) {
+        // Nobody's any more when it comes too late, or the drain has cut the connection.
+        if phase == .closed || isOverdue { return }
+        perform(App.run(make, request, of: worker.app).kind)
     }
 
-    /// The handler's response to `request`; nobody's any more when it comes too late or the drain has cut the connection.
-    func respond(_ response: Response) {
+    /// Does what an answer to `request` asks for: sends it, or waits for it.
+    func perform(_ answer: consuming Answer.Kind) {
+        switch consume answer {
+        case .response(let response):
+            guard phase == .calling else { return respond(response) }
+            precondition(plan == nil, "a second response to one request")
+            plan = .answer(response)
+        case let later: begin(later)
+        }
+    }
+
+    /// Begins what brings an answer to `request`, unless nobody wants it any more.
+    private func begin(_ answer: Answer.Kind) {
+        if phase == .closed || isOverdue { return }
+        switch answer {
+        case .response: fatalError("a response that is there has nothing to wait for")
+        case .work(let begin): begin(Caller(self, deadline: readDeadline - Self.responseGrace))
+        case .task(let make): worker.run(make, for: self)
+        }
+    }
+
+    private func respond(_ response: Response) {
         if phase == .closed || isOverdue { return }
         precondition(phase == .responding, "a response while \(phase)")
         phase = .reading
@@ -419,24 +438,28 @@ import Reactor
     private func answer(_ plan: App.Plan, hasMore: Bool) {
         switch plan {
         case .answer(let response): complete(response, hasMore: hasMore)
-        case .handler(.immediate(let handler)):
-            complete(App.run({ try handler(request) }, request, of: worker.app), hasMore: hasMore)
-        case .handler(.deferring(let handler)):
-            phase = .calling
-            let deadline = worker.moment(in: worker.options.requestTimeout)
-            App.run(handler, request, Reply(to: self, deadline: deadline))
-            phase = .responding
-            guard case .answer(let response)? = self.plan.take() else {
-                if heldInput > 0 { letGoOfBody() }
-                return expectResponse()
+        case .handler(let handler):
+            let answer = App.run({ try handler(request) }, request, of: worker.app)
+            if case .response(let response) = answer.kind {
+                complete(response, hasMore: hasMore)
+            } else {
+                wait(for: answer.kind, hasMore: hasMore)
             }
-            phase = .reading
-            complete(response, hasMore: hasMore)
-        case .handler(.suspending(let handler)):
-            phase = .responding
-            expectResponse()
-            worker.run(handler, for: self)
         }
+    }
+
+    /// Begins what an answer waits for.
+    private func wait(for answer: Answer.Kind, hasMore: Bool) {
+        phase = .calling
+        expectResponse()
+        begin(answer)
+        phase = .responding
+        guard case .answer(let response)? = self.plan.take() else {
+            if heldInput > 0 { letGoOfBody() }
+            return
+        }
+        phase = .reading
+        complete(response, hasMore: hasMore)
     }
 
     /// A handler that has returned has read the body, unless it kept the request.

@@ -2,6 +2,17 @@
 public protocol PathParameter {
     /// - Parameter segment: the percent-decoded bytes between two slashes, never empty.
     init?(segment: Span<UInt8>)
+    /// The same for code that does not know the type, for which an optional is dear.
+    ///
+    /// - Throws: `HTTPError` 404 when the segment is no value.
+    static func value(of segment: Span<UInt8>) throws -> Self
+}
+
+extension PathParameter {
+    public static func value(of segment: Span<UInt8>) throws -> Self {
+        guard let value = Self(segment: segment) else { throw HTTPError.nothingHere }
+        return value
+    }
 }
 
 extension Int64: PathParameter {

@@ -92,22 +92,20 @@ public final class Request {
     /// The first value of a field; nil when absent.
     public func field(_ name: HTTPField.Name) -> String? { head.value(name.rawName) }
 
-    /// The value of the route's parameter `index`; nil when its segment is none.
-    @inlinable
-    func parameter<Value: PathParameter>(_ index: Int) -> Value? {
-        var value: Value?
-        withParameter(index) { value = Value(segment: $0) }
-        return value
-    }
-
-    /// Lends the percent-decoded bytes of the route's parameter `index` for the call, unless they are no UTF-8.
+    /// The value of the route's parameter `index`, which then is the next one.
+    ///
+    /// - Throws: `HTTPError` 404 when its segment is no value of the type.
     @usableFromInline
-    func withParameter(_ index: Int, _ body: (Span<UInt8>) -> Void) {
+    func nextParameter<Value: PathParameter>(_ type: Value.Type, _ index: inout Int) throws -> Value {
         precondition(index < captures.count, "route \(route?.pattern ?? "") has no parameter \(index)")
+        let segment = captures[index]
+        index += 1
         let bytes = head.bytes
-        let segment = bytes.span.extracting(captures.ranges[index])
-        guard head.pathHasPercent else { return body(segment) }
-        if let decoded = try? PercentEncoding.decodeSegment(segment) { body(Array(decoded.utf8).span) }
+        guard head.pathHasPercent else { return try Value.value(of: bytes.span.extracting(segment)) }
+        guard let decoded = try? PercentEncoding.decodeSegment(bytes.span.extracting(segment)) else {
+            throw HTTPError.nothingHere
+        }
+        return try Value.value(of: Array(decoded.utf8).span)
     }
 
     // What has a type of the caller's is inlined there: code for any type asks the runtime for the type's optional, which took

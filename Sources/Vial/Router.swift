@@ -17,23 +17,22 @@ public final class Route: Sendable {
     }
 }
 
-/// A function behind a route.
-public typealias Handler = @Sendable (Request) async throws -> Response
-/// A function behind a route that never waits for anything.
-public typealias ImmediateHandler = @Sendable (Request) throws -> Response
-/// A function behind a route that has what it waits for call back, and gives its response then: for routes that are asked
-/// for often, since it takes no task. The request is its own until it returns.
-public typealias DeferringHandler = @Sendable (Request, Reply) throws -> Void
-
-/// Where parameters stand in a path. Two are enough for every pattern; a third is refused at registration.
+/// Where parameters stand in a path. A pattern with more of them is refused at registration.
 struct Captures {
-    static let limit = 2
-    var ranges = InlineArray<2, Range<Int>>(repeating: 0..<0)
-    var count = 0
+    static let limit = 8
+    // A head has less than 4 GiB.
+    private var bounds = InlineArray<8, (start: UInt32, end: UInt32)>(repeating: (0, 0))
+    private(set) var count = 0
+
+    subscript(index: Int) -> Range<Int> { Int(bounds[index].start)..<Int(bounds[index].end) }
 
     mutating func append(_ range: Range<Int>) {
-        ranges[count] = range
+        bounds[count] = (UInt32(range.lowerBound), UInt32(range.upperBound))
         count += 1
+    }
+
+    mutating func removeAll() {
+        count = 0
     }
 }
 
@@ -44,19 +43,20 @@ struct Router {
         var literals: [(bytes: [UInt8], node: Int)] = []
         var parameter: Int?
         var route: Route?
-        var handlers: [(method: KnownMethod, handler: AnyHandler)] = []
+        var targets: [(method: KnownMethod, target: Target)] = []
     }
 
-    /// A function of any kind.
-    enum AnyHandler {
-        case immediate(ImmediateHandler)
-        case deferring(DeferringHandler)
-        case suspending(Handler)
+    /// What a route leads to.
+    struct Target {
+        let handler: Handler
+        let hooks: [Hook]
+        /// What the body must be; `.any` for methods without one.
+        let content: App.Content
     }
 
     /// What a request leads to.
     enum Match {
-        case handler(AnyHandler)
+        case target(Target)
         case notFound
         /// The path is known, the method is not; `allow` is the value of the Allow field.
         case methodNotAllowed(allow: String)
@@ -70,7 +70,7 @@ struct Router {
     /// - Parameters:
     ///   - pattern: begins with `/`; a segment in braces is a parameter.
     ///   - base: put in front of the pattern in the tree, not in the route's name.
-    mutating func add(_ method: KnownMethod, _ pattern: String, base: String, _ handler: AnyHandler) {
+    mutating func add(_ method: KnownMethod, _ pattern: String, base: String, _ target: Target) {
         precondition(pattern.hasPrefix("/"), "pattern \(pattern) does not begin with a slash")
         precondition(
             pattern.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C },
@@ -97,14 +97,14 @@ struct Router {
         }
         if pattern == "/" { root = index }
         precondition(
-            !nodes[index].handlers.contains { $0.method == method }, "\(method) \(pattern) is registered twice")
+            !nodes[index].targets.contains { $0.method == method }, "\(method) \(pattern) is registered twice")
         if nodes[index].route == nil {
             let known = routes.first { $0.pattern == pattern }
             let route = known ?? Route(pattern: pattern, ordinal: routes.count)
             if known == nil { routes.append(route) }
             nodes[index].route = route
         }
-        nodes[index].handlers.append((method, handler))
+        nodes[index].targets.append((method, target))
     }
 
     private mutating func addNode() -> Int {
@@ -115,17 +115,17 @@ struct Router {
     /// Finds what a request leads to, and notes its route and captures.
     func match(_ request: Request, _ method: KnownMethod) -> Match {
         request.route = nil
-        request.captures = Captures()
+        request.captures.removeAll()
         let path = request.head.path
         guard let index = find(request, path) else { return .notFound }
         guard let route = nodes[index].route else { return .notFound }
         request.route = route
         // A HEAD is a GET whose body is not sent, RFC 9110 §9.3.2.
         let method = method == .head ? .get : method
-        for position in nodes[index].handlers.indices where nodes[index].handlers[position].method == method {
-            return .handler(nodes[index].handlers[position].handler)
+        for position in nodes[index].targets.indices where nodes[index].targets[position].method == method {
+            return .target(nodes[index].targets[position].target)
         }
-        return .methodNotAllowed(allow: Self.allow(nodes[index].handlers.map(\.method)))
+        return .methodNotAllowed(allow: Self.allow(nodes[index].targets.map(\.method)))
     }
 
     private func find(_ request: Request, _ path: Range<Int>) -> Int? {
@@ -164,7 +164,7 @@ struct Router {
     }
 
     /// The value of the Allow field for the server as a whole: the methods of all routes.
-    var allow: String { Self.allow(nodes.flatMap(\.handlers).map(\.method)) }
+    var allow: String { Self.allow(nodes.flatMap(\.targets).map(\.method)) }
 
     /// The methods with those that go without saying, each once and in a fixed order.
     private static func allow(_ methods: [KnownMethod]) -> String {

@@ -1,10 +1,10 @@
 import Reactor
 
-/// A task of one loop that runs handlers which suspend, one at a time: for a request, not for a connection, so an idle
+/// A task of one loop that makes answers which suspend, one at a time: for a request, not for a connection, so an idle
 /// connection holds no task. Used on its loop's thread only.
 @safe final class Runner: @unchecked Sendable {
     private struct Job {
-        let handler: Handler
+        let make: () async throws -> Answer
         let connection: Connection
     }
 
@@ -28,10 +28,10 @@ import Reactor
         init(loop: EventLoop) { self.loop = loop }
     }
 
-    /// Has the connection's request handled, which then hears of the response. Not called again before it has.
-    func run(_ handler: @escaping Handler, for connection: Connection) {
+    /// Has an answer made to the connection's request, which then hears of it. Not called again before it has.
+    func run(_ make: @escaping () async throws -> Answer, for connection: Connection) {
         precondition(job == nil, "a runner has one request at a time")
-        job = Job(handler: handler, connection: connection)
+        job = Job(make: make, connection: connection)
         resume()
     }
 
@@ -53,11 +53,11 @@ import Reactor
             _ = turn
             while let job = await next() {
                 deadline.expiry = worker.moment(in: worker.options.requestTimeout)
-                let response = await worker.app.run(job.handler, job.connection.request)
+                let answer = await worker.app.run(job.make, job.connection.request)
                 deadline.expiry = nil
                 // Before the connection goes on, which may have another request for it.
                 let isKept = worker.keep(self)
-                job.connection.respond(response)
+                job.connection.perform(answer.kind)
                 if !isKept { return }
             }
         }

@@ -147,10 +147,10 @@ final class ConnectionQuota: Sendable {
         }
     }
 
-    /// Has a request handled by a task; the connection hears of the response.
-    func run(_ handler: @escaping Handler, for connection: Connection) {
+    /// Has an answer made by a task; the connection hears of it.
+    func run(_ make: @escaping () async throws -> Answer, for connection: Connection) {
         let runner = idleRunners.popLast() ?? Runner(self)
-        runner.run(handler, for: connection)
+        runner.run(make, for: connection)
     }
 
     /// A runner is done with its request.

@@ -5,9 +5,10 @@ import HTTPTypes
 import Postgres
 import Reactor
 import Telemetry
-import Vial
+import Testing
 
 @testable import Items
+@testable import Vial
 
 /// The configuration that these variables give, without a database.
 func configuration(_ values: [String: String] = [:]) throws -> Configuration {
@@ -18,6 +19,16 @@ func configuration(_ values: [String: String] = [:]) throws -> Configuration {
 
 extension Response {
     var text: String { String(decoding: body, as: UTF8.self) }
+}
+
+extension Answer {
+    /// The text of a response that is there.
+    var text: String {
+        get throws {
+            guard case .response(let response) = kind else { return try #require(nil, "the answer comes later") }
+            return response.text
+        }
+    }
 }
 
 /// Runs `body` on the loop of an application whose database cannot be reached.

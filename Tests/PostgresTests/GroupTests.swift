@@ -53,7 +53,7 @@ struct GroupTests {
                     for key in [2, 4] as [Int64] {
                         group.addTask {
                             await withCheckedContinuation { continuation in
-                                test.pool.query(Self.even, key: key, on: test.pool.loop) {
+                                test.pool.query(Self.even, key: key) { $0 }.begin(on: test.pool.loop, until: nil) {
                                     continuation.resume(returning: $0)
                                 }
                             }
@@ -76,7 +76,7 @@ struct GroupTests {
         await #expect(processExitsWith: .failure) { _ = Arguments([], for: Self.even) }
         await #expect(processExitsWith: .failure) {
             try? await withPool(Self.one) { test in
-                test.pool.query(Statement("none", "SELECT 1"), key: 1, on: nil) { _ in }
+                _ = test.pool.query(Statement("none", "SELECT 1"), key: 1) { $0 }
             }
         }
     }

@@ -77,7 +77,9 @@ struct PoolMemoryTests {
             let long = Parameter.text(String(repeating: "x", count: 200_000))
             let outcomes = Outcomes()
             try await test.onLoop {
-                for _ in 0..<100 { test.pool.query(Self.length, [long], on: test.loop) { outcomes.note($0) } }
+                for _ in 0..<100 {
+                    test.pool.query(Self.length, [long]) { $0 }.begin(on: test.loop, until: nil) { outcomes.note($0) }
+                }
             }
             // The budget holds 83 of them, and no more.
             #expect(outcomes.errors.count > 17)
@@ -110,7 +112,7 @@ struct PoolMemoryTests {
                 let answer = Outcomes()
                 // It was taken in while there was room for it.
                 memory.release(others)
-                test.pool.query(Self.length, [text], on: test.loop) { answer.note($0) }
+                test.pool.query(Self.length, [text]) { $0 }.begin(on: test.loop, until: nil) { answer.note($0) }
                 memory.take(others)
                 while answer.count == 0 { await test.loop.sleep(nanoseconds: milliseconds) }
                 #expect(answer.errors == [])
@@ -233,7 +235,7 @@ struct PoolMemoryTests {
                 let found = Mutex<[Int64: String]>([:])
                 try await test.onLoop {
                     for key in 3 - Int64(count)..<3 {
-                        test.pool.query(short, key: key, on: test.loop) { outcome in
+                        test.pool.query(short, key: key) { $0 }.begin(on: test.loop, until: nil) { outcome in
                             let row = try? outcome.get().first
                             found.withLock { $0[key] = (try? row?.text(1)) ?? "" }
                         }

@@ -211,10 +211,12 @@ struct PoolTests {
             let first = Answer()
             try await whileBusy(test) {
                 try await test.onLoop {
-                    test.pool.query(Self.one, on: test.loop) { outcome in first.outcome.withLock { $0 = outcome } }
+                    test.pool.query(Self.one) { $0 }.begin(on: test.loop, until: nil) { outcome in
+                        first.outcome.withLock { $0 = outcome }
+                    }
                     // Far more turns than its wait has.
                     for _ in 0..<100_000 where first.outcome.withLock({ $0 == nil }) {
-                        test.pool.query(Self.one, on: test.loop) { _ in }
+                        test.pool.query(Self.one) { $0 }.begin(on: test.loop, until: nil) { _ in }
                         await test.loop.nextTurn()
                     }
                 }

@@ -51,7 +51,9 @@ struct AppTests {
 
     @Test func `a rule turns errors of its type, and only those, into answers`() async throws {
         var app = App()
-        app.onError(Known.self) { HTTPError(.serviceUnavailable, "busy").retryAfter(seconds: $0.seconds) }
+        app.onError(Known.self) { error, _ in
+            HTTPError(.serviceUnavailable, "busy").retryAfter(seconds: error.seconds)
+        }
         app.get("/known") { _ in throw Known(seconds: 2) }
         app.get("/unknown") { _ in throw Unexpected() }
         app.get("/own") { _ in throw HTTPError(.conflict, "no") }
@@ -65,8 +67,8 @@ struct AppTests {
 
     @Test func `the first rule that fits decides`() async throws {
         var app = App()
-        app.onError(Known.self) { _ in HTTPError(.conflict, "first") }
-        app.onError(Known.self) { _ in HTTPError(.gone, "second") }
+        app.onError(Known.self) { _, _ in HTTPError(.conflict, "first") }
+        app.onError(Known.self) { _, _ in HTTPError(.gone, "second") }
         app.get("/") { _ in throw Known(seconds: 1) }
         #expect(await app.respond(to: try Request(.get, "/")).status == .conflict)
     }
@@ -186,25 +188,99 @@ struct AppTests {
             await Task.yield()
             return text("later")
         }
-        app.get("/failing") { _ in throw HTTPError(.conflict, "Not now.") }
-        guard case .handler(.immediate) = app.plan(for: try Request(.get, "/at-once")),
-            case .handler(.suspending) = app.plan(for: try Request(.get, "/later")),
-            case .handler(.immediate(let failing)) = app.plan(for: try Request(.get, "/failing"))
-        else {
-            Issue.record("a handler of the wrong kind")
+        func answer(_ path: String) throws -> Answer {
+            guard case .handler(let handler) = app.plan(for: try Request(.get, path)) else {
+                return try #require(nil, "no handler")
+            }
+            return try handler(try Request(.get, path))
+        }
+        #expect(try answer("/at-once").response.text == "at once")
+        guard case .task = try answer("/later").kind else {
+            Issue.record("an asynchronous handler was called in passing")
             return
         }
-        #expect(app.run(failing, try Request(.get, "/failing")).status == .conflict)
-        #expect(await app.respond(to: try Request(.get, "/at-once")).text == "at once")
         #expect(await app.respond(to: try Request(.get, "/later")).text == "later")
     }
 
-    @Test func `a second path parameter is the handler's to ask for`() async throws {
+    @Test func `a handler has all of the path's parameters, whatever its method and colour`() async throws {
         var app = App()
-        app.get("/a/{first}/b/{second}") { (request, first: Int64) in
-            text("\(first) \(request.parameter(1) ?? "none")")
+        let path = "/a/{first}/b/{second}/c/{third}"
+        app.get(path) { (_, first: Int64, second: String, third: Int64) in text("\(first) \(second) \(third)") }
+        app.post(path) { (_, first: Int64, second: String, third: String) async in text("\(first) \(second) \(third)") }
+        app.put(path) { (_, first: String, second: String, third: String) in text("\(first) \(second) \(third)") }
+        app.patch(path) { (_, first: String, second: String, third: String) async in
+            text("\(first) \(second) \(third)")
         }
-        #expect(await app.respond(to: try Request(.get, "/a/1/b/x%2Fy")).text == "1 x/y")
+        app.delete(path) { (_, first: String, second: String, third: Int64) in text("\(first) \(second) \(third)") }
+        for method in [HTTPRequest.Method.get, .post, .put, .patch, .delete] {
+            let fields = [("Content-Type", "application/json")]
+            let request = try Request(method, "/a/1/b/x%2Fy/c/3", fields: fields)
+            #expect(await app.respond(to: request).text == "1 x/y 3", "\(method)")
+        }
+        #expect(await app.respond(to: try Request(.get, "/a/1/b/x/c/y")).status == .notFound)
+        #expect(await app.respond(to: try Request(.delete, "/a/1/b/x/c/y")).status == .notFound)
+    }
+
+    @Test func `a body may be anything where the route says so`() async throws {
+        var app = App()
+        app.post("/hooks/{name}", accepts: .any) { (request, name: String) in text("\(name) \(request.body.count)") }
+        let form = try Request(.post, "/hooks/a", fields: [("Content-Type", "text/plain")], body: "a=b")
+        #expect(await app.respond(to: form).text == "a 3")
+        #expect(await app.respond(to: try Request(.post, "/hooks/a")).text == "a 0")
+    }
+
+    @Test func `a group has its prefix in front of its patterns, and nowhere else`() async throws {
+        var app = App(basePath: "/base")
+        app.group("/api") { api in
+            api.get("/items") { _ in text("items") }
+            api.group("/{owner}") { owner in
+                owner.get("/items/{id}") { (_, owner: String, id: Int64) in text("\(owner) \(id)") }
+            }
+        }
+        app.get("/items") { _ in text("outside") }
+        #expect(await app.respond(to: try Request(.get, "/base/api/items")).text == "items")
+        #expect(await app.respond(to: try Request(.get, "/base/api/me/items/7")).text == "me 7")
+        #expect(await app.respond(to: try Request(.get, "/base/items")).text == "outside")
+        #expect(app.routes.map(\.pattern) == ["/api/items", "/api/{owner}/items/{id}", "/items"])
+    }
+
+    @Test func `a hook sees the requests of its group's later routes, in order, before their bodies`() async throws {
+        var app = App()
+        app.get("/before") { _ in text("before") }
+        app.group("/guarded") { guarded in
+            guarded.before { request in
+                if request.field(.authorization) == nil { throw HTTPError(.unauthorized, "Who are you?") }
+            }
+            guarded.before { request in
+                if request.field(.authorization) == "b" { throw HTTPError(.forbidden, "Not you.") }
+            }
+            guarded.post("/items") { _ in text("made") }
+        }
+        app.get("/after") { _ in text("after") }
+        func status(_ path: String, _ method: HTTPRequest.Method, _ user: String?) async throws -> Int {
+            let fields = [("Content-Type", "text/plain")] + (user.map { [("Authorization", $0)] } ?? [])
+            return await app.respond(to: try Request(method, path, fields: fields)).status.code
+        }
+        #expect(try await status("/guarded/items", .post, nil) == 401)
+        #expect(try await status("/guarded/items", .post, "b") == 403)
+        // Whoever passes hears what is wrong with the body.
+        #expect(try await status("/guarded/items", .post, "a") == 415)
+        #expect(try await status("/guarded/items", .get, nil) == 405)
+        #expect(try await status("/before", .get, nil) == 200)
+        #expect(try await status("/after", .get, nil) == 200)
+        guard case .answer = app.plan(for: try Request(.post, "/guarded/items")) else {
+            Issue.record("a request was not refused by its head")
+            return
+        }
+    }
+
+    @Test func `a rule that has no answer leaves the error to later ones`() async throws {
+        var app = App()
+        app.onError(Known.self) { error, _ in error.seconds > 1 ? HTTPError(.conflict, "first") : nil }
+        app.onError(Known.self) { _, _ in HTTPError(.gone, "second") }
+        app.get("/{seconds}") { (_, seconds: Int64) in throw Known(seconds: Int(seconds)) }
+        #expect(await app.respond(to: try Request(.get, "/2")).status == .conflict)
+        #expect(await app.respond(to: try Request(.get, "/1")).status == .gone)
     }
 
     @Test func `what is refused without routing has no route, whatever the object served before`() async throws {

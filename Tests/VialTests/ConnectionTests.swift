@@ -21,13 +21,9 @@ extension OverSockets {
                 text("\(request.body.count) \(String(decoding: request.body, as: UTF8.self))")
             }
             app.get("/bytes/{count}") { (_, count: Int64) in
-                Response(status: .ok, body: [UInt8](repeating: 0x78, count: Int(count)))
+                Answer(status: .ok, body: [UInt8](repeating: 0x78, count: Int(count)))
             }
-            app.get("/closing/now") { _ in
-                var response = text("bye")
-                response.closes = true
-                return response
-            }
+            app.get("/closing/now") { _ in try text("bye").closing() }
             return app
         }
 
@@ -305,7 +301,7 @@ extension OverSockets {
         @Test func `a head that arrives in the turn in which its time is over is answered`() async throws {
             let interlude = Interlude()
             var app = app
-            app.get("/interlude") { (_: Request) throws -> Response in
+            app.get("/interlude") { (_: Request) throws -> Answer in
                 interlude.play()
                 return text("played")
             }

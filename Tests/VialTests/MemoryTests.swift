@@ -14,7 +14,7 @@ extension OverSockets {
         private var app: App {
             var app = App()
             app.get("/bytes/{count}") { (_, count: Int64) in
-                Response(status: .ok, body: [UInt8](repeating: 0x78, count: Int(count)))
+                Answer(status: .ok, body: [UInt8](repeating: 0x78, count: Int(count)))
             }
             app.post("/length") { request in text("\(request.body.count)") }
             let gate = gate

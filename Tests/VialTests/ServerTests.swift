@@ -18,7 +18,7 @@ extension OverSockets {
             let gate = gate
             app.get("/a") { _ in text("a") }
             app.get("/bytes/{count}") { (_, count: Int64) in
-                Response(status: .ok, body: [UInt8](repeating: 0x78, count: Int(count)))
+                Answer(status: .ok, body: [UInt8](repeating: 0x78, count: Int(count)))
             }
             app.get("/slow") { _ in
                 await gate.pass()
@@ -276,10 +276,12 @@ extension OverSockets {
         func `cuts a request whose handler takes longer than the drain may`(path: String) async throws {
             var app = app
             let gate = gate
-            app.get("/deferred") { (_, reply) in
-                Task(executorPreference: reply.loop) {
-                    await gate.pass()
-                    reply.send { text("late") }
+            app.get("/deferred") { _ in
+                .work { caller in
+                    Task(executorPreference: caller.loop) {
+                        await gate.pass()
+                        caller.answer { text("late") }
+                    }
                 }
             }
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 50)) { server in
@@ -393,7 +395,7 @@ extension OverSockets {
         {
             let interlude = Interlude()
             var app = app
-            app.get("/interlude") { (_: Request) throws -> Response in
+            app.get("/interlude") { (_: Request) throws -> Answer in
                 interlude.play()
                 return text("played")
             }

@@ -5,7 +5,7 @@ import Testing
 @testable import Postgres
 
 @Suite(.needsServer, .timeLimit(.minutes(1)))
-struct PoolCallbackTests {
+struct QueryTests {
     private let failing = Statement("failing", "SELECT 1 / 0")
 
     /// Asks on the pool's loop, on another one or on none; and says whether the answer came on the loop that asked.
@@ -14,7 +14,7 @@ struct PoolCallbackTests {
     ) async -> (outcome: Result<Rows, DatabaseError>, isOnLoop: Bool) {
         await withCheckedContinuation { continuation in
             Task(executorPreference: loop) {
-                test.pool.query(statement, on: loop, until: expiry) { outcome in
+                test.pool.query(statement) { $0 }.begin(on: loop, until: expiry) { outcome in
                     continuation.resume(returning: (outcome, loop?.isIsolatingCurrentContext() ?? true))
                 }
             }
@@ -51,7 +51,7 @@ struct PoolCallbackTests {
             await test.pool.close(withinMilliseconds: 0)
             let errors = try await test.onLoop {
                 let errors = Mutex<[DatabaseError]>([])
-                test.pool.query(PoolTests.one, on: test.loop) { outcome in
+                test.pool.query(PoolTests.one) { $0 }.begin(on: test.loop, until: nil) { outcome in
                     if case .failure(let error) = outcome { errors.withLock { $0.append(error) } }
                 }
                 return errors.withLock { $0 }
@@ -64,14 +64,45 @@ struct PoolCallbackTests {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let number = await withCheckedContinuation { (continuation: CheckedContinuation<Int64?, Never>) in
                 Task(executorPreference: test.loop) {
-                    test.pool.query(PoolTests.one, on: test.loop) { _ in
-                        test.pool.query(PoolTests.one, on: test.loop) { outcome in
+                    let question = test.pool.query(PoolTests.one) { $0 }
+                    question.begin(on: test.loop, until: nil) { _ in
+                        question.begin(on: test.loop, until: nil) { outcome in
                             continuation.resume(returning: try? outcome.get()[0].int64(0))
                         }
                     }
                 }
             }
             #expect(number == 1)
+        }
+    }
+
+    @Test func `its value is what the rows become, and then what that becomes`() async throws {
+        try await withPool { (test) async throws in
+            let one = test.pool.query(PoolTests.one) { try $0[0].int64(0) }
+            #expect(try await one.value == 1)
+            #expect(try await one.map { "\($0 + 1)" }.value == "2")
+            // Asked again, it runs again.
+            #expect(try await one.value == 1)
+        }
+    }
+
+    @Test func `what decoding throws is thrown as it is`() async throws {
+        struct Unreadable: Error {}
+        try await withPool { (test) async throws in
+            let query = test.pool.query(PoolTests.one) { (_) throws -> Int64 in throw Unreadable() }
+            await #expect(throws: Unreadable.self) { try await query.value }
+            await #expect(throws: Unreadable.self) { try await query.map { $0 + 1 }.value }
+        }
+    }
+
+    @Test func `its value has the time of the task that asks`() async throws {
+        try await withPool { (test) async throws in
+            let slow = test.pool.query(Statement("slow", "SELECT pg_sleep(10)")) { $0.count }
+            let deadline = TaskDeadline()
+            deadline.expiry = EventLoop.monotonicNanoseconds() + 50 * milliseconds
+            await TaskDeadline.$current.withValue(deadline) {
+                await #expect(throws: DatabaseError.deadlineExceeded) { try await slow.value }
+            }
         }
     }
 }

@@ -1,0 +1,173 @@
+public import Formatting
+import FoundationEssentials
+import HTTP1
+public import HTTPTypes
+public import Reactor
+
+/// What a handler returns. It decides how the request is answered: at once with a response, by work on the request's event loop
+/// such as a query to the database (`work`), or by a task (`task`).
+///
+/// The server owns the answer: it is sent exactly once, and at `ServerOptions.requestTimeout` it is 504 in any case.
+public struct Answer {
+    @usableFromInline
+    enum Kind {
+        case response(Response)
+        case work((Caller) -> Void)
+        case task(() async throws -> Answer)
+    }
+
+    @usableFromInline let kind: Kind
+
+    @usableFromInline
+    init(kind: Kind) {
+        self.kind = kind
+    }
+
+    /// A response that is there.
+    @inlinable
+    public init(_ response: Response) {
+        kind = .response(response)
+    }
+
+    /// A response with these bytes.
+    ///
+    /// - Parameter contentType: nil for an answer without a body.
+    public init(status: HTTPResponse.Status, contentType: StaticString? = nil, body: [UInt8] = []) {
+        self.init(Response(status: status, contentType: contentType, body: body))
+    }
+
+    /// Whatever `make` returns, in a task on the request's loop. What it throws is answered as what a handler throws.
+    public static func task(_ make: @escaping () async throws -> Answer) -> Answer {
+        Answer(kind: .task(make))
+    }
+
+    /// The answer that work brings which needs no task.
+    ///
+    /// - Parameter begin: begins the work, and must not block. It has `Caller.answer` called exactly once.
+    @inlinable
+    public static func work(_ begin: @escaping (Caller) -> Void) -> Answer {
+        Answer(kind: .work(begin))
+    }
+
+    /// A value as `application/json`, in the bytes that it writes itself.
+    public static func json(_ value: some JSONRepresentable, status: HTTPResponse.Status = .ok) throws -> Answer {
+        var json = JSONWriter(reserving: value.byteEstimate)
+        try value.write(to: &json)
+        return Answer(status: status, contentType: "application/json", body: json.bytes)
+    }
+
+    /// A value as `application/json`, by `JSONEncoder`: dates as RFC 3339 has them, members in the order of the type.
+    public static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Answer {
+        let encoder = JSONEncoder()
+        encoder.dateEncodingStrategy = .iso8601
+        encoder.outputFormatting = .withoutEscapingSlashes
+        return Answer(status: status, contentType: "application/json", body: Array(try encoder.encode(value)))
+    }
+
+    /// JSON written in place, as `application/json`.
+    public static func json(
+        status: HTTPResponse.Status = .ok, _ write: (inout JSONWriter) throws -> Void
+    ) rethrows -> Answer {
+        var json = JSONWriter(reserving: 256)
+        try write(&json)
+        return Answer(status: status, contentType: "application/json", body: json.bytes)
+    }
+
+    /// 204 without a body.
+    public static var noContent: Answer { Answer(status: .noContent) }
+
+    /// The same with a field more.
+    ///
+    /// - Throws: `FieldError` for a name or a value that cannot be sent, such as one with a line break; of an answer that comes
+    ///   later, when it comes.
+    public func field(_ name: String, _ value: String) throws -> Answer {
+        try changed { response in try response.fields.append(name, value) }
+    }
+
+    /// The same with a field more, whose value is UTF-8.
+    ///
+    /// - Throws: as `field(_:_:)`.
+    public func field(_ name: StaticString, utf8 value: [UInt8]) throws -> Answer {
+        // Of most answers, and without a closure.
+        if case .response(var response) = kind {
+            try response.fields.append(literal: name, utf8: value.span)
+            return Answer(response)
+        }
+        return try changed { response in try response.fields.append(literal: name, utf8: value.span) }
+    }
+
+    /// The same with `Location`.
+    ///
+    /// - Throws: as `field(_:_:)`.
+    public func location(_ target: String) throws -> Answer {
+        try field("Location", utf8: Array(target.utf8))
+    }
+
+    /// The same, after which the connection closes, whatever the client wants.
+    public func closing() throws -> Answer {
+        try changed { response in response.closes = true }
+    }
+
+    /// The same with another response, once that is there.
+    fileprivate func changed(_ change: @escaping (inout Response) throws -> Void) throws -> Answer {
+        switch kind {
+        case .response(var response):
+            try change(&response)
+            return Answer(response)
+        case .work(let begin):
+            return .work { caller in
+                begin(Caller(ChangingReceiver(caller.receiver, change), deadline: caller.deadline))
+            }
+        case .task(let make):
+            return .task { try await make().changed(change) }
+        }
+    }
+}
+
+/// Hears of an answer, and passes it on with a change.
+@safe private final class ChangingReceiver: AnswerReceiver, @unchecked Sendable {
+    private let receiver: any AnswerReceiver
+    private let change: (inout Response) throws -> Void
+
+    var loop: EventLoop? { receiver.loop }
+
+    init(_ receiver: any AnswerReceiver, _ change: @escaping (inout Response) throws -> Void) {
+        self.receiver = receiver
+        self.change = change
+    }
+
+    func receive(_ make: () throws -> Answer) {
+        receiver.receive { try make().changed(change) }
+    }
+}
+
+/// Who waits for an answer that work brings.
+public struct Caller: Sendable {
+    @usableFromInline let receiver: any AnswerReceiver
+    /// The moment on the monotonic clock by which the request is to be answered; nil: there is none.
+    public let deadline: UInt64?
+
+    init(_ receiver: any AnswerReceiver, deadline: UInt64?) {
+        self.receiver = receiver
+        self.deadline = deadline
+    }
+
+    /// The loop that the request is on; nil where there is none, as in tests.
+    public var loop: EventLoop? { receiver.loop }
+
+    /// Answers with what `make` returns, or with what its error becomes. Called exactly once, on `loop` where there is one,
+    /// possibly before the function returns that began the work.
+    @inlinable
+    public func answer(_ make: () throws -> Answer) {
+        receiver.receive(make)
+    }
+}
+
+/// Who waits for an answer that comes later. Used on one loop's thread only.
+@usableFromInline
+protocol AnswerReceiver: AnyObject, Sendable {
+    /// The loop it is used on; nil where there is none.
+    var loop: EventLoop? { get }
+    /// Called exactly once, on the loop on which the work was begun.
+    func receive(_ make: () throws -> Answer)
+}
