@@ -78,4 +78,35 @@ extension Pool {
     ) -> Query<Value> {
         Query(self, lookup, .key(key, of: lookup), rows: 1, decode)
     }
+
+    /// The first row of a statement as `decode` makes of it; nil when there is none.
+    public nonisolated func first<Value>(
+        _ statement: Statement, _ parameters: [Parameter] = [], _ decode: @escaping @Sendable (Row) throws -> Value
+    ) -> Query<Value?> {
+        query(statement, parameters) { try $0.first.map(decode) }
+    }
+
+    /// The one row of a statement that always returns one, such as an insert.
+    ///
+    /// The query throws `DatabaseError.unexpectedResult` when there is none.
+    public nonisolated func one<Value>(
+        _ statement: Statement, _ parameters: [Parameter] = [], _ decode: @escaping @Sendable (Row) throws -> Value
+    ) -> Query<Value> {
+        query(statement, parameters) { rows in
+            guard let row = rows.first else {
+                throw DatabaseError.unexpectedResult("\(statement.name) returned no row")
+            }
+            return try decode(row)
+        }
+    }
+
+    /// All rows of a statement.
+    ///
+    /// - Parameter most: how many it may return, which bounds what is sent together with it; its SQL has the limit.
+    public nonisolated func all<Value>(
+        _ statement: Statement, _ parameters: [Parameter] = [], most: Int,
+        _ decode: @escaping @Sendable (Row) throws -> Value
+    ) -> Query<[Value]> {
+        query(statement, parameters, rows: most) { try $0.map(decode) }
+    }
 }

@@ -1,5 +1,5 @@
 /// The rows one statement returned, in the server's binary format; kept until the last reference goes.
-public struct Rows: Sendable {
+public struct Rows: Sendable, RandomAccessCollection {
     private let execution: Execution
     private let start: Int
     public let count: Int
@@ -27,6 +27,9 @@ public struct Rows: Sendable {
 
     /// What the execution they belong to takes in memory: no less than their values.
     public var byteCount: Int { execution.byteCount }
+
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { count }
 
     public var first: Row? { count > 0 ? self[0] : nil }
 

@@ -1,3 +1,5 @@
+public import FoundationEssentials
+
 /// A value that one segment of a path may have. What is none makes the route not match, so the answer is 404.
 public protocol PathParameter {
     /// - Parameter segment: the percent-decoded bytes between two slashes, never empty.
@@ -49,4 +51,20 @@ extension String: PathParameter {
         }
         self = text
     }
+}
+
+extension UUID: PathParameter, QueryParameter {
+    /// 36 characters in lower case, as RFC 9562 §4 has them and PostgreSQL writes them, so that each has one path.
+    public init?(segment: Span<UInt8>) {
+        guard let text = String(segment: segment) else { return nil }
+        self.init(queryValue: text)
+    }
+
+    /// As in a path.
+    public init?(queryValue: String) {
+        guard let uuid = UUID(uuidString: queryValue), uuid.uuidString.lowercased() == queryValue else { return nil }
+        self = uuid
+    }
+
+    public static var expectation: String { "a UUID in lower case" }
 }

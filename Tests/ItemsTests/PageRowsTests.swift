@@ -32,7 +32,7 @@ struct PageRowsTests {
         return page
     }
 
-    private func text(_ page: Page) throws -> String { try Response.json(page).text }
+    private func text(_ page: Page) throws -> String { try Answer.json(page).text }
 
     private func ids(_ page: Page) throws -> Int { try text(page).split(separator: #"{"id":"#).count - 1 }
 

@@ -105,4 +105,20 @@ struct QueryTests {
             }
         }
     }
+
+    @Test func `rows become one value, the first or all of them`() async throws {
+        try await withPool { (test) async throws in
+            let none = Statement("none", "SELECT 1::int8 WHERE false")
+            let three = Statement("three", "SELECT * FROM generate_series(1::int8, 3)")
+            let number = { @Sendable (row: Row) throws in try row.int64(0) }
+            #expect(try await test.pool.one(three, [], number).value == 1)
+            #expect(try await test.pool.first(three, [], number).value == 1)
+            #expect(try await test.pool.first(none, [], number).value == nil)
+            #expect(try await test.pool.all(three, [], most: 3, number).value == [1, 2, 3])
+            #expect(try await test.pool.all(none, [], most: 3, number).value == [])
+            await #expect(throws: DatabaseError.unexpectedResult("none returned no row")) {
+                try await test.pool.one(none, [], number).value
+            }
+        }
+    }
 }

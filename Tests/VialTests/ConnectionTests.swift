@@ -335,7 +335,7 @@ extension OverSockets {
         ) async throws {
             let interlude = Interlude()
             var app = app
-            app.get("/interlude") { (_: Request) throws -> Response in
+            app.get("/interlude") { (_: Request) throws -> Answer in
                 interlude.play()
                 return text("played")
             }

@@ -26,13 +26,15 @@ extension OverSockets {
                 await gate.pass()
                 return text("done")
             }
-            app.post("/deferred") { (_, reply) in
-                Task(executorPreference: reply.loop) {
-                    await gate.pass()
-                    reply.send { text("done") }
+            app.post("/deferred") { _ in
+                .work { caller in
+                    Task(executorPreference: caller.loop) {
+                        await gate.pass()
+                        caller.answer { text("done") }
+                    }
                 }
             }
-            app.post("/bytes") { _ in Response(status: .ok, body: [UInt8](repeating: 0x78, count: 40_000)) }
+            app.post("/bytes") { _ in Answer(status: .ok, body: [UInt8](repeating: 0x78, count: 40_000)) }
             return app
         }
 

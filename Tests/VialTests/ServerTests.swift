@@ -535,7 +535,7 @@ extension OverSockets {
             let interlude = Interlude()
             let place = WorkerPlace()
             var app = app
-            app.get("/close") { (_: Request) throws -> Response in
+            app.get("/close") { (_: Request) throws -> Answer in
                 interlude.play()
                 place.worker.withLock { worker in
                     worker?.drain.enter(.closing)
