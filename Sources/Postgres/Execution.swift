@@ -6,6 +6,7 @@ import Reactor
     // A PGresult is never changed after libpq returned it, so reading it from any thread is fine.
     private let result: OpaquePointer
     let count: Int
+    private let columnCount: UInt
     /// Whether every text is UTF-8.
     let isUTF8: Bool
     /// Of its bytes; set before anybody else has it.
@@ -16,6 +17,7 @@ import Reactor
         unsafe self.result = unsafe result
         self.isUTF8 = isUTF8
         count = Int(unsafe PQntuples(result))
+        columnCount = UInt(unsafe PQnfields(result))
     }
 
     /// All that libpq keeps for it.
@@ -46,8 +48,10 @@ import Reactor
     /// - Throws: `DatabaseError.unexpectedResult` when there is no such column.
     @inline(__always)
     private func field(_ row: Int32, _ column: Int) throws(DatabaseError) -> UnsafeRawBufferPointer? {
+        // libpq would tell the connection's notice receiver that a column is out of range, and the connection may be gone.
+        // A negative one is above all others.
+        guard UInt(bitPattern: column) < columnCount else { throw .unexpectedResult("no column \(column)") }
         let column = Int32(truncatingIfNeeded: column)
-        // PQgetvalue returns NULL for a column out of range.
         guard let start = unsafe PQgetvalue(result, row, column) else {
             throw .unexpectedResult("no column \(column)")
         }

@@ -9,7 +9,8 @@ import CPostgres
 
     init(owning pointer: OpaquePointer) {
         unsafe self.pointer = unsafe pointer
-        // libpq calls it within its own calls alone, and so only while this object lives.
+        // libpq calls it within its own calls alone, and so only while this object lives: of calls with a result, which may
+        // outlive it, only in those for a row or a column that is not there, and `Execution` makes none.
         _ = unsafe PQsetNoticeReceiver(
             pointer,
             { context, notice in

@@ -64,6 +64,16 @@ struct RowsTests {
         }
     }
 
+    @Test func `rows outlive their connection, and what is missing in them is an error even then`() async throws {
+        for _ in 0..<20 {
+            let rows = try await withPool { test in try await test.pool.query(Statement("one", "SELECT 1::int8")) }
+            #expect(try rows[0].int64(0) == 1)
+            for column in [1, -1, 1 << 32, Int.max, Int.min] {
+                #expect(throws: DatabaseError.unexpectedResult("no column \(column)")) { try rows[0].int64(column) }
+            }
+        }
+    }
+
     @Test func `gives many rows in order, and none`() async throws {
         try await withPool { (test) async throws in
             let rows = try await test.pool.query(Statement("many", "SELECT generate_series(1, 10000)::int8"))
