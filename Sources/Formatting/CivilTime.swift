@@ -35,6 +35,25 @@ public struct CivilTime: Equatable, Sendable {
     }
 }
 
+extension CivilTime {
+    /// The days from 1970-01-01 to a date, before which they are negative; nil when the calendar has no such date.
+    ///
+    /// - Parameter year: the year before 1 is 0; nil beyond ten million years, of which nobody keeps dates.
+    public static func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int? {
+        guard (-10_000_000...10_000_000).contains(year), (1...12).contains(month), (1...31).contains(day) else {
+            return nil
+        }
+        // As in `init`, the other way round.
+        let shifted = month > 2 ? year : year - 1
+        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let days = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+        // A day that its month does not have is one of the next month.
+        return CivilTime(secondsSinceEpoch: days * 86_400).day == day ? days : nil
+    }
+}
+
 extension [UInt8] {
     /// Appends `2024-11-01T12:00:00`: RFC 3339 without fraction and zone.
     public mutating func append(dateTime time: CivilTime) {
@@ -44,7 +63,7 @@ extension [UInt8] {
     }
 
     /// Appends `2024-11-01`.
-    mutating func append(date time: CivilTime) {
+    public mutating func append(date time: CivilTime) {
         append(decimal: time.year, width: 4)
         append(0x2D)
         append(decimal: time.month, width: 2)

@@ -25,6 +25,10 @@ struct CivilTimeTests {
                         Issue.record("\(time) is not \(year)-\(month + 1)-\(day), weekday \(weekday), second \(second)")
                         return
                     }
+                    guard CivilTime.daysSinceEpoch(year: year, month: month + 1, day: day) == days else {
+                        Issue.record("\(year)-\(month + 1)-\(day) is not day \(days)")
+                        return
+                    }
                     days += 1
                     weekday = (weekday + 1) % 7
                 }
@@ -44,6 +48,24 @@ struct CivilTimeTests {
     ])
     func `knows this instant`(seconds: Int, expected: String) {
         #expect(text { $0.append(dateTime: CivilTime(secondsSinceEpoch: seconds)) } == expected)
+    }
+
+    @Test(arguments: [
+        (0, 12, 31, -719_163), (-1, 2, 28, -719_835), (-4713, 11, 24, -2_440_588), (5_874_897, 12, 31, 2_145_042_905),
+    ])
+    func `knows the day of this date`(year: Int, month: Int, day: Int, days: Int) {
+        #expect(CivilTime.daysSinceEpoch(year: year, month: month, day: day) == days)
+        let time = CivilTime(secondsSinceEpoch: days * Self.day)
+        #expect((time.year, time.month, time.day) == (year, month, day))
+    }
+
+    @Test(arguments: [
+        (2023, 2, 29), (1900, 2, 29), (2024, 2, 30), (2024, 4, 31), (2024, 0, 1), (2024, 13, 1), (2024, 1, 0),
+        (2024, 1, 32),
+        (Int.max, 1, 1), (Int.min, 1, 1), (2024, Int.max, Int.min),
+    ])
+    func `the calendar has no such date`(year: Int, month: Int, day: Int) {
+        #expect(CivilTime.daysSinceEpoch(year: year, month: month, day: day) == nil)
     }
 
     @Test func `takes any number of seconds without a trap`() {
