@@ -51,7 +51,8 @@ let package = Package(
         .target(
             name: "Telemetry", dependencies: ["Formatting", logging], exclude: ["README.md"], swiftSettings: settings),
         .target(
-            name: "Postgres", dependencies: ["Reactor", "CPostgres", deque, lifecycle], exclude: ["README.md"],
+            name: "Postgres", dependencies: ["Reactor", "Formatting", "CPostgres", deque, lifecycle],
+            exclude: ["README.md"],
             swiftSettings: settings),
         .target(
             name: "Vial", dependencies: ["HTTP1", "Reactor", "Formatting", httpTypes, lifecycle],

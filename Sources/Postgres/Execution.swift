@@ -65,6 +65,14 @@ import Reactor
         unsafe try field(row, column) == nil
     }
 
+    /// The type of a field's column.
+    ///
+    /// - Throws: as `field`.
+    func type(_ row: Int32, _ column: Int) throws(DatabaseError) -> ColumnType {
+        _ = unsafe try field(row, column)
+        return ColumnType(oid: unsafe PQftype(result, Int32(truncatingIfNeeded: column)))
+    }
+
     /// Lends a field's bytes for the call; returns nil, without calling, when it is null.
     @inline(__always)
     func withBytes<Value>(

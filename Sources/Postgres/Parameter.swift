@@ -1,4 +1,7 @@
-/// A value bound to a statement, sent in the binary format of the type named.
+/// A value bound to a statement, sent in the binary format of the type named, to which the statement casts it: `$1::int8`.
+///
+/// The cases are the formats. `.value` takes a value of any type that a column has, or nil for null:
+/// `[.value(order.id), .value(order.amount), .value(order.note), .jsonb(order.details)]`.
 public enum Parameter: Sendable, Equatable {
     case null
     /// int8
@@ -10,9 +13,9 @@ public enum Parameter: Sendable, Equatable {
     case text(String)
     /// bytea
     case bytes([UInt8])
-    /// int8[], not empty
+    /// int8[]
     case int64s([Int64])
-    /// text[], not empty; nil is null.
+    /// text[]; nil is null.
     case texts([String?])
 
     /// A text, or null.
@@ -22,9 +25,6 @@ public enum Parameter: Sendable, Equatable {
 }
 
 extension Parameter {
-    /// The types' numbers in PostgreSQL's catalog, `pg_type.oid`, where the binary format names them.
-    private static let (int8, text): (Int32, Int32) = (20, 25)
-
     /// Texts, of which some may be null, as one array.
     static func texts(of parameters: some Sequence<Parameter>) -> Parameter {
         .texts(
@@ -64,13 +64,13 @@ extension Parameter {
         case .text(let text): bytes.append(contentsOf: text.utf8)
         case .bytes(let value): bytes.append(contentsOf: value)
         case .int64s(let values):
-            Self.appendArrayHead(of: Self.int8, count: values.count, hasNulls: false, to: &bytes)
+            Self.appendArrayHead(of: .int8, count: values.count, hasNulls: false, to: &bytes)
             for value in values {
                 Self.append(8 as Int32, to: &bytes)
                 Self.append(value, to: &bytes)
             }
         case .texts(let values):
-            Self.appendArrayHead(of: Self.text, count: values.count, hasNulls: values.contains(nil), to: &bytes)
+            Self.appendArrayHead(of: .text, count: values.count, hasNulls: values.contains(nil), to: &bytes)
             for value in values {
                 Self.append(value.map { Int32($0.utf8.count) } ?? -1, to: &bytes)
                 if let value { bytes.append(contentsOf: value.utf8) }
@@ -79,13 +79,19 @@ extension Parameter {
     }
 
     /// Appends what stands before an array's elements, which follow with their lengths.
-    private static func appendArrayHead(of type: Int32, count: Int, hasNulls: Bool, to bytes: inout [UInt8]) {
-        // One dimension, whose elements are numbered from 1.
-        for number in [1, hasNulls ? 1 : 0, type, Int32(count), 1] { append(number, to: &bytes) }
+    static func appendArrayHead(of type: ColumnType, count: Int, hasNulls: Bool, to bytes: inout [UInt8]) {
+        // An empty array has no dimension.
+        append(count == 0 ? 0 : 1 as Int32, to: &bytes)
+        append(hasNulls ? 1 : 0 as Int32, to: &bytes)
+        append(type.oid, to: &bytes)
+        guard count > 0 else { return }
+        // The one's length, and the number of its first element.
+        append(Int32(count), to: &bytes)
+        append(1 as Int32, to: &bytes)
     }
 
     /// In network byte order, written in place: as a copy of the number's bytes it takes 40 instructions more.
-    private static func append<Number: FixedWidthInteger>(_ number: Number, to bytes: inout [UInt8]) {
+    static func append<Number: FixedWidthInteger>(_ number: Number, to bytes: inout [UInt8]) {
         bytes.append(addingCapacity: MemoryLayout<Number>.size) { output in
             var rest = number.byteSwapped
             for _ in 0..<MemoryLayout<Number>.size {

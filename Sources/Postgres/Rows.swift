@@ -2,6 +2,7 @@
 public struct Rows: Sendable, RandomAccessCollection {
     private let execution: Execution
     private let start: Int
+    /// How many there are.
     public let count: Int
 
     /// All rows of an execution.
@@ -31,6 +32,7 @@ public struct Rows: Sendable, RandomAccessCollection {
     public var startIndex: Int { 0 }
     public var endIndex: Int { count }
 
+    /// The first row, or nil when there is none.
     public var first: Row? { count > 0 ? self[0] : nil }
 
     /// The server's word on what it did: `COMMIT`, `INSERT 0 1`.
@@ -39,6 +41,10 @@ public struct Rows: Sendable, RandomAccessCollection {
 
 /// One row. Columns are numbered from 0; a column that is missing, null or of another width throws
 /// `DatabaseError.unexpectedResult`.
+///
+/// `try row[0] as UUID` reads a value of any type that a column has (`ColumnValue`), `try row[3] as String?` one that may be
+/// null, and `row.json(4, as: Details.self)` a jsonb. The methods below are for what is read a hundred thousand times a
+/// second: they look at a field's width, and not at its type.
 public struct Row: Sendable {
     let execution: Execution
     let index: Int32
@@ -60,10 +66,12 @@ public struct Row: Sendable {
         return overflow ? .max : sum
     }
 
+    /// A bool.
     public func bool(_ column: Int) throws(DatabaseError) -> Bool {
         try execution.number(index, column, as: UInt8.self) != 0
     }
 
+    /// Whether a field is null, of whatever type.
     public func isNull(_ column: Int) throws(DatabaseError) -> Bool {
         try execution.isNull(index, column)
     }

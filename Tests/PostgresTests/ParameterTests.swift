@@ -31,6 +31,14 @@ struct ParameterTests {
                 .texts([nil, "a"]),
                 [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 25, 0, 0, 0, 2, 0, 0, 0, 1, 255, 255, 255, 255, 0, 0, 0, 1, 0x61]
             ),
+            (.int64s([]), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20]), (.texts([]), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25]),
+            (.value(258 as Int16), [1, 2]), (.value(-1 as Int16), [255, 255]),
+            (.value(1.0), [63, 240, 0, 0, 0, 0, 0, 0]),
+            (.value([] as [String?]), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25]),
+            (
+                .value([nil] as [Int64?]),
+                [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 1, 255, 255, 255, 255]
+            ),
         ] as [(Parameter, [UInt8])])
     func `parameters have PostgreSQL's binary format`(parameter: Parameter, expected: [UInt8]) {
         #expect(binary(parameter) == expected)
@@ -50,5 +58,10 @@ struct ParameterTests {
         #expect(Parameter.optionalText("a") == .text("a"))
         #expect(Parameter.optionalText("") == .text(""))
         #expect(Parameter.optionalText(nil) == .null)
+    }
+
+    /// Statements are kept with their parameters, which are copied from place to place.
+    @Test func `a parameter takes 16 bytes and its case`() {
+        #expect(MemoryLayout<Parameter>.size == 17 && MemoryLayout<Parameter>.stride == 24)
     }
 }
