@@ -29,7 +29,12 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 /// `scripts/check-imports` holds every `import` in Sources to this list.
 let package = Package(
     name: "items",
-    products: [.executable(name: "items", targets: ["items"])],
+    products: [
+        .library(name: "Vial", targets: ["Vial"]),
+        .library(name: "Postgres", targets: ["Postgres"]),
+        .library(name: "Chassis", targets: ["Chassis"]),
+        .executable(name: "items", targets: ["items"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -46,7 +51,8 @@ let package = Package(
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "AWS", dependencies: ["CCurl"], exclude: ["README.md"], swiftSettings: settings),
         .target(name: "Formatting", exclude: ["README.md"], swiftSettings: settings),
-        .target(name: "Reactor", dependencies: ["CLinux"], exclude: ["README.md"], swiftSettings: settings),
+        .target(
+            name: "Reactor", dependencies: ["CLinux", "Formatting"], exclude: ["README.md"], swiftSettings: settings),
         .target(name: "HTTP1", dependencies: ["Formatting"], exclude: ["README.md"], swiftSettings: settings),
         .target(
             name: "Telemetry", dependencies: ["Formatting", logging], exclude: ["README.md"], swiftSettings: settings),
@@ -59,21 +65,18 @@ let package = Package(
             exclude: ["README.md"],
             swiftSettings: settings),
         .target(
-            name: "Items",
+            name: "Chassis",
             dependencies: [
-                "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", "Formatting", "CCrypto", "CLinux", httpTypes,
-                logging,
-                configuration,
+                "Vial", "Postgres", "Telemetry", "AWS", "HTTP1", "Reactor", "Formatting", "CCrypto", "CLinux",
+                "CProcess", httpTypes, logging, configuration, argumentParser, lifecycle,
             ],
             exclude: ["README.md"], swiftSettings: settings),
+        .target(
+            name: "Items", dependencies: ["Chassis", "Vial", "Postgres", "HTTP1", "Formatting", httpTypes],
+            exclude: ["README.md"], swiftSettings: settings),
         .executableTarget(
-            name: "items",
-            dependencies: [
-                "Items", "Vial", "Postgres", "HTTP1", "Reactor", "Telemetry", "AWS", "CLinux", "CProcess",
-                argumentParser,
-                configuration, lifecycle, logging,
-            ],
-            path: "Sources/Commands", exclude: ["README.md"], swiftSettings: settings),
+            name: "items", dependencies: ["Items", "Chassis"], path: "Sources/ItemsCommand", exclude: ["README.md"],
+            swiftSettings: settings),
         .testTarget(name: "AWSTests", dependencies: ["AWS"], swiftSettings: settings),
         .testTarget(name: "FormattingTests", dependencies: ["Formatting"], swiftSettings: settings),
         .systemLibrary(name: "CScheduler", path: "Tests/ReactorTests/CScheduler"),
@@ -86,12 +89,19 @@ let package = Package(
         .testTarget(
             name: "VialTests", dependencies: ["Vial", "HTTP1", "Reactor", "Formatting", httpTypes, lifecycleTesting],
             swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["Chassis", "Postgres", "Reactor", "Telemetry", "Vial", configuration],
+            path: "Tests/ChassisTests/Support", swiftSettings: settings),
+        .testTarget(
+            name: "ChassisTests",
+            dependencies: [
+                "Chassis", "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", "TestSupport", httpTypes,
+                configuration, configurationTesting,
+            ], exclude: ["Support"], swiftSettings: settings),
         .testTarget(
             name: "ItemsTests",
-            dependencies: [
-                "Items", "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", httpTypes, configuration,
-                configurationTesting,
-            ], swiftSettings: settings),
+            dependencies: ["Items", "Chassis", "Vial", "Postgres", "HTTP1", "Reactor", "TestSupport", httpTypes],
+            swiftSettings: settings),
     ]
 )
 

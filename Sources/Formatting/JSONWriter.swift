@@ -60,6 +60,13 @@ public struct JSONWriter {
         needsComma = false
     }
 
+    /// Writes a member's name of any text; its value comes next.
+    public mutating func key(named name: String) {
+        value(name)
+        bytes.append(0x3A)
+        needsComma = false
+    }
+
     @inlinable
     public mutating func null() {
         separate()

@@ -12,7 +12,7 @@ public enum ResponseEncoder {
         case close
     }
 
-    /// Room for the literals, the date and the numbers of any head, with the longest standard phrase.
+    /// Room for the literals and the numbers of any head, with the longest standard phrase.
     private static let fixedByteCount = 256
 
     /// Appends a whole response.
@@ -24,30 +24,28 @@ public enum ResponseEncoder {
     ///   - status: 100…599.
     ///   - reason: nil: the standard phrase, empty for a status without one.
     ///   - contentType: nil: no Content-Type, unless `fields` has one.
-    ///   - date: an IMF-fixdate, 29 bytes.
+    ///   - commonFields: the lines of Server and Date, made once a second for all responses, without the last line's end.
     ///   - requestID: empty: no X-Request-Id. At most 512 bytes.
     ///   - contentLength: nil: no Content-Length, for answers without content. Never written for 1xx and 204, where it
     ///     is forbidden (RFC 9110 §8.6).
     ///   - body: as it is sent: empty in the answer to HEAD.
     /// - Precondition: `reason` and `requestID` hold no control characters.
     public static func encode(
-        status: Int, reason: String?, contentType: StaticString?, fields: ResponseFields, date: Span<UInt8>,
+        status: Int, reason: String?, contentType: StaticString?, fields: ResponseFields, commonFields: Span<UInt8>,
         requestID: Span<UInt8>, contentLength: Int?, persistence: Persistence, body: Span<UInt8>,
         into out: inout [UInt8]
     ) {
         precondition((100...599).contains(status), "no such status")
-        precondition(date.count == 29, "a date has 29 bytes")
         precondition(
             requestID.count <= 512 && isText(requestID), "a request identifier that would split the response")
         precondition(contentLength ?? 0 >= 0, "a negative Content-Length")
         precondition(reason.map { isText($0.utf8.span) } ?? true, "a reason that would split the response")
         // All of it in one reservation: each append to an array would look at its room and its uniqueness again.
         let texts = (contentType?.utf8CodeUnitCount ?? 0) + (reason?.utf8.count ?? 0)
-        let count = fixedByteCount + texts + requestID.count + fields.bytes.count + body.count
+        let count = fixedByteCount + texts + commonFields.count + requestID.count + fields.bytes.count + body.count
         out.append(addingCapacity: count) { out in
             writeStatusLine(status, reason, into: &out)
-            out.append(literal: "Server: items\r\nDate: ")
-            out.append(span: date)
+            out.append(span: commonFields)
             if requestID.count > 0 {
                 out.append(literal: "\r\nX-Request-Id: ")
                 out.append(span: requestID)
@@ -87,6 +85,12 @@ public enum ResponseEncoder {
     /// Appends `100 Continue`, which lets the client send its body; the answer itself comes later.
     public static func encodeContinue(into out: inout [UInt8]) {
         out.append(literal: "HTTP/1.1 100 Continue\r\n\r\n")
+    }
+
+    /// Whether a name can stand in Server: a token, of at most 64 bytes.
+    public static func isServerName(_ name: String) -> Bool {
+        let bytes = Array(name.utf8)
+        return bytes.count <= 64 && Grammar.isToken(bytes.span)
     }
 
     private static func isText(_ bytes: Span<UInt8>) -> Bool {

@@ -1,3 +1,4 @@
+import Chassis
 import Postgres
 
 /// The table `schema_migrations`: where instances of former versions look for the steps that were applied, and where other
@@ -26,7 +27,7 @@ enum FormerRecord: Equatable {
             return
         }
         let found = try rows()
-        let known = Migrations.steps.prefix(Self.stepCount).enumerated().map { ["\($0 + 1)", $1.name] as [String?] }
+        let known = Migration.items.prefix(Self.stepCount).enumerated().map { ["\($0 + 1)", $1.name] as [String?] }
         self = known.starts(with: found) ? .ours(stepCount: found.count) : .foreign
     }
 
@@ -39,6 +40,12 @@ enum FormerRecord: Equatable {
         try self.init(columns: columns.first?.first ?? nil) { () throws(DatabaseError) in
             try session.execute("SELECT version, name FROM schema_migrations ORDER BY version")
         }
+    }
+
+    /// What enters its steps into the record that was just made, which holds none.
+    var adoption: String? {
+        guard case .ours = self else { return nil }
+        return "INSERT INTO items_migrations SELECT version, name, applied_at FROM schema_migrations"
     }
 
     /// What makes former versions, which may start beside this one or after it, find all of their steps applied;

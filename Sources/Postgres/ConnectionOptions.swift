@@ -18,11 +18,17 @@ public struct ConnectionOptions: Sendable {
     public var statementTimeoutMilliseconds: Int
     /// Off for poolers: unnamed statements only, and nothing that a session keeps.
     public var prepares: Bool
+    /// Who is connected, for those who look at the server's sessions.
+    public var applicationName: String
+    /// PostgreSQL's parameters, set in a session of a pool unless a pooler gives it to others too: the planner's, for
+    /// instance. Neither names nor values need quoting.
+    public var sessionSettings: [(name: String, value: String)]
 
     public init(
         host: String, port: String = "5432", database: String, user: String, password: String? = nil,
         sslMode: String = "prefer", sslRootCertificate: String? = nil, connectTimeoutMilliseconds: Int = 3000,
-        statementTimeoutMilliseconds: Int = 5000, prepares: Bool = true
+        statementTimeoutMilliseconds: Int = Database.Options().statementTimeout, prepares: Bool = true,
+        applicationName: String = "unnamed", sessionSettings: [(name: String, value: String)] = []
     ) {
         self.host = host
         self.port = port
@@ -34,6 +40,8 @@ public struct ConnectionOptions: Sendable {
         self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
         self.statementTimeoutMilliseconds = statementTimeoutMilliseconds
         self.prepares = prepares
+        self.applicationName = applicationName
+        self.sessionSettings = sessionSettings
     }
 
     /// One server of the list.
@@ -52,20 +60,13 @@ public struct ConnectionOptions: Sendable {
         }
     }
 
-    /// What is set in a session of the pool's, unless a pooler gives it to others too. Without prepared statements, only what
-    /// the outcome of a write depends on.
-    ///
-    /// Each statement is planned once for a connection: planned anew at every execution, as PostgreSQL does when a limit is a
-    /// parameter, a page of 20 costs the server 116 µs instead of 79. A plan may so outlive the size of the table it was
-    /// made for, hence by an index, also on a table that is empty now: every statement here finds one.
+    /// All that is set in a session of the pool's, unless a pooler gives it to others too. Without prepared statements, only
+    /// what the outcome of a write depends on.
     public var settings: [(name: String, value: String)] {
         // A warning says that a commit was not replicated; the role's own setting may hide it.
         let warnings = ("client_min_messages", "warning")
         guard prepares else { return [warnings] }
-        return [
-            ("statement_timeout", "\(statementTimeoutMilliseconds)"), ("plan_cache_mode", "force_generic_plan"),
-            ("enable_seqscan", "off"), warnings,
-        ]
+        return [("statement_timeout", "\(statementTimeoutMilliseconds)")] + sessionSettings + [warnings]
     }
 
     /// Where nothing can be: libpq's way to be told of no file, since an empty value is one that it fills in by itself.
@@ -79,7 +80,7 @@ public struct ConnectionOptions: Sendable {
         var pairs = [
             ("host", target.host), ("port", target.port), ("dbname", database), ("user", user),
             ("passfile", Self.noFile), ("channel_binding", "prefer"), ("client_encoding", "UTF8"),
-            ("application_name", "items"),
+            ("application_name", applicationName),
             // The limit is kept here: libpq heeds its own in blocking calls alone.
             ("connect_timeout", "0"),
             // A peer that vanished without a word is noticed within 15 s, by idle and by busy connections alike.

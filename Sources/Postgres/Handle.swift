@@ -51,7 +51,7 @@ import CPostgres
     /// Why connecting failed, of a handle with verbose errors: the server's own refusal where there is one. With
     /// `sslmode=prefer` there may be two, of which the first, over TLS, says more.
     var connectError: DatabaseError {
-        // As in `message`. A refusal is a line like `…FATAL:  28P01: password authentication failed for user "items"`.
+        // As in `message`. A refusal is a line like `…FATAL:  28P01: password authentication failed for user "app"`.
         let text = unsafe PQerrorMessage(pointer).map { unsafe String(cString: $0) } ?? ""
         var lines = text.split(whereSeparator: \.isNewline)
         lines.removeAll { $0.hasPrefix("LOCATION:") }

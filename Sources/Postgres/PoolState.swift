@@ -10,8 +10,8 @@ struct PoolState {
         var maximum: Int
         /// Statements that may wait: 100 batches of the longest kind are more than a request's patience covers.
         var queueLimit = 10_000
-        /// Longest wait for a connection.
-        var waitLimit: UInt64 = 3_000_000_000
+        /// Longest wait for a connection, in nanoseconds.
+        var waitLimit = UInt64(Database.Options().waitTimeout) * 1_000_000
         /// A statement waiting this long shows that the open connections do not suffice: one more is opened.
         var growAfter: UInt64 = 5_000_000
         /// A connection above the minimum that did nothing for this long is closed.

@@ -167,7 +167,7 @@ public final class Session {
         try prepare([Self.probe], then: check)
     }
 
-    private static let probe = Statement("items_probe", "SELECT 1")
+    private static let probe = Statement("pool_probe", "SELECT 1")
 
     /// Prepares statements under their names, all of them in one round trip.
     ///

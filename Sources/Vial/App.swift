@@ -8,7 +8,7 @@ typealias Handler = @Sendable (Request) throws -> Answer
 public typealias Hook = @Sendable (Request) throws -> Void
 
 /// The application as a value: routes and what becomes of errors. A server calls it for every request; a test does so
-/// without a socket: `await app.respond(to: Request(.get, "/api/items"))`.
+/// without a socket: `await app.respond(to: Request(.get, "/api/orders"))`.
 ///
 /// A handler takes the request and the values of the path's parameters, and returns its answer:
 /// ```swift
@@ -25,7 +25,8 @@ public struct App: Sendable {
         case any
     }
 
-    private let basePath: String
+    /// Put in front of every pattern: empty, or `/x` without a slash at the end.
+    public let basePath: String
     /// Of the group that is being built: in front of its patterns, and before its handlers.
     private var prefix = ""
     private var hooks: [Hook] = []

@@ -558,11 +558,12 @@ import Reactor
         // RFC 9110 §8.6: these have no content, and say no length.
         let hasContent = status != 204 && status != 304 && status >= 200
         let isBodySent = hasContent && request.head.knownMethod != .head
-        let date = worker.date.bytes(at: worker.loop.now)
+        let commonFields = worker.commonFields.bytes(at: worker.loop.now)
         worker.lendOutput(&output)
         let identifier = request.requestIDBytes
         ResponseEncoder.encode(
-            status: status, reason: nil, contentType: response.contentType, fields: response.fields, date: date.span,
+            status: status, reason: nil, contentType: response.contentType, fields: response.fields,
+            commonFields: commonFields.span,
             requestID: identifier.span, contentLength: hasContent ? response.body.count : nil,
             persistence: persists ? (request.head.isHTTP11 ? .keepAlive : .keepAliveHTTP10) : .close,
             body: response.body.span.extracting(first: isBodySent ? response.body.count : 0), into: &output)

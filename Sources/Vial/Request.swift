@@ -34,7 +34,7 @@ public final class Request {
         return next
     }
 
-    /// A request without a socket, for tests: `Request(.get, "/api/items?limit=2")`.
+    /// A request without a socket, for tests: `Request(.get, "/api/orders?limit=2")`.
     ///
     /// - Throws: `ProtocolError` when no client could send it.
     public convenience init(

@@ -3,7 +3,7 @@ import HTTP1
 
 /// One registered pattern, shared by its methods.
 public final class Route: Sendable {
-    /// As registered, without the base path: `/api/items/{id}`.
+    /// As registered, without the base path: `/api/orders/{id}`.
     public let pattern: String
     /// The same as bytes: ASCII that needs no escape in JSON.
     public let patternBytes: [UInt8]

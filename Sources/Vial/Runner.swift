@@ -21,7 +21,7 @@ import Reactor
     }
 
     /// What the handlers are isolated to. Isolated to nothing, the task is queued again, by its loop on itself, after each
-    /// call of an asynchronous function: seven times for `GET /api/items/{id}`, 5,000 instructions.
+    /// call of an asynchronous function: seven times for a lookup of one row, 5,000 instructions.
     private actor Turn {
         private let loop: EventLoop
         nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }

@@ -3,6 +3,8 @@ public import Reactor
 
 /// The bounds of a server. Times are milliseconds.
 public struct ServerOptions: Sendable {
+    /// What answers call the server, in `Server`: a token of RFC 9110 §5.6.2, of at most 64 bytes.
+    public var name = "vial"
     public var host = "::"
     /// 0 lets the kernel choose.
     public var port: UInt16 = 5001

@@ -65,7 +65,7 @@ final class ConnectionQuota: Sendable {
     /// Where answers are written until they have left, for one connection after the other: a buffer of its own each would be
     /// memory that the next request finds in no cache.
     private var spareOutput: [UInt8] = []
-    var date = DateField()
+    var commonFields: CommonFields
     var requestID = RequestID()
     private var connections: [ObjectIdentifier: Connection] = [:]
     private var idleRunners: [Runner] = []
@@ -86,6 +86,7 @@ final class ConnectionQuota: Sendable {
         self.quota = quota
         self.trusts = trusts
         self.observe = observe
+        commonFields = CommonFields(server: options.name)
         // Freed with the worker; nothing keeps a pointer into it across a suspension.
         unsafe scratch = .allocate(byteCount: Self.readByteLimit, alignment: 16)
     }

@@ -1,7 +1,7 @@
 import HTTP1
 import Testing
 
-private let date = Array("Fri, 01 Nov 2024 12:00:00 GMT".utf8)
+private let commonFields = Array("Server: items\r\nDate: Fri, 01 Nov 2024 12:00:00 GMT".utf8)
 
 struct ResponseEncoderTests {
     private func encode(
@@ -12,7 +12,7 @@ struct ResponseEncoderTests {
         var out: [UInt8] = []
         let requestID = Array(requestID.utf8)
         ResponseEncoder.encode(
-            status: status, reason: reason, contentType: contentType, fields: fields, date: date.span,
+            status: status, reason: reason, contentType: contentType, fields: fields, commonFields: commonFields.span,
             requestID: requestID.span, contentLength: contentLength, persistence: persistence, body: body.span,
             into: &out)
         return String(decoding: out, as: UTF8.self)
@@ -74,7 +74,8 @@ struct ResponseEncoderTests {
             var out: [UInt8] = []
             ResponseEncoder.encode(
                 status: 200, reason: "OK\r\nX: y", contentType: nil, fields: ResponseFields(),
-                date: "Fri, 01 Nov 2024 12:00:00 GMT".utf8.span, requestID: "".utf8.span, contentLength: nil,
+                commonFields: "Server: items\r\nDate: Fri, 01 Nov 2024 12:00:00 GMT".utf8.span, requestID: "".utf8.span,
+                contentLength: nil,
                 persistence: .close, body: "".utf8.span, into: &out)
         }
         await #expect(processExitsWith: .failure) {
@@ -82,7 +83,8 @@ struct ResponseEncoderTests {
             let requestID = Array("a\nb".utf8)
             ResponseEncoder.encode(
                 status: 200, reason: nil, contentType: nil, fields: ResponseFields(),
-                date: "Fri, 01 Nov 2024 12:00:00 GMT".utf8.span, requestID: requestID.span,
+                commonFields: "Server: items\r\nDate: Fri, 01 Nov 2024 12:00:00 GMT".utf8.span,
+                requestID: requestID.span,
                 contentLength: nil, persistence: .close, body: "".utf8.span, into: &out)
         }
         await #expect(processExitsWith: .failure) {

@@ -1,7 +1,9 @@
 import Postgres
 import Testing
 
+@testable import Chassis
 @testable import Items
+@testable import TestSupport
 
 struct ItemsTableTests {
     private static func column(
@@ -124,7 +126,7 @@ struct ItemsTableTests {
         #expect(table.hasPrimaryKey && !table.hasUniqueID && table.isPlain)
         #expect(table.columns["id"] == .init(type: "integer", isString: false, isNullable: true, hasValue: true))
         #expect(table.columns["name"] == .init(type: "text", isString: true, isNullable: false, hasValue: false))
-        try Migrations().apply(to: session)
+        try Migrations.items().apply(to: session)
         #expect(try ItemsTable(session).completion() == [])
     }
 
@@ -143,7 +145,7 @@ struct ItemsTableTests {
             CREATE TABLE items (\(columns), description text, created_at date, updated_at timestamptz)
             """)
         #expect(try ItemsTable(session).completion().count == 2)
-        try Migrations().apply(to: session)
+        try Migrations.items().apply(to: session)
         #expect(try ItemsTable(session).completion() == [])
     }
 
@@ -158,7 +160,7 @@ struct ItemsTableTests {
         let schema = try Schema()
         let session = try schema.session()
         try session.execute("CREATE TABLE items (id bigserial, name text, description text); \(index)")
-        try Migrations().apply(to: session)
+        try Migrations.items().apply(to: session)
         #expect(
             try session.execute(
                 "SELECT count(*) FROM pg_index WHERE indrelid = 'items'::regclass AND indisprimary") == [["1"]])
@@ -172,7 +174,7 @@ struct ItemsTableTests {
         )
         #expect(throws: DatabaseError.self) { try session.execute("CREATE UNIQUE INDEX CONCURRENTLY ON items (id)") }
         try session.execute("DELETE FROM items WHERE name = 'b'")
-        try Migrations().apply(to: session)
+        try Migrations.items().apply(to: session)
         #expect(
             try session.execute(
                 "SELECT count(*) FROM pg_index WHERE indrelid = 'items'::regclass AND indisprimary AND indisvalid")
@@ -190,14 +192,14 @@ struct ItemsTableTests {
             CREATE TABLE items_old () INHERITS (items);
             INSERT INTO items (id, name) VALUES (1, 'new'); INSERT INTO items_old (id, name) VALUES (1, 'old');
             """)
-        let migrations = Migrations()
+        let migrations = Migrations.items()
         #expect(
             throws: DatabaseError.unexpectedResult(
                 "the table items has children (INHERITS), such as items_old, and their rows cannot be served")
         ) { try migrations.apply(to: session) }
         #expect(try session.execute("SELECT to_regclass('items_migrations')") == [[nil]])
         try session.execute("ALTER TABLE items_old NO INHERIT items")
-        #expect(try migrations.apply(to: session) == Migrations.steps.map(\.name))
+        #expect(try migrations.apply(to: session) == Migration.items.map(\.name))
     }
 
     @Test(.needsServer) func `partitions are no such children`() throws {
@@ -210,6 +212,6 @@ struct ItemsTableTests {
                 PARTITION BY HASH (name);
             CREATE TABLE items_0 PARTITION OF items FOR VALUES WITH (MODULUS 1, REMAINDER 0);
             """)
-        #expect(try Migrations().apply(to: session) == Migrations.steps.map(\.name))
+        #expect(try Migrations.items().apply(to: session) == Migration.items.map(\.name))
     }
 }

@@ -1,17 +1,19 @@
 import Postgres
 import Testing
 
+@testable import Chassis
 @testable import Items
+@testable import TestSupport
 
 struct MigrationsTests {
     @Test func `every step has a name of its own that needs no quoting`() {
-        let names = Migrations.steps.map(\.name)
+        let names = Migration.items.map(\.name)
         #expect(Set(names).count == names.count)
         for name in names { #expect(!name.isEmpty && name.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" }) }
     }
 
     @Test func `no step ends the transaction that all of them share`() {
-        for step in Migrations.steps {
+        for step in Migration.items {
             let words = step.sql.uppercased().split { !$0.isLetter }
             #expect(!words.contains { ["BEGIN", "COMMIT", "ROLLBACK", "CONCURRENTLY", "VACUUM"].contains($0) })
         }

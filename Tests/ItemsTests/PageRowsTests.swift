@@ -8,6 +8,7 @@ import Testing
 import Vial
 
 @testable import Items
+@testable import TestSupport
 
 /// Which of the rows that come stand on a page.
 @Suite(.needsServer, .timeLimit(.minutes(1)))

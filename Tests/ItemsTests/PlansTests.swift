@@ -1,7 +1,9 @@
 import Postgres
 import Testing
 
+@testable import Chassis
 @testable import Items
+@testable import TestSupport
 
 /// What PostgreSQL does for the statements about items, whatever it knows of the table.
 struct PlansTests {
@@ -30,8 +32,8 @@ struct PlansTests {
     ) throws {
         let schema = try Schema()
         let session = try schema.session()
-        for (name, value) in Schema.options.settings { try session.execute("SET \(name) = '\(value)'") }
-        try Migrations().apply(to: session)
+        for (name, value) in ItemStore.sessionSettings { try session.execute("SET \(name) = '\(value)'") }
+        try Migrations.items().apply(to: session)
         if !preparation.isEmpty { try session.execute(preparation) }
         try expectIndexScans(on: session)
     }
@@ -46,7 +48,7 @@ struct PlansTests {
                 id \(type) PRIMARY KEY, name varchar(80) NOT NULL, description varchar, created_at timestamp
             )
             """)
-        try Migrations().apply(to: session)
+        try Migrations.items().apply(to: session)
         try expectIndexScans(on: session)
     }
 

@@ -4,6 +4,7 @@ import Vial
 
 @testable import Items
 @testable import Postgres
+@testable import TestSupport
 
 struct RefusedItemTests {
     private func refusal(

@@ -1,28 +1,15 @@
 import HTTP1
 import HTTPTypes
-import Reactor
+import Postgres
 import Testing
 import Vial
 
 @testable import Items
-@testable import Postgres
+@testable import TestSupport
 
 @Suite(.timeLimit(.minutes(1))) struct RoutesTests {
-    @Test func `serves these paths and no others`() async throws {
-        try await withUnreachableDatabase { app, _ in
-            #expect(
-                app.routes.map(\.pattern) == [
-                    "/", "/health", "/health/ready", "/healthz", "/health/live", "/db", "/metrics", "/api/items",
-                    "/api/items/{id}",
-                ])
-            #expect(Set(Services.paths + ["/healthz"]) == Set(app.routes.map(\.pattern)))
-        }
-    }
-
     @Test(arguments: [
-        ("/", "GET, HEAD, OPTIONS"), ("/health", "GET, HEAD, OPTIONS"), ("/db", "GET, HEAD, OPTIONS"),
         ("/api/items", "GET, HEAD, POST, OPTIONS"), ("/api/items/1", "GET, HEAD, OPTIONS"),
-        ("/metrics", "GET, HEAD, OPTIONS"),
     ])
     func `takes these methods`(path: String, allow: String) async throws {
         try await withUnreachableDatabase { app, _ in
@@ -31,44 +18,7 @@ import Vial
         }
     }
 
-    @Test func `the root tells who it is and where the rest is`() async throws {
-        try await withUnreachableDatabase(basePath: "/base") { app, _ in
-            let response = await app.respond(to: try Request(.get, "/base"))
-            #expect(response.status == .ok)
-            let start =
-                #"{"service":"items","version":"\#(BuildInfo.version)","environment":"test","instance_id":"i-1","#
-                + #""uptime_seconds":"#
-            #expect(response.text.hasPrefix(start))
-            let links =
-                #""links":{"items":"/base/api/items","health":"/base/health","database":"/base/db","#
-                + #""metrics":"/base/metrics"}}"#
-            #expect(response.text.hasSuffix(links))
-        }
-    }
-
-    @Test func `the uptime of the root moves on with the seconds`() throws {
-        let began = EventLoop.monotonicNanoseconds()
-        let answer = ServiceDescription.Cache(ServiceDescription(try configuration([:]), instanceID: "i-1"))
-        let texts = try [0, 1, 12, 3_600].map { seconds in
-            // Half a second between the two clocks' readings is enough for any machine.
-            try answer.answer(at: began + seconds * 1_000_000_000 + 500_000_000).text
-        }
-        for (text, uptime) in zip(texts, [0, 1, 12, 3_600]) {
-            #expect(text.contains("\"uptime_seconds\":\(uptime),\"links\":"))
-        }
-        #expect(try answer.answer(at: 0).text == texts[0])
-    }
-
-    @Test func `the root tells the name of its instance as soon as it is known`() throws {
-        let description = ServiceDescription(try configuration([:]), instanceID: "host")
-        let answer = ServiceDescription.Cache(description)
-        let now = EventLoop.monotonicNanoseconds()
-        #expect(try answer.answer(at: now).text.contains(#""instance_id":"host""#))
-        description.changeInstance(to: "i-1")
-        #expect(try answer.answer(at: now).text.contains(#""instance_id":"i-1""#))
-    }
-
-    @Test(arguments: ["/db", "/api/items", "/api/items?limit=5&order=desc", "/api/items/7"])
+    @Test(arguments: ["/api/items", "/api/items?limit=5&order=desc", "/api/items/7"])
     func `answers 503 with a time to come back while the database is away`(target: String) async throws {
         try await withUnreachableDatabase { app, _ in
             let response = await app.respond(to: try Request(.get, target))
@@ -96,69 +46,6 @@ import Vial
                 let response = await app.respond(to: try Request(.get, target))
                 #expect(response.status.code == status)
             }
-        }
-    }
-
-    @Test(arguments: [
-        (DatabaseError.unavailable, 503), (.waitTimedOut, 503), (.queueFull, 503), (.connectionLost, 503),
-        (.closing, 503), (.deadlineExceeded, 504), (.unexpectedResult("x"), 500),
-    ])
-    func `the database's errors become statuses without detail`(error: DatabaseError, status: Int) async throws {
-        try await withUnreachableDatabase { app, _ in
-            var app = app
-            app.get("/fails") { _ in throw error }
-            let response = await app.respond(to: try Request(.get, "/fails"))
-            #expect(response.status.code == status)
-            #expect((response.fields.value("Retry-After") != nil) == (status == 503))
-            #expect(response.failure as? DatabaseError == error)
-        }
-    }
-
-    @Test(arguments: [
-        ("08006", 503), ("28P01", 503), ("25006", 503), ("53300", 503), ("57P01", 503), ("25P03", 503), ("40001", 503),
-        ("55P03", 503), ("42P01", 503), ("0A000", 503), ("57014", 504), ("22012", 500), ("23505", 500), ("XX000", 500),
-    ])
-    func `so do PostgreSQL's own errors, by what may become of the same request later`(
-        state: String, status: Int
-    ) async throws {
-        try await withUnreachableDatabase { app, _ in
-            var app = app
-            app.get("/fails") { _ in
-                throw DatabaseError.server(.init(sqlState: state, message: "internal", constraint: nil))
-            }
-            let response = await app.respond(to: try Request(.get, "/fails"))
-            #expect(response.status.code == status)
-            #expect((response.fields.value("Retry-After") != nil) == (status == 503))
-            #expect(!response.text.contains("internal"))
-        }
-    }
-
-    @Test(arguments: ["/metrics", "/db"]) func `hides what is served elsewhere`(path: String) async throws {
-        try await withUnreachableDatabase(hidesOperations: true) { app, _ in
-            let response = await app.respond(to: try Request(.get, path))
-            #expect(response.status == .notFound)
-            let health = await app.respond(to: try Request(.get, "/health/live"))
-            #expect(health.status == .ok)
-        }
-    }
-
-    @Test(arguments: ["/%6detrics", "/metric%73", "/%64b", "/d%62"])
-    func `operators' paths have one spelling, which a balancer can hide`(path: String) async throws {
-        try await withUnreachableDatabase { app, _ in
-            let response = await app.respond(to: try Request(.get, path))
-            #expect(response.status == .notFound)
-        }
-    }
-
-    @Test func `the metrics speak the format that is asked for`() async throws {
-        try await withUnreachableDatabase { app, _ in
-            let text = await app.respond(to: try Request(.get, "/metrics"))
-            #expect(text.contentType?.description == "text/plain; version=0.0.4; charset=utf-8")
-            let accept = [("Accept", "application/openmetrics-text; version=1.0.0")]
-            let openMetrics = await app.respond(to: try Request(.get, "/metrics", fields: accept))
-            #expect(
-                openMetrics.contentType?.description == "application/openmetrics-text; version=1.0.0; charset=utf-8")
-            #expect(openMetrics.text.hasSuffix("# EOF\n"))
         }
     }
 }

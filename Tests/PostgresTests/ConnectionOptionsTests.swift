@@ -8,22 +8,25 @@ struct ConnectionOptionsTests {
     }
 
     @Test func `names everything by libpq's keywords, each once`() {
-        let options = ConnectionOptions(host: "db.example", port: "5433", database: "items", user: "app")
+        let options = ConnectionOptions(
+            host: "db.example", port: "5433", database: "items", user: "app", applicationName: "orders")
         #expect(
             keywords(options) == [
                 "host": "db.example", "port": "5433", "dbname": "items", "user": "app", "sslmode": "prefer",
                 "passfile": "/dev/null/none", "sslcert": "/dev/null/none", "sslkey": "/dev/null/none",
                 "sslrootcert": "/dev/null/none", "sslcrl": "/dev/null/none", "sslcompression": "0", "sslsni": "1",
                 "ssl_min_protocol_version": "TLSv1.2", "gssencmode": "disable", "krbsrvname": "postgres",
-                "channel_binding": "prefer", "client_encoding": "UTF8", "application_name": "items",
+                "channel_binding": "prefer", "client_encoding": "UTF8", "application_name": "orders",
                 "connect_timeout": "0", "keepalives": "1", "keepalives_idle": "10", "keepalives_interval": "5",
                 "keepalives_count": "3", "tcp_user_timeout": "15000", "target_session_attrs": "any",
             ])
     }
 
-    @Test func `a session of its own has a limit, plans that last, and warnings, and one of a pooler's warnings alone`()
-    {
-        var options = ConnectionOptions(host: "a", database: "d", user: "u")
+    @Test
+    func `a session of its own has a limit, what is asked for, and warnings, and one of a pooler's warnings alone`() {
+        var options = ConnectionOptions(
+            host: "a", database: "d", user: "u",
+            sessionSettings: [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")])
         options.statementTimeoutMilliseconds = 4321
         #expect(
             options.settings.map { "\($0.name)=\($0.value)" } == [

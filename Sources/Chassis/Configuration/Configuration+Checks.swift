@@ -1,0 +1,147 @@
+import Reactor
+import Vial
+
+// What goes together, and what is allowed and probably not meant.
+
+extension Configuration {
+    /// The balancer's idle timeout: a connection that we close before it does may meet its next request.
+    private static let balancerIdleMilliseconds = 60_000
+    private static let mebibyte = 1_048_576
+
+    /// Notes every error of values that are good each by itself.
+    static func check(_ http: HTTP, _ database: Database, for service: Service, _ reading: inout Reading) {
+        checkPorts(database, &reading)
+        checkCertificates(database, &reading)
+        checkTimeouts(http, database, &reading)
+        if http.port != 0 && http.adminPort == http.port && reading.areGood(["PORT", "ADMIN_PORT"]) {
+            reading.note(ConfigurationError(variables: ["PORT", "ADMIN_PORT"], problem: "must differ"))
+        }
+        if database.poolMinimum > database.poolMaximum && reading.areGood(["DB_POOL_MIN", "DB_POOL_MAX"]) {
+            reading.note(
+                ConfigurationError(
+                    variables: ["DB_POOL_MIN", "DB_POOL_MAX"],
+                    problem: "must not fall: \(database.poolMinimum) is above \(database.poolMaximum)"))
+        }
+        checkHealthPaths(service, &reading)
+    }
+
+    /// What should be said of values that are accepted.
+    static func warnings(of http: HTTP, _ password: Password?, _ reading: Reading) -> [String] {
+        var warnings: [String] = []
+        if http.keepAliveTimeoutMilliseconds <= balancerIdleMilliseconds {
+            warnings.append("KEEPALIVE_TIMEOUT_MS should be above the load balancer's idle timeout of 60000 ms")
+        }
+        if let password, password.source != "DB_PASSWORD", reading.values.textIfSet("DB_PASSWORD") != nil {
+            warnings.append("DB_PASSWORD is not used, because \(password.source) holds the password")
+        }
+        return warnings
+    }
+
+    /// What is left of the cgroup's limit is for all that is not counted: the program, its threads, libraries and lines.
+    static func findMemory(
+        limit: Int?, _ http: HTTP, _ reading: inout Reading, _ warnings: inout [String]
+    ) -> Int {
+        let most = limit.map { max(MemoryBudget.smallestByteCount, $0 / 4 * 3) / mebibyte } ?? .max
+        let asked = reading.values.integerIfSet("MEMORY_MIB")
+        let mebibytes = min(asked ?? standardMemoryMebibytes, most)
+        if asked == nil && reading.areGood(["MEMORY_MIB"]) {
+            reading.show("MEMORY_MIB", as: "\(mebibytes) (default)")
+        }
+        if let asked, asked > most {
+            reading.show("MEMORY_MIB", as: "\(mebibytes) (\(asked) is above three quarters of the cgroup's limit)")
+            warnings.append(
+                "MEMORY_MIB is \(mebibytes) instead of \(asked): three quarters of the cgroup's memory limit")
+        }
+        if let limit, limit / 4 * 3 < MemoryBudget.smallestByteCount {
+            warnings.append(
+                "The cgroup's memory limit of \(limit / mebibyte) MiB is too small for the \(mebibytes) MiB of MEMORY_MIB"
+            )
+        }
+        let bytes = mebibytes * mebibyte
+        let bodyLimit = MemoryBudget(limit: bytes).share(of: .body)
+        if http.maxBodyBytes > bodyLimit {
+            warnings.append(
+                "MAX_BODY_BYTES is more than MEMORY_MIB leaves for bodies: those above \(bodyLimit) bytes are answered 503"
+            )
+        }
+        return bytes
+    }
+
+    /// Of a small budget less is open than is allowed: what every connection takes leaves room for requests.
+    static func lowerConnections(
+        of http: inout HTTP, to memory: Int, _ reading: inout Reading, _ warnings: inout [String]
+    ) {
+        let most = ServerOptions.mostConnections(in: MemoryBudget(limit: memory))
+        let asked = http.maxConnections
+        guard asked > most, reading.areGood(["MAX_CONNECTIONS", "MEMORY_MIB"]) else { return }
+        http.maxConnections = most
+        let mebibytes = memory / mebibyte
+        reading.show("MAX_CONNECTIONS", as: "\(most) (\(asked) is more than MEMORY_MIB of \(mebibytes) has room for)")
+        warnings.append(
+            "MAX_CONNECTIONS is lowered from \(asked) to \(most): MEMORY_MIB of \(mebibytes) has room for no more")
+    }
+
+    /// A path has one answer.
+    private static func checkHealthPaths(_ service: Service, _ reading: inout Reading) {
+        let paths = reading.values.paths("HEALTH_PATHS")
+        guard reading.areGood(["HEALTH_PATHS"]), !paths.isEmpty else { return }
+        let patterns = StandardRoutes.patterns + service.patterns(reading.values.of(service.variables))
+        var seen: Set<String> = []
+        for path in paths {
+            if !seen.insert(path).inserted {
+                reading.note(ConfigurationError(variable: "HEALTH_PATHS", problem: "names \(path) twice"))
+            } else if isServed(path, by: patterns) {
+                reading.note(
+                    ConfigurationError(
+                        variable: "HEALTH_PATHS", problem: "names \(path), which is served anyway"))
+            }
+        }
+    }
+
+    /// Whether a request for `path` has its answer already.
+    private static func isServed(_ path: String, by patterns: [String]) -> Bool {
+        let segments = path.split(separator: "/")
+        return patterns.contains { pattern in
+            let others = pattern.split(separator: "/")
+            return others.count == segments.count
+                && zip(others, segments).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
+        }
+    }
+
+    /// As libpq has it: one port for all hosts, or one for each.
+    private static func checkPorts(_ database: Database, _ reading: inout Reading) {
+        guard let host = database.host, reading.areGood(["DB_HOST", "DB_PORT"]) else { return }
+        let hosts = host.split(separator: ",", omittingEmptySubsequences: false).count
+        let ports = database.port.split(separator: ",").count
+        if ports != 1 && ports != hosts {
+            reading.note(
+                ConfigurationError(
+                    variables: ["DB_HOST", "DB_PORT"],
+                    problem: "must be as long as each other: there are \(ports) in DB_PORT and \(hosts) in DB_HOST"))
+        }
+    }
+
+    /// No file is looked for that no variable names.
+    private static func checkCertificates(_ database: Database, _ reading: inout Reading) {
+        guard [.verifyCA, .verifyFull].contains(database.sslMode), database.sslRootCertificate == nil,
+            reading.areGood(["DB_SSLMODE", "DB_SSLROOTCERT"])
+        else { return }
+        reading.note(
+            ConfigurationError(
+                variables: ["DB_SSLMODE", "DB_SSLROOTCERT"],
+                problem: "must be given together: \(database.sslMode.rawValue) verifies against a certificate file"))
+    }
+
+    /// A request must outlast the wait for a connection and the statement after it, or clients see 504 where 503 is true.
+    private static func checkTimeouts(_ http: HTTP, _ database: Database, _ reading: inout Reading) {
+        let names = ["DB_POOL_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "REQUEST_TIMEOUT_MS"]
+        guard reading.areGood(names) else { return }
+        let sum = database.poolTimeoutMilliseconds + database.statementTimeoutMilliseconds
+        guard sum >= http.requestTimeoutMilliseconds else { return }
+        reading.note(
+            ConfigurationError(
+                variables: names,
+                problem:
+                    "must rise: the first two together, \(sum), below the third, \(http.requestTimeoutMilliseconds)"))
+    }
+}

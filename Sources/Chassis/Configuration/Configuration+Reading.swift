@@ -1,0 +1,174 @@
+import Configuration
+
+extension Configuration {
+    /// Reads the environment of this process; the secrets among the variables stay out of what the reader reports.
+    private static func processEnvironment(of service: Service) -> ConfigReader {
+        let secrets = Set(variables(of: service).filter(\.isSecret).map(\.name))
+        return ConfigReader(provider: EnvironmentVariablesProvider(secretsSpecifier: .specific(secrets)))
+    }
+
+    /// The configuration in force. An empty value counts as unset.
+    ///
+    /// - Parameters:
+    ///   - service: whose variables are read besides those that every service has.
+    ///   - reader: its keys are the variables' names, its values texts; by default that of the process's environment.
+    ///   - needsDatabase: whether it is an error that nothing says where the database is.
+    ///   - secretsDirectory: where containers find their secrets.
+    ///   - memoryLimit: the bytes that the process may have; nil when nothing limits it.
+    /// - Throws: every error there is, at once.
+    static func read(
+        for service: Service, from reader: ConfigReader? = nil, needsDatabase: Bool = true,
+        secretsDirectory: String = "/run/secrets", memoryLimit: Int? = MemoryLimit.ofThisProcess()
+    ) throws(ConfigurationErrors) -> Configuration {
+        let (configuration, errors) = examine(
+            for: service, from: reader, needsDatabase: needsDatabase, secretsDirectory: secretsDirectory,
+            memoryLimit: memoryLimit)
+        guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
+        return configuration
+    }
+
+    /// As `read`, but gives the errors next to a configuration in which defaults stand for the bad values.
+    static func examine(
+        for service: Service, from reader: ConfigReader? = nil, needsDatabase: Bool = true,
+        secretsDirectory: String = "/run/secrets", memoryLimit: Int? = MemoryLimit.ofThisProcess()
+    ) -> (configuration: Configuration, errors: [ConfigurationError]) {
+        var reading = Reading(variables(of: service), from: reader ?? processEnvironment(of: service))
+        let source = PasswordSource(
+            file: reading.values.textIfSet("DB_PASSWORD_FILE"),
+            credentialsDirectory: reading.values.textIfSet("CREDENTIALS_DIRECTORY"),
+            secretsDirectory: secretsDirectory, variable: reading.values.secret("DB_PASSWORD"))
+        let password = findPassword(source, &reading)
+        var http = HTTP(&reading)
+        let database = Database(&reading, password: password, from: source)
+        // The secret may name it.
+        if needsDatabase && database.host == nil && database.secretID == nil
+            && reading.areGood(["DB_HOST", "DB_SECRET_ID"])
+        {
+            reading.note(ConfigurationError(variable: "DB_HOST", problem: "must be set"))
+        }
+        check(http, database, for: service, &reading)
+        var warnings = warnings(of: http, password, reading)
+        let memory = findMemory(limit: memoryLimit, http, &reading, &warnings)
+        lowerConnections(of: &http, to: memory, &reading, &warnings)
+        let configuration = Configuration(
+            environment: reading.values.text("ENVIRONMENT"),
+            instanceID: reading.values.textIfSet("INSTANCE_ID"),
+            http: http, health: Health(reading), database: database, memoryByteLimit: memory, aws: AWS(reading),
+            logging: Logging(reading), drain: Drain(reading), values: reading.values.of(service.variables),
+            warnings: warnings,
+            lines: reading.lines)
+        return (configuration, reading.sortedErrors)
+    }
+
+    private static func findPassword(_ source: PasswordSource, _ reading: inout Reading) -> Password? {
+        do throws(ConfigurationError) {
+            let password = try source.find()
+            if let password, password.source != "DB_PASSWORD" {
+                reading.show("DB_PASSWORD", as: "\(Secret.redacted) (from \(password.source))")
+            }
+            return password
+        } catch {
+            reading.note(error)
+            return nil
+        }
+    }
+}
+
+extension Configuration.HTTP {
+    fileprivate init(_ reading: inout Reading) {
+        let workers = reading.values.integerIfSet("WORKERS")
+        if workers == nil && reading.areGood(["WORKERS"]) {
+            reading.show("WORKERS", as: "\(usableCores()) (default)")
+        }
+        self.init(
+            port: reading.values.port("PORT"),
+            host: reading.values.text("HOST"),
+            adminPort: reading.values.integerIfSet("ADMIN_PORT").map(UInt16.init),
+            workers: workers ?? usableCores(),
+            basePath: reading.values.textIfSet("BASE_PATH") ?? "",
+            trustedProxies: reading.values.networks("TRUSTED_PROXIES"),
+            maxConnections: reading.values.integer("MAX_CONNECTIONS"),
+            maxBodyBytes: reading.values.integer("MAX_BODY_BYTES"),
+            maxHeaderBytes: reading.values.integer("MAX_HEADER_BYTES"),
+            maxHeaderCount: reading.values.integer("MAX_HEADER_COUNT"),
+            headerTimeoutMilliseconds: reading.values.integer("HEADER_TIMEOUT_MS"),
+            bodyTimeoutMilliseconds: reading.values.integer("BODY_TIMEOUT_MS"),
+            writeTimeoutMilliseconds: reading.values.integer("WRITE_TIMEOUT_MS"),
+            requestTimeoutMilliseconds: reading.values.integer("REQUEST_TIMEOUT_MS"),
+            keepAliveTimeoutMilliseconds: reading.values.integer("KEEPALIVE_TIMEOUT_MS"))
+    }
+}
+
+extension Configuration.Health {
+    fileprivate init(_ reading: Reading) {
+        self.init(
+            paths: reading.values.paths("HEALTH_PATHS"),
+            databaseGraceMilliseconds: reading.values.integer("HEALTH_DB_GRACE_MS"))
+    }
+}
+
+extension Configuration.Database {
+    fileprivate init(_ reading: inout Reading, password: Password?, from source: PasswordSource) {
+        let certificate = reading.values.textIfSet("DB_SSLROOTCERT")
+        let standard = certificate == nil ? Configuration.SSLMode.prefer : .verifyFull
+        let given = reading.values.textIfSet("DB_SSLMODE").flatMap(Configuration.SSLMode.init)
+        if given == nil && reading.areGood(["DB_SSLMODE"]) {
+            reading.show("DB_SSLMODE", as: "\(standard.rawValue) (default)")
+        }
+        self.init(
+            host: reading.values.textIfSet("DB_HOST"),
+            port: reading.values.text("DB_PORT"),
+            name: reading.values.text("DB_NAME"),
+            user: reading.values.text("DB_USER"),
+            password: password?.secret,
+            passwordOrigin: password?.origin,
+            passwordSource: source,
+            sslMode: given ?? standard,
+            sslRootCertificate: certificate,
+            usesPreparedStatements: reading.values.flag("DB_PREPARED"),
+            secretID: reading.values.textIfSet("DB_SECRET_ID"),
+            migratesOnStart: reading.values.flag("MIGRATE_ON_START"),
+            poolMinimum: reading.values.integer("DB_POOL_MIN"),
+            poolMaximum: reading.values.integer("DB_POOL_MAX"),
+            poolTimeoutMilliseconds: reading.values.integer("DB_POOL_TIMEOUT_MS"),
+            statementTimeoutMilliseconds: reading.values.integer("DB_STATEMENT_TIMEOUT_MS"),
+            connectTimeoutMilliseconds: reading.values.integer("DB_CONNECT_TIMEOUT_MS"))
+    }
+}
+
+extension Configuration.AWS {
+    fileprivate init(_ reading: Reading) {
+        self.init(
+            region: reading.values.textIfSet("AWS_REGION") ?? reading.values.textIfSet("AWS_DEFAULT_REGION"),
+            endpointURL: reading.values.textIfSet("AWS_ENDPOINT_URL"),
+            secretsManagerEndpointURL: reading.values.textIfSet("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            metadataServiceEndpoint: reading.values.textIfSet("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+            isMetadataServiceDisabled: ["true", "1"].contains(reading.values.textIfSet("AWS_EC2_METADATA_DISABLED")),
+            certificateBundle: reading.values.textIfSet("AWS_CA_BUNDLE"),
+            accessKeyID: reading.values.textIfSet("AWS_ACCESS_KEY_ID"),
+            secretAccessKey: reading.values.secret("AWS_SECRET_ACCESS_KEY"),
+            sessionToken: reading.values.secret("AWS_SESSION_TOKEN"),
+            containerCredentialsRelativeURI: reading.values.secret("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+            containerCredentialsFullURI: reading.values.textIfSet("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+            containerAuthorizationToken: reading.values.secret("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+            containerAuthorizationTokenFile: reading.values.textIfSet("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+            ecsMetadataURI: reading.values.textIfSet("ECS_CONTAINER_METADATA_URI_V4"))
+    }
+}
+
+extension Configuration.Logging {
+    fileprivate init(_ reading: Reading) {
+        guard let level = Configuration.LogLevel(rawValue: reading.values.text("LOG_LEVEL")) else {
+            fatalError("LOG_LEVEL passed its choice and is no level")
+        }
+        self.init(level: level, logsAccess: reading.values.flag("ACCESS_LOG"))
+    }
+}
+
+extension Configuration.Drain {
+    fileprivate init(_ reading: Reading) {
+        self.init(
+            delayMilliseconds: reading.values.integer("DRAIN_DELAY_MS"),
+            timeoutMilliseconds: reading.values.integer("DRAIN_TIMEOUT_MS"))
+    }
+}

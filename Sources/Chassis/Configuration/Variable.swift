@@ -1,0 +1,215 @@
+import Reactor
+
+/// One environment variable: what it is called, what it may hold, what it means.
+public struct Variable: Sendable {
+    /// What stands when the variable is unset or empty.
+    public enum Default: Sendable, Equatable, ExpressibleByStringLiteral, ExpressibleByNilLiteral {
+        /// Nothing: the feature is off, or somebody else supplies the value.
+        case none
+        /// This text, as if it were given.
+        case text(String)
+        /// Found out when the process starts; in words.
+        case computed(String)
+
+        /// This number, as if it were given.
+        public static func number(_ number: Int) -> Default { .text(String(number)) }
+
+        public init(stringLiteral value: String) { self = .text(value) }
+        public init(nilLiteral: ()) { self = .none }
+    }
+
+    /// What values are good: but for a password's, without control characters.
+    public enum Kind: Sendable, Equatable {
+        case text
+        /// Any text, control characters too: it is handed on and stands in no line.
+        case password
+        /// 1 to 64 letters, digits, `.`, `_` and `-`: good for log fields and metric labels.
+        case label
+        /// Decimal digits without a sign, in this range.
+        case integer(ClosedRange<Int>)
+        /// Port numbers from 1 to 65535 between commas, without spaces.
+        case ports
+        /// `0`, `1`, `true` or `false`.
+        case flag
+        /// One of these, in upper or lower case.
+        case choice([String])
+        /// An absolute http or https URL.
+        case url
+        /// An address to listen on, or `localhost`.
+        case address
+        /// Empty, or an absolute path.
+        case prefix
+        /// Absolute paths between commas, or `none`.
+        case paths
+        /// Networks between commas, or `none`.
+        case networks
+        /// A file that can be read.
+        case file
+
+        /// Milliseconds, one at least; an hour is more than any of them needs, so more is a slip of units.
+        public static let timeout = Kind.integer(1...3_600_000)
+        /// As `timeout`, and possibly none.
+        public static let delay = Kind.integer(0...3_600_000)
+    }
+
+    /// As in the environment.
+    public let name: String
+    public let kind: Kind
+    public let `default`: Default
+    /// One sentence for people; the README's table shows it.
+    public let meaning: String
+    /// Never shown, only whether it is set.
+    public let isSecret: Bool
+
+    /// - Parameters:
+    ///   - name: as in the environment.
+    ///   - standard: a good value, or none.
+    ///   - isSecret: whether it is never shown, only whether it is set.
+    ///   - meaning: one sentence for people.
+    public init(
+        _ name: String, _ kind: Kind, default standard: Default = .none, secret isSecret: Bool = false,
+        _ meaning: String
+    ) {
+        self.name = name
+        self.kind = kind
+        self.default = standard
+        self.meaning = meaning
+        self.isSecret = isSecret
+    }
+
+    /// The good value of `text`, or what is wrong with it. Never names the value of a secret.
+    func parse(_ text: String) throws(Problem) -> Value {
+        if kind == .password { return .text(text) }
+        guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+            throw Problem("must not hold control characters")
+        }
+        switch kind {
+        case .text, .password:
+            return .text(text)
+        case .label:
+            guard text.utf8.count <= 64, text.utf8.allSatisfy(isLabelByte) else {
+                throw Problem("must be 1 to 64 letters, digits, '.', '_' or '-'")
+            }
+            return .text(text)
+        case .integer(let range):
+            guard let number = plainDecimal(text[...]), range.contains(number) else {
+                throw Problem("must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            }
+            return .integer(number)
+        case .ports:
+            let ports = text.split(separator: ",", omittingEmptySubsequences: false)
+            guard ports.allSatisfy({ (1...65_535).contains(plainDecimal($0) ?? 0) }) else {
+                throw Problem("must be a whole number from 1 to 65535, or several with commas between them")
+            }
+            return .text(text)
+        case .flag:
+            switch text {
+            case "1", "true": return .flag(true)
+            case "0", "false": return .flag(false)
+            default: throw Problem("must be 0, 1, true or false")
+            }
+        case .choice(let choices):
+            let lowercased = text.lowercased()
+            guard choices.contains(lowercased) else {
+                throw Problem("must be one of \(choices.joined(separator: ", "))")
+            }
+            return .text(lowercased)
+        case .url:
+            let scheme = ["http://", "https://"].first { text.hasPrefix($0) }
+            guard let scheme, text.utf8.count > scheme.utf8.count, !text.contains(" ") else {
+                throw Problem("must be a URL that begins with http:// or https://")
+            }
+            return .text(text)
+        case .address:
+            // The listener takes numbers alone: a name could mean several addresses, and none while DNS is away.
+            if text == "localhost" { return .text("127.0.0.1") }
+            guard let address = IPAddress(text) else { throw Problem("must be an IPv4 or IPv6 address, or localhost") }
+            return .text("\(address)")
+        case .prefix:
+            let trimmed = withoutTrailingSlashes(text)
+            guard trimmed.isEmpty || isAbsolutePath(trimmed) else { throw Problem("must be an absolute path like /x") }
+            return .text(trimmed)
+        case .paths:
+            let paths = elements(text)
+            // A path is another one with a slash at its end, and no route has one there.
+            guard paths.allSatisfy({ isAbsolutePath($0) && ($0 == "/" || !$0.hasSuffix("/")) }) else {
+                throw Problem("must be absolute paths without a slash at the end, with commas between them, or none")
+            }
+            return .texts(paths)
+        case .networks:
+            do {
+                return .networks(try TrustedProxies(elements(text)))
+            } catch {
+                throw Problem(
+                    "must be networks like 10.0.0.0/8 with commas between them, or none: '\(error.text)' is not")
+            }
+        case .file:
+            guard isReadableFile(text) else { throw Problem("names no file that can be read") }
+            return .text(text)
+        }
+    }
+
+    /// What is wrong with a value, as the end of a sentence that begins with the variable.
+    struct Problem: Error {
+        let text: String
+
+        init(_ text: String) {
+            self.text = text
+        }
+    }
+
+    /// A value that was parsed; its case follows from the kind.
+    enum Value: Sendable {
+        case text(String)
+        case integer(Int)
+        case flag(Bool)
+        case texts([String])
+        case networks(TrustedProxies)
+
+        /// As it is in force, which need not be as it was written.
+        func rendered(given: String) -> String {
+            switch self {
+            case .text(let text): text
+            case .integer(let number): String(number)
+            case .flag(let flag): flag ? "1" : "0"
+            case .texts, .networks: given
+            }
+        }
+    }
+}
+
+/// `Int("+5")` is 5, so the digits are looked at before they are converted.
+func plainDecimal(_ text: Substring) -> Int? {
+    guard !text.isEmpty, text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) else { return nil }
+    return Int(text)
+}
+
+/// The parts between commas without the spaces around them; `none` has no part.
+private func elements(_ text: String) -> [String] {
+    if text == "none" { return [] }
+    return text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+        let head = part.drop { $0 == " " }
+        return String(head.prefix(head.count - head.reversed().prefix { $0 == " " }.count))
+    }
+}
+
+private func withoutTrailingSlashes(_ text: String) -> String {
+    var rest = text[...]
+    while rest.last == "/" { rest.removeLast() }
+    return String(rest)
+}
+
+/// A path of RFC 3986 §3.3 without percent signs, empty and dot segments: nothing that a router or a client could read in
+/// two ways.
+private func isAbsolutePath(_ text: String) -> Bool {
+    guard text.utf8.first == 0x2F else { return false }
+    return text.utf8.allSatisfy { isLabelByte($0) || $0 == 0x2F || $0 == 0x7E } && !text.contains("//")
+        && !text.split(separator: "/").contains { $0 == "." || $0 == ".." }
+}
+
+private func isLabelByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+    default: false
+    }
+}

@@ -1,0 +1,82 @@
+/// What environment variables hold, each by its name: what was given, or the default where nothing good was.
+///
+/// All functions trap for a name that is not declared, and for a variable of another kind.
+public struct VariableValues: Sendable {
+    private let names: Set<String>
+    private var values: [String: Variable.Value] = [:]
+
+    init(of variables: [Variable]) {
+        names = Set(variables.map(\.name))
+    }
+
+    /// Those of some of the variables alone.
+    func of(_ variables: [Variable]) -> VariableValues {
+        var rest = VariableValues(of: variables)
+        rest.values = values.filter { rest.names.contains($0.key) }
+        return rest
+    }
+
+    mutating func set(_ name: String, to value: Variable.Value) {
+        values[name] = value
+    }
+
+    /// The text of a variable that has a default.
+    public func text(_ name: String) -> String {
+        guard let text = textIfSet(name) else { fatalError("\(name) has no default") }
+        return text
+    }
+
+    /// The text; nil when it is unset without a default.
+    public func textIfSet(_ name: String) -> String? {
+        switch value(name) {
+        case .text(let text): text
+        case nil: nil
+        default: fatalError("\(name) holds no text")
+        }
+    }
+
+    /// The number in a variable that has a default.
+    public func integer(_ name: String) -> Int {
+        guard let number = integerIfSet(name) else { fatalError("\(name) has no default") }
+        return number
+    }
+
+    /// The number; nil when it is unset without a default.
+    public func integerIfSet(_ name: String) -> Int? {
+        switch value(name) {
+        case .integer(let number): number
+        case nil: nil
+        default: fatalError("\(name) holds no number")
+        }
+    }
+
+    /// Whether a flag, which has a default, is set.
+    public func flag(_ name: String) -> Bool {
+        guard case .flag(let flag) = value(name) else { fatalError("\(name) holds no flag") }
+        return flag
+    }
+
+    /// The text of a variable that is secret; nil when it is unset.
+    public func secret(_ name: String) -> Secret? {
+        textIfSet(name).map(Secret.init)
+    }
+
+    func port(_ name: String) -> UInt16 {
+        UInt16(integer(name))
+    }
+
+    func paths(_ name: String) -> [String] {
+        guard case .texts(let paths) = value(name) else { fatalError("\(name) holds no paths") }
+        return paths
+    }
+
+    func networks(_ name: String) -> TrustedProxies {
+        guard case .networks(let networks) = value(name) else { fatalError("\(name) holds no networks") }
+        return networks
+    }
+
+    private func value(_ name: String) -> Variable.Value? {
+        guard names.contains(name) else { fatalError("\(name) is not in the table of variables") }
+        return values[name]
+    }
+}

@@ -1,0 +1,26 @@
+/// One step of a schema.
+public struct Migration: Sendable {
+    /// Tells it from the others in the record of those that were applied: letters, digits and underscores.
+    public let name: String
+    /// One or more statements, without parameters. They run in the transaction of all steps, so none of them may end it or
+    /// need to be outside of one.
+    public let sql: String
+
+    /// - Parameters:
+    ///   - name: letters, digits and underscores, another one for each step.
+    ///   - sql: see `sql`.
+    public init(_ name: String, _ sql: String) {
+        precondition(
+            !name.isEmpty && name.utf8.allSatisfy { $0 == 0x5F || isAlphanumeric($0) },
+            "'\(name)' is no name of a migration")
+        self.name = name
+        self.sql = sql
+    }
+}
+
+private func isAlphanumeric(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+    default: false
+    }
+}

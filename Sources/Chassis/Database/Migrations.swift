@@ -1,0 +1,152 @@
+import Postgres
+import Synchronization
+
+/// Brings a schema up to date, step by step; every step runs once, in order, whoever starts first.
+final class Migrations: Sendable {
+    /// Longest wait for another instance that is migrating.
+    private static let lockTimeout = "30s"
+    /// Longest wait of a step for the lock of a table: whoever comes for that table meanwhile, readers among them, waits
+    /// behind it.
+    private static let tableLockTimeout = "1s"
+    /// Longest run of one step: an index over a large table takes its time.
+    private static let stepMilliseconds = 3_600_000
+    private static let lockMilliseconds = 35_000
+
+    /// What came of the last attempt; nil when none has ended, or what it applied may be gone. Held while migrating.
+    private let last = Mutex<Result<Void, DatabaseError>?>(nil)
+    /// Attempts that have ended.
+    private let endedCount = Atomic<Int>(0)
+
+    private let steps: [Migration]
+    private let kept: KeptSchema
+    /// The table of the steps that were applied.
+    private let record: String
+    private let lockTimeout: String
+    private let tableLockTimeout: String
+    private let lockKey: Int
+
+    /// Those of a service.
+    convenience init(_ service: Service) {
+        self.init(service.migrations, of: service.name, keeping: service.keptSchema)
+    }
+
+    /// - Parameters:
+    ///   - service: its name.
+    ///   - lockTimeout: another wait than `Self.lockTimeout`.
+    ///   - tableLockTimeout: another wait than `Self.tableLockTimeout`.
+    ///   - lockKey: another lock than the service's, which processes of other schemas wait for as well.
+    init(
+        _ steps: [Migration], of service: String, keeping kept: KeptSchema = KeptSchema(),
+        lockTimeout: String = Migrations.lockTimeout, tableLockTimeout: String = Migrations.tableLockTimeout,
+        lockKey: Int? = nil
+    ) {
+        precondition(Set(steps.map(\.name)).count == steps.count, "two migrations have one name")
+        self.steps = steps
+        self.kept = kept
+        record = "\(service)_migrations"
+        self.tableLockTimeout = tableLockTimeout
+        self.lockTimeout = lockTimeout
+        self.lockKey = lockKey ?? Self.lockKey(of: service)
+    }
+
+    /// Any number does, as long as every instance of the service and no other program takes this one: the name in ASCII, of a
+    /// long one its last eight bytes.
+    static func lockKey(of service: String) -> Int {
+        service.utf8.reduce(0) { $0 << 8 | Int($1) }
+    }
+
+    /// Applies what is pending, once per process; blocks. Safe from many processes at once. Whoever comes while another
+    /// connection of this process is at it gets its outcome, so the wait for another process is one for all of them.
+    ///
+    /// - Parameter anew: whether to look again though all of it was applied once.
+    /// - Returns: the names of the steps that were applied now.
+    @discardableResult
+    func apply(to session: Session, anew: Bool = false) throws(DatabaseError) -> [String] {
+        let endedBefore = endedCount.load(ordering: .acquiring)
+        let result = last.withLock { last -> Result<[String], DatabaseError> in
+            if let last, endedCount.load(ordering: .acquiring) != endedBefore { return last.map { [] } }
+            if case .success = last, !anew { return .success([]) }
+            defer { endedCount.wrappingAdd(1, ordering: .releasing) }
+            do throws(DatabaseError) {
+                let applied = try run(on: session)
+                last = .success(())
+                return .success(applied)
+            } catch {
+                last = .failure(error)
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    /// What was applied may be gone: the next `apply` looks again.
+    func forget() {
+        last.withLock { $0 = nil }
+    }
+
+    private func run(on session: Session) throws(DatabaseError) -> [String] {
+        if steps.isEmpty { return [] }
+        if try isCurrent(session) { return [] }
+        do throws(DatabaseError) {
+            // `CREATE TABLE IF NOT EXISTS` alone is no help against two at once, and a lock of the transaction needs no unlocking.
+            try session.execute(
+                """
+                BEGIN;
+                SET LOCAL lock_timeout = '\(lockTimeout)';
+                SET LOCAL statement_timeout = 0;
+                SET LOCAL client_min_messages = warning;
+                SELECT pg_advisory_xact_lock(\(lockKey));
+                SET LOCAL lock_timeout = '\(tableLockTimeout)';
+                """, within: Self.lockMilliseconds)
+            try createRecord(session)
+            let pending = steps.enumerated().dropFirst(try version(session))
+            for (index, step) in pending {
+                try session.execute(step.sql, within: Self.stepMilliseconds)
+                try session.execute("INSERT INTO \(record) (version, name) VALUES (\(index + 1), '\(step.name)')")
+            }
+            try run(kept.completion, on: session)
+            try session.execute("COMMIT")
+            return pending.map(\.element.name)
+        } catch {
+            // The error at hand says more than a rollback's.
+            _ = try? session.execute("ROLLBACK")
+            throw error
+        }
+    }
+
+    /// Makes the record of the steps. It holds no secret, and every role that serves reads it.
+    private func createRecord(_ session: Session) throws(DatabaseError) {
+        guard try !hasRecord(session) else { return }
+        try session.execute(
+            """
+            CREATE TABLE \(record) (
+                version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
+            );
+            GRANT SELECT ON \(record) TO PUBLIC;
+            """)
+        try run(kept.adoption, on: session)
+    }
+
+    private func run(_ changes: KeptSchema.Changes, on session: Session) throws(DatabaseError) {
+        for change in try changes(session) { try session.execute(change, within: Self.stepMilliseconds) }
+    }
+
+    private func isCurrent(_ session: Session) throws(DatabaseError) -> Bool {
+        guard try hasRecord(session) else { return false }
+        return try version(session) >= steps.count
+    }
+
+    private func hasRecord(_ session: Session) throws(DatabaseError) -> Bool {
+        // A statement that locks no table may not see one that another transaction has made while this one waited.
+        let tables = "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('\(record)'))"
+        return try session.execute(tables).first?.first == "t"
+    }
+
+    private func version(_ session: Session) throws(DatabaseError) -> Int {
+        let rows = try session.execute("SELECT coalesce(max(version), 0) FROM \(record)")
+        guard let text = rows.first?.first ?? nil, let version = Int(text) else {
+            throw .unexpectedResult("\(record) has no version")
+        }
+        return version
+    }
+}

@@ -1,0 +1,49 @@
+import Reactor
+import Vial
+
+/// What the servers of a service are made of.
+struct Listening {
+    let service: Service
+    let configuration: Configuration
+    let memory: MemoryBudget
+    let descriptors: DescriptorBudget
+    let loops: [EventLoop]
+    /// One for each loop, as the routes.
+    let observers: [LoopObserver]
+    let routes: [StandardRoutes]
+
+    /// The server that clients see.
+    func server(adopting socket: Int32?, drain: Drain) throws(SystemError) -> Server {
+        try Server(
+            on: loops, options: options(connections: descriptors.connections), adopting: socket, drain: drain,
+            trusts: trusts,
+            makeApp: { loop in
+                routes[loop.index].app(
+                    basePath: configuration.http.basePath, healthPaths: configuration.health.paths,
+                    hidesOperations: configuration.http.adminPort != nil)
+            },
+            observe: { loop in { [observer = observers[loop.index]] in observer.observe($0) } })
+    }
+
+    /// The server of the operators' port.
+    func admin(port: UInt16) throws(SystemError) -> Server {
+        try Server(
+            on: loops, options: options(connections: descriptors.adminConnections).admin(port: port), trusts: trusts,
+            makeApp: { routes[$0.index].app() },
+            observe: { loop in
+                { [observer = observers[loop.index]] event in
+                    // The end of the service is told once, by the server that clients see.
+                    if case .drain = event { return }
+                    observer.observe(event)
+                }
+            })
+    }
+
+    private func options(connections: Int) -> ServerOptions {
+        ServerOptions(of: service, configuration, memory: memory, connections: connections)
+    }
+
+    private var trusts: @Sendable (SocketAddress) -> Bool {
+        { [proxies = configuration.http.trustedProxies] in proxies.contains(IPAddress(bytes: $0.bytes)) }
+    }
+}

@@ -1,0 +1,117 @@
+import Formatting
+import HTTPTypes
+import Postgres
+import Reactor
+import Vial
+
+/// Whether this instance should get traffic. Checks of one loop that come while one is on its way share its outcome. Used on
+/// its loop's thread only.
+@safe final class Health: @unchecked Sendable {
+    /// The balancer gives up after 5 s; the answer must be there well before.
+    static let budgetNanoseconds: UInt64 = 2_000_000_000
+
+    private struct Check {
+        var error: DatabaseError?
+        var latency: UInt64 = 0
+    }
+
+    private let serviceName: String
+    private let readiness: Statement
+    private let loop: EventLoop
+    private let pool: Pool
+    private let drain: Drain
+    private let grace: UInt64
+    private let lastSeen: LastSeen
+    /// Whoever shares the check that is on its way, whoever began it among them.
+    private var waiting: [Caller] = []
+
+    /// - Parameters:
+    ///   - lastSeen: shared by the loops of the process.
+    ///   - graceMilliseconds: how long after the database was last seen the answer is still 200, as "degraded".
+    init(
+        of service: Service, on loop: EventLoop, pool: Pool, drain: Drain, lastSeen: LastSeen, graceMilliseconds: Int
+    ) {
+        serviceName = service.name
+        readiness = service.readiness
+        self.loop = loop
+        self.lastSeen = lastSeen
+        self.pool = pool
+        self.drain = drain
+        grace = UInt64(graceMilliseconds) * 1_000_000
+    }
+
+    /// What `/health` is answered: by the database, which is asked unless somebody waits for its answer already.
+    var answer: Answer {
+        if drain.isDraining { return Answer(response("draining", Check(), .serviceUnavailable)) }
+        return .work { [self] in begin($0) }
+    }
+
+    private func begin(_ caller: Caller) {
+        waiting.append(caller)
+        if waiting.count > 1 { return }
+        let start = loop.now
+        let limit = min(caller.deadline ?? .max, start + Self.budgetNanoseconds)
+        pool.query(readiness) { $0 }.begin(on: loop, until: limit) { [self] outcome in
+            var check = Check()
+            check.error = error(in: outcome)
+            if check.error == nil { lastSeen.note(loop.now) }
+            check.latency = EventLoop.monotonicNanoseconds() - start
+            let response = judge(check)
+            // Whoever asks again at once begins another check.
+            let sharing = waiting
+            waiting.removeAll()
+            // They may ask again at once, and share the next check.
+            loop.gather(recent: sharing.count)
+            for caller in sharing { caller.answer { Answer(response) } }
+        }
+    }
+
+    /// Why the routes cannot be served; nil when they can.
+    private func error(in outcome: Result<Rows, DatabaseError>) -> DatabaseError? {
+        do throws(DatabaseError) {
+            if try outcome.get().first?.bool(0) == true { return nil }
+            return .unexpectedResult("a table of the \(serviceName) is not there, or may not be read")
+        } catch {
+            return error
+        }
+    }
+
+    /// Whether the database may be back within the grace: not when it answers, and its schema is not this build's.
+    static func passes(_ error: DatabaseError?) -> Bool {
+        switch error?.errorClass {
+        case .statement?, .result?: false
+        default: true
+        }
+    }
+
+    private func judge(_ check: Check) -> Response {
+        if drain.isDraining { return response("draining", check, .serviceUnavailable) }
+        if check.error == nil { return response("healthy", check, .ok) }
+        if Self.passes(check.error), lastSeen.isWithin(grace, of: loop.now) { return response("degraded", check, .ok) }
+        return response("unhealthy", check, .serviceUnavailable)
+    }
+
+    private func response(_ status: String, _ check: Check, _ code: HTTPResponse.Status) -> Response {
+        var json = JSONWriter(reserving: 128)
+        json.beginObject()
+        json.key("status")
+        json.value(status)
+        json.key("checks")
+        json.beginObject()
+        if check.latency > 0 {
+            json.key("database")
+            json.beginObject()
+            json.key("status")
+            json.value(check.error == nil ? "up" : "down")
+            json.key("latency_ms")
+            json.value(millisecondsOf: check.latency)
+            json.endObject()
+        }
+        json.endObject()
+        json.endObject()
+        var response = Response(status: code, contentType: "application/json", body: json.bytes)
+        // So that the log line says why.
+        response.failure = check.error
+        return response
+    }
+}

@@ -1,0 +1,19 @@
+import Synchronization
+
+/// When a health check last found the database, for all loops of the process. Any thread may use it.
+final class LastSeen: Sendable {
+    // 0: never.
+    private let moment = Atomic<UInt64>(0)
+
+    /// Whether a health check has found it: from then on a balancer may send clients.
+    var isKnown: Bool { moment.load(ordering: .relaxed) > 0 }
+
+    func note(_ now: UInt64) {
+        moment.store(now, ordering: .relaxed)
+    }
+
+    func isWithin(_ nanoseconds: UInt64, of now: UInt64) -> Bool {
+        let moment = moment.load(ordering: .relaxed)
+        return moment > 0 && now < moment + nanoseconds
+    }
+}

@@ -1,0 +1,114 @@
+import Formatting
+import HTTPTypes
+import Reactor
+import Synchronization
+import Vial
+
+/// What `/` tells about the process. Only the uptime and, at the start, the instance's name change, so the rest is written
+/// once.
+final class ServiceDescription: Sendable {
+    let poolMinimum: Int
+    let poolMaximum: Int
+    private let service: Service
+    private let environment: String
+    /// The members before the uptime's value.
+    private let before: Mutex<[UInt8]>
+    /// How often those were changed.
+    private let changeCount = Atomic<Int>(0)
+    private let start = EventLoop.monotonicNanoseconds()
+
+    init(of service: Service, _ configuration: Configuration, instanceID: String) {
+        self.service = service
+        poolMinimum = configuration.database.poolMinimum
+        poolMaximum = configuration.database.poolMaximum
+        environment = configuration.environment
+        before = Mutex(Self.beginning(service, environment, instanceID))
+    }
+
+    /// Names the process otherwise, from the next answer on.
+    func changeInstance(to instanceID: String) {
+        before.withLock { $0 = Self.beginning(service, environment, instanceID) }
+        changeCount.wrappingAdd(1, ordering: .releasing)
+    }
+
+    private static func beginning(_ service: Service, _ environment: String, _ instanceID: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("service")
+        json.value(service.name)
+        json.key("version")
+        json.value(service.version)
+        json.key("environment")
+        json.value(environment)
+        json.key("instance_id")
+        json.value(instanceID)
+        json.key("uptime_seconds")
+        return json.bytes
+    }
+
+    /// The members after the uptime's value: where the rest is found, on a port that serves it below `basePath`.
+    private func links(basePath: String, hidesOperations: Bool) -> [UInt8] {
+        var json = JSONWriter()
+        json.key("links")
+        json.beginObject()
+        for link in service.links {
+            json.key(named: link.name)
+            json.value(basePath + link.path)
+        }
+        json.key("health")
+        json.value(basePath + "/health")
+        if !hidesOperations {
+            json.key("database")
+            json.value(basePath + "/db")
+            json.key("metrics")
+            json.value(basePath + "/metrics")
+        }
+        json.endObject()
+        json.endObject()
+        return [UInt8(ascii: ",")] + json.bytes
+    }
+
+    /// As JSON, with the uptime in whole seconds.
+    private func body(uptime: UInt64, links end: [UInt8]) -> [UInt8] {
+        let beginning = before.withLock { $0 }
+        var body: [UInt8] = []
+        body.append(addingCapacity: beginning.count + 20 + end.count) { body in
+            body.append(span: beginning.span)
+            body.append(decimal: uptime)
+            body.append(span: end.span)
+        }
+        return body
+    }
+
+    /// The answers of one loop, made anew only when the uptime or the name changes. Used on that loop's thread only.
+    @safe final class Cache: @unchecked Sendable {
+        private let description: ServiceDescription
+        private let links: [UInt8]
+        private var uptime: UInt64 = 0
+        private var changeCount = 0
+        private var response: Response
+
+        /// - Parameters:
+        ///   - basePath: below which the port serves the rest.
+        ///   - hidesOperations: whether `/db` and `/metrics` are not found on the port.
+        init(_ description: ServiceDescription, basePath: String = "", hidesOperations: Bool = false) {
+            self.description = description
+            links = description.links(basePath: basePath, hidesOperations: hidesOperations)
+            response = Response(
+                status: .ok, contentType: "application/json", body: description.body(uptime: 0, links: links))
+        }
+
+        /// The answer to a request that came at this moment of the monotonic clock.
+        func answer(at now: UInt64) -> Answer {
+            // A request that never was on a connection has no moment.
+            let uptime = now > description.start ? (now - description.start) / 1_000_000_000 : 0
+            let changeCount = description.changeCount.load(ordering: .acquiring)
+            if uptime != self.uptime || changeCount != self.changeCount {
+                self.uptime = uptime
+                self.changeCount = changeCount
+                response.body = description.body(uptime: uptime, links: links)
+            }
+            return Answer(response)
+        }
+    }
+}

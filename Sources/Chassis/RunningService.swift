@@ -1,0 +1,163 @@
+import AWS
+import ArgumentParser
+import Logging
+import Postgres
+import Reactor
+import ServiceLifecycle
+import Synchronization
+import Vial
+
+/// A service that listens already, and what it needs to serve.
+final class RunningService: Sendable {
+    let loops: [EventLoop]
+    private let start: Start
+    private let observers: [LoopObserver]
+    private let drain: Drain
+    private let description: ServiceDescription
+    private let database: Database
+    private let keyExpiry: KeyExpiry?
+    private let server: Server
+    private let admin: Server?
+    private let memory: MemoryBudget
+    private let lastSeen: LastSeen
+    /// Whether the start is over.
+    private let isReady = Atomic<Bool>(false)
+
+    /// Listens. Nothing in it waits for anybody else.
+    ///
+    /// - Parameter warnings: what is to be said besides what the configuration warns of.
+    /// - Throws: the exit status, when what is wrong has been said.
+    init(_ service: Service, warnings: [String]) throws(ExitCode) {
+        start = try Start(of: service, warnings: warnings)
+        let (configuration, observability) = (start.configuration, start.observability)
+        let descriptors = start.divideDescriptors()
+        memory = MemoryBudget(limit: configuration.memoryByteLimit)
+        observability.watch(memory)
+        let interruption: Interruption
+        (loops, interruption) = start.makeLoops()
+        observers = loops.map { observability.makeObserver(on: $0) }
+        for (loop, observer) in zip(loops, observers) { loop.atTurnEnd { observer.flush() } }
+
+        let credentials = DatabaseCredentials(
+            of: service, configuration, logger: observability.makeLogger("secret"))
+        database = Database(
+            on: loops, options: .init(configuration, memory: memory),
+            connector: Connector(
+                of: service, configuration, credentials: credentials, logger: start.logger, interruption: interruption),
+            observe: { [observers] loop in { [observer = observers[loop.index]] in observer.observe($0) } })
+        keyExpiry = service.keepsIdempotencyKeys ? KeyExpiry(on: loops[0], pool: database.pool(for: loops[0])) : nil
+        description = ServiceDescription(of: service, configuration, instanceID: start.instanceID)
+        (drain, lastSeen) = (Drain(), LastSeen())
+        let routes = loops.map { [database, description, drain, lastSeen] loop in
+            let pool = database.pool(for: loop)
+            return StandardRoutes(
+                service: service,
+                context: .init(pool: pool, values: configuration.values, registry: observability.registry),
+                database: database,
+                health: Health(
+                    of: service, on: loop, pool: pool, drain: drain, lastSeen: lastSeen,
+                    graceMilliseconds: configuration.health.databaseGraceMilliseconds),
+                description: description)
+        }
+        let listening = Listening(
+            service: service, configuration: configuration, memory: memory, descriptors: descriptors, loops: loops,
+            observers: observers, routes: routes)
+        do throws(SystemError) {
+            server = try listening.server(adopting: start.manager.socket, drain: drain)
+            admin = try configuration.http.adminPort.map { (port) throws(SystemError) in
+                try listening.admin(port: port)
+            }
+        } catch {
+            start.fail(
+                "Cannot listen",
+                [
+                    "host": "\(configuration.http.host)", "port": "\(configuration.http.port)", "reason": "\(error)",
+                ])
+        }
+        do throws(SystemError) { for loop in loops { try loop.start() } } catch {
+            start.fail("Cannot start", ["workers": "\(loops.count)", "reason": "\(error)"])
+        }
+    }
+
+    /// Serves, at first with whatever is there, until the first of `stops` and the end of the drain.
+    ///
+    /// - Returns: the exit status.
+    func run(until stops: AsyncStream<Int32>) async -> Int32 {
+        // The last one ends first: metrics can be read while clients are served, the database goes when nobody needs it.
+        let services: [any ServiceLifecycle.Service] = [database] + (admin.map { [$0] } ?? []) + [server]
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services, logger: start.observability.makeLogger("lifecycle")))
+        do {
+            try await admin?.begin()
+            try await server.begin()
+        } catch {
+            start.logger.critical("Cannot serve", metadata: ["reason": "\(error)"])
+            start.observability.close()
+            return 1
+        }
+        let stopping = Task(executorPreference: loops[0]) { await self.stop(group, on: stops) }
+        let (memory, first) = (memory, loops[0])
+        let returning = Task(executorPreference: first) { await FreedMemory.returnRest(while: memory, on: first) }
+        Task(executorPreference: loops[0]) { await self.begin() }
+        var status: Int32 = 0
+        do { try await group.run() } catch {
+            start.logger.critical("Cannot serve", metadata: ["reason": "\(error)"])
+            status = 1
+        }
+        stopping.cancel()
+        returning.cancel()
+        for (loop, observer) in zip(loops, observers) { await loop.perform { observer.flush(force: true) } }
+        start.observability.close()
+        return status
+    }
+
+    /// Finds out who it is, and opens the database: for as long as that takes, clients that need it wait within their limits.
+    private func begin() async {
+        start.manager.starting(on: loops[0]) { [self] in isReady.load(ordering: .relaxed) || drain.isDraining }
+        async let isNamed: Void = nameInstance()
+        // Decided, for better or worse, before anybody is told: with the database there, no client meets an unready service.
+        await database.open()
+        await isNamed
+        await keyExpiry?.begin()
+        if drain.isDraining { return }
+        isReady.store(true, ordering: .relaxed)
+        start.logger.info(
+            "Serving",
+            metadata: ["port": "\(server.port)", "workers": "\(loops.count)", "version": "\(start.service.version)"])
+        start.manager.ready(loops)
+        // A debugger's breakpoints are changes of such pages, so debug builds keep them.
+        #if !DEBUG
+            // What came before is over; what the services' own start touches comes after it.
+            CurrentProcess.releaseReadOnlyPages()
+            await loops[0].pause(nanoseconds: Self.settlingTime)
+            CurrentProcess.releaseReadOnlyPages()
+        #endif
+    }
+
+    /// Asks on a thread of its own, since that may take two seconds.
+    private func nameInstance() async {
+        guard start.configuration.instanceID == nil else { return }
+        let environment = AWS.Environment(start.configuration.aws)
+        guard let instanceID = await BlockingThread.run({ InstanceIdentity.discover(environment) }) ?? nil else {
+            return
+        }
+        start.observability.changeInstance(to: instanceID)
+        description.changeInstance(to: instanceID)
+        for (loop, observer) in zip(loops, observers) { await loop.perform { observer.instanceChanged() } }
+    }
+
+    /// After it, in nanoseconds, everything that runs has begun.
+    private static let settlingTime: UInt64 = 250_000_000
+
+    /// The first signal drains; the second is the main thread's to hear.
+    private func stop(_ services: ServiceGroup, on stops: AsyncStream<Int32>) async {
+        for await signal in stops {
+            // No balancer sends anybody before a health check has passed.
+            let isExpected = isReady.load(ordering: .relaxed) || lastSeen.isKnown
+            if signal == StopSignals.interrupt || !isExpected { drain.skipDelay() }
+            start.manager.stopping()
+            await services.triggerGracefulShutdown()
+        }
+    }
+}

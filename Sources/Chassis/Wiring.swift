@@ -1,0 +1,72 @@
+import HTTP1
+import Logging
+import Postgres
+import Reactor
+import Vial
+
+// How the configuration becomes the options of what is wired together.
+
+extension Connector {
+    /// Applies migrations on the first connection, unless that is left to the command `migrate`.
+    init(
+        of service: Service, _ configuration: Configuration, credentials: DatabaseCredentials, logger: Logger,
+        interruption: Interruption
+    ) {
+        let migrates = configuration.database.migratesOnStart
+        let isPrepared = configuration.database.usesPreparedStatements
+        let migrations = Migrations(service)
+        let encodings = EncodingWarning(logger)
+        self.init(
+            options: credentials.options,
+            statements: service.statements,
+            prepare: { (session) throws(DatabaseError) in
+                encodings.look(at: session)
+                guard migrates else { return }
+                // Where nothing is prepared, nothing else would find that the schema is gone.
+                try migrations.apply(to: session, anew: !isPrepared)
+            },
+            schemaChanged: migrations.forget,
+            renew: credentials.renew,
+            interruption: interruption)
+    }
+}
+
+extension Database.Options {
+    init(_ configuration: Configuration, memory: MemoryBudget) {
+        self.init()
+        self.memory = memory
+        minimum = configuration.database.poolMinimum
+        maximum = configuration.database.poolMaximum
+        waitTimeout = configuration.database.poolTimeoutMilliseconds
+        statementTimeout = configuration.database.statementTimeoutMilliseconds
+    }
+}
+
+extension ServerOptions {
+    init(of service: Service, _ configuration: Configuration, memory: MemoryBudget, connections: Int) {
+        self.init()
+        name = service.name
+        self.memory = memory
+        let http = configuration.http
+        host = http.host
+        port = http.port
+        maxConnections = connections
+        limits = Limits(
+            headByteLimit: http.maxHeaderBytes, fieldCountLimit: http.maxHeaderCount, bodyByteLimit: http.maxBodyBytes)
+        headerTimeout = http.headerTimeoutMilliseconds
+        bodyTimeout = http.bodyTimeoutMilliseconds
+        writeTimeout = http.writeTimeoutMilliseconds
+        requestTimeout = http.requestTimeoutMilliseconds
+        keepAliveTimeout = http.keepAliveTimeoutMilliseconds
+        drainDelay = configuration.drain.delayMilliseconds
+        drainTimeout = configuration.drain.timeoutMilliseconds
+    }
+
+    /// The same for the port of `/metrics` and `/db`, which no load balancer sends to: it ends at once.
+    func admin(port: UInt16) -> ServerOptions {
+        var options = self
+        options.port = port
+        options.drainDelay = 0
+        return options
+    }
+}

@@ -1,0 +1,29 @@
+import Formatting
+import HTTP1
+import Reactor
+
+/// `Server` and `Date`, which every response has, rendered once a second.
+struct CommonFields {
+    private let server: [UInt8]
+    private var clock = WallClock()
+    private var second: UInt64 = 0
+    private var rendered: [UInt8] = []
+
+    /// - Parameter server: a token of RFC 9110 §5.6.2.
+    init(server: String) {
+        precondition(ResponseEncoder.isServerName(server), "'\(server)' cannot stand in Server")
+        self.server = Array("Server: \(server)\r\nDate: ".utf8)
+    }
+
+    /// The lines of both, without the end of the last one, with the IMF-fixdate of a moment on the monotonic clock.
+    mutating func bytes(at now: UInt64) -> [UInt8] {
+        let current = clock.utc(now) / 1_000_000_000
+        if current != second {
+            second = current
+            rendered.removeAll(keepingCapacity: true)
+            rendered.append(contentsOf: server)
+            rendered.append(imfFixdate: CivilTime(secondsSinceEpoch: Int(current)))
+        }
+        return rendered
+    }
+}

@@ -1,0 +1,110 @@
+import Glibc
+import Postgres
+import Reactor
+import Testing
+
+@testable import Chassis
+@testable import TestSupport
+
+struct KeyExpiryPaceTests {
+    private let pace = KeyExpiry.Pace()
+    private let full = KeyExpiry.batchLimit
+
+    @Test(arguments: [nil, 0, 1, KeyExpiry.batchLimit - 1])
+    func `what is not a full batch is followed by the pause between looks`(count: Int?) {
+        #expect(pace.pause(after: count, took: 5_000_000) == 60_000_000_000)
+    }
+
+    @Test func `a full batch is followed by another after twice the time it took, and 10 ms at least`() {
+        #expect(pace.pause(after: full, took: 0) == 10_000_000)
+        #expect(pace.pause(after: full, took: 8_000_000) == 16_000_000)
+        #expect(pace.pause(after: full, took: 500_000_000) == 1_000_000_000)
+    }
+}
+
+@Suite(.needsServer, .timeLimit(.minutes(1)))
+struct KeyExpiryTests {
+    /// Runs `body` with a table of keys whose old ones are looked for again and again, from `prepare`'s end on.
+    private func withExpiry(
+        prepare: (_ first: Session, _ second: Session) throws -> Void,
+        _ body: (_ first: Session, _ second: Session) throws -> Void
+    ) async throws {
+        let schema = try Schema()
+        let (first, second) = (try schema.session(), try schema.session())
+        try first.execute(IdempotencyKey.migrations.map(\.sql).joined(separator: ";"))
+        try prepare(first, second)
+        let loop = try EventLoop(index: 0)
+        try loop.start()
+        defer { loop.stop() }
+        let pool = Pool(
+            on: loop, minimum: 1, maximum: 1, waitMilliseconds: 3000, statementMilliseconds: 5000,
+            connector: Connector(
+                options: { () throws(DatabaseError) in Schema.options },
+                prepare: { (session) throws(DatabaseError) in try schema.use(in: session) }), observe: { _ in })
+        await pool.open()
+        await KeyExpiry(on: loop, pool: pool, pace: .init(pauseBetweenLooks: 5_000_000)).begin()
+        try body(first, second)
+        await pool.close(withinMilliseconds: 1000)
+    }
+
+    private func keys(_ session: Session) throws -> [String?] {
+        try session.execute("SELECT key FROM idempotency_keys ORDER BY key").map { $0[0] }
+    }
+
+    /// Asks again and again until these are all keys there are; in vain for 20 s at most.
+    private func wait(for expected: [String], on session: Session) throws -> Bool {
+        let limit = EventLoop.monotonicNanoseconds() + 20_000_000_000
+        while EventLoop.monotonicNanoseconds() < limit {
+            if try keys(session) == expected { return true }
+        }
+        return false
+    }
+
+    private func add(_ count: Int, _ name: String, age: String, on session: Session) throws {
+        try session.execute(
+            """
+            INSERT INTO idempotency_keys
+            SELECT '\(name)' || n, '', n, now() - interval '\(age)' FROM generate_series(1, \(count)) n
+            """)
+    }
+
+    @Test func `removes every key that is past its time, over many batches, and no other`() async throws {
+        try await withExpiry { (session, _) throws in
+            try add(1, "young ", age: "23 hours 59 minutes", on: session)
+            try add(KeyExpiry.batchLimit * 20 + 1, "old ", age: "24 hours 1 minute", on: session)
+        } _: { (session, _) throws in
+            #expect(try wait(for: ["young 1"], on: session))
+        }
+    }
+
+    @Test func `passes over a key that somebody else has locked, and looks again after its pause`() async throws {
+        try await withExpiry { (session, other) throws in
+            try add(3, "old ", age: "25 hours", on: session)
+            try other.execute("BEGIN; SELECT FROM idempotency_keys WHERE key = 'old 1' FOR UPDATE")
+        } _: { (session, other) throws in
+            #expect(try wait(for: ["old 1"], on: session))
+            try other.execute("COMMIT")
+            #expect(try wait(for: [], on: session))
+        }
+    }
+
+    @Test func `looks again after a batch that failed`() async throws {
+        try await withExpiry { (session, _) throws in
+            try add(3, "old ", age: "25 hours", on: session)
+            // A sequence counts on where a transaction is undone.
+            try session.execute(
+                """
+                CREATE SEQUENCE attempts;
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+                    BEGIN
+                        IF nextval('attempts') < 3 THEN RAISE EXCEPTION 'not yet'; END IF;
+                        RETURN OLD;
+                    END
+                $$;
+                CREATE TRIGGER refuse BEFORE DELETE ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION refuse();
+                """)
+        } _: { (session, _) throws in
+            #expect(try wait(for: [], on: session))
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import Postgres
+import Testing
+
+@testable import Chassis
+@testable import Items
+@testable import TestSupport
+
+struct ReadinessTests {
+    @Test(.needsServer, arguments: IdempotencyKey.columnNames)
+    func `asks for the columns of keys, which a schema of a former version may lack`(column: String) throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try Migrations.items().apply(to: session)
+        #expect(try session.execute(ItemStore.readiness) == [["t"]])
+        try session.execute("ALTER TABLE idempotency_keys DROP COLUMN \(column)")
+        let error = #expect(throws: DatabaseError.self) { try session.execute(ItemStore.readiness) }
+        #expect(!Health.passes(error))
+    }
+}

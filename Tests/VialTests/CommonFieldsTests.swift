@@ -1,0 +1,22 @@
+import Reactor
+import Testing
+
+@testable import Vial
+
+struct CommonFieldsTests {
+    @Test func `are the server's name, and an IMF-fixdate that moves on with the seconds`() throws {
+        var fields = CommonFields(server: "orders")
+        let now = EventLoop.monotonicNanoseconds()
+        let bytes = fields.bytes(at: now)
+        let form = /Server: orders\r\nDate: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/
+        #expect(try form.wholeMatch(in: String(decoding: bytes, as: UTF8.self)) != nil)
+        #expect(fields.bytes(at: now) == bytes)
+        #expect(fields.bytes(at: now + 1_000_000_000) != bytes)
+        #expect(fields.bytes(at: now + 86_400_000_000_000).count == bytes.count)
+    }
+
+    @Test(arguments: ["", "a b", "a\r\nX: y", "ä"])
+    func `take no name that would be more than a name`(name: String) async {
+        await #expect(processExitsWith: .failure) { [name] in _ = CommonFields(server: name) }
+    }
+}
