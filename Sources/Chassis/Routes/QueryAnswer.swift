@@ -7,6 +7,8 @@ extension Query {
     @inlinable
     public func map(_ make: @escaping @Sendable (Value) throws -> Answer) -> Answer {
         .work { caller in
+            // Of the query the closure holds nothing else.
+            let decode = decode
             begin(on: caller.loop, until: caller.deadline) { rows in
                 caller.answer { try make(decode(rows.get())) }
             }
