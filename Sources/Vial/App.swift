@@ -195,8 +195,8 @@ public struct App: Sendable {
     public func respond(to request: Request) async -> Response {
         switch plan(for: request) {
         case .answer(let response): return response
-        case .handler(let handler):
-            var answer = Self.run({ try handler(request) }, request, of: self)
+        case .target(let target):
+            var answer = Self.run({ try target.handler(request) }, request, of: self)
             while true {
                 switch answer.kind {
                 case .response(let response): return response
@@ -229,7 +229,7 @@ public struct App: Sendable {
     enum Plan {
         // Rare, and larger than all the rest of a connection's state.
         indirect case answer(Response)
-        case handler(Handler)
+        case target(Router.Target)
     }
 
     func plan(for request: Request) -> Plan {
@@ -261,7 +261,7 @@ public struct App: Sendable {
             if target.content == .json, let error = request.contentRefusal {
                 return .answer(error.response(to: request))
             }
-            return .handler(target.handler)
+            return .target(target)
         }
     }
 

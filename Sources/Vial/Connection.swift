@@ -438,8 +438,8 @@ import Reactor
     private func answer(_ plan: App.Plan, hasMore: Bool) {
         switch plan {
         case .answer(let response): complete(response, hasMore: hasMore)
-        case .handler(let handler):
-            let answer = App.run({ try handler(request) }, request, of: worker.app)
+        case .target(let target):
+            let answer = App.run({ try target.handler(request) }, request, of: worker.app)
             if case .response(let response) = answer.kind {
                 complete(response, hasMore: hasMore)
             } else {

@@ -46,12 +46,18 @@ struct Router {
         var targets: [(method: KnownMethod, target: Target)] = []
     }
 
-    /// What a route leads to.
-    struct Target {
+    /// What a route leads to. An object, so that a request holds one thing instead of all that is in it.
+    final class Target: Sendable {
         let handler: Handler
         let hooks: [Hook]
         /// What the body must be; `.any` for methods without one.
         let content: App.Content
+
+        init(handler: @escaping Handler, hooks: [Hook], content: App.Content) {
+            self.handler = handler
+            self.hooks = hooks
+            self.content = content
+        }
     }
 
     /// What a request leads to.

@@ -239,4 +239,15 @@ struct LoopObserverTests {
         #expect(seen.lines[0].contains(#""path":"/a%22%0A","#))
         #expect(seen.lines[0].contains(#""remote_addr":"10.0.0.1","user_agent":"é\"\\ {}""#))
     }
+
+    @Test func `statements that the service does not list share one series, however many there are`() throws {
+        let seen = try observe { observer in
+            for number in 0..<1000 {
+                let made = Statement("made_\(number)", "SELECT \(number)")
+                observer.observe(PoolEvent.completed(made, nanoseconds: 900_000))
+            }
+        }
+        #expect(seen.metrics.contains("\ndb_query_duration_seconds_count{statement=\"other\"} 1000\n"))
+        #expect(!seen.metrics.contains("made_"))
+    }
 }

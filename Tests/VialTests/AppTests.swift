@@ -189,10 +189,10 @@ struct AppTests {
             return text("later")
         }
         func answer(_ path: String) throws -> Answer {
-            guard case .handler(let handler) = app.plan(for: try Request(.get, path)) else {
+            guard case .target(let target) = app.plan(for: try Request(.get, path)) else {
                 return try #require(nil, "no handler")
             }
-            return try handler(try Request(.get, path))
+            return try target.handler(try Request(.get, path))
         }
         #expect(try answer("/at-once").response.text == "at once")
         guard case .task = try answer("/later").kind else {

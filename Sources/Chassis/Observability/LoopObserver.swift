@@ -27,6 +27,9 @@ final class LoopObserver: @unchecked Sendable {
     private let poolWait: Histogram
     /// By the statement's ordinal.
     private var queries: [Histogram?] = []
+    /// Of statements that the service does not list, such as those that begin and end a transaction: one for all of them, so
+    /// that a statement which is made anew for every request takes no memory for good.
+    private lazy var otherQueries = Self.histogram(of: "other", in: observability.registry)
     private let databaseErrors: [DatabaseError.Class: Counter]
     private let reconnects: Counter
 
@@ -70,7 +73,10 @@ final class LoopObserver: @unchecked Sendable {
         // What runs as one for many is observed as each of them.
         let statements = observability.statements
         let groups = statements.compactMap { $0.many?.ordinal }
-        for statement in statements where !groups.contains(statement.ordinal) { addHistogram(of: statement) }
+        for statement in statements where !groups.contains(statement.ordinal) {
+            while queries.count <= statement.ordinal { queries.append(nil) }
+            queries[statement.ordinal] = Self.histogram(of: statement.name, in: registry)
+        }
     }
 
     /// Hands waiting lines to the writer when they are due, or at once. On the loop, or before it starts.
@@ -234,14 +240,13 @@ final class LoopObserver: @unchecked Sendable {
     }
 
     private func observe(_ statement: Statement, nanoseconds: UInt64) {
-        if statement.ordinal >= queries.count || queries[statement.ordinal] == nil { addHistogram(of: statement) }
-        queries[statement.ordinal]?.observe(nanoseconds: nanoseconds)
+        let known = statement.ordinal < queries.count ? queries[statement.ordinal] : nil
+        (known ?? otherQueries).observe(nanoseconds: nanoseconds)
     }
 
-    private func addHistogram(of statement: Statement) {
-        while queries.count <= statement.ordinal { queries.append(nil) }
-        queries[statement.ordinal] = observability.registry.histogram(
+    private static func histogram(of name: String, in registry: Registry) -> Histogram {
+        registry.histogram(
             "db_query_duration_seconds", help: "From sending a statement to its confirmed end.",
-            labels: [("statement", statement.name)])
+            labels: [("statement", name)])
     }
 }
