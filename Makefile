@@ -1,6 +1,6 @@
 # Variables given to make reach the service: `make run PORT=8080 LOG_LEVEL=debug`.
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit e2e deploy-tests chaos soak cost fuzz sanitize lint format clean
+.PHONY: help build run example test unit e2e deploy-tests chaos soak cost fuzz sanitize lint format clean
 .PHONY: bench bench-curve bench-latency bench-memory bench-scale bench-steady
 
 help: ## list the targets
@@ -11,6 +11,11 @@ build: ## build the release binary, .build/release/items
 
 run: ## install what is missing, build, start a private PostgreSQL unless DB_HOST is set, and serve
 	@scripts/run
+
+# A name in the environment is no example's; one given to make wins.
+example: NAME = Orders
+example: ## the same with the service in Examples/NAME, on port 5002; NAME=Orders
+	@scripts/run '$(NAME)'
 
 test: ## install what is missing, then run every check and every test
 	@scripts/test
@@ -61,7 +66,7 @@ lint: ## formatting, imports and shell scripts
 	@scripts/lint
 
 format: ## rewrite the Swift sources in the project's format
-	swift format --in-place --parallel --recursive Package.swift Sources Tests
+	swift format --in-place --parallel --recursive Package.swift Sources Tests Examples
 
 clean: ## remove what was built; the data under .data/ stays
-	rm -rf .build
+	rm -rf .build Examples/*/.build
