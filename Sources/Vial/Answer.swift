@@ -56,11 +56,13 @@ public struct Answer {
         return Answer(status: status, contentType: "application/json", body: json.bytes)
     }
 
-    /// A value as `application/json`, by `JSONEncoder`: dates as RFC 3339 has them, members in the order of the type.
+    /// A value as `application/json`, by `JSONEncoder`: members in the order of their names, dates as RFC 3339 has them.
+    ///
+    /// - Throws: `EncodingError`, for instance of a number that is infinite.
     public static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Answer {
         let encoder = JSONEncoder()
         encoder.dateEncodingStrategy = .iso8601
-        encoder.outputFormatting = .withoutEscapingSlashes
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return Answer(status: status, contentType: "application/json", body: Array(try encoder.encode(value)))
     }
 

@@ -148,7 +148,7 @@ public final class Request {
         }
     }
 
-    /// The body decoded from JSON.
+    /// The body decoded from JSON, of dates as RFC 3339 has them.
     ///
     /// - Throws: `HTTPError` 400 with the position when it is not JSON, 422 naming the field when it has another shape.
     public func json<Value: Decodable>(_ type: Value.Type) throws -> Value {
@@ -184,7 +184,9 @@ public final class Request {
     @usableFromInline
     func decoded<Value: Decodable>(_ type: Value.Type, from body: [UInt8]) throws -> Value {
         do {
-            return try JSONDecoder().decode(type, from: Data(body))
+            let decoder = JSONDecoder()
+            decoder.dateDecodingStrategy = .iso8601
+            return try decoder.decode(type, from: Data(body))
         } catch let error as DecodingError {
             throw HTTPError(error)
         }

@@ -139,6 +139,8 @@ class Database:
 class Server:
     """One `items serve` on a free port of 127.0.0.1, and every line it wrote."""
 
+    binary = BINARY
+
     def __init__(self, environment, command="serve", group=None, listener=None, output=None, wrapper=()):
         """`listener` is passed as a service manager passes it: as descriptor 3 (sd_listen_fds(3)). With `output`, a file, the
         lines go there and are not read here."""
@@ -159,7 +161,7 @@ class Server:
         self.lines = []
         self.awaited = False
         self.stderr = tempfile.TemporaryFile()
-        arguments = [*wrapper, BINARY, command]
+        arguments = [*wrapper, self.binary, command]
         if listener:
             arguments = ["/bin/sh", "-c", PASSING, *arguments]
         # It is in its group before it begins.

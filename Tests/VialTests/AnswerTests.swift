@@ -53,14 +53,20 @@ struct AnswerTests {
             let path = "/a/b"
             let due = Date(timeIntervalSince1970: 1_730_462_400)
             let note: String? = nil
+            let id = UUID(uuidString: "94ED7868-927D-4BD7-9209-86BFFBBB44FF")
+            let amounts = [1.5, -2]
         }
         let response = try Answer.json(Order(), status: .accepted).response
         #expect(response.status == .accepted && response.type == "application/json")
         #expect(
-            [
-                "{\"path\":\"/a/b\",\"due\":\"2024-11-01T12:00:00Z\"}",
-                "{\"due\":\"2024-11-01T12:00:00Z\",\"path\":\"/a/b\"}",
-            ].contains(response.text))
+            response.text
+                == #"{"amounts":[1.5,-2],"due":"2024-11-01T12:00:00Z","id":"94ED7868-927D-4BD7-9209-86BFFBBB44FF","#
+                + #""path":"/a/b"}"#)
+    }
+
+    @Test func `encodes no number that JSON has not`() {
+        #expect(throws: EncodingError.self) { try Answer.json([Double.nan]) }
+        #expect(throws: EncodingError.self) { try Answer.json(["a": -Float.infinity]) }
     }
 
     @Test func `no content has no type either`() throws {

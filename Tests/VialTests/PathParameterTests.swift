@@ -32,12 +32,14 @@ struct PathParameterTests {
         #expect(String(segment: [0xC3].span) == nil)
     }
 
-    @Test func `reads a UUID in its one spelling, in paths and in queries`() throws {
+    @Test func `reads a UUID in either case, in paths and in queries`() throws {
         let text = "8e03978e-40d5-43dd-bc93-6894a57f9324"
-        #expect(UUID(segment: Array(text.utf8).span) == UUID(uuidString: text))
-        #expect(UUID(queryValue: text) == UUID(uuidString: text))
+        for spelling in [text, text.uppercased()] {
+            #expect(UUID(segment: Array(spelling.utf8).span) == UUID(uuidString: text))
+            #expect(UUID(queryValue: spelling) == UUID(uuidString: text))
+        }
         for other in [
-            text.uppercased(), "{\(text)}", String(text.dropLast()), text + "0", "", "8e03978e40d543ddbc936894a57f9324",
+            "{\(text)}", String(text.dropLast()), text + "0", "", "8e03978e40d543ddbc936894a57f9324",
         ] {
             #expect(UUID(segment: Array(other.utf8).span) == nil, "\(other)")
             #expect(UUID(queryValue: other) == nil, "\(other)")

@@ -30,7 +30,7 @@ func addOrders(to app: inout App, _ store: OrderStore) {
         orders.post("") { request in
             let path = request.path
             return try store.create(try request.json(NewOrder.self).validated()).map { order in
-                try .json(order, status: .created).location("\(path)/\(order.id.uuidString.lowercased())")
+                try .json(order, status: .created).location("\(path)/\(order.id)")
             }
         }
         orders.get("/{id}") { (_, id: UUID) in store.find(id).map(found) }
