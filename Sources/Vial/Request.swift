@@ -185,7 +185,13 @@ public final class Request {
     func decoded<Value: Decodable>(_ type: Value.Type, from body: [UInt8]) throws -> Value {
         do {
             let decoder = JSONDecoder()
-            decoder.dateDecodingStrategy = .iso8601
+            // The strategy of this name does not tell which member is wrong.
+            decoder.dateDecodingStrategy = .custom { decoder in
+                let text = try decoder.singleValueContainer().decode(String.self)
+                if let date = try? Date(text, strategy: .iso8601) { return date }
+                let context = DecodingError.Context(codingPath: decoder.codingPath, debugDescription: "no date")
+                throw DecodingError.dataCorrupted(context)
+            }
             return try decoder.decode(type, from: Data(body))
         } catch let error as DecodingError {
             throw HTTPError(error)

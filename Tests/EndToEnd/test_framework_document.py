@@ -19,6 +19,9 @@ BUILT = ROOT / "Examples/Orders/.build/release"
 # What the fragments refer to, which stands in other places of the page or in the reader's own sources.
 AROUND = {
     "handler": "func handler(_ app: inout App, _ pool: Pool, _ newest: Statement, _ note: @escaping @Sendable (Row) throws -> Note) {\n%s}\n",
+    "transaction": (
+        "func transaction(_ app: inout App, _ pool: Pool, _ remove: Statement, _ note: @escaping @Sendable (Row) throws -> Note) {\n%s}\n"
+    ),
     "service": "func service() {\n%s}\n",
     "test": "func addNotes(to app: inout App) {}\nfunc test() async throws {\n%s}\n",
 }
@@ -79,7 +82,7 @@ def test_the_service_answers_as_the_page_shows(notes, database):
 
 
 def test_every_other_block_compiles(tmp_path):
-    found = {"handler": "app.get(", "service": "Service(", "test": "var app = App()"}
+    found = {"handler": "app.get(", "transaction": "app.delete(", "service": "Service(", "test": "var app = App()"}
     assert [next(name for name, start in found.items() if text.startswith(start)) for text in FRAGMENTS] == list(found)
     source = SERVICE.replace("@main ", "")
     for around, text in zip(AROUND.values(), FRAGMENTS):

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTPTypes
 import Testing
 
@@ -12,6 +13,7 @@ struct JSONFaultTests {
         let weight: Double?
         let parts: [Part]?
         let labels: [String: String]?
+        let due: Date?
     }
 
     private func fault(_ body: String) throws -> HTTPError? {
@@ -25,9 +27,11 @@ struct JSONFaultTests {
     }
 
     @Test func `decodes a body`() throws {
-        let request = try Request(.post, "/", body: #"{"name":"n","count":2,"parts":[{"size":1}],"other":null}"#)
+        let request = try Request(
+            .post, "/", body: #"{"name":"n","count":2,"parts":[{"size":1}],"other":null,"due":"2024-11-01T12:00:00Z"}"#)
         let item = try request.json(Item.self)
         #expect(item.name == "n" && item.count == 2 && item.parts?.first?.size == 1)
+        #expect(item.due == Date(timeIntervalSince1970: 1_730_462_400))
     }
 
     @Test(arguments: [
@@ -56,6 +60,8 @@ struct JSONFaultTests {
         (#"{"name":"n","parts":[null]}"#, "parts.0", "must not be null"),
         (#"{"name":"n","parts":["x"]}"#, "parts.0", "must be an object"),
         (#"{"name":"n","labels":{"a":1}}"#, "labels.a", "must be a string"),
+        (#"{"name":"n","due":"tomorrow"}"#, "due", "is not valid"),
+        (#"{"name":"n","due":1730462400}"#, "due", "must be a string"),
     ])
     func `names the field that has another shape`(body: String, field: String, message: String) throws {
         let error = try #require(try fault(body))
