@@ -34,4 +34,12 @@ struct RequestHeadTests {
         #expect(head.bytes.capacity >= usual.utf8.count)
         #expect(head.fields.entries.count == 21)
     }
+
+    @Test func `a field that occurs twice in one head is not repeated in the next`() throws {
+        let field = "Content-Type: application/json\r\n"
+        let start = "GET / HTTP/1.1\r\nHost: a\r\n"
+        #expect(try head(after: [start + field + field + "\r\n"]).fields.isRepeated(.contentType))
+        #expect(
+            try !head(after: [start + field + field + "\r\n", start + field + "\r\n"]).fields.isRepeated(.contentType))
+    }
 }
