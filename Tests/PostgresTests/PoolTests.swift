@@ -1,13 +1,19 @@
-import Reactor
+import Glibc
 import Synchronization
 import Testing
 
 @testable import Postgres
+@testable import Reactor
 
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct PoolTests {
     static let one = Statement("one", "SELECT 1::int8")
     static let sleep = Statement("sleep", "SELECT pg_sleep($1::int8 / 1000.0), 7::int8")
+
+    /// The outcome of a statement, once it is there.
+    private final class Answer: Sendable {
+        let outcome = Mutex<Result<Rows, DatabaseError>?>(nil)
+    }
 
     /// Runs `body` while all of the pool's `count` connections are lent.
     private func whileBusy<Value>(
@@ -203,10 +209,37 @@ struct PoolTests {
         }
     }
 
-    @Test func `a wait is bounded also while something else is asked for at every turn`() async throws {
-        final class Answer: Sendable {
-            let outcome = Mutex<Result<Rows, DatabaseError>?>(nil)
+    @Test func `whoever can be served by an answer that comes as its wait ends is served`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 50)) { (test) async throws in
+            let outcome = try await test.onLoop {
+                let key = "hashtext('\(test.name)')"
+                let locked = Statement("locked", "SELECT pg_advisory_lock(\(key))")
+                let holder = try Session(Server.options)
+                try holder.execute(locked.sql)
+                test.pool.query(locked) { $0 }.begin(on: test.loop, until: nil) { _ in }
+                await test.loop.nextTurn()
+                let waiting = Answer()
+                test.pool.query(Self.one) { $0 }.begin(on: test.loop, until: nil) { outcome in
+                    waiting.outcome.withLock { $0 = outcome }
+                }
+                await test.loop.nextTurn()
+                while await test.pool.waitEnd != nil { await test.loop.nextTurn() }
+                // Its wait is over, and the loop looks for events once more before it says so.
+                try holder.execute("SELECT pg_advisory_unlock(\(key))")
+                let socket = try #require(await test.pool.socket)
+                var watch = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+                // One entry, which outlives the call.
+                try #require(unsafe poll(&watch, 1, 10_000) == 1)
+                while true {
+                    if let outcome = waiting.outcome.withLock(\.self) { return outcome }
+                    await test.loop.nextTurn()
+                }
+            }
+            #expect(outcome.error == nil)
         }
+    }
+
+    @Test func `a wait is bounded also while something else is asked for at every turn`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 100)) { (test) async throws in
             let first = Answer()
             try await whileBusy(test) {
@@ -353,4 +386,11 @@ struct PoolTests {
             #expect(await busy.value == .connectionLost)
         }
     }
+}
+
+extension Pool {
+    /// When somebody has waited enough; nil while nobody waits, and from then on until it is told.
+    fileprivate var waitEnd: UInt64? { waitDeadline.expiry }
+    /// The socket of its only connection.
+    fileprivate var socket: Int32? { connections.values.first?.readiness.number }
 }
