@@ -264,6 +264,19 @@ struct ReadinessTests {
         }
     }
 
+    @Test func `a deadline that passes while nobody waits ends one wait and no more`() async throws {
+        try await watching { resident, pair, readiness in
+            let count = resident.loop.deadlineCount
+            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
+            while resident.loop.deadlineCount > count { await resident.loop.nextTurn() }
+            // It fires after another look for events.
+            await resident.loop.nextTurn()
+            #expect(await readiness.untilReadable() == .expired)
+            try send("x", to: pair.far)
+            #expect(await readiness.untilReadable() == .ready)
+        }
+    }
+
     @Test(arguments: [Readiness.Mode.edge, .level])
     func `a deadline that passes while a write alone is waited for ends the next wait for a read`(
         mode: Readiness.Mode
