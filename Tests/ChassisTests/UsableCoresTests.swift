@@ -45,6 +45,19 @@ struct UsableCoresTests {
         #expect(quota("garbage", "garbage - cgroup2", [:]) == nil)
     }
 
+    @Test(arguments: [(8, "50000 100000", 1), (8, "250000 100000", 3), (2, "400000 100000", 2), (8, "max 100000", 8)])
+    func `of the cores and the quota the lesser one counts`(cores: Int, text: String, usable: Int) {
+        let files = [
+            "/proc/self/cgroup": "0::/a\n", "/proc/self/mountinfo": Self.version2,
+            "/sys/fs/cgroup/a/cpu.max": text + "\n",
+        ]
+        #expect(usableCores(of: cores) { files[$0] } == usable)
+    }
+
+    @Test func `where nothing tells of groups every core counts`() {
+        #expect(usableCores(of: 3) { _ in nil } == 3)
+    }
+
     @Test func `there is one at least`() {
         #expect(usableCores() >= 1)
     }

@@ -4,12 +4,18 @@ private import FoundationEssentials
 /// The cores' worth of time that this process may take, which a container or `taskset` can make less than the machine has; 1
 /// at least.
 func usableCores() -> Int {
-    let read = { @Sendable (path: String) in
-        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
-    }
     // Not Cpus_allowed of /proc/self/status, which counts the places of processors that could be plugged in.
     let scheduled = Int(clinux_usable_cores())
     let cores = scheduled > 0 ? scheduled : max(1, ProcessInfo.processInfo.activeProcessorCount)
+    return usableCores(of: cores) { path in
+        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+/// How many of the `cores` that a process is scheduled on its control groups let it use.
+///
+/// - Parameter read: a file's text; nil when there is none.
+func usableCores(of cores: Int, read: (String) -> String?) -> Int {
     guard let groups = read("/proc/self/cgroup"), let mounts = read("/proc/self/mountinfo"),
         let quota = coreQuota(groups: groups, mounts: mounts, read: read)
     else { return cores }
