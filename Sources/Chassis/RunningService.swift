@@ -153,9 +153,8 @@ final class RunningService: Sendable {
     /// The first signal drains; the second is the main thread's to hear.
     private func stop(_ services: ServiceGroup, on stops: AsyncStream<Int32>) async {
         for await signal in stops {
-            // No balancer sends anybody before a health check has passed.
-            let isExpected = isReady.load(ordering: .relaxed) || lastSeen.isKnown
-            if signal == StopSignals.interrupt || !isExpected { drain.skipDelay() }
+            let isReady = isReady.load(ordering: .relaxed)
+            if StopSignals.skipsDelay(signal, isReady: isReady, wasHealthy: lastSeen.isKnown) { drain.skipDelay() }
             start.manager.stopping()
             await services.triggerGracefulShutdown()
         }

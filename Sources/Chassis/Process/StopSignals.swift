@@ -15,6 +15,15 @@ struct StopSignals {
 
     private static let numbers = [SIGTERM, SIGINT]
 
+    /// Whether a stop leaves a load balancer no time: a person waits for it, or no balancer sends anybody.
+    ///
+    /// - Parameters:
+    ///   - isReady: whether the start is over.
+    ///   - wasHealthy: whether a health check has passed, after which a balancer may send clients.
+    static func skipsDelay(_ signal: Int32, isReady: Bool, wasHealthy: Bool) -> Bool {
+        signal == interrupt || !(isReady || wasHealthy)
+    }
+
     /// Holds both back, as CProcess did so far, in this thread and in all that it starts: none is lost before somebody waits
     /// for it, also in the first process of a container, for which the kernel drops a signal that is neither held nor handled.
     /// A terminal or a manager that hangs up (SIGHUP) is no reason to end.
