@@ -1,0 +1,14 @@
+import Reactor
+import Testing
+import Vial
+
+@testable import Chassis
+
+struct WiringTests {
+    @Test func `the port of operators ends without the time that a load balancer gets`() throws {
+        let configuration = try configuration(["DRAIN_DELAY_MS": "7000"])
+        let options = ServerOptions(of: service, configuration, memory: .unlimited, connections: 10)
+        #expect(options.drainDelay == 7000)
+        #expect(options.admin(port: 9).drainDelay == 0)
+    }
+}
