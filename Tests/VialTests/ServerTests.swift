@@ -529,6 +529,21 @@ extension OverSockets {
             }
         }
 
+        @Test func `a client that comes in ends the count of those that were lost`() async throws {
+            try await withAcceptor(app) { acceptor, number, port in
+                let listener = FileDescriptor(owning: dup(number))
+                // In its place one that does not listen, which accept(2) refuses.
+                let deaf = FileDescriptor(owning: Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
+                try #require(dup2(deaf.number, number) == number)
+                let client = try Client(port: port)
+                while await acceptor.losses < Acceptor.lossLimit { try await Task.sleep(for: .milliseconds(2)) }
+                try #require(dup2(listener.number, number) == number)
+                try client.send(get)
+                #expect(try client.answer().body == "a")
+                #expect(await acceptor.losses == 0)
+            }
+        }
+
         @Test func `a request that has come, and was not heard of, is answered though its connection would close`()
             async throws
         {
