@@ -202,6 +202,32 @@ extension OverSockets {
             }
         }
 
+        @Test(arguments: [
+            ("POST", "Content-Length: 99999999", 413), ("POST", "Content-Length: 2\r\nExpect: more", 417),
+            ("GET", "Content-Length: 2", 400),
+        ])
+        func `a request that its head alone refuses is reported with its path`(
+            method: String, fields: String, status: Int
+        ) async throws {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                try client.send("\(method) /echo HTTP/1.1\r\nHost: a\r\n\(fields)\r\n\r\n")
+                #expect(try client.answer().status == status)
+                #expect(server.events.count(.completed("/echo", status)) == 1)
+            }
+        }
+
+        @Test func `a request that its head alone refuses is answered with the id that its client gave it`()
+            async throws
+        {
+            try await withServer(app) { server in
+                let client = try server.connect()
+                try client.send(
+                    "POST /echo HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine\r\nContent-Length: 99999999\r\n\r\n")
+                #expect(try client.answer().field("X-Request-Id") == "mine")
+            }
+        }
+
         @Test func `a client that sends nothing more still gets its answers`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
