@@ -542,7 +542,7 @@ import Reactor
     /// - Returns: whether there is memory for them to wait in.
     private func holdOutput() -> Bool {
         let bytes = output.capacity
-        guard bytes > heldOutput else { return worker.options.memory.allows(0, for: .answer) }
+        // It holds every answer that is counted, each behind its head.
         guard worker.options.memory.reserve(bytes - heldOutput, for: .answer) else { return false }
         heldOutput = bytes
         return true

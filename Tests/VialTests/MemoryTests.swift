@@ -34,6 +34,9 @@ extension OverSockets {
                     }
                 }
             }
+            app.post("/bytes/{count}") { (_, count: Int64) in
+                Answer(status: .ok, body: [UInt8](repeating: 0x78, count: Int(count)))
+            }
             app.post("/bytes") { _ in Answer(status: .ok, body: [UInt8](repeating: 0x78, count: 40_000)) }
             return app
         }
@@ -136,6 +139,18 @@ extension OverSockets {
                 try await until { memory.used >= 65_536 }
                 #expect(server.events.count(.closed) == 0)
                 _ = client
+            }
+        }
+
+        @Test func `a client that does not read is cut where there is no memory for what waits for it`() async throws {
+            let memory = MemoryBudget(limit: 16 * 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect(window: 4096)
+                await server.events.wait(for: .accepted)
+                memory.take(memory.share(of: .answer) - memory.used)
+                try client.send(postHead(2, "/bytes/16000000") + "{}")
+                await server.events.wait(for: .completed("/bytes/16000000", 200))
+                #expect(throws: (any Error).self) { _ = try client.answer() }
             }
         }
 
