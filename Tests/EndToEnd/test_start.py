@@ -61,6 +61,46 @@ def silent_database(silent):
     return {"DB_HOST": "127.0.0.1", "DB_PORT": str(silent.port), "DB_CONNECT_TIMEOUT_MS": "15000"}
 
 
+class FirstConnection(SilentServer):
+    """Carries the first connection to a PostgreSQL on a unix socket, and never says a word to the others."""
+
+    def __init__(self, address):
+        self.address = address
+        super().__init__()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            self.clients.append(self.socket.accept()[0])
+            self.clients.append(socket.socket(socket.AF_UNIX))
+            self.clients[1].connect(self.address)
+            for source, target in [self.clients, self.clients[::-1]]:
+                threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
+        super()._accept()
+
+    @staticmethod
+    def _carry(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def first_connection(database):
+    """A database that one event loop finds, and another waits for."""
+    server = FirstConnection(f"{database.environment['DB_HOST']}/.s.PGSQL.5432")
+    yield {
+        **database.environment,
+        "DB_HOST": "127.0.0.1",
+        "DB_PORT": str(server.port),
+        "DB_SSLMODE": "disable",
+        "DB_POOL_MIN": "2",
+        "DB_POOL_TIMEOUT_MS": "100",
+        "DB_CONNECT_TIMEOUT_MS": "15000",
+    }
+    server.close()
+
+
 @pytest.fixture
 def silent_resolver(tmp_path):
     """A C library that never finds out the address of a name."""
@@ -185,6 +225,16 @@ def test_systemd_is_asked_for_time_and_told_when_the_start_is_over(database, lau
         server.signal(signal.SIGTERM)
         assert manager.recv(100) == b"STOPPING=1"
         server.wait()
+
+
+def test_a_balancer_that_found_it_healthy_has_its_time_though_the_start_goes_on(first_connection, launch):
+    server = launch(first_connection, DRAIN_DELAY_MS="15000").wait_until_healthy()
+    assert "Serving" not in [line["msg"] for line in server.logs()]
+    server.signal(signal.SIGTERM)
+    drain = until(lambda: [line["msg"] for line in server.logs() if line["msg"].startswith("Drain")])
+    assert drain == ["Draining: health checks fail, requests are still served"]
+    assert server.get("/health").json()["status"] == "draining"
+    stopped(server, status=1)
 
 
 @contextlib.contextmanager
