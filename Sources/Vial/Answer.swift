@@ -7,7 +7,8 @@ public import Reactor
 /// What a handler returns. It decides how the request is answered: at once with a response, by work on the request's event loop
 /// such as a query to the database (`work`), or by a task (`task`).
 ///
-/// The server owns the answer: it is sent exactly once, and at `ServerOptions.requestTimeout` it is 504 in any case.
+/// The server owns the answer: it is sent exactly once. When there is none half a second after `ServerOptions.requestTimeout`,
+/// which is what the handler and its queries have, it is 504 in any case.
 public struct Answer {
     @usableFromInline
     enum Kind {
@@ -41,19 +42,32 @@ public struct Answer {
         Answer(kind: .task(make))
     }
 
-    /// The answer that work brings which needs no task.
+    /// The answer that work brings which needs no task. For this package alone: whoever does the work answers exactly once, on
+    /// the request's loop, which nobody else could be held to.
     ///
-    /// - Parameter begin: begins the work, and must not block. It has `Caller.answer` called exactly once.
+    /// - Parameter begin: begins the work, and must not block. It has `Caller.answer` called.
     @inlinable
-    public static func work(_ begin: @escaping (Caller) -> Void) -> Answer {
+    package static func work(_ begin: @escaping (Caller) -> Void) -> Answer {
         Answer(kind: .work(begin))
     }
 
     /// A value as `application/json`, in the bytes that it writes itself.
     public static func json(_ value: some JSONRepresentable, status: HTTPResponse.Status = .ok) throws -> Answer {
+        try json(represented: value, status: status)
+    }
+
+    @inline(__always)
+    private static func json(represented value: some JSONRepresentable, status: HTTPResponse.Status) throws -> Answer {
         var json = JSONWriter(reserving: value.byteEstimate)
         try value.write(to: &json)
         return Answer(status: status, contentType: "application/json", body: json.bytes)
+    }
+
+    /// The same of a type that `JSONEncoder` could write as well.
+    public static func json(
+        _ value: some JSONRepresentable & Encodable, status: HTTPResponse.Status = .ok
+    ) throws -> Answer {
+        try json(represented: value, status: status)
     }
 
     /// A value as `application/json`, by `JSONEncoder`: members in the order of their names, dates as RFC 3339 has them.
@@ -144,10 +158,11 @@ public struct Answer {
 }
 
 /// Who waits for an answer that work brings.
-public struct Caller: Sendable {
+@usableFromInline
+package struct Caller: Sendable {
     @usableFromInline let receiver: any AnswerReceiver
     /// The moment on the monotonic clock by which the request is to be answered; nil: there is none.
-    public let deadline: UInt64?
+    @usableFromInline package let deadline: UInt64?
 
     init(_ receiver: any AnswerReceiver, deadline: UInt64?) {
         self.receiver = receiver
@@ -155,12 +170,12 @@ public struct Caller: Sendable {
     }
 
     /// The loop that the request is on; nil where there is none, as in tests.
-    public var loop: EventLoop? { receiver.loop }
+    @usableFromInline package var loop: EventLoop? { receiver.loop }
 
     /// Answers with what `make` returns, or with what its error becomes. Called exactly once, on `loop` where there is one,
     /// possibly before the function returns that began the work.
     @inlinable
-    public func answer(_ make: () throws -> Answer) {
+    package func answer(_ make: () throws -> Answer) {
         receiver.receive(make)
     }
 }

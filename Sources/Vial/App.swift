@@ -281,7 +281,8 @@ public struct App: Sendable {
         for rule in errorRules {
             guard let known = rule(error, request) else { continue }
             var response = known.response(to: request)
-            response.failure = error
+            // What the client did wrong is no failure of the service's.
+            if known.status.code >= 500 { response.failure = error }
             return response
         }
         var response = HTTPError(.internalServerError, "The server made a mistake.").response(to: request)

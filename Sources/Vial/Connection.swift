@@ -214,7 +214,7 @@ import Reactor
         switch answer {
         case .response: fatalError("a response that is there has nothing to wait for")
         case .work(let begin): begin(Caller(self, deadline: readDeadline - Self.responseGrace))
-        case .task(let make): worker.run(make, for: self)
+        case .task(let make): worker.run(make, for: self, until: readDeadline - Self.responseGrace)
         }
     }
 

@@ -6,6 +6,8 @@ import Reactor
     private struct Job {
         let make: () async throws -> Answer
         let connection: Connection
+        /// By when the request is to be answered.
+        let expiry: UInt64
     }
 
     private unowned let worker: Worker
@@ -29,9 +31,9 @@ import Reactor
     }
 
     /// Has an answer made to the connection's request, which then hears of it. Not called again before it has.
-    func run(_ make: @escaping () async throws -> Answer, for connection: Connection) {
+    func run(_ make: @escaping () async throws -> Answer, for connection: Connection, until expiry: UInt64) {
         precondition(job == nil, "a runner has one request at a time")
-        job = Job(make: make, connection: connection)
+        job = Job(make: make, connection: connection, expiry: expiry)
         resume()
     }
 
@@ -52,7 +54,7 @@ import Reactor
             // A closure is isolated to what it captures.
             _ = turn
             while let job = await next() {
-                deadline.expiry = worker.moment(in: worker.options.requestTimeout)
+                deadline.expiry = job.expiry
                 let answer = await worker.app.run(job.make, job.connection.request)
                 deadline.expiry = nil
                 // Before the connection goes on, which may have another request for it.

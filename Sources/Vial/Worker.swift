@@ -149,9 +149,9 @@ final class ConnectionQuota: Sendable {
     }
 
     /// Has an answer made by a task; the connection hears of it.
-    func run(_ make: @escaping () async throws -> Answer, for connection: Connection) {
+    func run(_ make: @escaping () async throws -> Answer, for connection: Connection, until expiry: UInt64) {
         let runner = idleRunners.popLast() ?? Runner(self)
-        runner.run(make, for: connection)
+        runner.run(make, for: connection, until: expiry)
     }
 
     /// A runner is done with its request.

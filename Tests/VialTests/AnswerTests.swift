@@ -64,6 +64,14 @@ struct AnswerTests {
                 + #""path":"/a/b"}"#)
     }
 
+    @Test func `a type that writes its JSON itself does so, also when it can be encoded`() throws {
+        struct Both: Encodable, JSONRepresentable {
+            let a = 1
+            func write(to json: inout JSONWriter) { json.value("written") }
+        }
+        #expect(try Answer.json(Both()).response.text == #""written""#)
+    }
+
     @Test func `encodes no number that JSON has not`() {
         #expect(throws: EncodingError.self) { try Answer.json([Double.nan]) }
         #expect(throws: EncodingError.self) { try Answer.json(["a": -Float.infinity]) }
@@ -225,6 +233,26 @@ extension OverSockets {
                 let client = try server.connect()
                 try client.send(get("/late"))
                 #expect(try client.answer().body.contains("The database did not answer in time."))
+            }
+        }
+
+        @Test func `a task that follows other work has what is left of the request's time`() async throws {
+            var app = App()
+            app.get("/") { _ in
+                let start = EventLoop.monotonicNanoseconds()
+                return .work { caller in
+                    let deadline = caller.deadline ?? 0
+                    caller.loop?.atNextTurn {
+                        caller.answer {
+                            .task { text("\(TaskDeadline.current?.expiry == deadline) \(deadline > start)") }
+                        }
+                    }
+                }
+            }
+            try await withServer(app) { server in
+                let client = try server.connect()
+                try client.send(get("/"))
+                #expect(try client.answer().body == "true true")
             }
         }
 

@@ -274,6 +274,23 @@ struct AppTests {
         }
     }
 
+    @Test func `an error that is the client's own is no failure for the log`() async throws {
+        var app = App()
+        app.onError(Known.self) { error, _ in HTTPError(error.seconds == 1 ? .conflict : .gatewayTimeout, "no") }
+        app.get("/{seconds}") { (_, seconds: Int64) in throw Known(seconds: Int(seconds)) }
+        #expect(await app.respond(to: try Request(.get, "/1")).failure == nil)
+        #expect(await app.respond(to: try Request(.get, "/2")).failure is Known)
+    }
+
+    @Test(arguments: ["a", "/a/", "/a/{b}", "/a//"]) func `a route that no request can reach ends the process`(
+        pattern: String
+    ) async {
+        await #expect(processExitsWith: .failure) { [pattern] in
+            var app = App()
+            app.get(pattern) { _ in .noContent }
+        }
+    }
+
     @Test func `a rule that has no answer leaves the error to later ones`() async throws {
         var app = App()
         app.onError(Known.self) { error, _ in error.seconds > 1 ? HTTPError(.conflict, "first") : nil }
