@@ -51,6 +51,12 @@ import Vial
             ])
     }
 
+    @Test func `does not show the default of a secret either`() {
+        let key = Variable("ORDER_KEY", .text, default: "sesame", secret: true, "signs orders")
+        let service = Service(name: "orders", version: "1.0.0", summary: "", variables: [key]) { _, _ in }
+        #expect(Self.examine(service, [:]).configuration.lines.last == "ORDER_KEY=<redacted> (default)")
+    }
+
     @Test func `finds the values of its own variables in the context, and no others`() async throws {
         let seen = Mutex<[String]>([])
         let service = Self.orders { _, context in

@@ -38,7 +38,7 @@ struct Reading {
                 fatalError("the default of \(variable.name) is no good value")
             }
             values.set(variable.name, to: value)
-            shown[variable.name] = "\(text) (default)"
+            shown[variable.name] = "\(variable.isSecret ? Secret.redacted : text) (default)"
         }
         if !given.isEmpty { shown[variable.name] = "\(variable.isSecret ? Secret.redacted : printable(given)) (bad)" }
     }
