@@ -43,6 +43,10 @@ public enum DatabaseError: Error, Equatable, Sendable {
         /// What the server was at when it reported it.
         var origin = Origin.other
 
+        /// The statement came with another number of parameters than it has: what is told as a breach of the protocol, and
+        /// leaves the connection as it was.
+        var isOfParameterCount: Bool { sqlState == "08P01" && routine == "exec_bind_message" }
+
         /// The columns in the detail of a violated constraint: `Key (id, name)=(1, a) already exists.` PostgreSQL translates
         /// what stands around them alone (`BuildIndexValueDescription` in genam.c).
         static func keyColumns(inDetail detail: String) -> String? {
@@ -92,7 +96,7 @@ public enum DatabaseError: Error, Equatable, Sendable {
         case .waitTimedOut, .queueFull, .outOfMemory: .pool
         case .deadlineExceeded, .unconfirmed: .timeout
         case .unexpectedResult: .result
-        case .server(let error): Self.errorClass(ofState: error.sqlState)
+        case .server(let error): error.isOfParameterCount ? .statement : Self.errorClass(ofState: error.sqlState)
         }
     }
 

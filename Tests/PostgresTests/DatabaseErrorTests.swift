@@ -43,6 +43,19 @@ struct DatabaseErrorTests {
         #expect(!DatabaseError.waitTimedOut.retiresConnection && !DatabaseError.deadlineExceeded.retiresConnection)
     }
 
+    @Test
+    func `a wrong number of parameters is the statement's error, and another breach of the protocol the connection's`()
+    {
+        func breach(_ routine: String?) -> DatabaseError {
+            .server(.init(sqlState: "08P01", message: "no", constraint: nil, routine: routine))
+        }
+        #expect(breach("exec_bind_message").errorClass == .statement)
+        #expect(!breach("exec_bind_message").retiresConnection)
+        for other in [breach("SocketBackend"), breach(nil)] {
+            #expect(other.errorClass == .connection && other.retiresConnection)
+        }
+    }
+
     @Test func `a prepared statement is stale when it is gone, there already, or has other columns`() {
         for state in ["26000", "42P05"] { #expect(server(state).isStalePlan) }
         for state in ["0A000", "42P01", "57014"] { #expect(!server(state).isStalePlan) }
