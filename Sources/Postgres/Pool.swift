@@ -6,6 +6,8 @@ public import Reactor
 /// Statements asked for during one turn of the loop leave together on one connection, with one Sync: one system call,
 /// one transaction, one commit. Nobody sees an answer before its Sync is confirmed. When one statement fails, all of its
 /// batch run again one by one, so that it never fails its neighbours.
+///
+/// Once opened it lives as long as its loop, which keeps it also when it is closed: make one for the life of a loop.
 public actor Pool {
     /// The server ends a statement at its limit; the pool waits this much longer before it gives the connection up.
     static let cancelGrace: UInt64 = 500_000_000
