@@ -3,13 +3,20 @@
 enum Arguments: Sendable {
     /// The key of a lookup: as an array of one it would be an allocation for each.
     case key(Int64)
+    /// Of an insert that may run as one with its neighbours: each a text or null.
+    case texts([Parameter])
     case list([Parameter])
 
-    /// A lookup's key stands alone, however it came.
+    /// A lookup's key stands alone, however it came. Ends the process when the statement takes another number of parameters.
     @usableFromInline
     init(_ parameters: [Parameter], for statement: Statement) {
+        guard parameters.count == statement.parameterCount else {
+            fatalError(
+                "\(statement.name) takes \(statement.parameterCount) parameters, and was given \(parameters.count)")
+        }
         guard statement.isLookup else {
-            self = .list(parameters)
+            let mayBeGrouped = statement.many != nil && parameters.allSatisfy { $0.isOptionalText }
+            self = mayBeGrouped ? .texts(parameters) : .list(parameters)
             return
         }
         guard parameters.count == 1, case .int64(let key) = parameters[0] else {
@@ -29,7 +36,7 @@ enum Arguments: Sendable {
     var byteCount: Int {
         switch self {
         case .key: 8
-        case .list(let parameters): Self.byteCount(parameters)
+        case .texts(let parameters), .list(let parameters): Self.byteCount(parameters)
         }
     }
 
@@ -44,15 +51,18 @@ enum Arguments: Sendable {
     var parameters: [Parameter] {
         switch self {
         case .key(let key): [.int64(key)]
-        case .list(let parameters): parameters
+        case .texts(let parameters), .list(let parameters): parameters
         }
     }
+
+    /// Whether there is an array for each place of what they and their neighbours' are.
+    var mayBeJoined: Bool { if case .list = self { false } else { true } }
 
     /// Those of statements that run as one: an array for each place.
     static func joined(_ group: [PendingStatement]) -> [Parameter] {
         switch group[0].arguments {
         case .key: [.int64s(group.map(\.key))]
-        case .list(let first):
+        case .texts(let first), .list(let first):
             first.indices.map { place in .texts(of: group.lazy.map { $0.arguments.parameters[place] }) }
         }
     }

@@ -37,6 +37,13 @@ extension Parameter {
             })
     }
 
+    var isOptionalText: Bool {
+        switch self {
+        case .text, .null: true
+        default: false
+        }
+    }
+
     var isNull: Bool { if case .null = self { true } else { false } }
 
     /// What it takes in the binary format of its type; of arrays, about.

@@ -67,7 +67,7 @@ final class PendingStatement {
     }
 
     /// Whether it may run as one with its neighbours.
-    var mayBeGrouped: Bool { statement.many != nil && !isAlone }
+    var mayBeGrouped: Bool { statement.many != nil && !isAlone && arguments.mayBeJoined }
 
     /// The key of a lookup.
     var key: Int64 {

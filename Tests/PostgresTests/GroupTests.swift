@@ -173,6 +173,14 @@ struct GroupTests {
         }
     }
 
+    @Test func `reads of one turn that a lookup answers in their place are all answered`() async throws {
+        let short = Statement("short", "SELECT $1::int8", or: Statement.Fallback(Self.even) { _ in true })
+        try await withPool(Self.one) { (test) async throws in
+            let outcomes = try await test.queryTogether(lookups(short, [2, 4]))
+            #expect(try outcomes.map { try $0.get()[0].text(1) } == ["one", "one"])
+        }
+    }
+
     @Test func `each lookup is reported under its own name`() async throws {
         try await withPool(Self.one) { (test) async throws in
             _ = try await test.queryTogether(lookups(Self.even, [1, 2, 3]))
@@ -267,6 +275,30 @@ struct GroupTests {
                 #expect(throws: DatabaseError.self) { try outcome.get() }
             }
             #expect(test.log.count { if case .waited = $0 { true } else { false } } == 3)
+        }
+    }
+
+    /// Notes a text and a number, which no array of texts has a place for; many at once never had to.
+    private static let numbered = Statement(
+        "numbered",
+        "INSERT INTO notes (text, remark) VALUES ($1::text, $2::int8::text) RETURNING id::int8, remark, 'one'",
+        inserting: Statement(
+            "numbereds",
+            """
+            INSERT INTO notes (text, remark) SELECT * FROM unnest($1::text[], $2::text[])
+            RETURNING id::int8, remark, 'many'
+            """, kind: .insert))
+
+    @Test func `inserts of one turn with a parameter that is no text run one by one`() async throws {
+        try await withNotes { (test) async throws in
+            let asked: [[Parameter]] = [
+                [.text("a"), .int64(1)], [.text("b"), .null], [.text("c"), .int64(3)], [.text("d"), .null],
+                [.null, .null], [.text("bad"), .int64(6)],
+            ]
+            let outcomes = try await test.queryTogether(asked.map { (Self.numbered, $0) })
+            let remarks = try outcomes.prefix(4).map { try $0.get()[0].optionalText(1) }
+            #expect(remarks == ["1", nil, "3", nil])
+            for outcome in outcomes.suffix(2) { #expect(throws: DatabaseError.self) { try outcome.get() } }
         }
     }
 }

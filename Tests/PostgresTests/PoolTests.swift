@@ -147,6 +147,18 @@ struct PoolTests {
         }
     }
 
+    @Test func `parameters that the server finds too many cost nobody the connection`() async throws {
+        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+            let backend = try await test.backend()
+            // Past the check that a caller meets.
+            let outcome = await test.pool.outcome(of: Self.one, .list([.int64(1)]), rows: 1, until: nil)
+            guard case .failure(let error) = outcome else { return #expect(Bool(false), "it was answered") }
+            #expect(error.sqlState == "08P01" && error.errorClass == .statement)
+            #expect(try await test.backend() == backend)
+            #expect(!test.log.has(\.isLost))
+        }
+    }
+
     // Bounds.
 
     @Test func `grows when it has to, never over the maximum`() async throws {
