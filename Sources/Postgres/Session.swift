@@ -143,9 +143,22 @@ public final class Session {
     ///
     /// - Returns: whether the session is this client's alone. False: nothing was set.
     func set(_ settings: [(name: String, value: String)]) throws(DatabaseError) -> Bool {
-        let calls = settings.map { "set_config('\($0.name)', '\($0.value)', false)" }.joined(separator: ", ")
+        let calls = settings.map { "set_config(\(Self.literal($0.name)), \(Self.literal($0.value)), false)" }
+            .joined(separator: ", ")
         let process = unsafe PQbackendPID(handle.pointer)
         return try !execute("SELECT \(calls) WHERE pg_backend_pid() = \(process)").isEmpty
+    }
+
+    /// A text as SQL has it, whatever `standard_conforming_strings` is (PostgreSQL documentation §4.1.2).
+    private static func literal(_ text: String) -> String {
+        var (literal, hasBackslash) = ("'", false)
+        // Not by characters: a combining mark would hide the quote before it.
+        for scalar in text.unicodeScalars {
+            if scalar == "'" || scalar == "\\" { literal.unicodeScalars.append(scalar) }
+            if scalar == "\\" { hasBackslash = true }
+            literal.unicodeScalars.append(scalar)
+        }
+        return (hasBackslash ? "E" : "") + literal + "'"
     }
 
     /// Makes sure that the pooler before the server carries prepared statements from one of its connections to another, as

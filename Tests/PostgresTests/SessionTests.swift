@@ -128,6 +128,14 @@ struct SessionTests {
         #expect(try session.execute("SHOW enable_seqscan") == [["off"]])
     }
 
+    @Test(arguments: ["it's", "'\u{301}", #"back\slash"#, #"\'"#, "", "$1 ; --"], ["on", "off"])
+    func `a setting's value arrives as it is`(value: String, standardStrings: String) throws {
+        let session = try Session(Server.options)
+        try session.execute("SET standard_conforming_strings = \(standardStrings)")
+        #expect(try session.set([("test.value", value)]))
+        #expect(try session.execute("SHOW test.value") == [[value]])
+    }
+
     @Test func `a session serves on after statements were prepared, also with a command behind them`() throws {
         let session = try Session(Server.options)
         let (one, two) = (Statement("one_prepared", "SELECT 1"), Statement("two_prepared", "SELECT 2"))
