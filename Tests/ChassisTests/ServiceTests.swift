@@ -135,7 +135,9 @@ import Vial
 
     @Test func `has its statements prepared, and those of what it asks for`() {
         #expect(Self.orders().statements.map(\.name) == ["find_order", "health", "database_status"])
-        let keeping = Service(name: "a", version: "1", summary: "", keepsIdempotencyKeys: true) { _, _ in }
+        let keeping = Service(
+            name: "a", version: "1", summary: "", migrations: IdempotencyKey.migrations, keepsIdempotencyKeys: true
+        ) { _, _ in }
         #expect(keeping.statements.map(\.name) == ["expire_idempotency_keys", "health", "database_status"])
     }
 
@@ -147,6 +149,28 @@ import Vial
         let rows = try session.execute(Self.orders(countedTable: table).databaseStatus.sql)
         #expect(rows.count == 1 && rows[0].count == 7)
         #expect(rows[0][5] == (table == nil ? nil : "0"))
+    }
+
+    @Test(.needsServer, arguments: [true, false])
+    func `counts nothing of a table that is not there, and shows the rest`(isThere: Bool) async throws {
+        let schema = try Schema()
+        if isThere { try schema.session().execute("CREATE TABLE orders (id int); ANALYZE orders") }
+        let loop = try EventLoop(index: 0)
+        try loop.start()
+        defer { loop.stop() }
+        let pool = Pool(
+            on: loop, minimum: 1, maximum: 1, waitMilliseconds: 3000, statementMilliseconds: 5000,
+            connector: Connector(
+                options: { () throws(DatabaseError) in Schema.options },
+                prepare: { (session) throws(DatabaseError) in try schema.use(in: session) }), observe: { _ in })
+        await pool.open()
+        let rows = try await pool.query(Self.orders(countedTable: "orders").databaseStatus)
+        var json = JSONWriter()
+        try DatabaseStatus(countedTable: "orders", rows: rows, load: PoolLoad(), minimum: 1, maximum: 1)
+            .write(to: &json)
+        let text = String(decoding: json.bytes, as: UTF8.self)
+        #expect(text.contains(#","estimated_orders":\#(isThere ? "0" : "null"),"is_replica":"#))
+        await pool.close(withinMilliseconds: 1000)
     }
 
     @Test(arguments: ["", "Orders", "1st", "_a", "order-lines", "a b", "ä", String(repeating: "a", count: 41)])

@@ -6,7 +6,8 @@ import Vial
 struct DatabaseStatus: JSONRepresentable {
     /// Sizes and counts that the server keeps anyway: nothing here reads the table.
     ///
-    /// - Parameter countedTable: the one whose estimated count of rows is asked for.
+    /// - Parameter countedTable: the one whose estimated count of rows is asked for, null where it is not there. A plain
+    ///   identifier, which needs no quotes.
     static func statement(countedTable: String?) -> Statement {
         let count = countedTable.map { table in
             "(SELECT greatest(reltuples, 0)::int8 FROM pg_class WHERE oid = to_regclass('\(table)'))"
@@ -46,7 +47,7 @@ struct DatabaseStatus: JSONRepresentable {
         json.endObject()
         if let countedTable {
             json.key(named: "estimated_\(countedTable)")
-            json.value(try row.int64(5))
+            if try row.isNull(5) { json.null() } else { json.value(try row.int64(5)) }
         }
         json.key("is_replica")
         json.value(try row.bool(6))
