@@ -12,10 +12,12 @@ extension Service {
         public let values: VariableValues
         let registry: Registry
 
-        /// Something that the service counts, from 0 and from the start on; `/metrics` shows the sum over all loops.
+        /// Something that the service counts, from 0 and from the start on; `/metrics` shows the sum over all loops. To be made
+        /// where routes are registered, and not by a handler.
         ///
         /// - Parameters:
-        ///   - name: as Prometheus has it, `orders_created_total`: lower-case words, the last one `total`.
+        ///   - name: as Prometheus has it, `orders_created_total`: lower-case words, the last one `total`. No name of a
+        ///     metric that every service has: the start fails, and says which.
         ///   - help: a sentence for people.
         public func counter(_ name: String, _ help: String) -> Counter {
             Counter(cell: registry.counter(name, help: help))

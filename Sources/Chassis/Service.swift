@@ -26,25 +26,33 @@ public struct Service: Sendable {
     /// All that a connection prepares.
     let statements: [Statement]
 
+    /// Traps, with a message that says which, when a name that is declared here is no good one or is taken.
+    ///
     /// - Parameters:
     ///   - name: a lower-case letter, then lower-case letters, digits and underscores, 40 at most. The command, `Server`,
     ///     `service` on `/`, PostgreSQL's `application_name`, the default of `DB_NAME` and `DB_USER`, the table
     ///     `NAME_migrations` and the variable `NAME_COMMIT` are named by it.
     ///   - version: as semver.org has it.
     ///   - summary: a sentence for `--help`.
-    ///   - variables: further ones that it is configured by. They are checked with those that every service has, shown by
-    ///     `check-config`, and found in the context's `values`.
+    ///   - variables: further ones that it is configured by, in upper-case letters, digits and underscores; none has the name
+    ///     of one that every service has. They are checked with those, shown by `check-config`, and found in the context's
+    ///     `values`.
     ///   - migrations: its schema, step by step. A step is never changed or removed once it was released.
     ///   - keptSchema: what a database needs that was in use before these migrations.
-    ///   - statements: prepared on every connection, and observed by name in `db_query_duration_seconds`.
-    ///   - sessionSettings: PostgreSQL's parameters for the sessions of the pool, such as the planner's; not set behind a
-    ///     pooler that shares its sessions.
+    ///   - statements: prepared on every connection, and observed by name in `db_query_duration_seconds`. Each has another
+    ///     name; `health`, `database_status` and, with idempotency keys, `expire_idempotency_keys` are taken.
+    ///   - sessionSettings: PostgreSQL's parameters for the sessions of the pool, such as the planner's, with any values; not
+    ///     set behind a pooler that shares its sessions.
     ///   - readiness: SQL whose one row is `true` when the routes can be served; `/health` asks it.
-    ///   - countedTable: the table whose estimated count of rows `/db` shows, as `estimated_TABLE`.
+    ///   - countedTable: the table whose estimated count of rows `/db` shows, as `estimated_TABLE`; null while there is no
+    ///     such table. 1 to 63 lower-case letters, digits and underscores, no digit first.
     ///   - links: members of `links` on `/`, before those that every service has; paths without the base path.
-    ///   - keepsIdempotencyKeys: whether old ones are removed from the table that `IdempotencyKey.migrations` makes.
-    ///   - routes: called once for each event loop and each port that is listened on, and once before, to learn the
-    ///     patterns. The paths `/`, `/health`, `/health/ready`, `/health/live`, `/db` and `/metrics` are taken.
+    ///   - keepsIdempotencyKeys: whether old ones are removed from the table that `IdempotencyKey.migrations` makes; these are
+    ///     among the migrations then.
+    ///   - routes: registers routes, and makes counters for them; it begins nothing and asks nobody. `serve` calls it for
+    ///     each event loop and each port that is listened on. `serve` and `check-config` call it once before, unless
+    ///     `HEALTH_PATHS` is bad or `none`, to compare that with the patterns: with a pool that has no connection, and
+    ///     counters that nobody reads. The other commands do not call it. The paths `/`, `/health`, `/health/ready`, `/health/live`, `/db` and `/metrics` are taken.
     public init(
         name: String, version: String, summary: String, variables: [Variable] = [], migrations: [Migration] = [],
         keptSchema: KeptSchema = KeptSchema(), statements: [Statement] = [],
@@ -68,6 +76,7 @@ public struct Service: Sendable {
         databaseStatus = DatabaseStatus.statement(countedTable: countedTable)
         self.statements =
             statements + (keepsIdempotencyKeys ? [KeyExpiry.statement] : []) + [self.readiness, databaseStatus]
+        check()
     }
 
     /// Runs the command that the process was called with: `serve`, `migrate`, `healthcheck`, `check-config` or `secret`;

@@ -25,9 +25,35 @@ public final class Registry: Sendable {
         case counter, gauge
     }
 
-    private let families = Mutex<[String: Family]>([:])
+    /// By their names without a counter's `_total`.
+    private struct Families {
+        var registered: [String: Family] = [:]
+        /// Of metrics whose first cell comes later.
+        var reserved: [String: Family] = [:]
+
+        /// The one of this name, or a new one. Traps, and names it in every build, when it is another's.
+        func family(_ name: String, _ type: Family.Kind, _ help: String) -> Family {
+            let base = Family.baseName(name, type)
+            let family = registered[base] ?? reserved[base] ?? Family(name: base, kind: type, help: help)
+            guard family.kind == type else { fatalError("\(name) is registered with another type or other buckets") }
+            guard family.help == help else { fatalError("\(name) is registered with another help text") }
+            return family
+        }
+    }
+
+    private let families = Mutex(Families())
 
     public init() {}
+
+    /// Keeps a counter's name for one that has this help text, from now on; it is shown when it has its first cell.
+    public func reserveCounter(_ name: String, help: String) {
+        reserve(name, .counter, help)
+    }
+
+    /// Keeps a histogram's name for one that has this help text, from now on; it is shown when it has its first cell.
+    public func reserveHistogram(_ name: String, help: String, buckets: Histogram.Buckets = .latency) {
+        reserve(name, .histogram(buckets), help)
+    }
 
     /// A new cell that counts from 0.
     public func counter(_ name: String, help: String, labels: [(String, String)] = []) -> Counter {
@@ -75,17 +101,21 @@ public final class Registry: Sendable {
 
     /// What is registered now, sorted by name. Nothing is read yet, so that closures run outside the lock.
     var snapshot: [Family] {
-        families.withLock { Array($0.values) }.sorted { $0.name < $1.name }
+        families.withLock { Array($0.registered.values) }.sorted { $0.name < $1.name }
     }
 
     private func register(_ name: String, _ type: Family.Kind, _ help: String, _ add: (inout Family) -> Void) {
-        let base = Family.baseName(name, type)
         families.withLock { families in
-            var family = families[base] ?? Family(name: base, kind: type, help: help)
-            precondition(family.kind == type, "\(name) is registered with another type or other buckets")
-            precondition(family.help == help, "\(name) is registered with another help text")
+            var family = families.family(name, type, help)
             add(&family)
-            families[base] = family
+            families.registered[family.name] = family
+        }
+    }
+
+    private func reserve(_ name: String, _ type: Family.Kind, _ help: String) {
+        families.withLock { families in
+            let family = families.family(name, type, help)
+            families.reserved[family.name] = family
         }
     }
 }

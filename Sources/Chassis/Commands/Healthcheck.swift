@@ -27,7 +27,7 @@ struct Healthcheck: ParsableCommand {
 
     func run() throws {
         let service = Service.current
-        let (settings, errors) = Configuration.examine(for: service, needsDatabase: false)
+        let (settings, errors) = Configuration.examine(for: service, needsDatabase: false, serves: false)
         // What else is wrong concerns the server, which has told it.
         let ours = errors.filter { !Self.variables.isDisjoint(with: $0.variables) }
         guard ours.isEmpty else { throw ConfigurationErrors(errors: ours).reported() }

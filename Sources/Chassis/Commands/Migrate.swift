@@ -28,7 +28,7 @@ struct Migrate: ParsableCommand {
         let signals = StopSignals()
         _ = CurrentProcess.removeLibraryVariables()
         let configuration: Configuration
-        do { configuration = try Configuration.read(for: service) } catch {
+        do { configuration = try Configuration.read(for: service, serves: false) } catch {
             throw error.reported()
         }
         CurrentProcess.ignoreWriteSignals()

@@ -17,7 +17,7 @@ struct ShowSecret: ParsableCommand {
     func run() throws {
         let service = Service.current
         _ = CurrentProcess.removeLibraryVariables()
-        let (settings, errors) = Configuration.examine(for: service, needsDatabase: false)
+        let (settings, errors) = Configuration.examine(for: service, needsDatabase: false, serves: false)
         // What else is wrong concerns the server, which tells it.
         let ours = errors.filter { error in error.variables.contains(where: Self.isOurs) }
         guard ours.isEmpty else { throw ConfigurationErrors(errors: ours).reported() }

@@ -9,7 +9,7 @@ extension Configuration {
     private static let mebibyte = 1_048_576
 
     /// Notes every error of values that are good each by itself.
-    static func check(_ http: HTTP, _ database: Database, for service: Service, _ reading: inout Reading) {
+    static func check(_ http: HTTP, _ database: Database, _ reading: inout Reading) {
         checkPorts(database, &reading)
         checkCertificates(database, &reading)
         checkTimeouts(http, database, &reading)
@@ -22,7 +22,6 @@ extension Configuration {
                     variables: ["DB_POOL_MIN", "DB_POOL_MAX"],
                     problem: "must not fall: \(database.poolMinimum) is above \(database.poolMaximum)"))
         }
-        checkHealthPaths(service, &reading)
     }
 
     /// What should be said of values that are accepted.
@@ -82,10 +81,14 @@ extension Configuration {
     }
 
     /// A path has one answer.
-    private static func checkHealthPaths(_ service: Service, _ reading: inout Reading) {
+    ///
+    /// - Parameter serves: whether the service's own routes are made, and looked at: code of the service, which is run for
+    ///   nobody who serves none of them.
+    static func checkHealthPaths(_ service: Service, serves: Bool, _ reading: inout Reading) {
         let paths = reading.values.paths("HEALTH_PATHS")
         guard reading.areGood(["HEALTH_PATHS"]), !paths.isEmpty else { return }
-        let patterns = StandardRoutes.patterns + service.patterns(reading.values.of(service.variables))
+        let own = serves ? service.patterns(reading.values.of(service.variables)) : []
+        let patterns = StandardRoutes.patterns + own
         var seen: Set<String> = []
         for path in paths {
             if !seen.insert(path).inserted {

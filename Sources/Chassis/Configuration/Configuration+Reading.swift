@@ -13,23 +13,24 @@ extension Configuration {
     ///   - service: whose variables are read besides those that every service has.
     ///   - reader: its keys are the variables' names, its values texts; by default that of the process's environment.
     ///   - needsDatabase: whether it is an error that nothing says where the database is.
+    ///   - serves: whether the service's routes are made, to compare `HEALTH_PATHS` with their patterns.
     ///   - secretsDirectory: where containers find their secrets.
     ///   - memoryLimit: the bytes that the process may have; nil when nothing limits it.
     /// - Throws: every error there is, at once.
     static func read(
-        for service: Service, from reader: ConfigReader? = nil, needsDatabase: Bool = true,
+        for service: Service, from reader: ConfigReader? = nil, needsDatabase: Bool = true, serves: Bool = true,
         secretsDirectory: String = "/run/secrets", memoryLimit: Int? = MemoryLimit.ofThisProcess()
     ) throws(ConfigurationErrors) -> Configuration {
         let (configuration, errors) = examine(
-            for: service, from: reader, needsDatabase: needsDatabase, secretsDirectory: secretsDirectory,
-            memoryLimit: memoryLimit)
+            for: service, from: reader, needsDatabase: needsDatabase, serves: serves,
+            secretsDirectory: secretsDirectory, memoryLimit: memoryLimit)
         guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
         return configuration
     }
 
     /// As `read`, but gives the errors next to a configuration in which defaults stand for the bad values.
     static func examine(
-        for service: Service, from reader: ConfigReader? = nil, needsDatabase: Bool = true,
+        for service: Service, from reader: ConfigReader? = nil, needsDatabase: Bool = true, serves: Bool = true,
         secretsDirectory: String = "/run/secrets", memoryLimit: Int? = MemoryLimit.ofThisProcess()
     ) -> (configuration: Configuration, errors: [ConfigurationError]) {
         var reading = Reading(variables(of: service), from: reader ?? processEnvironment(of: service))
@@ -46,7 +47,8 @@ extension Configuration {
         {
             reading.note(ConfigurationError(variable: "DB_HOST", problem: "must be set"))
         }
-        check(http, database, for: service, &reading)
+        check(http, database, &reading)
+        checkHealthPaths(service, serves: serves, &reading)
         var warnings = warnings(of: http, password, reading)
         let memory = findMemory(limit: memoryLimit, http, &reading, &warnings)
         lowerConnections(of: &http, to: memory, &reading, &warnings)

@@ -6,6 +6,12 @@ import Vial
 /// registered patterns, methods a fixed list, statuses what the server answers.
 final class RequestMetrics {
     static let unmatched = "unmatched"
+
+    private static let durationName = "http_request_duration_seconds"
+    private static let durationHelp = "From the reading of a request's head to its answer."
+    private static let countName = "http_requests_total"
+    private static let countHelp = "Requests that were answered."
+
     /// Any other method is `other`.
     private static let methods = [KnownMethod.get, .head, .post, .put, .patch, .delete, .options]
 
@@ -19,9 +25,7 @@ final class RequestMetrics {
         init(_ registry: Registry, method: String, route: String) {
             self.registry = registry
             labels = [("method", method), ("route", route)]
-            duration = registry.histogram(
-                "http_request_duration_seconds", help: "From the reading of a request's head to its answer.",
-                labels: labels)
+            duration = registry.histogram(durationName, help: durationHelp, labels: labels)
         }
 
         func observe(status: Int, nanoseconds: UInt64) {
@@ -30,8 +34,7 @@ final class RequestMetrics {
                 return counters[index].requests.increment()
             }
             let requests = registry.counter(
-                "http_requests_total", help: "Requests that were answered.",
-                labels: labels + [("status", String(status))])
+                countName, help: countHelp, labels: labels + [("status", String(status))])
             requests.increment()
             counters.append((status, requests))
         }
@@ -43,6 +46,9 @@ final class RequestMetrics {
 
     init(_ registry: Registry) {
         self.registry = registry
+        // Before the first request, so that nothing else takes the names until then.
+        registry.reserveHistogram(Self.durationName, help: Self.durationHelp)
+        registry.reserveCounter(Self.countName, help: Self.countHelp)
     }
 
     func observe(_ request: Request, status: Int, nanoseconds: UInt64) {

@@ -1,0 +1,82 @@
+import Postgres
+
+// What can be wrong with a service as it is declared. All of it is found before the service does anything, in every build,
+// and named: later it would be an error of every connection, or a variable that means something else.
+
+extension Service {
+    /// Traps when a name is none, or is another's too.
+    func check() {
+        checkVariables()
+        checkStatements()
+        checkNamesInSQL()
+    }
+
+    private func checkVariables() {
+        for variable in variables where !Self.isVariableName(variable.name) {
+            fatalError("'\(variable.name)' is no name of a variable: upper-case letters, digits and underscores")
+        }
+        if let name = Self.firstTwice(Configuration.variables(of: self).map(\.name)) {
+            fatalError("two variables are called '\(name)'")
+        }
+    }
+
+    private func checkStatements() {
+        var seen = Set(statements.map(\.ordinal))
+        // They need not be listed, and may not stand for another statement either.
+        let groups = statements.compactMap(\.many).filter { seen.insert($0.ordinal).inserted }
+        if let name = Self.firstTwice(statements.map(\.name) + groups.map(\.name)) {
+            fatalError("two statements are called '\(name)'")
+        }
+        guard keepsIdempotencyKeys else { return }
+        let migrationNames = Set(migrations.map(\.name))
+        for migration in IdempotencyKey.migrations where !migrationNames.contains(migration.name) {
+            fatalError("keepsIdempotencyKeys needs the migration '\(migration.name)' of IdempotencyKey.migrations")
+        }
+    }
+
+    private func checkNamesInSQL() {
+        if let countedTable, !Self.isTableName(countedTable) {
+            fatalError("'\(countedTable)' is no table's plain name: lower-case letters, digits and underscores")
+        }
+        for setting in sessionSettings where !Self.isParameterName(setting.name) {
+            fatalError("'\(setting.name)' is no name of a parameter of PostgreSQL")
+        }
+        for setting in sessionSettings where setting.value.utf8.contains(0) {
+            fatalError("the value of '\(setting.name)' has a U+0000, which PostgreSQL does not take")
+        }
+    }
+
+    private static func firstTwice(_ names: [String]) -> String? {
+        var seen: Set<String> = []
+        return names.first { !seen.insert($0).inserted }
+    }
+
+    /// Whether it is one in the environment as well: in lower case it would be read there in upper case.
+    private static func isVariableName(_ name: String) -> Bool {
+        isIdentifier(name[...], of: [upper]) && name.utf8.first != underscore
+    }
+
+    /// Whether SQL has it as it is, in JSON too; PostgreSQL cuts longer names (documentation §4.1.1).
+    private static func isTableName(_ name: String) -> Bool {
+        isIdentifier(name[...], of: [lower]) && name.utf8.count <= 63
+    }
+
+    /// Whether it may be a parameter's, or one of an extension, `auto_explain.log_min_duration` (documentation §20.16).
+    private static func isParameterName(_ name: String) -> Bool {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count <= 2 && parts.allSatisfy { isIdentifier($0, of: [lower, upper]) }
+    }
+
+    private static let lower = UInt8(ascii: "a")...UInt8(ascii: "z")
+    private static let upper = UInt8(ascii: "A")...UInt8(ascii: "Z")
+    private static let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    private static let underscore = UInt8(ascii: "_")
+
+    /// Whether it is a letter or an underscore, and then those and digits.
+    private static func isIdentifier(_ name: Substring, of letters: [ClosedRange<UInt8>]) -> Bool {
+        guard let first = name.utf8.first, !digits.contains(first) else { return false }
+        return name.utf8.allSatisfy { byte in
+            byte == underscore || digits.contains(byte) || letters.contains { $0.contains(byte) }
+        }
+    }
+}
