@@ -7,12 +7,15 @@ import FoundationEssentials
 private let version: UInt8 = 1
 
 extension Parameter {
-    /// A value as jsonb, or null for nil; the statement casts it: `$4::jsonb`. PostgreSQL refuses U+0000 in it.
+    /// A value as jsonb, or null for nil; the statement casts it: `$4::jsonb`. A `Date` is RFC 3339's, to the second. PostgreSQL
+    /// refuses U+0000 in it.
     ///
     /// - Throws: what `JSONEncoder` does: `EncodingError`, for instance of a number that is infinite.
     public static func jsonb<Value: Encodable>(_ value: Value?) throws -> Parameter {
         guard let value else { return .null }
-        return .bytes([version] + (try JSONEncoder().encode(value)))
+        let encoder = JSONEncoder()
+        encoder.dateEncodingStrategy = .iso8601
+        return .bytes([version] + (try encoder.encode(value)))
     }
 }
 
@@ -48,7 +51,9 @@ extension Row {
             do {
                 // Copied by `Data` before the call returns.
                 let data = unsafe text.withUnsafeBufferPointer { unsafe Data($0) }
-                return try JSONDecoder().decode(type, from: data)
+                let decoder = JSONDecoder()
+                decoder.dateDecodingStrategy = .iso8601
+                return try decoder.decode(type, from: data)
             } catch {
                 throw DatabaseError.unexpectedResult(
                     "column \(column) is no \(Value.self)\((error as? DecodingError)?.place ?? "")")

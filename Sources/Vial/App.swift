@@ -158,6 +158,7 @@ public struct App: Sendable {
         _ method: KnownMethod, _ pattern: String, accepts content: Content, parameters count: Int,
         _ handler: @escaping @Sendable (Request) throws -> Answer
     ) {
+        precondition(pattern.isEmpty || pattern.hasPrefix("/"), "pattern \(pattern) does not begin with a slash")
         let whole = prefix + pattern
         let inPath = whole.split(separator: "/").count { $0.hasPrefix("{") }
         precondition(count == inPath, "the handler of \(whole) takes \(count) of its \(inPath) parameters")
@@ -169,6 +170,9 @@ public struct App: Sendable {
     ///
     /// - Parameter prefix: empty, or `/x` without a slash at the end; its parameters are the first of the handlers'.
     public mutating func group(_ prefix: String = "", _ build: (inout App) throws -> Void) rethrows {
+        precondition(
+            prefix.isEmpty || prefix.hasPrefix("/") && !prefix.hasSuffix("/"),
+            "prefix \(prefix) does not begin with a slash, or ends with one")
         let outer = (prefix: self.prefix, hooks: hooks)
         self.prefix += prefix
         defer { (self.prefix, hooks) = outer }

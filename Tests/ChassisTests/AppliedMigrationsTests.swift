@@ -115,6 +115,19 @@ struct AppliedMigrationsTests {
         #expect(try Self.migrations(lockTimeout: "100ms", lockKey: key).apply(to: session) == [])
     }
 
+    @Test func `another step in the place of a released one is refused, and nothing is applied`() throws {
+        let schema = try Schema()
+        let session = try schema.session()
+        try Self.migrations().apply(to: session)
+        try session.execute("UPDATE orders_migrations SET name = 'another' WHERE version = 1")
+        let error = DatabaseError.unexpectedResult(
+            "step 1 is another in orders_migrations, and \(names[0]) in this build")
+        #expect(throws: error) { try Self.migrations().apply(to: session) }
+        try session.execute("DELETE FROM orders_migrations WHERE version > 1")
+        #expect(throws: error) { try Self.migrations().apply(to: session) }
+        #expect(try session.execute("SELECT count(*) FROM orders_migrations") == [["1"]])
+    }
+
     @Test func `ten processes that start at once apply each step once`() throws {
         for _ in 0..<3 {
             let schema = try Schema()

@@ -39,18 +39,19 @@ import Vial
 
     @Test func `has no statement that is called as what many of another run as`() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            let many = Statement("find_orders", "SELECT 1")
+            let many = Statement("find_orders", "SELECT id FROM orders WHERE id = ANY($1::int8[])")
             _ = ServiceDeclarationTests.service(
                 statements: [
-                    Statement("find_order", "SELECT 1", lookingUp: many), Statement("find_orders", "SELECT 2"),
+                    Statement("find_order", "SELECT id FROM orders WHERE id = $1::int8", lookingUp: many),
+                    Statement("find_orders", "SELECT 2"),
                 ])
         }
         #expect(Self.standardError(of: result).contains("two statements are called 'find_orders'"))
     }
 
     @Test func `may list what many of a statement run as, or leave it out`() {
-        let many = Statement("find_orders", "SELECT 1")
-        let one = Statement("find_order", "SELECT 1", lookingUp: many)
+        let many = Statement("find_orders", "SELECT id FROM orders WHERE id = ANY($1::int8[])")
+        let one = Statement("find_order", "SELECT id FROM orders WHERE id = $1::int8", lookingUp: many)
         #expect(Self.service(statements: [one, many]).statements.count == 4)
         #expect(Self.service(statements: [one]).statements.count == 3)
     }

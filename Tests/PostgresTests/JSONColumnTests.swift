@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Postgres
 import Testing
 
@@ -19,6 +20,17 @@ struct JSONColumnTests {
             colour: "grün \"日本\" \\ \n", parts: [.init(name: "a"), .init(name: "👩‍👩‍👧")], amount: ExactDecimal("12.30"),
             due: CalendarDate(year: 2024, month: 11, day: 1), at: Timestamp(microsecondsSinceEpoch: -1)),
     ]
+
+    @Test func `a date in jsonb is written as others write it`() async throws {
+        struct Due: Codable { let due: Date }
+        let echo = Statement("echo", "SELECT $1::jsonb, $1::jsonb ->> 'due'")
+        try await withPool(statements: [echo]) { (test) async throws in
+            let date = Date(timeIntervalSince1970: 1_730_462_400)
+            let row = try await test.pool.query(echo, [.jsonb(Due(due: date))])[0]
+            #expect(try row.json(0, as: Due.self).due == date)
+            #expect(try row[1] as String == "2024-11-01T12:00:00Z")
+        }
+    }
 
     @Test func `jsonb is any Codable, and null`() async throws {
         let echo = Statement("echo", "SELECT $1::jsonb, $1::jsonb::text::json, $2::jsonb, $1::jsonb ->> 'colour'")

@@ -282,6 +282,22 @@ struct AppTests {
         #expect(await app.respond(to: try Request(.get, "/2")).failure is Known)
     }
 
+    @Test(arguments: ["api", "/api/", "/"]) func `a prefix that could not be what was meant ends the process`(
+        prefix: String
+    ) async {
+        await #expect(processExitsWith: .failure) { [prefix] in
+            var app = App()
+            app.group(prefix) { $0.get("/a") { _ in .noContent } }
+        }
+    }
+
+    @Test func `a pattern in a group begins with a slash`() async {
+        await #expect(processExitsWith: .failure) {
+            var app = App()
+            app.group("/api") { $0.get("orders") { _ in .noContent } }
+        }
+    }
+
     @Test(arguments: ["a", "/a/", "/a/{b}", "/a//"]) func `a route that no request can reach ends the process`(
         pattern: String
     ) async {

@@ -61,6 +61,9 @@ struct JSONFaultTests {
         (#"{"name":"n","parts":["x"]}"#, "parts.0", "must be an object"),
         (#"{"name":"n","labels":{"a":1}}"#, "labels.a", "must be a string"),
         (#"{"name":"n","due":"tomorrow"}"#, "due", "is not valid"),
+        (#"{"name":"n","due":"2024-11-01T12:00:00Zjunk"}"#, "due", "is not valid"),
+        (#"{"name":"n","due":"2024-11-01T12:00:00Z1234"}"#, "due", "is not valid"),
+        (#"{"name":"n","due":"2024-11-01T12:00:00+01:00 "}"#, "due", "is not valid"),
         (#"{"name":"n","due":1730462400}"#, "due", "must be a string"),
     ])
     func `names the field that has another shape`(body: String, field: String, message: String) throws {

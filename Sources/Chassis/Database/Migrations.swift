@@ -142,11 +142,23 @@ final class Migrations: Sendable {
         return try session.execute(tables).first?.first == "t"
     }
 
+    /// How many steps the record has.
+    ///
+    /// - Throws: also when one of them is another step than this build has in its place: a step that was put before a released
+    ///   one would otherwise never run.
     private func version(_ session: Session) throws(DatabaseError) -> Int {
-        let rows = try session.execute("SELECT coalesce(max(version), 0) FROM \(record)")
-        guard let text = rows.first?.first ?? nil, let version = Int(text) else {
-            throw .unexpectedResult("\(record) has no version")
+        let rows = try session.execute("SELECT version, name FROM \(record) ORDER BY version")
+        var last = 0
+        for row in rows {
+            guard row.count == 2, let version = row[0].flatMap({ Int($0) }), let name = row[1] else {
+                throw .unexpectedResult("\(record) has a row that is no step")
+            }
+            if steps.indices.contains(version - 1), steps[version - 1].name != name {
+                throw .unexpectedResult(
+                    "step \(version) is \(name) in \(record), and \(steps[version - 1].name) in this build")
+            }
+            last = version
         }
-        return version
+        return last
     }
 }
