@@ -392,9 +392,8 @@ struct PoolTests {
                 await failure { () throws(DatabaseError) in try await test.pool.query(Self.sleep, [.int64(4000)]) }
             }
             await test.log.wait(\.isSent)
-            let start = EventLoop.monotonicNanoseconds()
             await test.pool.close(withinMilliseconds: 50)
-            #expect(EventLoop.monotonicNanoseconds() - start < 2000 * milliseconds)
+            // Had it waited for the statement, that would have succeeded.
             #expect(await busy.value == .connectionLost)
         }
     }
