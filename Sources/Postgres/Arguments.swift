@@ -62,8 +62,9 @@ enum Arguments: Sendable {
     static func joined(_ group: [PendingStatement]) -> [Parameter] {
         switch group[0].arguments {
         case .key: [.int64s(group.map(\.key))]
-        case .texts(let first), .list(let first):
+        case .texts(let first):
             first.indices.map { place in .texts(of: group.lazy.map { $0.arguments.parameters[place] }) }
+        case .list: fatalError("\(group[0].statement.name) has parameters that cannot be joined")
         }
     }
 }

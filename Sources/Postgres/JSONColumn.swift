@@ -1,3 +1,4 @@
+import Formatting
 import FoundationEssentials
 
 // jsonb, whose binary format is a version, 1, and the JSON as text (`jsonb_send` and `jsonb_recv` in
@@ -13,9 +14,7 @@ extension Parameter {
     /// - Throws: what `JSONEncoder` does: `EncodingError`, for instance of a number that is infinite.
     public static func jsonb<Value: Encodable>(_ value: Value?) throws -> Parameter {
         guard let value else { return .null }
-        let encoder = JSONEncoder()
-        encoder.dateEncodingStrategy = .iso8601
-        return .bytes([version] + (try encoder.encode(value)))
+        return .bytes([version] + (try JSONEncoder.writingDates().encode(value)))
     }
 }
 
@@ -51,9 +50,7 @@ extension Row {
             do {
                 // Copied by `Data` before the call returns.
                 let data = unsafe text.withUnsafeBufferPointer { unsafe Data($0) }
-                let decoder = JSONDecoder()
-                decoder.dateDecodingStrategy = .iso8601
-                return try decoder.decode(type, from: data)
+                return try JSONDecoder.readingDates().decode(type, from: data)
             } catch {
                 throw DatabaseError.unexpectedResult(
                     "column \(column) is no \(Value.self)\((error as? DecodingError)?.place ?? "")")

@@ -74,8 +74,7 @@ public struct Answer {
     ///
     /// - Throws: `EncodingError`, for instance of a number that is infinite.
     public static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Answer {
-        let encoder = JSONEncoder()
-        encoder.dateEncodingStrategy = .iso8601
+        let encoder = JSONEncoder.writingDates()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return Answer(status: status, contentType: "application/json", body: Array(try encoder.encode(value)))
     }

@@ -181,24 +181,10 @@ public final class Request {
         }
     }
 
-    /// Whether a text ends where a date-time to the second does: the strategy that reads one does not look behind it.
-    private static func endsAsDate(_ text: String) -> Bool {
-        let zone = text.utf8.dropFirst(19)
-        return zone.count == 1 || zone.count == 6 && zone.first != 0x5A
-    }
-
     @usableFromInline
     func decoded<Value: Decodable>(_ type: Value.Type, from body: [UInt8]) throws -> Value {
         do {
-            let decoder = JSONDecoder()
-            // The strategy of this name does not tell which member is wrong.
-            decoder.dateDecodingStrategy = .custom { decoder in
-                let text = try decoder.singleValueContainer().decode(String.self)
-                if Self.endsAsDate(text), let date = try? Date(text, strategy: .iso8601) { return date }
-                let context = DecodingError.Context(codingPath: decoder.codingPath, debugDescription: "no date")
-                throw DecodingError.dataCorrupted(context)
-            }
-            return try decoder.decode(type, from: Data(body))
+            return try JSONDecoder.readingDates().decode(type, from: Data(body))
         } catch let error as DecodingError {
             throw HTTPError(error)
         }

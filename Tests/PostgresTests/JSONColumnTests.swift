@@ -32,6 +32,17 @@ struct JSONColumnTests {
         }
     }
 
+    @Test func `text behind a date in jsonb is an error that names the member`() async throws {
+        struct Due: Codable { let due: Date }
+        let select = Statement("select_due", #"SELECT '{"due": "2024-11-01T12:00:00Z and more"}'::jsonb"#)
+        try await withPool(statements: [select]) { (test) async throws in
+            let row = try await test.pool.query(select)[0]
+            #expect(throws: DatabaseError.unexpectedResult("column 0 is no Due at due")) {
+                try row.json(0, as: Due.self)
+            }
+        }
+    }
+
     @Test func `jsonb is any Codable, and null`() async throws {
         let echo = Statement("echo", "SELECT $1::jsonb, $1::jsonb::text::json, $2::jsonb, $1::jsonb ->> 'colour'")
         try await withPool(statements: [echo]) { (test) async throws in
