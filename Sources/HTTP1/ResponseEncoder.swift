@@ -43,6 +43,7 @@ public enum ResponseEncoder {
         // All of it in one reservation: each append to an array would look at its room and its uniqueness again.
         let texts = (contentType?.utf8CodeUnitCount ?? 0) + (reason?.utf8.count ?? 0)
         let count = fixedByteCount + texts + commonFields.count + requestID.count + fields.bytes.count + body.count
+        let fields = fields.bytes.span
         out.append(addingCapacity: count) { out in
             writeStatusLine(status, reason, into: &out)
             out.append(span: commonFields)
@@ -55,7 +56,7 @@ public enum ResponseEncoder {
                 out.append(literal: contentType)
             }
             out.append(literal: "\r\n")
-            out.append(span: fields.bytes.span)
+            out.append(span: fields)
             if let contentLength, status >= 200, status != 204 {
                 out.append(literal: "Content-Length: ")
                 out.append(decimal: contentLength)

@@ -40,7 +40,7 @@ public struct JSONLogHandler: LogHandler {
         var bytes: [UInt8] = []
         LogLine.append(
             to: &bytes, level: LogLevel(event.level), message: "\(event.message)".utf8.span, stamp: &stamp,
-            seconds: time.tv_sec, nanoseconds: time.tv_nsec, tail: tail
+            seconds: time.tv_sec, nanoseconds: time.tv_nsec, tail: tail.bytes.span
         ) { line in
             line.field("logger", label)
             if let error = event.error { line.field("error", "\(error)") }

@@ -40,11 +40,12 @@ public final class LogBuffer {
         _ fields: (inout LogLine) -> Void
     ) {
         // A StaticString's bytes live in the binary, and `utf8CodeUnitCount` is their exact count.
+        let tail = tail.bytes
         let text = unsafe Span(_unsafeStart: message.utf8Start, count: message.utf8CodeUnitCount)
         assert(text.isPlainASCII && text.count <= LogLine.valueByteLimit, "a message that is not plain")
         LogLine.append(
             to: &bytes, level: level, message: text, isPlain: true, stamp: &stamp, seconds: seconds,
-            nanoseconds: nanoseconds, tail: tail, fields)
+            nanoseconds: nanoseconds, tail: tail.span, fields)
         lineCount += 1
         if bytes.count >= Self.flushByteCount { handOver() }
     }

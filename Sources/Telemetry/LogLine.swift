@@ -35,7 +35,7 @@ public struct LogLine: ~Copyable, ~Escapable {
     ///   - fields: writes the fields between `msg` and the tail.
     static func append(
         to bytes: inout [UInt8], level: LogLevel, message: Span<UInt8>, isPlain: Bool = false, stamp: inout LogStamp,
-        seconds: Int, nanoseconds: Int, tail: LogTail, _ fields: (inout LogLine) -> Void
+        seconds: Int, nanoseconds: Int, tail: Span<UInt8>, _ fields: (inout LogLine) -> Void
     ) {
         bytes.append(addingCapacity: capacity) { output in
             var line = LogLine(consume output)
@@ -136,8 +136,8 @@ public struct LogLine: ~Copyable, ~Escapable {
 
     /// Ends the line, newline included.
     @_lifetime(copy self)
-    private consuming func end(tail: LogTail) -> OutputSpan<UInt8> {
-        output.append(span: tail.bytes.span)
+    private consuming func end(tail: Span<UInt8>) -> OutputSpan<UInt8> {
+        output.append(span: tail)
         if isTruncated { output.append(literal: Self.ending) } else { output.append(literal: "}\n") }
         return output
     }

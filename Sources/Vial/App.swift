@@ -237,13 +237,14 @@ public struct App: Sendable {
     }
 
     func plan(for request: Request) -> Plan {
-        // The object served another request before; what is refused without routing has no route.
-        request.route = nil
         switch request.head.knownMethod {
         // RFC 9110 §9.1.
-        case nil: return .answer(HTTPError(.notImplemented, "The method is not implemented.").response(to: request))
+        case nil:
+            request.route = nil
+            return .answer(HTTPError(.notImplemented, "The method is not implemented.").response(to: request))
         // The absolute form writes "*" as an empty path, RFC 9112 §3.2.4.
         case .options where request.path == "*" || request.path.isEmpty:
+            request.route = nil
             return allowed(router.allow)
         case let method?: return route(request, method)
         }

@@ -122,16 +122,21 @@ struct Router {
 
     /// Finds what a request leads to, and notes its route and captures.
     func match(_ request: Request, _ method: KnownMethod) -> Match {
-        request.route = nil
         request.captures.removeAll()
         let path = request.head.path
-        guard let index = find(request, path) else { return .notFound }
-        guard let route = nodes[index].route else { return .notFound }
-        request.route = route
+        // Borrowed, as below: a copy of an element would retain all it holds.
+        let nodes = nodes.span
+        guard let index = find(request, path), let route = nodes[index].route else {
+            request.route = nil
+            return .notFound
+        }
+        // The object served another request before, most often for the same route.
+        if request.route !== route { request.route = route }
         // A HEAD is a GET whose body is not sent, RFC 9110 §9.3.2.
         let method = method == .head ? .get : method
-        for position in nodes[index].targets.indices where nodes[index].targets[position].method == method {
-            return .target(nodes[index].targets[position].target)
+        let targets = nodes[index].targets.span
+        for position in targets.indices where targets[position].method == method {
+            return .target(targets[position].target)
         }
         return .methodNotAllowed(allow: Self.allow(nodes[index].targets.map(\.method)))
     }
@@ -166,7 +171,11 @@ struct Router {
     }
 
     private func child(of index: Int, _ segment: Span<UInt8>) -> Int? {
-        for literal in nodes[index].literals where literal.bytes.span.equals(segment) { return literal.node }
+        let nodes = nodes.span
+        let literals = nodes[index].literals.span
+        for position in literals.indices where literals[position].bytes.span.equals(segment) {
+            return literals[position].node
+        }
         let isDots = segment[0] == 0x2E && (segment.count == 1 || segment.count == 2 && segment[1] == 0x2E)
         return isDots ? nil : nodes[index].parameter
     }

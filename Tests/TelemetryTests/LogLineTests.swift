@@ -185,9 +185,10 @@ struct LogLineTests {
     private func lineBytes(tail: LogTail? = nil, _ fields: (inout LogLine) -> Void) -> [UInt8] {
         var stamp = LogStamp()
         var bytes: [UInt8] = []
+        let tail = (tail ?? self.tail).bytes
         LogLine.append(
             to: &bytes, level: .info, message: "Request completed".utf8.span, stamp: &stamp, seconds: 1_730_462_400,
-            nanoseconds: 123_456_789, tail: tail ?? self.tail, fields)
+            nanoseconds: 123_456_789, tail: tail.span, fields)
         return bytes
     }
 }

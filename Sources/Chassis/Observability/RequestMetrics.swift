@@ -12,8 +12,9 @@ final class RequestMetrics {
     private static let countName = "http_requests_total"
     private static let countHelp = "Requests that were answered."
 
-    /// Any other method is `other`.
+    /// The methods with series of their own: those of `KnownMethod` in its order, without the last two. Any other is `other`.
     private static let methods = [KnownMethod.get, .head, .post, .put, .patch, .delete, .options]
+    private static let otherMethod = 7
 
     /// One route and method: made when it is first seen.
     private final class Series {
@@ -52,12 +53,13 @@ final class RequestMetrics {
     }
 
     func observe(_ request: Request, status: Int, nanoseconds: UInt64) {
-        let method = request.head.knownMethod.flatMap(Self.methods.firstIndex) ?? Self.methods.count
+        // Without the array, which would be held and let go of.
+        let method = request.head.knownMethod.map { min(Int($0.rawValue), Self.otherMethod) } ?? Self.otherMethod
         series(request.route, method).observe(status: status, nanoseconds: nanoseconds)
     }
 
     private func series(_ route: Route?, _ method: Int) -> Series {
-        let index = (route.map { $0.ordinal + 1 } ?? 0) * (Self.methods.count + 1) + method
+        let index = (route.map { $0.ordinal + 1 } ?? 0) * (Self.otherMethod + 1) + method
         while series.count <= index { series.append(nil) }
         if let known = series[index] { return known }
         let made = Series(registry, method: Self.name(method), route: route?.pattern ?? Self.unmatched)
