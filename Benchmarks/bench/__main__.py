@@ -3,7 +3,7 @@ import resource
 import signal
 import sys
 
-from . import latency, load, memory, options, plot, program, record, report, rounds, steady
+from . import bars, latency, load, memory, options, plot, program, record, report, rounds, steady
 from .cluster import Cluster
 from .failure import Failure
 
@@ -29,17 +29,17 @@ def begin(given):
 
 
 def write_plot(made, path):
-    workload = made.samples[0].workload if made.samples else "item"
+    """A curve of the first workload over the connections, or bars of all workloads where there is one number of them."""
+    is_curve = len({sample.connections for sample in made.samples}) > 1
+    picture = plot.draw(made, made.samples[0].workload) if is_curve else bars.draw(made)
     try:
-        pathlib.Path(path).write_text(plot.draw(made, workload), encoding="utf-8")
+        pathlib.Path(path).write_text(picture, encoding="utf-8")
     except OSError as error:
         raise Failure(f"the plot was not written: {error}") from None
     rounds.say(f"plot: {path}")
 
 
 def measure(given):
-    if getattr(given, "plot", None) and len(given.concurrency) < 2:
-        raise Failure("PLOT needs more than one number of connections: CONCURRENCY=1,8,64,512")
     programs, cluster, made = begin(given)
     try:
         if given.mode == "latency":

@@ -78,7 +78,7 @@ def in_rounds(parser, **defaults):
         "--plot",
         default=defaults.get("plot"),
         metavar="FILE",
-        help="draw the first workload over the connections, as SVG",
+        help="draw an SVG: bars of all workloads, or the first one over several CONCURRENCY",
     )
 
 

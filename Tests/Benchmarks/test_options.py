@@ -64,7 +64,6 @@ def test_options_go_into_the_record_as_plain_values():
     [
         (["show", "/nowhere/out.json"], "no record can be read"),
         (["run", "--rows", "5"], "ROWS must be 20 at least"),
-        (["run", "--plot", "out.svg"], "PLOT needs more than one number of connections"),
     ],
 )
 def test_a_failure_is_one_line_and_exit_status_1(words, complaint, monkeypatch, capsys):
