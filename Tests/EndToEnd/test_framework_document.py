@@ -1,4 +1,4 @@
-"""docs/framework.md: its code compiles, and its service does what the page shows.
+"""docs/framework.md and README.md: their code compiles, and the page's service does what the page shows.
 
 The libraries are those that Examples/Orders was built with, so only the page's own code is compiled here.
 """
@@ -11,8 +11,13 @@ import pytest
 
 from conftest import ROOT, Server, stop_all
 
-PAGE = (ROOT / "docs/framework.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+def blocks(page):
+    """The language and the text of each block of code."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+BLOCKS = blocks("docs/framework.md")
 PACKAGE, SERVICE, *FRAGMENTS = [text for language, text in BLOCKS if language == "swift"]
 BUILT = ROOT / "Examples/Orders/.build/release"
 
@@ -90,3 +95,10 @@ def test_every_other_block_compiles(tmp_path):
         source += around % text.replace(", …)", ")").replace("    …\n", "").replace("#expect(", "precondition(")
     (tmp_path / "Blocks.swift").write_text(source, encoding="utf-8")
     compile(tmp_path / "Blocks.swift", "-typecheck")
+
+
+def test_the_service_of_the_readme_compiles_and_is_short(tmp_path):
+    (service,) = [text for language, text in blocks("README.md") if language == "swift"]
+    assert len(service.splitlines()) <= 25
+    (tmp_path / "Readme.swift").write_text(service, encoding="utf-8")
+    compile(tmp_path / "Readme.swift", "-typecheck")

@@ -11,8 +11,8 @@ struct StatementsTests {
         throws
     {
         let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        let readme = try String(contentsOf: tests.appending(path: "../README.md"), encoding: .utf8)
-        let row = try #require(readme.split(separator: "\n").first { $0.hasPrefix("| `db_query_duration_seconds`") })
+        let page = try String(contentsOf: tests.appending(path: "../docs/observability.md"), encoding: .utf8)
+        let row = try #require(page.split(separator: "\n").first { $0.hasPrefix("| `db_query_duration_seconds`") })
         let documented = row.split(separator: "Sync:")[1].split(separator: "`").filter { $0.first?.isLetter == true }
         let pipe = LogPipe()
         let observability = try Observability(

@@ -45,9 +45,10 @@ def title(query):
     return query.splitlines()[0].removeprefix("# ")
 
 
-def readme_queries():
-    """The queries of the project's README, by their titles."""
-    section = (ROOT / "README.md").read_text().split("### Log queries")[1].split("```")[1].removeprefix("text\n")
+def documented_queries():
+    """The queries of docs/observability.md, by their titles."""
+    page = (ROOT / "docs/observability.md").read_text()
+    section = page.split("\n## Log queries")[1].split("```")[1].removeprefix("text\n")
     return {
         line[2:]: section.split(line + "\n")[1].split("\n#")[0] for line in section.splitlines() if line[:2] == "# "
     }

@@ -66,9 +66,9 @@ class TestEachQuery:
         table = insights.run(query, events)
         assert len(table) and table.empty_columns() == []
 
-    @pytest.mark.parametrize("title", deployed.readme_queries())
-    def test_of_the_readme_names_only_fields_that_its_events_have(self, title, events):
-        table = insights.run(deployed.readme_queries()[title].replace("PUT-THE-ID-HERE", REPEATED), events)
+    @pytest.mark.parametrize("title", deployed.documented_queries())
+    def test_of_the_page_names_only_fields_that_its_events_have(self, title, events):
+        table = insights.run(deployed.documented_queries()[title].replace("PUT-THE-ID-HERE", REPEATED), events)
         assert len(table) and table.empty_columns() == []
 
     @pytest.mark.parametrize("name", deployed.QUERIES)

@@ -1,4 +1,4 @@
-"""The alert rules of deploy/prometheus, and the table of the README that they are made from."""
+"""The alert rules of deploy/prometheus, and the table of docs/observability.md that they are made from."""
 
 import json
 import pathlib
@@ -21,8 +21,8 @@ def rules():
 
 
 def table():
-    """The rows of the README's table: words, expression, duration."""
-    section = (ROOT / "README.md").read_text().split("### Alarms\n")[1].split("\n## ")[0]
+    """The rows of the page's table: words, expression, duration."""
+    section = (ROOT / "docs/observability.md").read_text().split("\n## Alarms\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| ([a-z ]+) \| `(.+?)`.* \| ([^|]+) \|$", section, re.MULTILINE)
     return [(words, expression, duration) for words, expression, duration in rows if words != "alarm"]
 

@@ -1,4 +1,4 @@
-"""The alert rules: those of the README, over series made for them, and over what the service really exposes."""
+"""The alert rules: those of docs/observability.md, over series made for them, and over what the service really exposes."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from conftest import BINARY, Server, free_port, stop_all, until
 PROMTOOL, PROMETHEUS = shutil.which("promtool"), shutil.which("prometheus")
 TOOL_SECONDS = 30
 READY_SECONDS = 20
-# The README's words for each alert.
+# The page's words for each alert.
 WORDS = {
     "NoAnswers": "no answers",
     "ServerErrors": "server errors",
