@@ -6,13 +6,13 @@ struct ContainerCredentials {
     /// Where ECS answers for a relative URI.
     private static let agent = "http://169.254.170.2"
 
-    /// Plain http stays on the machine: ECS, EKS over IPv4, EKS over IPv6.
+    /// Hosts allowed with plain http, which do not leave the machine: ECS, EKS over IPv4, EKS over IPv6.
     private static let agentHosts: Set = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"]
 
-    /// The endpoint is on the same machine; it may have to ask for the role's credentials itself.
+    /// The endpoint is on the same machine, but may have to request the role's credentials itself.
     private static let timeoutMilliseconds = 2000
 
-    /// A token of EKS takes 1 to 2 KB; a larger file is another file.
+    /// A token of EKS has 1 to 2 KB; a larger file is not a token.
     private static let tokenByteLimit = 16_384
 
     private let url: String
@@ -23,7 +23,7 @@ struct ContainerCredentials {
     /// - Returns: nil when neither URI is set.
     init?(_ environment: Environment, agent: String = agent) throws(CredentialsError) {
         if let path = environment.containerCredentialsRelativeURI?.exposed {
-            // Without the slash it could go on with the host's name.
+            // Without the slash the path could extend the host's name.
             guard path.hasPrefix("/") else { throw .container(.invalidURL) }
             url = agent + path
         } else if let full = environment.containerCredentialsFullURI {
@@ -52,7 +52,7 @@ struct ContainerCredentials {
         return try CredentialsDocument.read(answer.body, from: .container)
     }
 
-    /// Read anew for every request: EKS renews the file.
+    /// Read for every request, because EKS renews the file.
     private func authorization() throws(CredentialsError) -> Redacted? {
         guard let tokenFile else { return token.flatMap { $0.exposed.isEmpty ? nil : $0 } }
         guard let data = FileManager.default.contents(atPath: tokenFile), data.count <= Self.tokenByteLimit,
@@ -71,7 +71,7 @@ struct ContainerCredentials {
         }
     }
 
-    /// `localhost` is an address to libcurl, not a name to look up.
+    /// libcurl treats `localhost` as an address and does not resolve it.
     private static func isLoopback(_ host: String) -> Bool {
         if host == "localhost" || host == "::1" { return true }
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)

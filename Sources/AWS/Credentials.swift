@@ -1,29 +1,30 @@
-/// What signs requests: an access key, and a session token when it is temporary.
+/// Signs requests: an access key, and a session token if the credentials are temporary.
 public struct Credentials: Sendable, Equatable {
-    /// Where credentials come from.
+    /// Origin of credentials.
     public enum Source: Sendable, Equatable {
         /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
         case environment
-        /// The endpoint that ECS and EKS give to a container.
+        /// The endpoint that ECS and EKS provide to a container.
         case container
         /// The role of the EC2 instance, by IMDSv2.
         case instance
     }
 
     public let source: Source
-    /// Names the key; appears in every signed request.
+    /// Identifies the key; part of every signed request.
     public let accessKeyID: String
     public let secretAccessKey: Redacted
     public let sessionToken: Redacted?
     /// Seconds since 1970-01-01T00:00:00Z; nil when they do not expire.
     public let expiry: Int64?
 
-    /// Refuses what no signed request could carry.
+    /// Refuses values that no signed request could contain.
     init(
         source: Source, accessKeyID: String, secretAccessKey: Redacted, sessionToken: Redacted? = nil,
         expiry: Int64? = nil
     ) throws(CredentialsError) {
-        // The id stands in the Authorization field, which spaces, commas and slashes divide (SigV4, `Credential=`).
+        // The id is part of the Authorization field, where spaces, commas and slashes are separators (SigV4,
+        // `Credential=`).
         let isID: (UInt8) -> Bool = { byte in
             switch byte {
             case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
@@ -35,7 +36,7 @@ public struct Credentials: Sendable, Equatable {
         guard !secretAccessKey.exposed.isEmpty, secretAccessKey.exposed.utf8.allSatisfy(isVisible) else {
             throw .unusable(source, .secretAccessKey)
         }
-        // An empty token is none; libcurl would sign it and not send it.
+        // An empty token counts as none; libcurl would sign it and not send it.
         let token = sessionToken?.exposed.isEmpty == true ? nil : sessionToken
         guard token?.exposed.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) ?? true else {
             throw .unusable(source, .sessionToken)
@@ -49,7 +50,7 @@ public struct Credentials: Sendable, Equatable {
 }
 
 extension Credentials.Source: CustomStringConvertible {
-    /// In words, for people.
+    /// A description for people.
     public var description: String {
         switch self {
         case .environment: "environment"
@@ -61,26 +62,27 @@ extension Credentials.Source: CustomStringConvertible {
 
 /// Why there are no credentials.
 public enum CredentialsError: Error, Equatable, Sendable {
-    /// The part of credentials that is wrong.
+    /// The invalid part of credentials.
     public enum Part: Sendable, Equatable {
         case accessKeyID, secretAccessKey, sessionToken, expiry
     }
 
-    /// Neither variables nor a container endpoint, and IMDS is switched off.
+    /// Neither variables nor a container endpoint are set, and IMDS is switched off.
     case none
     /// One of `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` without the other.
     case incompleteEnvironment
-    /// What was given holds characters that no such thing has, or is missing.
+    /// The value is missing, or has characters that are invalid in it.
     case unusable(Credentials.Source, Part)
-    /// What the endpoint gave has expired already.
+    /// The endpoint returned credentials that have expired.
     case expired(Credentials.Source)
-    /// The endpoint says why there are none, in AWS's words.
+    /// The endpoint refused, with AWS's code and message.
     case refused(Credentials.Source, code: String, message: String)
     /// The answer is not the documented JSON.
     case malformed(Credentials.Source)
-    /// The URI is plain http to a host that is neither this machine nor the container agent's address; the host.
+    /// The URI is plain http to a host that is neither this machine nor the container agent's address. The value is the
+    /// host.
     case unsafeContainerURI(host: String)
-    /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` cannot be read, or is no token.
+    /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` cannot be read, or does not contain a token.
     case unreadableTokenFile
     case containerStatus(Int)
     case container(TransferError)
@@ -88,7 +90,7 @@ public enum CredentialsError: Error, Equatable, Sendable {
 }
 
 extension CredentialsError: CustomStringConvertible {
-    /// One line, fit for a log.
+    /// One line for a log.
     public var description: String {
         switch self {
         case .none: "no AWS credentials: no variables, no container endpoint, and the metadata service is switched off"
@@ -107,7 +109,7 @@ extension CredentialsError: CustomStringConvertible {
         }
     }
 
-    /// Whether the same question may have an answer a moment later.
+    /// Whether the same request may succeed a moment later.
     var isTransient: Bool {
         switch self {
         case .container(let error): error.isTransient

@@ -1,13 +1,14 @@
-/// Finds credentials where the AWS SDKs look, in their order: variables, the container's endpoint, the instance's role.
+/// Finds credentials where the AWS SDKs look, in the same order: variables, the container's endpoint, the instance's
+/// role.
 ///
-/// The first place that is configured answers or fails; another one's identity is never used instead. What expires is
-/// fetched again in time. Safe to use from any thread; blocks while it asks.
+/// The first configured place answers or fails; the credentials of another place are never used instead. Credentials
+/// that expire are replaced before they do. May be called on any thread; blocks during requests.
 public final class CredentialsChain: Sendable {
-    /// EC2 gives an instance new credentials at least five minutes before the old ones expire (EC2 User Guide), so
-    /// asking earlier would give the old ones.
+    /// EC2 provides new credentials at least five minutes before the old ones expire (EC2 User Guide); an earlier
+    /// request would return the old ones.
     static let refreshMarginSeconds: Int64 = 300
 
-    /// Between two attempts to replace credentials that still hold.
+    /// Interval between two attempts to replace credentials that are still valid.
     static let retryIntervalSeconds: Int64 = 30
 
     private struct State {
@@ -18,10 +19,10 @@ public final class CredentialsChain: Sendable {
     private let environment: Environment
     private let time: TimeSource
     private let fetch: @Sendable (Environment) throws(CredentialsError) -> Credentials
-    /// Held while fetching: whoever comes meanwhile waits for the same answer.
+    /// Held during a request: concurrent callers wait for the same answer.
     private let state = Lock(State())
 
-    /// Asks nobody yet.
+    /// Sends no request yet.
     public convenience init(_ environment: Environment, time: TimeSource = .system) {
         self.init(environment, time: time, fetch: Self.find)
     }
@@ -35,7 +36,7 @@ public final class CredentialsChain: Sendable {
         self.fetch = fetch
     }
 
-    /// Credentials that hold now.
+    /// Returns credentials that are valid now.
     public func current() throws(CredentialsError) -> Credentials {
         try state.withLock { (state) throws(CredentialsError) in
             let now = time.utcSeconds()
@@ -57,7 +58,7 @@ public final class CredentialsChain: Sendable {
         }
     }
 
-    /// Fetches anew next time, unless that has happened already: AWS no longer takes these.
+    /// Makes the next call request new credentials, unless it has happened since: AWS no longer accepts these.
     func discard(_ credentials: Credentials) {
         state.withLock { state in
             if state.credentials == credentials { state.credentials = nil }
@@ -85,7 +86,7 @@ public final class CredentialsChain: Sendable {
             let session = try metadata.open()
             let role = try session.read(path)?.split(separator: "\n").first.map(String.init)
             guard let role else { throw .noRole }
-            // Names of roles (IAM API reference, CreateRole); anything else would be another path.
+            // The characters of role names (IAM API reference, CreateRole); any other could change the path.
             guard role.utf8.allSatisfy(isRoleByte) else { throw .malformed }
             guard let text = try session.read(path + role) else { throw .noRole }
             document = text

@@ -1,10 +1,10 @@
 import FoundationEssentials
 
-/// The JSON that ECS, EKS and IMDSv2 give credentials in.
+/// The JSON document with credentials that ECS, EKS and IMDSv2 return.
 struct CredentialsDocument: Decodable {
-    /// IMDSv2 only: anything but `Success` says that there are no credentials behind the role.
+    /// IMDSv2 only: any value but `Success` means that the role has no credentials.
     private let code: String?
-    /// With another code: why.
+    /// The reason, when `code` is not `Success`.
     private let message: String?
     private let accessKeyID: String?
     private let secretAccessKey: String?

@@ -1,11 +1,11 @@
 import FoundationEssentials
 
-/// What a secret says about a database, in the form Secrets Manager's rotation functions keep it ("JSON structure of
-/// AWS Secrets Manager database credential secrets"). A field that is missing, null or empty is nil.
+/// A database secret in the format of Secrets Manager's rotation functions ("JSON structure of AWS Secrets Manager
+/// database credential secrets"). A field that is missing, null or empty is nil.
 ///
-/// One value: a rotation that changes user and password is seen whole or not at all.
+/// User and password are one value, so a rotation is seen completely or not at all.
 public struct DatabaseSecret: Sendable, Equatable {
-    /// Nil when the configuration's is meant. Never without a password.
+    /// Nil: use the configured user. Never set without a password.
     public let username: String?
     public let password: Redacted?
     public let host: String?
@@ -13,20 +13,20 @@ public struct DatabaseSecret: Sendable, Equatable {
     public let dbname: String?
     /// The names of the fields above that are not nil, sorted.
     public let fields: [String]
-    /// The names of whatever else it holds, sorted.
+    /// The names of all other fields of the secret, sorted.
     public let otherFields: [String]
 
-    /// What keeps a secret from being used. Never holds a value.
+    /// Why a secret cannot be used. Never contains a value.
     public enum Problem: Error, Equatable, Sendable {
-        /// Binary, or no JSON object of texts and numbers.
+        /// Binary, or not a JSON object of texts and numbers.
         case noJSONObject
-        /// None of the fields is there.
+        /// None of the known fields exists.
         case noField
         case noText(field: String)
         case badPort
-        /// A zero byte, which would end the text for libpq.
+        /// A zero byte, which would end the text in libpq.
         case zeroByte(field: String)
-        /// A user whose password would come from elsewhere.
+        /// A user without a password; the password would come from another place.
         case noPassword
     }
 
@@ -59,7 +59,7 @@ public struct DatabaseSecret: Sendable, Equatable {
         guard username == nil || password != nil else { throw .noPassword }
     }
 
-    /// A number, or its digits in a text.
+    /// A number, or a text of its digits.
     private static func port(_ value: Value?) throws(Problem) -> UInt16? {
         let port: UInt16?
         switch value {
@@ -94,7 +94,7 @@ public struct DatabaseSecret: Sendable, Equatable {
 }
 
 extension DatabaseSecret.Problem: CustomStringConvertible {
-    /// The end of a sentence that begins with the secret.
+    /// The end of a sentence that begins with "the secret".
     public var description: String {
         switch self {
         case .noJSONObject: "is no JSON object"

@@ -1,12 +1,12 @@
-/// What the AWS SDKs read from environment variables, each under its variable's name; nil when unset.
+/// The settings that the AWS SDKs read from environment variables, each with its variable's name; nil when unset.
 public struct Environment: Sendable {
     /// `AWS_REGION`, else `AWS_DEFAULT_REGION`.
     public var region: String?
     /// `AWS_ENDPOINT_URL`: every service's endpoint.
     public var endpointURL: String?
-    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`; goes before `endpointURL`.
+    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`; takes precedence over `endpointURL`.
     public var secretsManagerEndpointURL: String?
-    /// `AWS_CA_BUNDLE`: a file of certificates to trust instead of the system's.
+    /// `AWS_CA_BUNDLE`: a file of trusted certificates, in place of the system's.
     public var certificateBundle: String?
     /// `AWS_ACCESS_KEY_ID`
     public var accessKeyID: String?
@@ -20,7 +20,7 @@ public struct Environment: Sendable {
     public var containerCredentialsFullURI: String?
     /// `AWS_CONTAINER_AUTHORIZATION_TOKEN`
     public var containerAuthorizationToken: Redacted?
-    /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`; goes before the token, because what it holds is renewed.
+    /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`; takes precedence over the token, because the file is renewed.
     public var containerAuthorizationTokenFile: String?
     /// `AWS_EC2_METADATA_SERVICE_ENDPOINT`
     public var metadataServiceEndpoint: String?
@@ -29,6 +29,6 @@ public struct Environment: Sendable {
     /// `ECS_CONTAINER_METADATA_URI_V4`
     public var ecsMetadataURI: String?
 
-    /// Nothing is set.
+    /// All settings are unset.
     public init() {}
 }

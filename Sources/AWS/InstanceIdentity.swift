@@ -1,20 +1,19 @@
 import FoundationEssentials
 
-/// What AWS calls the machine or the task that this process runs on.
+/// AWS's identifier of the machine or task that runs this process.
 public enum InstanceIdentity {
-    /// For each of the three answers it takes at most: both services are on the machine itself, and a start waits for
-    /// this.
+    /// Limit of each of at most three answers: both services are on the machine itself, and the start waits for them.
     private static let timeoutMilliseconds = 600
 
-    /// Longer than any id of AWS; it stands on every log line.
+    /// Longer than any id of AWS; every log line has it.
     private static let byteLimit = 64
 
-    /// Where the firmware names the machine's maker: `Amazon EC2` on every instance of the Nitro system, and the version
-    /// of the hypervisor with `amazon` in it on the older ones (EC2 User Guide, "Identify EC2 instances").
+    /// Files in which the firmware names the manufacturer: `Amazon EC2` on every instance of the Nitro system; on older
+    /// instances the version of the hypervisor, which contains `amazon` (EC2 User Guide, "Identify EC2 instances").
     private static let makerFiles = ["/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/bios_version"]
 
-    /// The instance's id by IMDSv2, else the id of the ECS task, else nil. Takes at most two seconds, and no time where
-    /// there is neither: a machine that is not Amazon's is not asked, unless a variable names the service.
+    /// The instance's id by IMDSv2, else the id of the ECS task, else nil. Takes at most two seconds. On a machine that
+    /// is not Amazon's it sends no request, unless a variable names the service, and takes no time.
     public static func discover(_ environment: Environment) -> String? {
         if environment.metadataServiceEndpoint != nil || isAmazons(makerFiles), let id = instanceID(environment),
             isLabel(id)

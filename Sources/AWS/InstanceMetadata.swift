@@ -1,17 +1,17 @@
-/// The instance metadata service of EC2, version 2 only: a token first, then what it opens (EC2 User Guide, "Use
-/// IMDS").
+/// A client of EC2's instance metadata service, version 2 only: it requests a token, and sends it with each further
+/// request (EC2 User Guide, "Use IMDS").
 struct InstanceMetadata: Sendable {
     private static let standardEndpoint = "http://169.254.169.254"
 
-    /// The service is on the machine itself and answers within milliseconds. A longer wait is for one that is not
-    /// there.
+    /// The service is on the machine itself and answers within milliseconds. A longer wait means that it does not
+    /// exist.
     static let timeoutMilliseconds = 1000
 
-    /// A packet lost on the way is sent again within a second; beyond that the service is away.
+    /// A lost packet is sent again within a second; if that fails too, the service is away.
     static let attemptLimit = 2
 
-    /// For the requests of one question, which take milliseconds. Not longer, since a token is as good as what it
-    /// opens.
+    /// Long enough for the requests of one query, which take milliseconds, and not longer, because a token gives access
+    /// to the credentials.
     private static let tokenLifetimeSeconds = 60
 
     private let endpoint: String
@@ -19,7 +19,7 @@ struct InstanceMetadata: Sendable {
     private let attemptLimit: Int
     private let timeoutMilliseconds: Int
 
-    /// - Returns: nil when `AWS_EC2_METADATA_DISABLED` says so.
+    /// - Returns: nil when `AWS_EC2_METADATA_DISABLED` is set.
     init?(
         _ environment: Environment, attemptLimit: Int = attemptLimit, timeoutMilliseconds: Int = timeoutMilliseconds
     ) {
@@ -31,12 +31,12 @@ struct InstanceMetadata: Sendable {
         self.timeoutMilliseconds = timeoutMilliseconds
     }
 
-    /// The right to ask.
+    /// A session token, and the requests that it allows.
     struct Session: Sendable {
         fileprivate let service: InstanceMetadata
         fileprivate let token: String
 
-        /// What the service says at a path below `/latest/meta-data/`, or nil when it knows nothing there.
+        /// Returns the value at a path below `/latest/meta-data/`, or nil when the service has none.
         func read(_ path: String) throws(MetadataError) -> String? {
             let answer: Transfer.Answer
             do throws(TransferError) {
@@ -88,18 +88,18 @@ struct InstanceMetadata: Sendable {
 
 /// Why the metadata service gave no answer.
 public enum MetadataError: Error, Equatable, Sendable {
-    /// It took the request for a token and its answer never came.
+    /// The service accepted the connection for the token request and did not answer in time.
     case tokenTimedOut
     /// The instance has no role.
     case noRole
     case status(Int)
-    /// The answer is not the documented one.
+    /// The answer does not have the documented form.
     case malformed
     case transfer(TransferError)
 }
 
 extension MetadataError: CustomStringConvertible {
-    /// One line, fit for a log.
+    /// One line for a log.
     public var description: String {
         switch self {
         case .tokenTimedOut:
@@ -113,11 +113,12 @@ extension MetadataError: CustomStringConvertible {
         }
     }
 
-    /// Whether the same question may have an answer a moment later.
+    /// Whether the same request may succeed a moment later.
     var isTransient: Bool {
         switch self {
         case .status(let status): status >= 500
-        // What was not there at two tries is not there: this is no EC2 instance, or a container that may not ask.
+        // Two attempts failed, so the service does not exist: this is not an EC2 instance, or a container without
+        // access.
         case .tokenTimedOut, .noRole, .malformed, .transfer: false
         }
     }

@@ -1,14 +1,14 @@
 import Glibc
 
-/// A state that one thread at a time may touch.
+/// A value that one thread at a time may access.
 ///
-/// A pthread mutex, which the thread sanitizer understands where it takes `Synchronization.Mutex` for a race.
+/// It uses a pthread mutex because the thread sanitizer reports `Synchronization.Mutex` as a race.
 @safe final class Lock<State>: @unchecked Sendable {
-    // On the heap because its address must never change; initialised by `init`, destroyed by `deinit` and passed to
-    // nothing but pthread functions.
+    // On the heap because its address must not change. `init` initialises it, `deinit` destroys it, and only pthread
+    // functions get it.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    /// Touched only while `mutex` is held; this is what `@unchecked` rests on. On the heap as well, because a property
-    /// without a size has the object's own address, where the thread sanitizer would see a race.
+    /// Accessed only while `mutex` is held, which justifies `@unchecked Sendable`. On the heap because a property
+    /// without a size has the object's address, where the thread sanitizer would report a race.
     private let state: UnsafeMutablePointer<State>
 
     init(_ state: sending State) {
@@ -25,7 +25,7 @@ import Glibc
         unsafe state.deallocate()
     }
 
-    /// Waits for its turn, then runs `body` alone.
+    /// Waits for the lock, then runs `body` exclusively.
     func withLock<Result, Failure>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -34,7 +34,7 @@ import Glibc
         return try unsafe body(&state.pointee)
     }
 
-    /// Runs `body` alone, unless another thread is at it.
+    /// Runs `body` exclusively, unless another thread holds the lock.
     ///
     /// - Returns: nil when `body` did not run.
     func withLockIfFree<Result, Failure>(
@@ -48,7 +48,7 @@ import Glibc
     }
 }
 
-/// These calls fail only when they are used wrongly.
+/// These calls fail only when they are used incorrectly.
 private func succeed(_ outcome: Int32) {
     precondition(outcome == 0, "a pthread mutex was misused, error \(outcome)")
 }

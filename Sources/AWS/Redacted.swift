@@ -1,6 +1,6 @@
-/// A text that must never be seen: printing, dumping, interpolating and reflecting it give `<redacted>`.
+/// A secret text: printing, dumping, interpolating and reflecting it give `<redacted>`.
 public struct Redacted: Sendable {
-    /// The text itself, for the call that needs it and nobody else.
+    /// The text itself, for the one call that needs it.
     public let exposed: String
 
     /// Wraps a text.
@@ -10,7 +10,7 @@ public struct Redacted: Sendable {
 }
 
 extension Redacted: Equatable {
-    /// Byte for byte: `é` in one scalar and in two are equal texts and different passwords.
+    /// Compared byte by byte: `é` as one scalar and as two are equal texts and different passwords.
     public static func == (left: Redacted, right: Redacted) -> Bool {
         left.exposed.utf8.elementsEqual(right.exposed.utf8)
     }

@@ -1,30 +1,30 @@
-/// The secret in hand: read when first asked for, kept for about an hour, replaced at once when the database refuses
-/// it.
+/// Caches the secret: reads it when it is first needed, keeps it for about an hour, and replaces it at once when the
+/// database refuses it.
 ///
-/// Safe to use from any thread; blocks while it fetches, which one thread does at a time. While Secrets Manager is
-/// away the last secret stays.
+/// May be called on any thread; blocks during a fetch, which one thread at a time does. While Secrets Manager is away
+/// the last secret stays in use.
 public final class SecretCache: Sendable {
-    /// A secret and which one it is.
+    /// A secret and its generation.
     public struct Entry: Sendable, Equatable {
         public let secret: DatabaseSecret
-        /// From 1; a larger number has another secret.
+        /// From 1; grows when the secret has changed.
         public let generation: UInt64
     }
 
     private let time: TimeSource
     private let fetch: @Sendable () throws(SecretError) -> DatabaseSecret
     private let observe: @Sendable (SecretEvent) -> Void
-    /// Held for a moment.
+    /// Held briefly.
     private let state = Lock(SecretCacheState())
-    /// Held while fetching.
+    /// Held during a fetch.
     private let flight = Lock(())
 
-    /// Asks nobody yet.
+    /// Sends no request yet.
     ///
     /// - Parameters:
     ///   - time: the machine's, or a test's.
-    ///   - fetch: may block; is never called twice at once.
-    ///   - observe: called on the thread that fetched, outside all locks but that of the fetch.
+    ///   - fetch: may block; never called concurrently.
+    ///   - observe: called on the fetching thread, while only the lock of the fetch is held.
     public init(
         time: TimeSource = .system, fetch: @escaping @Sendable () throws(SecretError) -> DatabaseSecret,
         observe: @escaping @Sendable (SecretEvent) -> Void = { _ in }
@@ -34,9 +34,10 @@ public final class SecretCache: Sendable {
         self.observe = observe
     }
 
-    /// The secret to connect with. When its time is over one caller fetches, and the others get what is in hand.
+    /// The secret to connect with. When it has expired, one caller fetches and the others get the previous one.
     ///
-    /// - Throws: only when there is none in hand; within a second of a failure the same error without another attempt.
+    /// - Throws: only when there is no previous secret; within a second of a failure, the same error without another
+    ///   attempt.
     public func current() throws(SecretError) -> Entry {
         switch (need { $0.need(at: $1) }) {
         case .use(let entry): return entry
@@ -48,13 +49,14 @@ public final class SecretCache: Sendable {
         }
     }
 
-    /// The secret to use after PostgreSQL said 28P01 (invalid_password) or 28000 (invalid_authorization_specification).
+    /// The secret to use after PostgreSQL reported 28P01 (invalid_password) or 28000
+    /// (invalid_authorization_specification).
     ///
-    /// Callers who come meanwhile wait for the same fetch.
+    /// Concurrent callers wait for the same fetch.
     ///
-    /// - Parameter generation: what the connection was tried with.
+    /// - Parameter generation: the generation that the connection was attempted with.
     /// - Returns: a larger generation when there is another secret to try at once; else the same one, because Secrets
-    ///   Manager still holds it, is away, or was asked for this reason less than a quarter of a second ago.
+    ///   Manager still has it, is away, or was asked for this reason less than a quarter of a second ago.
     public func refetch(after generation: UInt64) throws(SecretError) -> Entry {
         try flight.withLock { (_) throws(SecretError) in
             let entry = try fly(isRefetch: true) { $0.need(refused: generation, at: $1) }
@@ -66,7 +68,7 @@ public final class SecretCache: Sendable {
         state.withLock { decide($0, time.monotonic()) }
     }
 
-    /// Fetches if that is still needed; the caller holds `flight`.
+    /// Fetches if that is still necessary; the caller holds `flight`.
     private func fly(
         isRefetch: Bool = false, _ decide: (SecretCacheState, UInt64) -> SecretCacheState.Need
     ) throws(SecretError) -> Entry {

@@ -1,33 +1,35 @@
-/// When the secret in hand is used and when Secrets Manager is asked; decides and does nothing.
+/// Decides when the cached secret is used and when Secrets Manager is asked. It performs nothing.
 struct SecretCacheState {
-    /// One hour, as AWS's own caching clients: a rotation is noticed by the database's refusal, so this only bounds
-    /// how long a user of alternating ones stays in use.
+    /// One hour, as in AWS's own caching clients. The database's refusal reveals a rotation, so this only bounds how
+    /// long one of two alternating users stays in use.
     static let lifetimeMilliseconds = 3_600_000
 
-    /// Up to this part of it less, at random: a fleet that started together does not ask together.
+    /// The lifetime is shortened at random by up to this fraction, so that a fleet that started together does not fetch
+    /// together.
     static let lifetimeJitter = 0.25
 
-    /// After a refresh that failed: Secrets Manager's outages last minutes, and the secret in hand serves meanwhile.
+    /// Pause after a failed refresh: outages of Secrets Manager last minutes, and the previous secret serves meanwhile.
     static let retryIntervalMilliseconds = 60_000
 
-    /// Between two fetches that a refusal by the database caused. Between a rotation's change of the password and its
-    /// change of the secret lie seconds, in which nobody can connect; a wrong secret, which stays wrong, must not become
-    /// a fetch for every connection that is tried.
+    /// Interval between two fetches that a refusal by the database caused. A rotation changes the password some seconds
+    /// before the secret, and in between no connection can be opened. A secret that stays wrong must not cause a fetch
+    /// per connection attempt.
     static let refetchIntervalMilliseconds = 250
 
-    /// After a failed fetch with nothing in hand: as `refetchIntervalMilliseconds`, but nobody can be served meanwhile.
+    /// Pause after a failed fetch without a previous secret: as `refetchIntervalMilliseconds`, but no request can be
+    /// served meanwhile.
     static let failureIntervalMilliseconds = 1000
 
     enum Need: Equatable {
         case use(SecretCache.Entry)
-        /// Fetch; the entry serves whoever does not want to wait, and everybody when that fails.
+        /// Fetch. The entry is for callers that do not wait, and for all callers when the fetch fails.
         case refresh(SecretCache.Entry)
         case fetch
         case refuse(SecretError)
     }
 
     private var entry: SecretCache.Entry?
-    /// Moments are monotonic nanoseconds.
+    /// Instants are in monotonic nanoseconds.
     private var dueAt: UInt64 = 0
     private var error: SecretError?
     private var refetchAllowedAt: UInt64 = 0
@@ -40,13 +42,13 @@ struct SecretCacheState {
         return now < dueAt ? .use(entry) : .refresh(entry)
     }
 
-    /// As `need`, when the database has refused what this generation holds.
+    /// As `need`, after the database has refused this generation.
     func need(refused generation: UInt64, at now: UInt64) -> Need {
         guard let entry else { return need(at: now) }
         return entry.generation == generation && now >= refetchAllowedAt ? .refresh(entry) : .use(entry)
     }
 
-    /// A fetch because of a refusal begins.
+    /// A fetch begins because of a refusal.
     mutating func refetching(at now: UInt64) {
         refetchAllowedAt = now + nanoseconds(Self.refetchIntervalMilliseconds)
     }
@@ -64,7 +66,7 @@ struct SecretCacheState {
         return (newer, .changed(generation: newer.generation))
     }
 
-    /// - Returns: nil in place of an entry when there is none in hand.
+    /// - Returns: nil in place of an entry when there is no previous secret.
     mutating func failed(_ error: SecretError, at now: UInt64) -> (SecretCache.Entry?, SecretEvent) {
         self.error = error
         guard let entry else {

@@ -1,40 +1,40 @@
-/// Why there is no secret. Never holds a part of it, nor of a key.
+/// Why there is no secret. Never contains a part of the secret or of a key.
 public enum SecretError: Error, Equatable, Sendable {
-    /// The identity may not read the secret, or not use its KMS key; AWS's sentence, which names both.
+    /// The identity may not read the secret, or not use its KMS key. The value is AWS's message, which names both.
     case accessDenied(String)
-    /// No secret of this name in the region, or none with a current version.
+    /// The region has no secret of this name, or it has no current version.
     case notFound(region: String)
-    /// Secrets Manager cannot decrypt it with its KMS key; AWS's sentence.
+    /// Secrets Manager cannot decrypt the secret with its KMS key. The value is AWS's message.
     case decryptionFailed(String)
-    /// The secret is about to be deleted, or its id is malformed; AWS's sentence.
+    /// The secret is about to be deleted, or its id is malformed. The value is AWS's message.
     case invalidRequest(String)
-    /// AWS does not know the access key, or finds the signature wrong.
+    /// AWS does not know the access key, or refuses the signature.
     case credentialsRefused(code: String)
-    /// The session token is over.
+    /// The session token has expired.
     case credentialsExpired
     /// Too many requests for the account or the secret.
     case throttled
     /// Status 5xx.
     case unavailable(status: Int)
-    /// Another refusal: its status, and AWS's name for it, possibly empty.
+    /// Any other refusal: its status, and AWS's code for it, possibly empty.
     case refused(status: Int, code: String)
     /// The answer is not the documented JSON.
     case malformedAnswer
-    /// The secret was read, and is not one for a database.
+    /// The secret was read, and is not a database secret.
     case unusable(DatabaseSecret.Problem)
-    /// `DB_SECRET_ID` begins as an ARN and is none of a secret.
+    /// `DB_SECRET_ID` begins like an ARN and is not the ARN of a secret.
     case invalidARN
-    /// `AWS_REGION` or the ARN's region is no name of a region.
+    /// `AWS_REGION` or the ARN's region is not a region name.
     case invalidRegion
-    /// Neither the ARN nor a variable names it, and the metadata service does not either; its error, nil when it is
-    /// switched off.
+    /// Neither the ARN, a variable nor the metadata service names the region. The value is the metadata service's
+    /// error, nil when it is switched off.
     case noRegion(MetadataError?)
     case credentials(CredentialsError)
     case transfer(TransferError)
 }
 
 extension SecretError {
-    /// Whether the same request may get through a moment later.
+    /// Whether the same request may succeed a moment later.
     public var isTransient: Bool {
         switch self {
         case .throttled, .unavailable, .credentialsExpired: true
@@ -46,11 +46,11 @@ extension SecretError {
         }
     }
 
-    /// What a refusal means (Secrets Manager API reference, GetSecretValue and "Common Errors").
+    /// Maps a refusal to its meaning (Secrets Manager API reference, GetSecretValue and "Common Errors").
     ///
     /// - Parameters:
-    ///   - code: without the name space before `#`.
-    ///   - message: AWS's sentence; used where it says more than the code and never quotes the request.
+    ///   - code: without the namespace before `#`.
+    ///   - message: AWS's message; used where it says more than the code and never quotes the request.
     init(status: Int, code: String, message: String, region: String) {
         switch code {
         case "AccessDeniedException", "AccessDenied": self = .accessDenied(message)
@@ -69,7 +69,7 @@ extension SecretError {
         default:
             switch status {
             case 401 where code.isEmpty, 403 where code.isEmpty:
-                // Not Secrets Manager's own words: something on the way, or a stand-in for it.
+                // Not Secrets Manager's own answer: it comes from a proxy or a stand-in.
                 self = .accessDenied("status \(status) without a reason that is understood")
             case 429: self = .throttled
             case 500...: self = .unavailable(status: status)
@@ -80,7 +80,7 @@ extension SecretError {
 }
 
 extension SecretError: CustomStringConvertible {
-    /// One line, fit for a log.
+    /// One line for a log.
     public var description: String {
         switch self {
         case .accessDenied(let message): "access denied: \(message)"

@@ -1,13 +1,13 @@
-/// What happens to the secret, for whoever logs and counts it.
+/// Events of the secret, for logs and metrics.
 public enum SecretEvent: Sendable, Equatable {
-    /// The first one, or another than before.
+    /// The first secret, or one that differs from the previous one.
     case changed(generation: UInt64)
-    /// Fetched anew, and the same as before.
+    /// The fetched secret equals the previous one.
     case unchanged
-    /// The secret in hand is used further.
+    /// The previous secret stays in use.
     case refreshFailed(SecretError)
-    /// There is none in hand.
+    /// There is no previous secret.
     case fetchFailed(SecretError)
-    /// An attempt failed, and the next one comes after the pause.
+    /// An attempt failed, and the next one follows after the pause.
     case retrying(SecretError, attempt: Int, pauseMilliseconds: Int)
 }

@@ -2,13 +2,12 @@ import FoundationEssentials
 
 /// Reads one secret from AWS Secrets Manager. Blocks; safe to use from any thread.
 public struct SecretsManager: Sendable {
-    /// To a service of the same region a handshake takes milliseconds; the rest is for a NAT gateway that has just
-    /// come up.
+    /// Within a region a handshake takes milliseconds; the rest is for a NAT gateway that has just started.
     private static let connectTimeoutMilliseconds = 2000
-    /// GetSecretValue takes some ten milliseconds, and the first use of a KMS key some hundred.
+    /// GetSecretValue takes about ten milliseconds, and the first use of a KMS key some hundred.
     private static let timeoutMilliseconds = 5000
 
-    /// Signs the requests.
+    /// Provides the credentials that sign the requests.
     public let credentials: CredentialsChain
 
     private let secretID: String
@@ -16,16 +15,16 @@ public struct SecretsManager: Sendable {
     private let time: TimeSource
     private let observe: @Sendable (SecretEvent) -> Void
     private let transfer: Transfer
-    /// What the metadata service said; nil until it was asked with success.
+    /// The metadata service's answer; nil until a request succeeded.
     private let instanceRegion = Lock<String?>(nil)
 
-    /// Asks nobody yet.
+    /// Sends no request yet.
     ///
     /// - Parameters:
     ///   - secretID: name or ARN.
-    ///   - environment: where to ask and as whom.
+    ///   - environment: endpoints, region and credentials.
     ///   - time: the machine's, or a test's.
-    ///   - observe: told of every retry, on the thread that fetches.
+    ///   - observe: called for every retry, on the fetching thread.
     public init(
         secretID: String, environment: Environment, time: TimeSource = .system,
         observe: @escaping @Sendable (SecretEvent) -> Void = { _ in }
@@ -38,7 +37,7 @@ public struct SecretsManager: Sendable {
         transfer = Transfer(certificateBundle: environment.certificateBundle)
     }
 
-    /// The secret's current version. Tries again where that may help, and gives up after half a minute at most.
+    /// Reads the secret's current version. Retries transient errors, and gives up after at most half a minute.
     public func fetch() throws(SecretError) -> DatabaseSecret {
         var attempt = 1
         while true {
@@ -62,14 +61,14 @@ public struct SecretsManager: Sendable {
         } else {
             region = try regionOfInstance()
         }
-        // It becomes part of a host's name and of what is signed.
+        // It becomes part of a host name and of the signed text.
         guard !region.isEmpty, region.utf8.count <= 32, region.utf8.allSatisfy(isRegionByte) else {
             throw .invalidRegion
         }
         return region
     }
 
-    /// Where it asks (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
+    /// The endpoint's URL (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
     public func endpoint() throws(SecretError) -> String {
         if let url = environment.secretsManagerEndpointURL ?? environment.endpointURL { return url }
         let region = try region()
@@ -147,7 +146,7 @@ public struct SecretsManager: Sendable {
         }
     }
 
-    /// The JSON protocol spells the message in two ways.
+    /// The JSON protocol has two spellings of the message.
     private struct Fault: Decodable {
         let code: String
         let message: String?

@@ -1,21 +1,21 @@
 import Glibc
 
-/// Time and chance, which tests supply themselves.
+/// Clocks and random numbers, which tests replace.
 public struct TimeSource: Sendable {
     /// Nanoseconds that never go back.
     let monotonic: @Sendable () -> UInt64
     /// Seconds since 1970-01-01T00:00:00Z.
     let utcSeconds: @Sendable () -> Int64
-    /// Lets this many milliseconds pass.
+    /// Suspends the thread for this many milliseconds.
     let sleep: @Sendable (Int) -> Void
-    /// Evenly distributed from 0 up to 1, without 1: what spreads a fleet's requests.
+    /// Evenly distributed from 0 up to but not including 1.
     let fraction: @Sendable () -> Double
 
     /// - Parameters:
     ///   - monotonic: nanoseconds that never go back.
     ///   - utcSeconds: since 1970-01-01T00:00:00Z.
-    ///   - sleep: lets so many milliseconds pass; called on the thread that asked.
-    ///   - fraction: evenly distributed from 0 up to 1, without 1.
+    ///   - sleep: suspends the calling thread for this many milliseconds.
+    ///   - fraction: evenly distributed from 0 up to but not including 1.
     public init(
         monotonic: @escaping @Sendable () -> UInt64, utcSeconds: @escaping @Sendable () -> Int64,
         sleep: @escaping @Sendable (Int) -> Void, fraction: @escaping @Sendable () -> Double
@@ -36,7 +36,7 @@ public struct TimeSource: Sendable {
         sleep: { milliseconds in
             var pause = timespec(tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)
             var rest = timespec()
-            // What is left after a signal is slept as well; both outlive the call.
+            // After a signal, the rest of the pause is slept too; both variables outlive the call.
             while unsafe nanosleep(&pause, &rest) != 0 && errno == EINTR { pause = rest }
         },
         fraction: { Double.random(in: 0..<1) })

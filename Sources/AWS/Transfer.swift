@@ -2,11 +2,11 @@ import CCurl
 
 /// One HTTP request over libcurl, on the caller's thread, bounded in time and size.
 struct Transfer: Sendable {
-    /// A secret holds at most 64 KiB (API reference, GetSecretValue); escaped in JSON and with its envelope it stays
-    /// below twice that. Every other answer read here is far smaller.
+    /// A secret has at most 64 KiB (API reference, GetSecretValue); escaped in JSON and with its envelope it stays
+    /// below twice that. All other answers are far smaller.
     static let bodyByteLimit = 131_072
 
-    /// The first version whose signatures were checked against another signer for the requests made here.
+    /// The first version whose signatures of these requests were compared with another signer's.
     private static let signingVersion: UInt32 = 0x07_58_00
 
     enum Method: Sendable {
@@ -16,7 +16,7 @@ struct Transfer: Sendable {
         case post([UInt8])
     }
 
-    /// What AWS Signature Version 4 takes.
+    /// The parameters of AWS Signature Version 4.
     struct Signature: Sendable {
         let region: String
         let service: String
@@ -28,10 +28,10 @@ struct Transfer: Sendable {
         let url: String
         var headers: [(name: String, value: String)] = []
         var signature: Signature?
-        /// The machine's own services: never by way of a proxy, whatever the environment says.
+        /// Whether the host is a service of the machine itself, which is never reached through a proxy.
         var isLocal = false
         var connectTimeoutMilliseconds: Int
-        /// From the start to the answer's last byte.
+        /// From the start to the last byte of the answer.
         var timeoutMilliseconds: Int
     }
 
@@ -40,10 +40,10 @@ struct Transfer: Sendable {
         let body: [UInt8]
     }
 
-    /// A file of certificates to trust instead of the system's.
+    /// A file of trusted certificates, in place of the system's.
     let certificateBundle: String?
 
-    /// Thread-safe by the language's rules for static values, as libcurl's own start is not in every version.
+    /// Swift initialises static values once, on one thread; libcurl's own start is not thread-safe in every version.
     private static let isStarted = ccurl_start() == CURLE_OK
 
     func perform(_ request: Request) throws(TransferError) -> Answer {
@@ -58,9 +58,9 @@ struct Transfer: Sendable {
     }
 }
 
-/// An easy handle and what has to live as long as it does.
+/// An easy handle and the values that must live as long.
 @safe private final class Handle {
-    // Owned: made by `init`, given back by `deinit` after the handle that points to them.
+    // Owned: created by `init`; `deinit` frees it before the values it points to.
     private let handle: UnsafeMutableRawPointer
     private let reason: UnsafeMutablePointer<CChar>
     private var fields: UnsafeMutablePointer<curl_slist>?
@@ -85,9 +85,9 @@ struct Transfer: Sendable {
         set(CURLOPT_URL, request.url)
         succeed(unsafe ccurl_allow_http_only(handle))
         set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
-        // A redirect would carry a signature or a token to somebody else.
+        // A redirect would send a signature or a token to another host.
         set(CURLOPT_FOLLOWLOCATION, 0)
-        // Time limits by signal would hit whatever thread the kernel picks.
+        // Time limits by signal would interrupt an arbitrary thread.
         set(CURLOPT_NOSIGNAL, 1)
         set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeoutMilliseconds)
         set(CURLOPT_TIMEOUT_MS, request.timeoutMilliseconds)
@@ -106,12 +106,12 @@ struct Transfer: Sendable {
         }
         if let signature = request.signature {
             set(CURLOPT_AWS_SIGV4, "aws:amz:\(signature.region):\(signature.service)")
-            // Two options instead of one text with a colon in it, so that nothing needs splitting.
+            // Two options instead of one text with a colon, so that nothing needs to be split.
             set(CURLOPT_USERNAME, signature.credentials.accessKeyID)
             set(CURLOPT_PASSWORD, signature.credentials.secretAccessKey.exposed)
         }
         for field in request.headers {
-            // libcurl sends no field for an empty value and signs it nevertheless.
+            // libcurl sends no field for an empty value, but signs it.
             precondition(!field.value.isEmpty, "\(field.name) without a value")
             guard field.value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { throw .invalidHeader(field.name) }
             // The list copies the text.
@@ -130,7 +130,7 @@ struct Transfer: Sendable {
         succeed(unsafe ccurl_set_receiver(handle, receive, Unmanaged.passUnretained(self).toOpaque()))
     }
 
-    /// Until the answer is complete or given up.
+    /// Runs until the answer is complete or the transfer fails.
     func run() -> CURLcode {
         unsafe curl_easy_perform(handle)
     }
@@ -147,13 +147,13 @@ struct Transfer: Sendable {
         case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .invalidURL
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,
             CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CIPHER, CURLE_SSL_CERTPROBLEM:
-            // The buffer ends in a zero byte: libcurl writes a C string, or nothing over the zeros.
+            // The buffer ends in a zero byte: libcurl writes a C string or leaves the zeros.
             .tls(host: host, reason: unsafe reason.pointee == 0 ? text(code) : printable(String(cString: reason)))
         default: .failed(host: host, reason: text(code))
         }
     }
 
-    /// - Returns: fewer bytes than came to end the transfer.
+    /// - Returns: fewer bytes than received, to end the transfer.
     private func receive(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard body.count + bytes.count <= Transfer.bodyByteLimit else {
             isTooLarge = true
@@ -163,7 +163,7 @@ struct Transfer: Sendable {
         return bytes.count
     }
 
-    /// A constant of libcurl.
+    /// A constant string of libcurl.
     private func text(_ code: CURLcode) -> String { unsafe String(cString: curl_easy_strerror(code)) }
 
     private func set(_ option: CURLoption, _ value: Int) {
@@ -174,13 +174,13 @@ struct Transfer: Sendable {
         succeed(unsafe ccurl_set_text(handle, option, value))
     }
 
-    /// Options fail when there is no memory, or when libcurl was built without what this process cannot do without.
+    /// Options fail only when there is no memory, or when libcurl was built without a required feature.
     private func succeed(_ code: CURLcode) {
         precondition(code == CURLE_OK, "libcurl refuses an option: \(text(code))")
     }
 }
 
-/// At most 300 characters in one line: words of others that go into a log.
+/// At most 300 characters in one line: text of other programs for a log.
 func printable(_ text: String) -> String {
     let limit = 300
     let line = String(

@@ -1,27 +1,27 @@
-/// Why a request brought no answer. Names hosts, never paths, headers or bodies.
+/// Why a request has no answer. Contains host names, never paths, headers or bodies.
 public enum TransferError: Error, Equatable, Sendable {
-    /// No absolute http or https URL, or one with a user's name in it.
+    /// Not an absolute http or https URL, or one with a user name.
     case invalidURL
-    /// A header field whose value holds a control character; its name.
+    /// A header field whose value has a control character. The value is its name.
     case invalidHeader(String)
-    /// The host's name has no address, or DNS is away.
+    /// The host name has no address, or DNS is away.
     case unresolved(host: String)
-    /// Nobody listens, or there is no way there.
+    /// The connection is refused, or there is no route to the host.
     case unreachable(host: String)
-    /// No answer in time. Connected: somebody listens and says nothing.
+    /// No answer in time. `connected`: the connection was accepted.
     case timedOut(host: String, connected: Bool)
-    /// The server's certificate or the handshake; in libcurl's words.
+    /// The server's certificate or the handshake failed. The reason is libcurl's.
     case tls(host: String, reason: String)
-    /// The answer is larger than any that is expected.
+    /// The answer is larger than any expected one.
     case tooLarge(host: String, limit: Int)
-    /// Whatever else libcurl reports, in its words.
+    /// Any other error of libcurl, with its text.
     case failed(host: String, reason: String)
-    /// The loaded libcurl signs wrongly: it is older than 7.88.
+    /// The loaded libcurl is older than 7.88 and signs incorrectly.
     case signingUnsupported
 }
 
 extension TransferError: CustomStringConvertible {
-    /// One line, fit for a log.
+    /// One line for a log.
     public var description: String {
         switch self {
         case .invalidURL: "the URL is no absolute http or https URL without a user name"
@@ -39,7 +39,7 @@ extension TransferError: CustomStringConvertible {
 }
 
 extension TransferError {
-    /// Whether the same request may get through a moment later.
+    /// Whether the same request may succeed a moment later.
     var isTransient: Bool {
         switch self {
         case .unresolved, .unreachable, .timedOut, .failed: true
