@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A number that only grows. One thread should do most of the counting, so that its cache line stays there; any may.
+/// A number that only grows. Any thread may count; mostly one should, so that its cache line stays on one core.
 public final class Counter: Sendable {
     private let count = Atomic<UInt64>(0)
 
@@ -10,6 +10,6 @@ public final class Counter: Sendable {
         count.wrappingAdd(amount, ordering: .relaxed)
     }
 
-    /// The count so far, as any thread sees it.
+    /// The count so far; any thread may read it.
     public var value: UInt64 { count.load(ordering: .relaxed) }
 }

@@ -1,9 +1,9 @@
 import Formatting
 
-/// A registry as the text that Prometheus and its kin read.
+/// Renders a registry as text for Prometheus and compatible scrapers.
 ///
-/// Families are sorted by name and contiguous, their samples sorted by label; a histogram's `+Inf` bucket equals its
-/// `_count`. `le` is written in the canonical form of OpenMetrics in both formats, so that series keep their names.
+/// Families are sorted by name and contiguous, their samples are sorted by label; a histogram's `+Inf` bucket equals
+/// its `_count`. `le` has OpenMetrics' canonical form in both formats, so that series keep their names.
 public enum Exposition {
     /// All metrics as of now. Runs the registry's closures on this thread.
     public static func render(_ registry: Registry, as format: Format) -> [UInt8] {
@@ -62,7 +62,7 @@ public enum Exposition {
     private static func append(
         headOf family: Family, shownAs name: String, type: String, to text: inout [UInt8], as format: Format
     ) {
-        // Only OpenMetrics has the quote escaped in a help text.
+        // Only OpenMetrics escapes the quote in a help text.
         let help = family.help.escapedForExposition(quotes: format == .openMetrics)
         text.append(contentsOf: "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n".utf8)
         guard format == .openMetrics else { return }
@@ -81,7 +81,7 @@ extension [UInt8] {
         for _ in 0..<8 where last == 0x30 { removeLast() }
     }
 
-    /// Appends a number as Go reads it; a whole one that a Double holds exactly has no decimals.
+    /// Appends a number in the form that Go parses; a whole number that a Double represents exactly has no decimals.
     fileprivate mutating func append(metric value: Double) {
         if let whole = Int64(exactly: value), whole.magnitude < 1 << 53 {
             append(decimal: whole)

@@ -1,4 +1,4 @@
-/// All that shares one metric name.
+/// All metrics of one name.
 struct Family {
     enum Kind: Equatable {
         case counter, gauge
@@ -21,7 +21,7 @@ struct Family {
         self.help = help
     }
 
-    /// The name without the suffix that its type demands. OpenMetrics keeps the other suffixes for its own samples.
+    /// The name without the suffix that its type requires. OpenMetrics reserves the other suffixes for its own samples.
     static func baseName(_ name: String, _ kind: Kind) -> String {
         if kind == .counter {
             precondition(name.hasSuffix("_total"), "the counter \(name) must end in _total")
@@ -32,7 +32,7 @@ struct Family {
         return name
     }
 
-    /// The numbers of a counter or gauge, read now and summed by label set, in the order of the labels.
+    /// The values of a counter or gauge, read now and summed by label set, in the order of the labels.
     func values() -> [(LabelSet, Double)] {
         var values: [LabelSet: Double] = [:]
         for (labels, cells) in counters { values[labels, default: 0] += Double(cells.reduce(0) { $0 &+ $1.value }) }
@@ -43,7 +43,7 @@ struct Family {
         return values.map { ($0, $1) }.sorted { $0.0 < $1.0 }
     }
 
-    /// The numbers of a histogram, read now and summed by label set, in the order of the labels.
+    /// The totals of a histogram, read now and summed by label set, in the order of the labels.
     func totals(_ buckets: Histogram.Buckets) -> [(LabelSet, Histogram.Total)] {
         histograms.map { labels, cells in
             var total = Histogram.Total(buckets)
@@ -53,12 +53,12 @@ struct Family {
     }
 }
 
-/// Labels as they are shown, without the braces: `method="GET",route="/"`. Sorted by name, so that the order in which
-/// they were given makes no difference.
+/// Labels as text, without the braces: `method="GET",route="/"`. Sorted by name, so that the given order makes no
+/// difference.
 struct LabelSet: Hashable, Comparable {
     let text: String
 
-    /// Traps when a name is not valid, is reserved or comes twice.
+    /// Traps when a name is invalid, reserved or repeated.
     init(_ labels: [(String, String)]) {
         var previous = ""
         text = labels.sorted { $0.0 < $1.0 }.map { name, value in
@@ -74,7 +74,7 @@ struct LabelSet: Hashable, Comparable {
 }
 
 extension String {
-    /// Backslash and newline, and in a label's value the quote, become `\\`, `\n` and `\"`.
+    /// Backslash and newline, and the quote in a label's value, become `\\`, `\n` and `\"`.
     func escapedForExposition(quotes: Bool) -> String {
         var escaped = ""
         for character in unicodeScalars {

@@ -15,10 +15,10 @@ extension Exposition {
         }
     }
 
-    /// The format to answer with, given the request's `Accept` field (RFC 9110 §12.5.1).
+    /// The format of the answer to a request with this `Accept` field (RFC 9110 §12.5.1).
     ///
-    /// OpenMetrics only when it is asked for by name, in version 1.0.0 or any, with a weight that is neither zero nor
-    /// below that of text/plain. Everything else gets text, even when nothing in the field matches it.
+    /// OpenMetrics only when the field names it, in version 1.0.0 or without a version, with a weight that is neither
+    /// zero nor below that of text/plain. In all other cases text, even when nothing in the field matches it.
     public static func format(forAccept accept: String?) -> Format {
         guard let accept else { return .text }
         var openMetrics = 0
@@ -35,7 +35,7 @@ extension Exposition {
             default: continue
             }
         }
-        // The most specific range that covers text/plain decides its weight.
+        // The most specific range that includes text/plain decides its weight.
         return openMetrics > 0 && openMetrics >= plain ?? anyText ?? anything ?? 0 ? .openMetrics : .text
     }
 }

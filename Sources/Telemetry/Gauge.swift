@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A whole number that goes up and down. One thread should do most of the writing; any may.
+/// A whole number that goes up and down. Any thread may write; mostly one should.
 public final class Gauge: Sendable {
     private let level = Atomic<Int64>(0)
 
@@ -15,6 +15,6 @@ public final class Gauge: Sendable {
         level.wrappingAdd(amount, ordering: .relaxed)
     }
 
-    /// The present value, as any thread sees it.
+    /// The current value; any thread may read it.
     public var value: Int64 { level.load(ordering: .relaxed) }
 }

@@ -1,22 +1,22 @@
 import Synchronization
 
-/// How often durations fell into each of a few ranges. One thread should do most of the observing; any may.
+/// Counts durations by range. Any thread may observe; mostly one should.
 public final class Histogram: Sendable {
-    /// The upper bounds of the ranges; one more, without a bound, follows them.
+    /// The upper bounds of the ranges; one more range, without a bound, follows them.
     public struct Buckets: Equatable, Sendable {
-        /// A series per bound and label set: more would cost the scraper more than they tell.
+        /// Each bound is a series per label set: more bounds would cost the scraper more than they are worth.
         public static let limit = 15
 
-        /// 0.5 ms to 10 s: from an answer out of memory to past the request's deadline.
+        /// 0.5 ms to 10 s: from an answer from memory to beyond the request's deadline.
         public static let latency = Buckets(nanoseconds: [
             500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000, 250_000_000,
             500_000_000, 1_000_000_000, 2_500_000_000, 5_000_000_000, 10_000_000_000,
         ])
 
-        /// Ascending, in nanoseconds; a bound belongs to the range below it.
+        /// Ascending, in nanoseconds; a bound is part of the range below it.
         public let bounds: [UInt64]
 
-        /// Traps unless there are 1…15 bounds, each above the one before.
+        /// Traps unless there are 1…15 ascending bounds.
         public init(nanoseconds bounds: [UInt64]) {
             precondition((1...Self.limit).contains(bounds.count), "a histogram has 1 to \(Self.limit) bounds")
             precondition(zip(bounds, bounds.dropFirst()).allSatisfy(<), "a histogram's bounds must ascend")
@@ -24,8 +24,8 @@ public final class Histogram: Sendable {
         }
     }
 
-    // In line with the object and of fixed size, so that an observation follows no further pointer. Past the last bound
-    // stands UInt64.max, which every duration fits.
+    // Stored in the object, with a fixed size, so that an observation follows no further pointer. UInt64.max follows
+    // the last bound; every duration is below it.
     private let bounds: InlineArray<16, UInt64>
     private let counts: InlineArray<16, Atomic<UInt64>>
     private let sum = Atomic<UInt64>(0)
@@ -43,13 +43,13 @@ public final class Histogram: Sendable {
         sum.wrappingAdd(nanoseconds, ordering: .relaxed)
     }
 
-    /// Adds this cell's numbers to `total`.
+    /// Adds this cell's counts to `total`.
     func add(to total: inout Total) {
         for index in total.counts.indices { total.counts[index] += counts[index].load(ordering: .relaxed) }
         total.sum += sum.load(ordering: .relaxed)
     }
 
-    /// What cells of the same labels add up to.
+    /// The sum of cells with the same labels.
     struct Total {
         /// One per range, not cumulative.
         var counts: [UInt64]

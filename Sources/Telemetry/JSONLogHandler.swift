@@ -1,10 +1,10 @@
 import Glibc
 public import Logging
 
-/// swift-log's lines in the form of all others, for whatever is logged outside the request path. Any thread.
+/// Writes swift-log's messages in the format of all other lines, for code outside the request path. Any thread may log.
 ///
-/// `logger` is the label; `error` is the error passed along, if any; each metadata entry becomes a field with a string
-/// value. In a name, what is not `[A-Za-z0-9_]` becomes `_`, and a name that is taken gets `_` behind it.
+/// `logger` is the label; `error` is the passed error, if any; each metadata entry becomes a field with a string value.
+/// Characters of a name outside `[A-Za-z0-9_]` become `_`, and a name that is in use gets a trailing `_`.
 public struct JSONLogHandler: LogHandler {
     public var logLevel: Logger.Level
     public var metadata: Logger.Metadata = [:]
@@ -14,7 +14,7 @@ public struct JSONLogHandler: LogHandler {
     private let sink: LogSink
     private let currentTail: @Sendable () -> LogTail
 
-    /// - Parameter tail: asked for at each line.
+    /// - Parameter tail: called for each line.
     public init(
         label: String, sink: LogSink, tail: @escaping @autoclosure @Sendable () -> LogTail, level: LogLevel = .info,
         metadataProvider: Logger.MetadataProvider? = nil
@@ -34,7 +34,7 @@ public struct JSONLogHandler: LogHandler {
     public func log(event: LogEvent) {
         let tail = currentTail()
         var time = timespec()
-        // `time` is a local that outlives the call.
+        // `time` is a local variable that outlives the call.
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         var stamp = LogStamp()
         var bytes: [UInt8] = []
@@ -61,7 +61,7 @@ public struct JSONLogHandler: LogHandler {
         }
     }
 
-    /// Never empty, and no longer than a log query's field may be.
+    /// Never empty, and not longer than a log query's field name.
     private static func fieldName(_ key: String) -> String {
         let isPlain = { (byte: UInt8) in
             switch byte {

@@ -1,20 +1,21 @@
 import Formatting
 
-/// The lines that one thread, usually a loop, has written and not yet handed to the sink.
+/// Lines that one thread, usually an event loop's, has written and not yet passed to the sink.
 ///
-/// Appending takes no lock. The owner calls `flush(now:)` at the end of each turn, and again when `deadline` is due;
-/// before the sink closes it sets `force`. The buffer may be made on one thread and then used on another.
+/// Appending takes no lock. The owner calls `flush(now:)` at the end of each event loop iteration, and again when
+/// `deadline` is due; before the sink closes it sets `force`. The buffer may be created on one thread and then used on
+/// another.
 public final class LogBuffer {
-    /// Handed over once this much stands here: waking the writer and a write(2) are worth their cost, and it is half of a
-    /// pipe.
+    /// A buffer of this size is passed on: large enough to justify waking the writer and a write(2), and half of a
+    /// pipe's capacity.
     public static let flushByteCount = 32_768
-    /// How long a line may stand here (50 ms): a person following the log does not notice.
+    /// Longest time that a line stays in the buffer (50 ms): a person who follows the log does not notice it.
     public static let flushInterval: UInt64 = 50_000_000
 
-    /// When the next flush is due, in monotonic nanoseconds; nil when nothing waits. Current after each `flush`.
+    /// When the next flush is due, in monotonic nanoseconds; nil when the buffer is empty. Updated by each `flush`.
     public private(set) var deadline: UInt64?
 
-    /// Ends every line that is appended from now on.
+    /// Appended to every line from now on.
     public var tail: LogTail
 
     private let sink: LogSink
@@ -28,10 +29,10 @@ public final class LogBuffer {
         bytes.reserveCapacity(Self.flushByteCount + LogLine.capacity)
     }
 
-    /// Appends one line with the fields that `fields` writes, and the tail behind them. Never blocks on the output.
+    /// Appends one line with the fields that `fields` writes, followed by the tail. Never blocks on the output.
     ///
     /// - Parameters:
-    ///   - message: ASCII that needs no escape, and is no longer than a value may be.
+    ///   - message: ASCII that needs no escape, and not longer than a value may be.
     ///   - seconds: wall clock, since 1970-01-01T00:00:00Z.
     ///   - nanoseconds: 0 ..< 1,000,000,000 beyond `seconds`.
     ///   - fields: must not append to this buffer.
@@ -39,8 +40,8 @@ public final class LogBuffer {
         _ level: LogLevel, _ message: StaticString, seconds: Int, nanoseconds: Int,
         _ fields: (inout LogLine) -> Void
     ) {
-        // A StaticString's bytes live in the binary, and `utf8CodeUnitCount` is their exact count.
         let tail = tail.bytes
+        // A StaticString's bytes are part of the binary, and `utf8CodeUnitCount` is their exact count.
         let text = unsafe Span(_unsafeStart: message.utf8Start, count: message.utf8CodeUnitCount)
         assert(text.isPlainASCII && text.count <= LogLine.valueByteLimit, "a message that is not plain")
         LogLine.append(
@@ -50,7 +51,8 @@ public final class LogBuffer {
         if bytes.count >= Self.flushByteCount { handOver() }
     }
 
-    /// Hands the lines to the sink if their deadline is over, or `force` is set. A full buffer has gone there already.
+    /// Passes the lines to the sink if their deadline has passed, or `force` is set. A full buffer was passed on
+    /// earlier.
     ///
     /// - Parameter now: monotonic nanoseconds, of the same clock at every call.
     public func flush(now: UInt64, force: Bool = false) {
@@ -66,7 +68,7 @@ public final class LogBuffer {
 
     private func handOver() {
         sink.enqueue(&bytes, lineCount: lineCount)
-        // The array that came back may be the writer's first, or a short one.
+        // The returned array may be the writer's first one, or a short one.
         bytes.reserveCapacity(Self.flushByteCount + LogLine.capacity)
         lineCount = 0
         deadline = nil

@@ -1,6 +1,6 @@
 public import Logging
 
-/// How grave a line is. The raw value is the name used in configuration: `LogLevel(rawValue: "warning")`.
+/// Severity of a line. The raw value is the name in the configuration: `LogLevel(rawValue: "warning")`.
 public enum LogLevel: String, CaseIterable, Comparable, Sendable {
     case debug, info, warning, error, critical
 
@@ -15,7 +15,7 @@ public enum LogLevel: String, CaseIterable, Comparable, Sendable {
         }
     }
 
-    /// The level that stands for one of swift-log's seven: trace counts as debug, notice as info.
+    /// The level for one of swift-log's seven levels: trace becomes debug, notice becomes info.
     public init(_ level: Logger.Level) {
         self =
             switch level {
@@ -48,7 +48,7 @@ public enum LogLevel: String, CaseIterable, Comparable, Sendable {
         }
     }
 
-    /// Orders by gravity: `.debug` is the least.
+    /// Orders by severity: `.debug` is the lowest.
     public static func < (left: LogLevel, right: LogLevel) -> Bool {
         left.severity < right.severity
     }

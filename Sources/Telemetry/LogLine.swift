@@ -1,32 +1,30 @@
 public import Formatting
 
-/// One log line under construction: a flat JSON object in a buffer that has room for the longest line.
+/// One log line under construction: a flat JSON object in a buffer with room for the longest line.
 ///
-/// It begins with `timestamp`, `level` and `msg`; fields follow in the order they are written. Field names must need
-/// no escape and should differ from each other. Values are UTF-8 or become so; a long one is cut and ends in `…`.
-/// When a field would take the line past its limit, it and all later ones are left out, and the line says
-/// `"truncated":true`.
+/// It begins with `timestamp`, `level` and `msg`; fields follow in the order of writing. Field names must need no
+/// escape and should be distinct. Values are UTF-8 or become so; a long value is cut and ends in `…`. A field that
+/// would exceed the line's limit is omitted with all later ones, and the line has `"truncated":true`.
 ///
-/// What a request's line is made of is inlined, since the copy of a name whose length is known takes two instructions and no
-/// call: a twentieth of `GET /`.
+/// The functions that a request's line uses are inlined: copying a name of known length then needs no call.
 public struct LogLine: ~Copyable, ~Escapable {
-    /// The longest line, newline included: Docker splits at 16 KiB, and agents wrap a line in JSON of their own.
+    /// The longest line, including its newline: Docker splits at 16 KiB, and agents wrap a line in JSON of their own.
     public static let byteLimit = 8192
-    /// The longest value, counted before escaping and with the mark of a cut.
+    /// The longest value, counted before escaping, including the mark of a cut.
     public static let valueByteLimit = 1024
-    /// What the three leading fields and the caller's may take together.
+    /// Bytes that the three leading fields and the caller's fields may have together.
     @usableFromInline static let fieldsByteLimit = byteLimit - LogTail.byteLimit - ending.utf8CodeUnitCount
     private static let ending: StaticString = ",\"truncated\":true}\n"
-    /// The longest name of a field: twice what a log query may name, since a name that is taken gets a mark behind it.
+    /// The longest name of a field: twice the limit of a log query, since a name that is in use gets a mark appended.
     static let nameByteLimit = 128
-    /// A field is written and taken back when it went past the limit, so there is room for one more of the longest kind:
+    /// A field that exceeds the limit is written and then removed, so there is room for one more of the longest kind:
     /// an escape has six bytes.
     static let capacity = byteLimit + valueByteLimit * 6 + nameByteLimit + 6
 
     @usableFromInline var output: OutputSpan<UInt8>
     @usableFromInline var isTruncated = false
 
-    /// Appends a line to `bytes`, newline included.
+    /// Appends a line to `bytes`, including its newline.
     ///
     /// - Parameters:
     ///   - isPlain: whether the message is known to be ASCII that needs no escape, within the limit of a value.
@@ -51,7 +49,7 @@ public struct LogLine: ~Copyable, ~Escapable {
         self.output = output
     }
 
-    /// Writes all that stands before the message.
+    /// Writes everything before the message.
     private mutating func begin(level: LogLevel, stamp: inout LogStamp, seconds: Int, nanoseconds: Int) {
         output.append(literal: "{\"timestamp\":\"")
         stamp.append(to: &output, seconds: seconds, nanoseconds: nanoseconds)
@@ -60,7 +58,7 @@ public struct LogLine: ~Copyable, ~Escapable {
         output.append(literal: "\",\"msg\":")
     }
 
-    /// Writes text that came from outside: bytes that are not UTF-8 become U+FFFD.
+    /// Writes text of external origin: bytes that are not UTF-8 become U+FFFD.
     @_lifetime(self: copy self)
     public mutating func field(_ name: StaticString, utf8: Span<UInt8>) {
         guard let mark = open(name) else { return }
@@ -122,7 +120,7 @@ public struct LogLine: ~Copyable, ~Escapable {
         close(mark)
     }
 
-    /// Writes a field whose name is made at run time; it must consist of `[A-Za-z0-9_]`.
+    /// Writes a field whose name is created at run time; it must consist of `[A-Za-z0-9_]`.
     mutating func field(named name: String, _ text: String) {
         if name.utf8.count > Self.nameByteLimit { isTruncated = true }
         if isTruncated { return }
@@ -134,7 +132,7 @@ public struct LogLine: ~Copyable, ~Escapable {
         close(mark)
     }
 
-    /// Ends the line, newline included.
+    /// Ends the line, including its newline.
     @_lifetime(copy self)
     private consuming func end(tail: Span<UInt8>) -> OutputSpan<UInt8> {
         output.append(span: tail)
@@ -142,7 +140,7 @@ public struct LogLine: ~Copyable, ~Escapable {
         return output
     }
 
-    /// Where the field begins; nil when no more fields are taken.
+    /// The start of the field; nil when the line is full.
     @inlinable
     @inline(__always)
     mutating func open(_ name: StaticString) -> Int? {

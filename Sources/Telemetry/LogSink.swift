@@ -2,32 +2,31 @@ import Formatting
 import Glibc
 import Synchronization
 
-/// Writes the lines of all threads to one descriptor, on a thread of its own.
+/// Writes the lines of all threads to one descriptor, on a separate thread.
 ///
-/// Whoever logs never waits for the output: lines go to a bounded queue, and those that do not fit are dropped and
-/// counted, as are those that a full disk does not take. Lines of one buffer, or submitted by one thread, come out in order.
-/// The process must ignore SIGPIPE.
-/// The thread keeps the sink alive until `close()`.
+/// A thread that logs never waits for the output. Lines go to a bounded queue; lines that do not fit, or that a full
+/// disk does not accept, are dropped and counted. Lines of one buffer, or submitted by one thread, are written in
+/// order. The process must ignore SIGPIPE. The thread keeps the sink alive until `close()`.
 public final class LogSink: Sendable {
-    /// Accepted and not yet written: ten thousand access lines, which bridge a pause of the reader and take little of
-    /// the memory of the smallest machine.
+    /// Lines accepted and not yet written: about ten thousand access lines, which bridge a pause of the reader and take
+    /// little of the memory of the smallest machine.
     public static let queueByteLimit = 4 * 1024 * 1024
-    /// An array between queue, writer and buffers keeps at most this much: some hand-overs of a loop.
+    /// The largest array that is kept for reuse between queue, writer and buffers: some buffers of a loop.
     private static let retainedByteLimit = 128 * 1024
-    /// How long `close()` waits by default, in nanoseconds (2 s): the output may be a pipe that nobody reads.
+    /// Default time limit of `close()`, in nanoseconds (2 s): the output may be a pipe without a reader.
     public static let closeTimeLimit: UInt64 = 2_000_000_000
 
     private struct Queue {
         var bytes: [UInt8] = []
         var lineCount = 0
-        /// What the writer has taken and not yet written.
+        /// Lines that the writer has taken and not yet written.
         var inFlight: (byteCount: Int, lineCount: Int) = (0, 0)
-        /// Nothing more is accepted: the sink was closed, or the reader is gone.
+        /// No more lines are accepted: the sink was closed, or the reader is gone.
         var isShut = false
         var isClosing = false
         var isFinished = false
 
-        /// Forgets all lines; the one that the writer is stuck with cannot be called back.
+        /// Discards all lines; a write in progress cannot be cancelled.
         mutating func abandon() {
             bytes = []
             lineCount = 0
@@ -42,34 +41,34 @@ public final class LogSink: Sendable {
 
     /// Starts the writer.
     ///
-    /// - Parameter descriptor: stays the caller's to close, once `close()` has returned true.
+    /// - Parameter descriptor: the caller may close it once `close()` has returned true.
     public init(descriptor: Int32 = 1, queueByteLimit: Int = LogSink.queueByteLimit) throws(LogSinkError) {
         self.descriptor = descriptor
         byteLimit = queueByteLimit
         try startWriter()
     }
 
-    /// Lines that were lost so far because the queue was full or the output failed. Any thread may ask.
+    /// Lines lost so far because the queue was full or the output failed. Any thread may read it.
     public var droppedLines: UInt64 { dropped.load(ordering: .relaxed) }
 
     /// A buffer for one thread.
     ///
-    /// - Parameter tail: ends every line of that buffer.
+    /// - Parameter tail: appended to every line of that buffer.
     public func makeBuffer(tail: LogTail) -> sending LogBuffer {
         LogBuffer(sink: self, tail: tail)
     }
 
-    /// Takes one whole line, newline included, from any thread: for lines that are rare.
+    /// Takes one whole line, including its newline, from any thread: for infrequent lines.
     public func submit(_ line: [UInt8]) {
         var bytes = line
         enqueue(&bytes, lineCount: 1)
     }
 
-    /// Writes what was accepted and ends the writer. Later lines are dropped and counted; so are those still in a
+    /// Writes the accepted lines and ends the writer. Later lines are dropped and counted; so are those still in a
     /// `LogBuffer`, whose owner must flush it first.
     ///
-    /// - Parameter timeLimit: nanoseconds; what is not written by then is given up and counted.
-    /// - Returns: false when it gave up; then the writer may use the descriptor as long as the process lives.
+    /// - Parameter timeLimit: nanoseconds; lines that are not written by then are dropped and counted.
+    /// - Returns: false when the limit was reached; then the writer may use the descriptor for the rest of the process.
     @discardableResult
     public func close(timeLimit: UInt64 = LogSink.closeTimeLimit) -> Bool {
         queue.change { queue in
@@ -90,7 +89,7 @@ public final class LogSink: Sendable {
     func enqueue(_ bytes: inout [UInt8], lineCount: Int) {
         let isAccepted = queue.change { queue in
             if queue.isShut || queue.bytes.count + queue.inFlight.byteCount + bytes.count > byteLimit { return false }
-            // Nearly always the writer has taken the last lines: the arrays change places, and nothing is copied.
+            // Usually the writer has taken the previous lines: then the arrays are swapped, and nothing is copied.
             if queue.bytes.isEmpty { swap(&queue.bytes, &bytes) } else { queue.bytes.append(contentsOf: bytes) }
             queue.lineCount += lineCount
             return true
@@ -104,20 +103,21 @@ public final class LogSink: Sendable {
     }
 }
 
-/// Why a sink could not be made.
+/// Why a sink could not be created.
 public enum LogSinkError: Error, Equatable {
-    /// The system gave no thread; the number is pthread_create's.
+    /// The system could not create a thread; the number is pthread_create's.
     case noThread(errno: Int32)
 }
 
-// The writer.
+// The writer thread.
 extension LogSink {
     private func startWriter() throws(LogSinkError) {
         var attributes = pthread_attr_t()
-        // `attributes` and `thread` are locals that outlive the calls; the thread takes over the reference to `self`.
+        // `attributes` and `thread` are local variables that outlive the calls; the thread takes over the reference to
+        // `self`.
         unsafe pthread_attr_init(&attributes)
         defer { unsafe pthread_attr_destroy(&attributes) }
-        // `isFinished` tells when it ended; a joinable thread that is stuck in write(2) could not be waited for.
+        // `isFinished` reports its end; a joinable thread that is blocked in write(2) could not be joined.
         unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
         var thread = pthread_t()
         let retained = unsafe Unmanaged.passRetained(self)
@@ -134,9 +134,9 @@ extension LogSink {
     }
 
     private func writeUntilClosed() {
-        // Swapped with the queue's array at each turn, so that both keep their storage.
+        // Swapped with the queue's array each time, so that both keep their storage.
         var batch: [UInt8] = []
-        /// The output ends with a part of a line: a full disk took no more of it.
+        /// The output ends with a part of a line, because the disk was full.
         var isCutOff = false
         while true {
             let hasWork: (Queue) -> Bool = { !$0.bytes.isEmpty || $0.isClosing }
@@ -146,13 +146,13 @@ extension LogSink {
                 queue.lineCount = 0
             }
             if batch.isEmpty { break }
-            // Else the next line would be lost as well, behind the part.
+            // Without the newline the next line would be lost too, because it would follow the part.
             if isCutOff { batch.insert(0x0A, at: 0) }
             let (written, isClosed) = write(batch)
-            // A line that was cut off counts as lost; the newline that was put in front ends none.
+            // A line that was cut off counts as lost; the newline in front ends no line.
             drop(batch[max(written, isCutOff ? 1 : 0)...].count { $0 == 0x0A })
             if written > 0 { isCutOff = batch[written - 1] != 0x0A }
-            // What a pause of the reader has made long is given back.
+            // Memory from a pause of the reader is released.
             if batch.capacity > Self.retainedByteLimit { batch = [] } else { batch.removeAll(keepingCapacity: true) }
             queue.change { queue in
                 queue.inFlight = (0, 0)
@@ -162,7 +162,7 @@ extension LogSink {
         queue.change { $0.isFinished = true }
     }
 
-    /// Writes all it can, waiting as long as it takes.
+    /// Writes as much as possible, waiting without a limit.
     private func write(_ bytes: [UInt8]) -> (byteCount: Int, isClosed: Bool) {
         var written = 0
         while written < bytes.count {
@@ -178,7 +178,7 @@ extension LogSink {
             switch errno {
             case EINTR: continue
             case EAGAIN:
-                // Whoever shares the terminal or pipe with us may have made it non-blocking.
+                // Another process that shares the terminal or pipe may have made it non-blocking.
                 var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = unsafe Glibc.poll(&poll, 1, -1)
             case EBADF: return (written, true)
@@ -193,7 +193,7 @@ extension LogSink {
 /// Nanoseconds of the monotonic clock.
 private func monotonicNow() -> UInt64 {
     var time = timespec()
-    // `time` is a local that outlives the call.
+    // `time` is a local variable that outlives the call.
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }

@@ -1,14 +1,14 @@
 import Formatting
 
-/// Renders moments as `2024-11-01T12:00:00.123Z` and keeps the last one, so that within a second only the
-/// milliseconds are written anew.
+/// Renders instants as `2024-11-01T12:00:00.123Z`. It keeps the last one, so that within a second only the milliseconds
+/// are written again.
 public struct LogStamp: Sendable {
     private var second: Int?
     private var text = InlineArray<24, UInt8>(repeating: 0)
 
     public init() {}
 
-    /// Appends the moment, cut to whole milliseconds; 24 bytes.
+    /// Appends the instant, truncated to milliseconds; 24 bytes.
     ///
     /// - Parameters:
     ///   - seconds: since 1970-01-01T00:00:00Z, in the years 0 to 9999.

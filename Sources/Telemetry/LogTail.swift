@@ -1,15 +1,15 @@
 import Formatting
 
-/// The fields that end every line of the process, rendered once: `,"instance_id":"…","environment":"prod"`.
+/// The fields at the end of every line of the process, rendered once: `,"instance_id":"…","environment":"prod"`.
 public struct LogTail: Sendable {
-    /// Two host names and two labels at their longest; a line keeps this much room for its tail.
+    /// Two host names and two labels of the maximum length; a line reserves this much room for its tail.
     public static let byteLimit = 1024
 
-    /// What ends every line, before its brace.
+    /// The end of every line, without its brace.
     let bytes: [UInt8]
     let names: [String]
 
-    /// - Parameter fields: in order; names must need no escape. A field that would go past `byteLimit` is left out.
+    /// - Parameter fields: in order; names must need no escape. A field that would exceed `byteLimit` is omitted.
     public init(_ fields: KeyValuePairs<StaticString, String> = [:]) {
         var bytes: [UInt8] = []
         var names: [String] = []

@@ -20,7 +20,8 @@ extension OutputSpan<UInt8> {
     }
 
     /// Appends a JSON string, quotes included: at most `LogLine.valueByteLimit` bytes of the text, ending in `…` when
-    /// it was longer. What is not UTF-8 becomes U+FFFD, and what is not shown as it stands is escaped.
+    /// it was longer. Bytes that are not UTF-8 become U+FFFD, and characters that do not display as themselves are
+    /// escaped.
     mutating func append(logValue utf8: Span<UInt8>) {
         append(0x22)
         if utf8.count > LogLine.valueByteLimit {
@@ -38,9 +39,9 @@ extension OutputSpan<UInt8> {
         append(logValue: text.utf8.span)
     }
 
-    /// Six bytes for each at most.
+    /// At most six bytes for each byte.
     private mutating func append(escaping utf8: Span<UInt8>) {
-        // The pointer does not outlive the closure; String copies from it, and repairs as Unicode has it.
+        // The pointer does not outlive the closure; String copies from it, and repairs it as Unicode specifies.
         let repaired = unsafe utf8.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
         var escaped: [UInt8] = []
         escaped.append(jsonEscaped: repaired)
@@ -63,8 +64,8 @@ extension OutputSpan<UInt8> {
 }
 
 extension Unicode.Scalar {
-    /// Whether it stands for itself wherever the log is read: no control that a terminal obeys, no separator at which some
-    /// readers end a line, nothing invisible, and nothing that changes the order in which its neighbours are shown.
+    /// Whether the character displays as itself: not a control that a terminal obeys, not a separator that some readers
+    /// take for a line end, not invisible, and not one that changes the display order of its neighbours.
     fileprivate var isShown: Bool {
         if isASCII { return self != "\u{7F}" }
         switch properties.generalCategory {
@@ -75,7 +76,7 @@ extension Unicode.Scalar {
 }
 
 extension Span<UInt8> {
-    /// Where a value over the limit is cut: room is left for the mark, and no character is split.
+    /// Where a value above the limit is cut: with room for the mark, and without splitting a character.
     fileprivate var logValueCut: Int {
         let longest = LogLine.valueByteLimit - 3
         // A character has at most three continuation bytes; a longer run of them is not UTF-8 and has no boundary.

@@ -1,12 +1,12 @@
 import Glibc
 
-/// A state behind a lock, and threads that wait for it to change.
+/// A value behind a lock, and threads that wait for its changes.
 @safe final class Monitor<State: Sendable>: @unchecked Sendable {
-    // The two live on the heap because their addresses must never change; they are initialised by `init`, destroyed
-    // by `deinit` and passed to nothing but pthread functions.
+    // On the heap because their addresses must not change. `init` initialises both, `deinit` destroys them, and only
+    // pthread functions get them.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
-    /// Touched only while `mutex` is held; this is what `@unchecked` rests on.
+    /// Accessed only while `mutex` is held, which justifies `@unchecked Sendable`.
     private var state: State
 
     init(_ state: State) {
@@ -28,7 +28,7 @@ import Glibc
         unsafe mutex.deallocate()
     }
 
-    /// Changes the state and wakes whoever waits for that.
+    /// Changes the value and wakes all waiting threads.
     func change<Result>(_ body: (inout State) -> Result) -> Result {
         unsafe succeed(pthread_mutex_lock(mutex))
         let result = body(&state)
@@ -37,10 +37,10 @@ import Glibc
         return result
     }
 
-    /// Waits until `condition` holds and runs `body` in the same critical section; wakes nobody.
+    /// Waits until `condition` holds and runs `body` in the same critical section; wakes no thread.
     ///
     /// - Parameter deadline: monotonic nanoseconds.
-    /// - Returns: nil when the deadline came first; then `body` did not run.
+    /// - Returns: nil when the deadline passed first; then `body` did not run.
     func wait<Result>(
         until condition: (State) -> Bool, deadline: UInt64? = nil, then body: (inout State) -> Result
     ) -> Result? {
@@ -60,7 +60,7 @@ import Glibc
     }
 }
 
-/// These calls fail only when they are used wrongly.
+/// These calls fail only when they are used incorrectly.
 private func succeed(_ outcome: Int32) {
     precondition(outcome == 0, "a pthread mutex or condition was misused, error \(outcome)")
 }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// The `process_*` metrics under the names that client libraries share, read from /proc/self when they are asked for.
+/// The `process_*` metrics with the names of Prometheus client libraries, read from /proc/self at each scrape.
 public enum ProcessMetrics {
-    /// Adds them to `registry`; once per registry. What the system does not tell is left out of the answer.
+    /// Adds them to `registry`; once per registry. Values that the system does not provide are omitted.
     public static func register(in registry: Registry) {
         let ticksPerSecond = Double(sysconf(Int32(_SC_CLK_TCK)))
         let pageSize = Double(sysconf(Int32(_SC_PAGESIZE)))
@@ -23,7 +23,7 @@ public enum ProcessMetrics {
         }
         registry.collect("process_max_fds", .gauge, help: "Most file descriptors that may be open.") {
             var limit = rlimit()
-            // `limit` is a local that outlives the call.
+            // `limit` is a local variable that outlives the call.
             guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
             return Double(limit.rlim_cur)
         }
@@ -35,11 +35,11 @@ public enum ProcessMetrics {
         }
     }
 
-    /// What /proc/self/stat tells; proc(5).
+    /// The used fields of /proc/self/stat; proc(5).
     struct Status: Equatable {
         var cpuTicks: Int
         var threads: Int
-        /// Since the system started.
+        /// Clock ticks after the system's start.
         var startTicks: Int
         var virtualBytes: Int
         var residentPages: Int
@@ -49,10 +49,10 @@ public enum ProcessMetrics {
         }
 
         init?(stat: String) {
-            // The second field, the command in parentheses, may hold spaces and parentheses itself.
+            // The second field, the command in parentheses, may contain spaces and parentheses itself.
             guard let command = stat.lastIndex(of: ")") else { return nil }
             let fields = stat[command...].dropFirst().split(separator: " ")
-            // The first here is the third of proc(5).
+            // Index 0 here is field 3 of proc(5).
             let number = { (position: Int) in position - 3 < fields.count ? Int(fields[position - 3]) : nil }
             guard let user = number(14), let system = number(15), let threads = number(20), let start = number(22),
                 let virtual = number(23), let resident = number(24)
@@ -65,7 +65,7 @@ public enum ProcessMetrics {
         }
     }
 
-    /// The line `btime` of /proc/stat: when the system started, as Unix time.
+    /// The line `btime` of /proc/stat: the system's start, as Unix time.
     private static func bootTime() -> Int? {
         guard let bytes = contents(of: "/proc/stat") else { return nil }
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
@@ -74,11 +74,11 @@ public enum ProcessMetrics {
 
     private static func openDescriptors() -> Int? {
         guard let directory = unsafe opendir("/proc/self/fd") else { return nil }
-        // `directory` is open until the end of this function; of its entries only their number is looked at.
+        // `directory` is open until the end of this function; only the number of its entries is used.
         defer { unsafe closedir(directory) }
         var count = 0
         while unsafe readdir(directory) != nil { count += 1 }
-        // Neither `.`, `..` nor the descriptor that reads the directory.
+        // Without `.`, `..` and the descriptor that reads the directory.
         return count - 3
     }
 
@@ -89,7 +89,7 @@ public enum ProcessMetrics {
         var contents: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
-            // The pointer is used within the closure, with the count of what it points to.
+            // The pointer is used within the closure, with the count of its bytes.
             let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
             if count < 0 { return nil }

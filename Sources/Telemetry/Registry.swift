@@ -2,14 +2,14 @@ import Synchronization
 
 /// All metrics of the process, by name.
 ///
-/// `counter`, `gauge` and `histogram` make a new cell at each call, and cells of the same name and labels are summed
-/// when the metrics are read: each loop asks for its own once and keeps it. Cells and closures stay for good. Any
+/// `counter`, `gauge` and `histogram` create a new cell at each call; cells with the same name and labels are summed at
+/// each scrape. Each event loop creates its own cells once and keeps them. Cells and closures are never removed. Any
 /// thread may call.
 ///
-/// All of them trap when a name or label is not valid for Prometheus, when a counter's name does not end in `_total`
-/// or another's does, and when a name comes again with another type, help or bucket set.
+/// All functions trap when a name or label is invalid in Prometheus, when a counter's name does not end in `_total` or
+/// another metric's does, and when a name is repeated with another type, help text or bucket set.
 public final class Registry: Sendable {
-    /// A label set and its number, read when the metrics are asked for.
+    /// A label set and its value, read at each scrape.
     public struct Sample: Sendable {
         public var labels: [(String, String)]
         public var value: Double
@@ -20,18 +20,19 @@ public final class Registry: Sendable {
         }
     }
 
-    /// What a closure's numbers are.
+    /// The type of a closure's values.
     public enum CollectedType: Sendable {
         case counter, gauge
     }
 
-    /// By their names without a counter's `_total`.
+    /// By name, without a counter's `_total`.
     private struct Families {
         var registered: [String: Family] = [:]
-        /// Of metrics whose first cell comes later.
+        /// Families whose first cell comes later.
         var reserved: [String: Family] = [:]
 
-        /// The one of this name, or a new one. Traps, and names it in every build, when it is another's.
+        /// The family of this name, or a new one. Traps in every build, naming it, when it exists with other
+        /// properties.
         func family(_ name: String, _ type: Family.Kind, _ help: String) -> Family {
             let base = Family.baseName(name, type)
             let family = registered[base] ?? reserved[base] ?? Family(name: base, kind: type, help: help)
@@ -45,31 +46,31 @@ public final class Registry: Sendable {
 
     public init() {}
 
-    /// Keeps a counter's name for one that has this help text, from now on; it is shown when it has its first cell.
+    /// Reserves a counter's name and help text; it is exposed when it has its first cell.
     public func reserveCounter(_ name: String, help: String) {
         reserve(name, .counter, help)
     }
 
-    /// Keeps a histogram's name for one that has this help text, from now on; it is shown when it has its first cell.
+    /// Reserves a histogram's name and help text; it is exposed when it has its first cell.
     public func reserveHistogram(_ name: String, help: String, buckets: Histogram.Buckets = .latency) {
         reserve(name, .histogram(buckets), help)
     }
 
-    /// A new cell that counts from 0.
+    /// A new cell with the value 0.
     public func counter(_ name: String, help: String, labels: [(String, String)] = []) -> Counter {
         let cell = Counter()
         register(name, .counter, help) { $0.counters[LabelSet(labels), default: []].append(cell) }
         return cell
     }
 
-    /// A new cell at 0.
+    /// A new cell with the value 0.
     public func gauge(_ name: String, help: String, labels: [(String, String)] = []) -> Gauge {
         let cell = Gauge()
         register(name, .gauge, help) { $0.gauges[LabelSet(labels), default: []].append(cell) }
         return cell
     }
 
-    /// A new cell without observations. The name should end in `_seconds`, the unit that is shown.
+    /// A new cell without observations. The name should end in `_seconds`, the exposed unit.
     public func histogram(
         _ name: String, help: String, labels: [(String, String)] = [], buckets: Histogram.Buckets = .latency
     ) -> Histogram {
@@ -79,7 +80,7 @@ public final class Registry: Sendable {
         return cell
     }
 
-    /// Has `read` called whenever the metrics are asked for, on the thread that asks; nil leaves the sample out.
+    /// Calls `read` at each scrape, on the scraping thread; nil omits the sample.
     public func collect(
         _ name: String, _ type: CollectedType, help: String, labels: [(String, String)] = [],
         _ read: @escaping @Sendable () -> Double?
@@ -90,7 +91,7 @@ public final class Registry: Sendable {
         }
     }
 
-    /// Has `read` called whenever the metrics are asked for, on the thread that asks.
+    /// Calls `read` at each scrape, on the scraping thread.
     public func collect(
         _ name: String, _ type: CollectedType, help: String, samples read: @escaping @Sendable () -> [Sample]
     ) {
@@ -99,7 +100,7 @@ public final class Registry: Sendable {
         }
     }
 
-    /// What is registered now, sorted by name. Nothing is read yet, so that closures run outside the lock.
+    /// The registered families, sorted by name. Values are not read yet, so that closures run outside the lock.
     var snapshot: [Family] {
         families.withLock { Array($0.registered.values) }.sorted { $0.name < $1.name }
     }
