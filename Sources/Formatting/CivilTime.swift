@@ -1,4 +1,4 @@
-/// A moment in UTC, split into its calendar parts; proleptic Gregorian.
+/// An instant in UTC, split into its calendar fields; proleptic Gregorian.
 public struct CivilTime: Equatable, Sendable {
     public let year: Int
     /// 1…12
@@ -11,14 +11,14 @@ public struct CivilTime: Equatable, Sendable {
     public let minute: Int
     public let second: Int
 
-    /// The parts of a moment given in whole seconds since 1970-01-01T00:00:00Z; may be negative.
+    /// The fields of an instant given in whole seconds since 1970-01-01T00:00:00Z; may be negative.
     public init(secondsSinceEpoch seconds: Int) {
         var (days, secondOfDay) = seconds.quotientAndRemainder(dividingBy: 86_400)
         if secondOfDay < 0 {
             days -= 1
             secondOfDay += 86_400
         }
-        // Years are counted from 1 March, so that the leap day is the last of its year; an era is 400 years.
+        // Years are counted from 1 March, so that the leap day is the last day of its year; an era is 400 years.
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
         let dayOfEra = shifted - era * 146_097
@@ -36,20 +36,20 @@ public struct CivilTime: Equatable, Sendable {
 }
 
 extension CivilTime {
-    /// The days from 1970-01-01 to a date, before which they are negative; nil when the calendar has no such date.
+    /// Days from 1970-01-01 to a date, negative before it; nil when the calendar has no such date.
     ///
-    /// - Parameter year: the year before 1 is 0; nil beyond ten million years, of which nobody keeps dates.
+    /// - Parameter year: the year before 1 is 0; nil beyond ten million years.
     public static func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int? {
         guard (-10_000_000...10_000_000).contains(year), (1...12).contains(month), (1...31).contains(day) else {
             return nil
         }
-        // As in `init`, the other way round.
+        // The inverse of `init`.
         let shifted = month > 2 ? year : year - 1
         let era = (shifted >= 0 ? shifted : shifted - 399) / 400
         let yearOfEra = shifted - era * 400
         let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
         let days = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-        // A day that its month does not have is one of the next month.
+        // A day that its month does not have would be a day of the next month.
         return CivilTime(secondsSinceEpoch: days * 86_400).day == day ? days : nil
     }
 }

@@ -1,8 +1,8 @@
 extension [UInt8] {
-    /// Appends the bytes of a literal as they stand.
+    /// Appends the bytes of a literal.
     @inlinable
     public mutating func append(literal: StaticString) {
-        // A StaticString's bytes live in the binary, and `utf8CodeUnitCount` is their exact count.
+        // A StaticString's bytes are part of the binary, and `utf8CodeUnitCount` is their exact count.
         unsafe append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
@@ -29,8 +29,8 @@ extension [UInt8] {
         append(addingCapacity: 20) { $0.append(decimal: value) }
     }
 
-    /// Appends `value` in decimal with zeros in front up to `width` digits; more digits than that are all kept, and a
-    /// minus sign comes before the zeros.
+    /// Appends `value` in decimal, padded with zeros to `width` digits; all digits of a longer number are kept, and a
+    /// minus sign precedes the zeros.
     @inlinable
     public mutating func append(decimal value: Int, width: Int) {
         if value < 0 { append(0x2D) }

@@ -1,15 +1,16 @@
-// Text in JSON strings (RFC 8259 §7): quotes, backslashes and control characters are escaped, everything else stays.
+// Text in JSON strings (RFC 8259 §7): quotes, backslashes and control characters are escaped, everything else is
+// unchanged.
 extension Span<UInt8> {
-    /// Whether JSON takes every byte as it is, as it does of nearly every text.
+    /// Whether JSON needs no escape for any byte, as in nearly every text.
     @inlinable
     public var isPlainJSON: Bool { isPlain(refusing: 0) }
 
-    /// The same, and whether all of it is ASCII that is shown as it stands: so it needs no look whether it is UTF-8, and
-    /// holds nothing that a terminal obeys, DEL included.
+    /// The same, and whether all bytes are printable ASCII: then it is valid UTF-8, and has nothing that a terminal
+    /// obeys, DEL included.
     @inlinable
     public var isPlainASCII: Bool { isPlain(refusing: 0x8080_8080_8080_8080) }
 
-    /// Where from `start` on the first byte stands that JSON does not take as it is; `count` without one.
+    /// The index of the first byte from `start` on that JSON has to escape; `count` if there is none.
     @inlinable
     public func endOfPlainJSON(from start: Int) -> Int {
         precondition(start >= 0, "text from \(start) on")
@@ -23,7 +24,7 @@ extension Span<UInt8> {
         return end
     }
 
-    /// - Parameter bits: the highest of eight bytes, or none: with them, bytes from 0x7F on are refused as well.
+    /// - Parameter bits: the highest bit of each of eight bytes, or 0: with them, bytes from 0x7F on are found too.
     @inlinable
     @inline(__always)
     func isPlain(refusing bits: UInt64) -> Bool {
@@ -43,15 +44,16 @@ extension Span<UInt8> {
         return (found | escapes(at: count - 8, or: bits)) & 0x8080_8080_8080_8080 == 0
     }
 
-    /// Eight bytes at once: the highest bit of some of the result's bytes is set when one of them needs an escape, and the
-    /// lowest of these bits is the first one's. Byte by byte a text takes three times the instructions.
+    /// Checks eight bytes at once. If one of them needs an escape, the highest bit of some bytes of the result is set,
+    /// and the lowest of these bits belongs to the first such byte.
     @inlinable
     @inline(__always)
     func escapes(at offset: Int, or bits: UInt64) -> UInt64 {
         let every: UInt64 = 0x0101_0101_0101_0101
         let word = word(at: offset)
-        // Subtracting borrows into a byte's highest bit where it is below; a borrow from a lower byte shows only where that
-        // one is found, too. Adding one to each makes a highest bit of 0x7F; a carry comes from 0xFF alone, which has that bit.
+        // The subtraction borrows into a byte's highest bit where the byte is smaller; a borrow from a lower byte only
+        // occurs where that byte is found too. Adding one to each byte sets the highest bit of 0x7F; a carry only comes
+        // from 0xFF, which has that bit set.
         let control = (word &- every &* 0x20) & ~word
         let quote = word ^ every &* 0x22
         let backslash = word ^ every &* 0x5C
@@ -59,7 +61,7 @@ extension Span<UInt8> {
             | (word | (word &+ every)) & bits
     }
 
-    /// How many bytes this text takes in a JSON string, quotes included.
+    /// Bytes of this text as a JSON string, quotes included.
     public var jsonByteCount: Int {
         if isPlainJSON { return count + 2 }
         var bytes = count + 2
@@ -67,7 +69,7 @@ extension Span<UInt8> {
         return bytes
     }
 
-    /// How many bytes this text takes in a JSON string, quotes included, at most.
+    /// Upper bound for the bytes of this text as a JSON string, quotes included.
     @inlinable
     @inline(__always)
     public func jsonByteLimit(isPlain: Bool) -> Int {
@@ -76,12 +78,12 @@ extension Span<UInt8> {
 }
 
 extension UInt8 {
-    /// Whether it may not stand in a JSON string as it is.
+    /// Whether a JSON string must escape the byte.
     @inlinable
     @inline(__always)
     var needsEscape: Bool { self < 0x20 || self == 0x22 || self == 0x5C }
 
-    /// How many bytes its escape takes more than itself.
+    /// Bytes that its escape has more than the byte itself.
     fileprivate var escapeByteCount: Int {
         switch self {
         case 0x22, 0x5C, 0x08, 0x09, 0x0A, 0x0C, 0x0D: 1
@@ -92,9 +94,9 @@ extension UInt8 {
 }
 
 extension OutputSpan<UInt8> {
-    /// Appends UTF-8 text as a string, with its quotes; `utf8.jsonByteLimit(isPlain:)` bytes at most.
+    /// Appends UTF-8 text as a string with its quotes; at most `utf8.jsonByteLimit(isPlain:)` bytes.
     ///
-    /// - Parameter isPlain: `utf8.isPlainJSON`, of which the reserved room follows, so that the caller knows it already.
+    /// - Parameter isPlain: `utf8.isPlainJSON`; the reserved room depends on it, so the caller already has it.
     @inlinable
     public mutating func append(jsonString utf8: Span<UInt8>, isPlain: Bool) {
         append(0x22)
@@ -102,7 +104,7 @@ extension OutputSpan<UInt8> {
         append(0x22)
     }
 
-    /// Appends UTF-8 text with what needs it escaped, without quotes; six bytes for each at most.
+    /// Appends UTF-8 text, escaped where necessary, without quotes; at most six bytes per byte.
     @inlinable
     public mutating func append(jsonEscaped utf8: Span<UInt8>) {
         // Runs without an escape are copied whole.
@@ -134,7 +136,7 @@ extension OutputSpan<UInt8> {
 }
 
 extension [UInt8] {
-    /// Appends UTF-8 text with what needs it escaped, without quotes.
+    /// Appends UTF-8 text, escaped where necessary, without quotes.
     @inlinable
     public mutating func append(jsonEscaped utf8: Span<UInt8>) {
         if utf8.isPlainJSON {
@@ -147,11 +149,11 @@ extension [UInt8] {
     @inlinable
     public mutating func append(jsonEscaped text: String) {
         var text = text
-        // The buffer outlives the closure's call, and the span does not leave it.
+        // The buffer outlives the closure's call, and the span does not escape it.
         text.withUTF8 { unsafe append(jsonEscaped: Span(_unsafeElements: $0)) }
     }
 
-    /// Appends UTF-8 text as a string, with its quotes.
+    /// Appends UTF-8 text as a string with its quotes.
     @inlinable
     public mutating func append(jsonString utf8: Span<UInt8>) {
         let isPlain = utf8.isPlainJSON

@@ -1,9 +1,9 @@
-/// JSON (RFC 8259), written left to right into one buffer; the writer places the commas.
+/// Writes JSON (RFC 8259) from left to right into one buffer and places the commas.
 ///
-/// Nothing checks that objects and arrays are closed in order: the caller's code shows it. Text is taken as UTF-8
-/// and only escaped, so bytes that are not UTF-8 come out as they went in.
+/// It does not check that objects and arrays are closed in order. Text is taken as UTF-8 and only escaped; bytes that
+/// are not UTF-8 are written unchanged.
 public struct JSONWriter {
-    /// What was written so far.
+    /// The bytes written so far.
     public var bytes: [UInt8]
     /// Whether a value was written since the innermost bracket was opened.
     @usableFromInline var needsComma = false
@@ -14,7 +14,7 @@ public struct JSONWriter {
         if capacity > 0 { bytes.reserveCapacity(capacity) }
     }
 
-    /// Goes on after `bytes`, which stay as they are.
+    /// Continues after `bytes`, which stay unchanged.
     @inlinable
     public init(appendingTo bytes: consuming [UInt8]) {
         self.bytes = bytes
@@ -46,7 +46,7 @@ public struct JSONWriter {
         needsComma = true
     }
 
-    /// Writes a member's name, which must need no escape; its value comes next.
+    /// Writes a member's name, which must need no escape; its value follows.
     @inlinable
     public mutating func key(_ name: StaticString) {
         let isFirst = !needsComma
@@ -60,7 +60,7 @@ public struct JSONWriter {
         needsComma = false
     }
 
-    /// Writes a member's name of any text; its value comes next.
+    /// Writes a member's name of any text; its value follows.
     public mutating func key(named name: String) {
         value(name)
         bytes.append(0x3A)
@@ -101,7 +101,7 @@ public struct JSONWriter {
     @inlinable
     public mutating func value(_ text: String) {
         var text = text
-        // The buffer outlives the closure's call, and the span does not leave it.
+        // The buffer outlives the closure's call, and the span does not escape it.
         text.withUTF8 { value(utf8: unsafe Span(_unsafeElements: $0)) }
     }
 
@@ -110,7 +110,7 @@ public struct JSONWriter {
         if let text { value(text) } else { null() }
     }
 
-    /// Writes a string whose UTF-8 bytes are given.
+    /// Writes a string given as UTF-8 bytes.
     @inlinable
     public mutating func value(utf8: Span<UInt8>) {
         separate()
@@ -126,9 +126,9 @@ public struct JSONWriter {
         bytes.append(0x22)
     }
 
-    /// Writes a value in place, with one look at the room for all of it.
+    /// Writes a value in place and checks the room once.
     ///
-    /// - Parameter byteCount: how many bytes it has at most.
+    /// - Parameter byteCount: upper bound for its bytes.
     @inlinable
     public mutating func value(upTo byteCount: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
         separate()

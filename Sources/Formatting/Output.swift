@@ -1,13 +1,13 @@
 extension Span<UInt8> {
-    /// The eight bytes from `offset` on, at most `count - 8`, with the first one as the lowest.
+    /// The eight bytes from `offset` on, at most `count - 8`, the first one as the lowest.
     @inlinable
     @inline(__always)
     func word(at offset: Int) -> UInt64 {
-        // The callers' offsets are in these bounds.
+        // The callers' offsets are within these bounds.
         UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
     }
 
-    /// Whether the bytes are the other's.
+    /// Whether the bytes equal the other span's.
     @inlinable
     @inline(__always)
     public func equals(_ other: Span<UInt8>) -> Bool {
@@ -24,23 +24,23 @@ extension Span<UInt8> {
         return word(at: count - 8) == other.word(at: count - 8)
     }
 
-    /// Whether the bytes are the literal's.
+    /// Whether the bytes equal the literal's.
     @inlinable
     @inline(__always)
     public func equals(_ literal: StaticString) -> Bool {
-        // A StaticString's bytes live in the binary, and `utf8CodeUnitCount` is their exact count.
+        // A StaticString's bytes are part of the binary, and `utf8CodeUnitCount` is their exact count.
         unsafe equals(Span(_unsafeStart: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 }
 
-// Text under construction in memory that was reserved once. An array looks at its uniqueness and its room at each append;
-// a span only at its room, which for a log line and a response's head is most of what an append costs.
+// Text under construction in memory that was reserved once. An array checks its uniqueness and its room at each append;
+// an output span checks its room only, which makes appending to a log line or a response's head much cheaper.
 extension OutputSpan<UInt8> {
-    /// Appends the bytes of a literal as they stand.
+    /// Appends the bytes of a literal.
     @inlinable
     @inline(__always)
     public mutating func append(literal: StaticString) {
-        // A StaticString's bytes live in the binary, and `utf8CodeUnitCount` is their exact count.
+        // A StaticString's bytes are part of the binary, and `utf8CodeUnitCount` is their exact count.
         unsafe append(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
     }
 
@@ -48,26 +48,26 @@ extension OutputSpan<UInt8> {
     @inlinable
     @inline(__always)
     public mutating func append(span: Span<UInt8>) {
-        // The pointer does not outlive the closure, in which its bytes are copied.
+        // The pointer does not outlive the closure, which copies its bytes.
         unsafe span.withUnsafeBufferPointer { bytes in
             guard let start = bytes.baseAddress else { return }
             unsafe append(start: start, count: bytes.count)
         }
     }
 
-    /// Copies `count` bytes from `start`, which do not lie in this span.
+    /// Copies `count` bytes from `start`, which must not overlap this span.
     @inlinable
     @inline(__always)
     mutating func append(start: UnsafePointer<UInt8>, count: Int) {
         precondition(count <= freeCapacity, "no room was reserved for \(count) bytes more")
-        // Room for `count` bytes follows the first `used`.
+        // There is room for `count` bytes after the first `used`.
         unsafe withUnsafeMutableBufferPointer { buffer, used in
             unsafe (buffer.baseAddress! + used).initialize(from: start, count: count)
             used += count
         }
     }
 
-    /// Appends `value` in decimal, with a minus sign when it is negative; 20 bytes at most.
+    /// Appends `value` in decimal, with a minus sign when it is negative; at most 20 bytes.
     @inlinable
     public mutating func append(decimal value: Int64) {
         if value < 0 { append(0x2D) }
@@ -81,7 +81,7 @@ extension OutputSpan<UInt8> {
 
     @inlinable
     public mutating func append(decimal value: UInt64) {
-        // Counts, statuses and milliseconds are short.
+        // Most counts, statuses and milliseconds are short.
         if value < 1000 {
             if value >= 100 { append(0x30 &+ UInt8(truncatingIfNeeded: value / 100)) }
             if value >= 10 { append(0x30 &+ UInt8(truncatingIfNeeded: value / 10 % 10)) }
@@ -90,7 +90,7 @@ extension OutputSpan<UInt8> {
         }
         var count = 4
         var limit: UInt64 = 10_000
-        // UInt64.max has 20 digits, and 10^20 is more than it holds.
+        // UInt64.max has 20 digits, and 10^20 exceeds it.
         while count < 20 && value >= limit {
             count += 1
             limit = limit &* 10
@@ -98,7 +98,7 @@ extension OutputSpan<UInt8> {
         append(decimal: value, digits: count)
     }
 
-    /// Appends the last `count` decimal digits of `value`, zeros in front.
+    /// Appends the last `count` decimal digits of `value`, padded with zeros.
     @inlinable
     @inline(__always)
     public mutating func append(decimal value: UInt64, digits count: Int) {
@@ -116,7 +116,7 @@ extension OutputSpan<UInt8> {
         }
     }
 
-    /// Appends nanoseconds as milliseconds with three decimals: 412,345 ns becomes `0.412`; 21 bytes at most.
+    /// Appends nanoseconds as milliseconds with three decimals: 412,345 ns becomes `0.412`; at most 21 bytes.
     @inlinable
     public mutating func append(millisecondsOf nanoseconds: UInt64) {
         let microseconds = nanoseconds / 1000

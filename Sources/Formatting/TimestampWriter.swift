@@ -1,17 +1,17 @@
 /// Writes timestamps like `2024-11-01T12:00:00.000000Z`: RFC 3339 with six decimals.
 ///
-/// Keeps the last one as text, since those of a page are mostly of one day, and an item that was never changed has the same
-/// one twice: the calendar takes more instructions than all of the digits, and both more than a copy.
+/// It keeps the last one as text: the timestamps of a page are mostly of one day, and an unchanged item has the same
+/// one twice. A copy is cheaper than writing the digits, and the digits are cheaper than the calendar.
 public struct TimestampWriter {
-    /// Of every timestamp.
+    /// Bytes of every timestamp.
     public static let byteCount = 27
-    /// 0001-01-01T00:00:00.000000Z to 9999-12-31T23:59:59.999999Z: years that have four digits, of which RFC 3339 has no
-    /// more, without year 0, which many programs cannot read. PostgreSQL's own range is wider.
+    /// 0001-01-01T00:00:00.000000Z to 9999-12-31T23:59:59.999999Z: RFC 3339 has four-digit years, and many programs
+    /// cannot read year 0. PostgreSQL's own range is wider.
     private static let range = -62_135_596_800_000_000...253_402_300_799_999_999 as ClosedRange<Int64>
     private static let dayLength: Int64 = 86_400_000_000
     private static let timeStart = 11
 
-    /// No moment is in the day that the first of all begins with.
+    /// No instant is in the day that begins here.
     private var day = Int64.min
     private var last = Int64.min
     /// `2024-11-01T` up to `timeStart`, then `12:00:00.000000Z`.
@@ -22,8 +22,8 @@ public struct TimestampWriter {
 
     public init() {}
 
-    /// Appends a moment given in microseconds since 1970-01-01T00:00:00Z, which may be negative; `byteCount` bytes. A moment
-    /// before year 1 or after year 9999 is written as the first or the last one in between.
+    /// Appends an instant given in microseconds since 1970-01-01T00:00:00Z, which may be negative; `byteCount` bytes.
+    /// An instant before year 1 or after year 9999 is written as the first or the last one in between.
     public mutating func write(microseconds: Int64, to output: inout OutputSpan<UInt8>) {
         if microseconds != last || day == .min { set(microseconds) }
         output.append(span: text.span)
@@ -68,7 +68,7 @@ public struct TimestampWriter {
 extension [UInt8] {
     /// Appends `2024-11-01T12:00:00.000000Z`: RFC 3339 with six decimals.
     ///
-    /// - Parameter microseconds: since 1970-01-01T00:00:00Z; may be negative. As `TimestampWriter.write` says.
+    /// - Parameter microseconds: since 1970-01-01T00:00:00Z; may be negative. As in `TimestampWriter.write`.
     public mutating func append(timestampMicroseconds microseconds: Int64) {
         var writer = TimestampWriter()
         append(addingCapacity: TimestampWriter.byteCount) { writer.write(microseconds: microseconds, to: &$0) }
