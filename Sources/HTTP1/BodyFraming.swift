@@ -2,21 +2,21 @@
 public enum BodyFraming: Equatable, Sendable {
     /// There is no body.
     case none
-    /// That many bytes follow; may be 0.
+    /// This many bytes follow; may be 0.
     case length(Int)
     /// Chunks follow, for a `ChunkedDecoder`.
     case chunked
 }
 
-/// What the fields of one head have said about its framing so far.
+/// The framing fields of one head so far.
 ///
-/// A proxy before us may follow one of two contradicting fields and we the other, and what it takes for a body we would
-/// take for the next request. So nothing is picked and nothing is repaired.
+/// A proxy in front may obey one of two contradictory fields and this server the other; then the proxy's body is this
+/// server's next request. So nothing is selected and nothing is repaired.
 struct FramingFields: Sendable {
     private var contentLength: Int?
     private var isChunked = false
 
-    /// One Content-Length field: digits only, RFC 9110 §8.6. A second one is refused even when it is equal.
+    /// Processes one Content-Length field: digits only, RFC 9110 §8.6. A second one is refused even when it is equal.
     mutating func takeContentLength(_ value: Span<UInt8>) throws(ProtocolError) {
         guard contentLength == nil else { throw .repeatedContentLength }
         guard value.count > 0 else { throw .invalidContentLength }
@@ -31,10 +31,10 @@ struct FramingFields: Sendable {
         contentLength = length
     }
 
-    /// One Transfer-Encoding field: `chunked` in any case and nothing else.
+    /// Processes one Transfer-Encoding field: `chunked` in any case and nothing else.
     ///
-    /// RFC 9112 §6.1 lets a server answer 501 to a coding it does not know; 400 says as well that nothing behind this
-    /// head is read as a message.
+    /// RFC 9112 §6.1 lets a server answer 501 to an unknown coding; 400 also says that nothing after this head is read
+    /// as a message.
     mutating func takeTransferEncoding(_ value: Span<UInt8>) throws(ProtocolError) {
         guard !isChunked else { throw .repeatedTransferEncoding }
         guard Grammar.isToken(value) else { throw .invalidTransferEncoding }
@@ -42,7 +42,7 @@ struct FramingFields: Sendable {
         isChunked = true
     }
 
-    /// The framing once all fields were taken.
+    /// The framing once all fields were processed.
     func framing(isHTTP11: Bool) throws(ProtocolError) -> BodyFraming {
         guard isChunked else {
             guard let contentLength else { return .none }

@@ -1,9 +1,8 @@
 import Formatting
 
-/// Decodes one chunked body, RFC 9112 §7.1; make a new one for each message.
+/// Decodes one chunked body, RFC 9112 §7.1; create a new one for each message.
 ///
-/// Trailer fields are checked as any field lines are, and dropped: nothing here may be changed by a field that comes
-/// after the body.
+/// Trailer fields are checked like other field lines and dropped: a field after the body must not change anything.
 public struct ChunkedDecoder: Sendable {
     private enum Phase {
         case size, extensionStart, extensionName, valueStart, token, quoted, quotedPair, valueEnd, sizeLineFeed
@@ -15,7 +14,7 @@ public struct ChunkedDecoder: Sendable {
     private let takesContent: Bool
     private var phase = Phase.size
     private var sizeDigitCount = 0
-    /// Of the chunk being read: its size while that is read, then what is left of its data.
+    /// The current chunk's size while it is read, then the rest of its data.
     private var remaining = 0
     private var chunkCount = 0
     private var bodyByteCount = 0
@@ -26,9 +25,9 @@ public struct ChunkedDecoder: Sendable {
     /// Whether the last chunk, the trailers and the final blank line were read.
     public private(set) var isComplete = false
 
-    /// A decoder that is ready for the first chunk of one body.
+    /// A decoder for one body, before its first chunk.
     ///
-    /// - Parameter takesContent: whether there may be data; without, only an empty body is taken.
+    /// - Parameter takesContent: whether data is allowed; if not, only an empty body is accepted.
     public init(limits: Limits, takesContent: Bool = true) {
         bodyByteLimit = limits.bodyByteLimit
         self.takesContent = takesContent
@@ -120,8 +119,8 @@ public struct ChunkedDecoder: Sendable {
     /// `;name`, `;name=token` or `;name="quoted"`, RFC 9112 §7.1.1.
     ///
     /// Quotes must be closed: a parser that looks for the closing quote and one that looks for the line end would find
-    /// different chunks. The white space that a recipient may remove around the semicolon and the equals sign is refused:
-    /// other servers refuse it too, and nobody sends it.
+    /// different chunks. White space around the semicolon and the equals sign, which a recipient may remove, is
+    /// refused: other servers refuse it too, and no client sends it.
     private mutating func takeExtension(_ byte: UInt8) throws(ProtocolError) {
         if byte == Grammar.lineFeed { throw .bareLineFeed }
         switch phase {

@@ -1,9 +1,10 @@
-/// What the Connection fields of one head ask for, RFC 9110 §7.6.1.
+/// The options of one head's Connection fields, RFC 9110 §7.6.1.
 struct ConnectionField: Sendable {
     private var hasClose = false
     private var hasKeepAlive = false
 
-    /// One Connection field: tokens between commas, in any case; empty elements and unknown tokens are ignored.
+    /// Processes one Connection field: tokens between commas, in any case; empty elements and unknown tokens are
+    /// ignored.
     mutating func take(_ value: Span<UInt8>) throws(ProtocolError) {
         var position = 0
         while position < value.count {

@@ -1,4 +1,5 @@
-/// Reads the field lines of a head up to its blank line, RFC 9112 §5, each exactly once however the bytes are split.
+/// Parses the field lines of a head up to its blank line, RFC 9112 §5. Each byte is read once, however the bytes are
+/// split.
 struct FieldParser: Sendable {
     private enum Phase {
         case lineStart, name, valueStart, value, lineFeed, blankLine
@@ -7,13 +8,13 @@ struct FieldParser: Sendable {
     private let headByteLimit: Int
     private let fieldCountLimit: Int
     private var phase = Phase.lineStart
-    /// The next byte to look at.
+    /// The next byte to read.
     private var position: Int
     private var lineStart: Int
     private var nameEnd = 0
     private var known: KnownField?
     private var valueStart = 0
-    /// The field lines before this one, without their line ends.
+    /// Bytes of the field lines before this one, without their line ends.
     private var headByteCount = 0
     private var host: Range<Int>?
     private var framing = FramingFields()
@@ -28,7 +29,7 @@ struct FieldParser: Sendable {
         lineStart = start
     }
 
-    /// Goes on where the last call stopped: nil when the blank line is not there yet, else the index after it.
+    /// Continues after the last call: nil when the blank line has not arrived, else the index after it.
     mutating func parse(_ bytes: Span<UInt8>, into head: inout RequestHead) throws(ProtocolError) -> Int? {
         while true {
             let lineLimit = lineStart &+ min(Limits.fieldLineByteLimit, headByteLimit &- headByteCount)
@@ -50,7 +51,7 @@ struct FieldParser: Sendable {
             case .name:
                 let colon = Grammar.firstIndex(of: 0x3A, in: bytes, from: position, to: end)
                 known = KnownField.recognize(lineStart..<colon, in: bytes)
-                // The names that are recognised are tokens.
+                // Recognised names are tokens.
                 if known == nil {
                     position = Grammar.end(of: Grammar.token, in: bytes, from: position, to: colon)
                     guard position == colon else { throw refusal(inName: bytes[position]) }
@@ -100,7 +101,7 @@ struct FieldParser: Sendable {
         }
     }
 
-    /// Why a byte cannot stand in a field's name.
+    /// Why a byte is not allowed in a field's name.
     private func refusal(inName byte: UInt8) -> ProtocolError {
         switch byte {
         case Grammar.space, Grammar.tab: .whitespaceBeforeColon
@@ -109,12 +110,12 @@ struct FieldParser: Sendable {
         }
     }
 
-    /// Draws the conclusions from all fields: what host, framing and persistence they make together.
+    /// Combines all fields into host, framing and persistence.
     ///
     /// - Parameters:
-    ///   - authority: of an absolute target; the Host field must say the same (RFC 9112 §3.2.2), or a proxy that follows
-    ///     the one and we that follow the other would serve different sites.
-    ///   - isHTTPS: of an absolute target, whether its scheme is https, and not http.
+    ///   - authority: of an absolute target; the Host field must be equal (RFC 9112 §3.2.2), or a proxy that obeys one
+    ///     and this server, which obeys the other, would serve different sites.
+    ///   - isHTTPS: whether the scheme of an absolute target is https, and not http.
     func finish(
         _ bytes: Span<UInt8>, authority: Range<Int>?, isHTTPS: Bool, into head: inout RequestHead
     ) throws(ProtocolError) {
@@ -131,13 +132,13 @@ struct FieldParser: Sendable {
         head.keepAlive = connection.keepAlive(isHTTP11: head.isHTTP11)
     }
 
-    /// All bytes up to the limit or the end were taken: nil to wait for more.
+    /// All bytes up to the limit or the end were read: nil to wait for more.
     private func incomplete(_ bytes: Span<UInt8>, _ lineLimit: Int) throws(ProtocolError) -> Int? {
         guard bytes.count > lineLimit else { return nil }
         throw lineLimit - lineStart == Limits.fieldLineByteLimit ? .fieldTooLong : .headTooLong
     }
 
-    /// A line ended with the CR before `position`.
+    /// Ends a line at the CR before `position`.
     @inline(__always)
     private mutating func takeLine(_ bytes: Span<UInt8>, into head: inout RequestHead) throws(ProtocolError) {
         let lineEnd = position &- 1

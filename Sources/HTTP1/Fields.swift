@@ -1,11 +1,11 @@
-/// The fields that the server itself looks at, recognised while a head is parsed.
+/// The fields that the server itself reads, recognised while a head is parsed.
 public enum KnownField: UInt8, CaseIterable, Sendable {
     case host, contentLength, transferEncoding, connection, expect
     case contentType, contentEncoding, accept, acceptEncoding, userAgent, authorization
     case ifMatch, ifNoneMatch, idempotencyKey
     case xRequestID, xForwardedFor, xForwardedProto, xForwardedPort, xAmznTraceID, traceparent
 
-    /// The field whose name, a token in any case, is `range` of `bytes`.
+    /// The field whose name, a token in any case, is at `range` of `bytes`.
     @inline(__always)
     static func recognize(_ range: Range<Int>, in bytes: Span<UInt8>) -> KnownField? {
         let start = range.lowerBound
@@ -44,22 +44,22 @@ public enum KnownField: UInt8, CaseIterable, Sendable {
 
 /// One field line, as ranges of the head's bytes.
 public struct Field: Equatable, Sendable {
-    /// The name as it was sent.
+    /// The name as received.
     public let name: Range<Int>
-    /// The value without the white space around it; may be empty.
+    /// The value without surrounding white space; may be empty.
     public let value: Range<Int>
-    /// Which field it is; nil when the server has no use for it.
+    /// The recognised field; nil for fields that the server does not read.
     public let known: KnownField?
 }
 
-/// The field lines of a head in the order they came, duplicates kept.
+/// The field lines of a head in order of arrival, including duplicates.
 public struct Fields: RandomAccessCollection, Equatable, Sendable {
-    // Only the first `count` are of this head; the others are left from longer ones and are overwritten in place,
-    // which is cheaper than to empty the array and to fill it again.
+    // Only the first `count` entries belong to this head; the others remain from longer heads and are overwritten in
+    // place, which is cheaper than emptying and filling the array.
     private(set) var entries: [Field] = []
-    /// How many field lines there are.
+    /// Number of field lines.
     public private(set) var count = 0
-    /// Bit n is set when the known field n occurs, so that most look-ups end here.
+    /// Bit n is set when the known field n occurs; most look-ups end here.
     private var present: UInt32 = 0
     /// Bit n is set when the known field n occurs more than once.
     private var repeated: UInt32 = 0
@@ -98,7 +98,7 @@ public struct Fields: RandomAccessCollection, Equatable, Sendable {
         return entries[index].value
     }
 
-    /// How many fields have that name.
+    /// Number of fields of that name.
     public func count(of known: KnownField) -> Int {
         guard contains(known) else { return 0 }
         var total = 0
@@ -106,7 +106,7 @@ public struct Fields: RandomAccessCollection, Equatable, Sendable {
         return total
     }
 
-    /// Whether both have the same lines at the same places.
+    /// Whether both have the same lines at the same positions.
     public static func == (left: Fields, right: Fields) -> Bool { left.elementsEqual(right) }
 
     @inline(__always)

@@ -1,4 +1,4 @@
-/// A set of ASCII characters, one bit for each.
+/// A set of ASCII characters, one bit per character.
 struct ByteSet: Sendable {
     /// Bit n is character n.
     let low: UInt64
@@ -12,7 +12,7 @@ struct ByteSet: Sendable {
     }
 }
 
-/// The character classes of RFC 9110 §5.6 and RFC 3986, and how far a run of each reaches.
+/// The character classes of RFC 9110 §5.6 and RFC 3986, and the length of a run of each.
 enum Grammar {
     static let tab: UInt8 = 0x09
     static let lineFeed: UInt8 = 0x0A
@@ -25,7 +25,7 @@ enum Grammar {
     static let plainPath = ByteSet(low: 0x7FFF_FFD6_0000_0000, high: 0x7FFF_FFFF_FFFF_FFFF)
     /// Visible ASCII except `#`.
     static let query = ByteSet(low: 0xFFFF_FFF6_0000_0000, high: 0x7FFF_FFFF_FFFF_FFFF)
-    /// Visible ASCII except `#`, `/` and `?`: how far an authority may reach.
+    /// Visible ASCII except `#`, `/` and `?`: the characters of an authority.
     static let authority = ByteSet(low: 0x7FFF_7FF6_0000_0000, high: 0x7FFF_FFFF_FFFF_FFFF)
     /// unreserved and sub-delims, RFC 3986 §3.2.2, without the comma.
     static let registeredName = ByteSet(low: 0x2BFF_6FD2_0000_0000, high: 0x47FF_FFFE_87FF_FFFE)
@@ -33,14 +33,14 @@ enum Grammar {
     @inline(__always)
     static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
 
-    /// VCHAR, obs-text, space and tab: everything but controls.
+    /// VCHAR, obs-text, space and tab: everything except controls.
     @inline(__always)
     static func isFieldValue(_ byte: UInt8) -> Bool { (byte >= 0x20 && byte != 0x7F) || byte == tab }
 
     @inline(__always)
     static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 
-    /// The value of a hexadecimal digit, nil when it is none.
+    /// The value of a hexadecimal digit, nil for other bytes.
     @inline(__always)
     static func hexValue(_ byte: UInt8) -> UInt8? {
         if isDigit(byte) { return byte &- 0x30 }
@@ -51,13 +51,13 @@ enum Grammar {
     /// The first index in `start..<end` that is not in `set`, else `end`.
     @inline(__always)
     static func end(of set: ByteSet, in bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
-        // Counted from 0 in a span of its own, so that the bounds check falls away.
+        // Indexed from 0 in a span of its own, so that the compiler removes the bounds check.
         let run = bytes.extracting(start..<end)
         for index in run.indices where !set.contains(run[index]) { return start &+ index }
         return end
     }
 
-    /// The first index in `start..<end` that cannot stand in a field value, else `end`.
+    /// The first index in `start..<end` of a byte that is not allowed in a field value, else `end`.
     @inline(__always)
     static func endOfFieldValue(in bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
         var position = start
@@ -91,7 +91,7 @@ enum Grammar {
         return self.end(of: plainPath, in: bytes, from: position, to: end)
     }
 
-    /// The first index in `start..<end` that holds `byte`, else `end`.
+    /// The first index in `start..<end` of `byte`, else `end`.
     @inline(__always)
     static func firstIndex(of byte: UInt8, in bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
         var position = start
@@ -104,8 +104,8 @@ enum Grammar {
         return position
     }
 
-    // Eight bytes at once. Of the top bits that the next two return, the lowest is that of the first byte found; those
-    // above it may be wrong, because the subtraction borrows from the byte above a hit.
+    // Eight bytes at once. In the result of the next two functions, the lowest set top bit is that of the first byte
+    // found; top bits above it may be wrong, because the subtraction borrows from the byte above a match.
 
     @inline(__always)
     private static func below(_ bound: UInt8, in word: UInt64) -> UInt64 {
@@ -130,7 +130,7 @@ enum Grammar {
     @inline(__always)
     static func lowercase(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
 
-    /// Whether two texts are equal when the case of ASCII letters is ignored.
+    /// Whether two texts are equal, ignoring the case of ASCII letters.
     static func equalsIgnoringCase(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
         guard left.count == right.count else { return false }
         for index in left.indices where lowercase(left[index]) != lowercase(right[index]) { return false }
@@ -143,7 +143,7 @@ enum Grammar {
 }
 
 extension Span<UInt8> {
-    /// Eight bytes from `offset` on, the first one lowest.
+    /// Eight bytes from `offset` on, the first one as the lowest.
     @inline(__always)
     func word(at offset: Int) -> UInt64 {
         precondition(offset >= 0 && offset <= count &- 8, "a word past the end of a span")
@@ -152,15 +152,15 @@ extension Span<UInt8> {
         return UInt64(littleEndian: word)
     }
 
-    /// Whether the token of `literal`'s length at `offset` is `literal`, which is in lower case.
+    /// Whether the token of `literal`'s length at `offset` equals `literal`, which is in lower case.
     ///
-    /// Only letters are compared without their case: those are the bytes of the literal that have bit 6 set.
+    /// Only letters are compared without their case: the literal's bytes with bit 6 set.
     @inline(__always)
     func token(at offset: Int, is literal: StaticString) -> Bool {
         let length = literal.utf8CodeUnitCount
         guard length >= 8 else {
             for index in 0..<length {
-                // The literal lies in the binary, and the index is below its count.
+                // The literal is part of the binary, and the index is below its count.
                 let letter = unsafe literal.utf8Start[index]
                 if self[offset &+ index] | (letter & 0x40) &>> 1 != letter { return false }
             }
@@ -171,7 +171,7 @@ extension Span<UInt8> {
             if !isWord(at: offset &+ index, literal.word(at: index)) { return false }
             index &+= 8
         }
-        // The last word overlaps the one before it, so that no length needs a rest.
+        // The last word overlaps the previous one, so that no length leaves a remainder.
         return isWord(at: offset &+ length &- 8, literal.word(at: length &- 8))
     }
 
@@ -182,11 +182,11 @@ extension Span<UInt8> {
 }
 
 extension StaticString {
-    /// Eight bytes from `offset` on, the first one lowest.
+    /// Eight bytes from `offset` on, the first one as the lowest.
     @inline(__always)
     fileprivate func word(at offset: Int) -> UInt64 {
         precondition(offset >= 0 && offset <= utf8CodeUnitCount &- 8, "a word past the end of a literal")
-        // The literal lies in the binary, and the precondition keeps the load inside it.
+        // The literal is part of the binary, and the precondition keeps the load inside it.
         let word = unsafe UnsafeRawPointer(utf8Start).loadUnaligned(fromByteOffset: offset, as: UInt64.self)
         return UInt64(littleEndian: word)
     }

@@ -2,9 +2,8 @@
 enum HostField {
     /// Whether the text is a host with an optional port.
     ///
-    /// An empty host is refused, because an http URI has one (RFC 9110 §4.2.1).
-    /// User information, zone identifiers and IPvFuture are refused too, and so is a comma: that is how two Host fields
-    /// look once a proxy has joined them.
+    /// An empty host is refused, because an http URI has one (RFC 9110 §4.2.1). User information, zone identifiers and
+    /// IPvFuture are refused too, and so is a comma: a proxy that joins two Host fields produces one.
     static func isValid(_ text: Span<UInt8>) -> Bool {
         guard text.count > 0 else { return false }
         if text[0] == 0x5B {
@@ -23,9 +22,9 @@ enum HostField {
         return position > 0 && isPort(text.extracting(position..<text.count))
     }
 
-    /// Whether two valid texts name one host, letter case aside, and one port.
+    /// Whether two valid texts name the same host, ignoring case, and the same port.
     ///
-    /// - Parameter defaultPort: meant where a port is absent or empty (RFC 3986 §6.2.3).
+    /// - Parameter defaultPort: used where a port is absent or empty (RFC 3986 §6.2.3).
     static func isSame(_ left: Span<UInt8>, _ right: Span<UInt8>, defaultPort: Int) -> Bool {
         let leftEnd = endOfHost(left)
         let rightEnd = endOfHost(right)
@@ -33,7 +32,7 @@ enum HostField {
             && (port(left, after: leftEnd) ?? defaultPort) == (port(right, after: rightEnd) ?? defaultPort)
     }
 
-    /// Where the host of a valid text ends: before the colon of its port, or with the text.
+    /// The end of a valid text's host: before the colon of its port, or at the end of the text.
     private static func endOfHost(_ text: Span<UInt8>) -> Int {
         var end = text.count
         while end > 0, Grammar.isDigit(text[end - 1]) { end -= 1 }
@@ -48,7 +47,7 @@ enum HostField {
         return port
     }
 
-    /// Nothing, or a colon and at most five digits; RFC 3986 §3.2.3 lets the digits be absent.
+    /// Empty, or a colon and at most five digits; RFC 3986 §3.2.3 allows no digits.
     private static func isPort(_ text: Span<UInt8>) -> Bool {
         if text.count == 0 { return true }
         guard text[0] == 0x3A, text.count <= 6 else { return false }

@@ -1,4 +1,4 @@
-/// A media type as a Content-Type field has it, RFC 9110 §8.3.1: `application/json; charset="utf-8"`.
+/// A media type as in a Content-Type field, RFC 9110 §8.3.1: `application/json; charset="utf-8"`.
 public struct MediaType: Equatable, Sendable {
     /// One parameter: its name in lower case, and its value without quotes and their escapes.
     public struct Parameter: Equatable, Sendable {
@@ -8,10 +8,10 @@ public struct MediaType: Equatable, Sendable {
 
     /// Type and subtype in lower case: `application/json`.
     public let name: String
-    /// In the order they came, duplicates kept.
+    /// In order, including duplicates.
     public let parameters: [Parameter]
 
-    /// Nil for a text that is not formed as the grammar has it: what two readers may take for two types.
+    /// Nil for a text that breaks the grammar, which two readers may take for two types.
     public init?(_ text: Span<UInt8>) {
         var reader = Reader(text)
         guard let type = reader.token(), reader.take(0x2F), let subtype = reader.token() else { return nil }
@@ -19,7 +19,7 @@ public struct MediaType: Equatable, Sendable {
         var parameters: [Parameter] = []
         while reader.skipBlanks() {
             guard reader.take(0x3B) else { return nil }
-            // A semicolon may have nothing behind it (RFC 9110 §5.6.6).
+            // A semicolon may be followed by nothing (RFC 9110 §5.6.6).
             guard reader.skipBlanks(), !reader.isAt(0x3B) else { continue }
             guard let name = reader.token(), reader.take(0x3D),
                 let value = reader.isAt(0x22) ? reader.quoted() : reader.token()
@@ -46,7 +46,7 @@ public struct MediaType: Equatable, Sendable {
             return true
         }
 
-        /// Returns whether something follows.
+        /// Returns whether more text follows.
         mutating func skipBlanks() -> Bool {
             while position < text.count, Grammar.isBlank(text[position]) { position += 1 }
             return position < text.count
@@ -61,7 +61,7 @@ public struct MediaType: Equatable, Sendable {
             return token
         }
 
-        /// `"…"`, RFC 9110 §5.6.4; nil when it does not close. Bytes above 0x7F become U+0080 to U+00FF.
+        /// `"…"`, RFC 9110 §5.6.4; nil when it is not closed. Bytes above 0x7F become U+0080 to U+00FF.
         mutating func quoted() -> String? {
             position += 1
             var value = ""

@@ -1,13 +1,13 @@
-/// Percent-decoding, RFC 3986 §2.1, done exactly once and on one part at a time: an encoded `/`, `&` or `=` is data.
+/// Percent-decoding, RFC 3986 §2.1, applied exactly once and to one part at a time: an encoded `/`, `&` or `=` is data.
 public enum PercentEncoding {
-    /// The text of one path segment. `+` stays `+`; the result may contain `/` or be `.` or `..`.
+    /// The decoded text of one path segment. `+` stays `+`; the result may contain `/` or be `.` or `..`.
     ///
     /// Throws `invalidPercentEncoding`, `encodedNull` or `invalidUTF8`.
     public static func decodeSegment(_ raw: Span<UInt8>) throws(ProtocolError) -> String {
         try decode(raw, plusIsSpace: false)
     }
 
-    /// The text of a name or a value in a query, where `+` is a space.
+    /// The decoded text of a name or a value in a query, where `+` is a space.
     ///
     /// Throws `invalidPercentEncoding`, `encodedNull` or `invalidUTF8`.
     public static func decodeQueryComponent(_ raw: Span<UInt8>) throws(ProtocolError) -> String {
@@ -15,7 +15,7 @@ public enum PercentEncoding {
     }
 
     private static func decode(_ raw: Span<UInt8>, plusIsSpace: Bool) throws(ProtocolError) -> String {
-        // Most texts stand for themselves, and those of a page's query were a tenth of its instructions.
+        // Most texts need no decoding.
         if standsForItself(raw) {
             do { return String(copying: try UTF8Span(validating: raw)) } catch { throw .invalidUTF8 }
         }
@@ -41,7 +41,7 @@ public enum PercentEncoding {
         return text
     }
 
-    /// Whether neither a percent nor a plus sign occurs.
+    /// Whether neither a percent sign nor a plus sign occurs.
     static func standsForItself(_ raw: Span<UInt8>) -> Bool {
         for index in raw.indices where raw[index] == 0x25 || raw[index] == 0x2B { return false }
         return true

@@ -1,7 +1,7 @@
-/// Why a request was refused. After any of these the connection cannot be read further: where the next message
-/// begins is unknown.
+/// Why a request was refused. After any of these errors nothing more is read from the connection, because the start of
+/// the next message is unknown.
 ///
-/// The raw value is the reason as metrics label it.
+/// The raw value is the reason in metrics and logs.
 public enum ProtocolError: String, Error, CaseIterable, Sendable {
     case badMethod = "bad_method"
     case methodTooLong = "method_too_long"
@@ -69,7 +69,8 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
         }
     }
 
-    /// Whether the head it refuses is complete and well-formed when `RequestParser` throws it: the answer can name the request.
+    /// Whether the refused head is complete and well-formed when `RequestParser` throws: then the answer can name the
+    /// request.
     public var isHeadComplete: Bool {
         switch self {
         case .bodyTooLarge, .unsupportedExpectation, .unexpectedContent: true
@@ -77,7 +78,7 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
         }
     }
 
-    /// Whether `QueryItems` alone throws it: the message was read, and only a handler that wants its query refuses it.
+    /// Whether only `QueryItems` throws it: the message was read, and a handler that reads its query refuses it.
     public var isOfQuery: Bool {
         switch self {
         case .invalidUTF8, .tooManyQueryItems: true
@@ -88,7 +89,7 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
     /// A label for metrics and logs: lower-case letters, digits and underscores.
     public var reason: String { rawValue }
 
-    /// One sentence for the client; holds nothing of what the client sent.
+    /// One sentence for the client; contains nothing that the client sent.
     public var detail: String {
         switch self {
         case .badMethod: "The method is not a token."

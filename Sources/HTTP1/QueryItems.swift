@@ -13,7 +13,7 @@ public struct QueryItems: Sendable {
     private let end: Int
     private var count = 0
 
-    /// The pairs of the head's query; none when it has no query.
+    /// The pairs of the head's query; none if it has no query.
     public init(_ head: RequestHead) {
         bytes = head.bytes
         let range = head.query ?? 0..<0
@@ -21,7 +21,7 @@ public struct QueryItems: Sendable {
         end = range.upperBound
     }
 
-    /// The next pair, nil after the last; nothing between two `&` is no pair.
+    /// The next pair, nil after the last one; empty text between two `&` is not a pair.
     ///
     /// Throws `invalidPercentEncoding`, `encodedNull` or `invalidUTF8`, and `tooManyQueryItems` past
     /// `Limits.queryItemLimit`.
@@ -30,8 +30,8 @@ public struct QueryItems: Sendable {
         return try decode(pair)
     }
 
-    /// The value of the next pair of that name, nil after the last of them. Throws as `next()` does, also for what it
-    /// passes over; but nothing that stands for itself is made text in passing, which took a twelfth of a page.
+    /// The value of the next pair of that name, nil after the last one. Throws as `next()` does, also for the pairs
+    /// that it skips. It creates no text for skipped pairs that need no decoding.
     public mutating func next(named name: String) throws(ProtocolError) -> String? {
         while let pair = try nextPair() {
             // The span borrows this reference, so that `self` may change meanwhile.

@@ -2,28 +2,28 @@ import Formatting
 
 /// The head of one request: request line and fields. Reused from request to request, so that parsing allocates nothing.
 ///
-/// All ranges index `bytes`. Nothing is normalised: names, paths and values are what the client sent.
+/// All ranges index `bytes`. Nothing is normalised: names, paths and values are as the client sent them.
 public struct RequestHead: Equatable, Sendable {
     /// The message up to and including its blank line, as received.
     public internal(set) var bytes: [UInt8] = []
     /// A token, case-sensitive.
     public internal(set) var method: Range<Int> = 0..<0
-    /// Which method it is; nil when the server has no use for it.
+    /// The recognised method; nil for methods that the server does not handle.
     public internal(set) var knownMethod: KnownMethod?
     /// The path, still percent-encoded: it begins with `/`, or is `*` (OPTIONS only), or is empty for an absolute form
     /// without a path (`http://host`, `http://host?query`), which means `/`, with OPTIONS `*`.
     ///
     /// Its escapes are well-formed and none is an encoded null. Dot segments (`.`, `..`, also encoded) and empty
-    /// segments (`//`) are left where they are; nothing resolves them, so a router that compares segments as they
-    /// stand never matches them.
+    /// segments (`//`) are kept and never resolved, so a router that compares segments never matches them.
     public internal(set) var path: Range<Int> = 0..<0
-    /// What follows the first `?`, raw, without it; nil when there is none. Its escapes are not checked yet.
+    /// The text after the first `?`, raw; nil if there is none. Its escapes are not checked yet.
     public internal(set) var query: Range<Int>?
     /// false: HTTP/1.0.
     public internal(set) var isHTTP11 = true
     /// How the body is delimited.
     public internal(set) var framing = BodyFraming.none
-    /// Whether the client lets the connection stay open: by its version and its Connection tokens, where `close` wins.
+    /// Whether the client allows the connection to stay open: by its version and its Connection tokens, of which
+    /// `close` takes precedence.
     public internal(set) var keepAlive = true
     /// Whether the client waits for `100 Continue` before it sends the body; false in HTTP/1.0.
     public internal(set) var expectsContinue = false
@@ -32,10 +32,10 @@ public struct RequestHead: Equatable, Sendable {
     /// The field lines in order.
     public internal(set) var fields = Fields()
 
-    /// An empty head, to be filled by a parser.
+    /// An empty head for a parser to fill.
     public init() {}
 
-    /// Makes it ready for the next message, and gives back what is larger than a connection should keep.
+    /// Prepares it for the next message, and releases memory beyond what an idle connection keeps.
     public mutating func reset() {
         if bytes.count > 0 {
             if bytes.capacity > Limits.retainedHeadByteLimit {
@@ -56,8 +56,8 @@ public struct RequestHead: Equatable, Sendable {
         pathHasPercent = false
     }
 
-    /// Whether content is allowed. It has no meaning in a GET or a HEAD, and a server before us that knows no body there
-    /// takes it for the next request (RFC 9110 §9.3.1).
+    /// Whether content is allowed. It has no meaning in a GET or a HEAD, and a server in front that expects no body
+    /// there takes it for the next request (RFC 9110 §9.3.1).
     var takesContent: Bool { knownMethod != .get && knownMethod != .head }
 
     /// The first value of a field, trimmed; nil when absent.
@@ -66,16 +66,16 @@ public struct RequestHead: Equatable, Sendable {
     /// The last value of a field, trimmed; nil when absent.
     public func lastRange(of known: KnownField) -> Range<Int>? { fields.lastRange(of: known) }
 
-    /// How many field lines a field has.
+    /// Number of field lines of a field.
     public func count(of known: KnownField) -> Int { fields.count(of: known) }
 
-    /// The first value of a field of any name, whose case is ignored; bytes that are not UTF-8 are replaced.
+    /// The first value of a field of any name, ignoring its case; bytes that are not UTF-8 are replaced.
     public func value(_ name: String) -> String? {
         for field in fields where matches(field.name, name) { return string(field.value) }
         return nil
     }
 
-    /// Every value of a field of any name, whose case is ignored, in order.
+    /// Every value of a field of any name, ignoring its case, in order.
     public func values(_ name: String) -> [String] {
         var values: [String] = []
         for field in fields where matches(field.name, name) { values.append(string(field.value)) }

@@ -1,7 +1,7 @@
-/// Reads the request line, RFC 9112 §3, and an empty line before it, which clients may leave after a body (§2.2).
+/// Parses the request line, RFC 9112 §3, and an empty line before it, which clients may send after a body (§2.2).
 ///
-/// Every byte is judged by what stands before it alone. So a line is refused with its first byte that cannot be legal,
-/// and the verdict does not depend on how the bytes were split.
+/// Each byte is judged by the bytes before it only. So a line is refused at its first byte that cannot be valid, and
+/// the result does not depend on how the bytes were split.
 struct RequestLineParser: Sendable {
     private enum Phase {
         case start, emptyLine
@@ -10,21 +10,21 @@ struct RequestLineParser: Sendable {
     }
 
     private var phase = Phase.start
-    /// The next byte to look at.
+    /// The next byte to read.
     private var position = 0
     private var lineStart = 0
-    /// Where the part that `phase` reads begins.
+    /// The start of the part that `phase` reads.
     private var partStart = 0
-    /// Of an absolute target: whether its scheme is https, and not http.
+    /// Whether the scheme of an absolute target is https, and not http.
     private(set) var schemeIsHTTPS = false
     private var isSupported = true
-    /// The authority of an absolute target, already valid.
+    /// The authority of an absolute target, already validated.
     private(set) var authority: Range<Int>?
 
-    /// Whether a byte of the request line was seen.
+    /// Whether a byte of the request line was read.
     var hasBegun: Bool { phase != .start && phase != .emptyLine && position > lineStart }
 
-    /// Goes on where the last call stopped: nil when the line is incomplete, else the index after its line end.
+    /// Continues after the last call: nil when the line is incomplete, else the index after its line end.
     mutating func parse(_ bytes: Span<UInt8>, into head: inout RequestHead) throws(ProtocolError) -> Int? {
         while true {
             let lineLimit = lineStart &+ Limits.requestLineByteLimit
@@ -134,7 +134,7 @@ struct RequestLineParser: Sendable {
                 beginVersion()
 
             case .version:
-                // Nearly every line ends in HTTP/1.1 and stands here complete.
+                // Nearly every line ends in HTTP/1.1 and is complete here.
                 if partStart &+ 8 <= end, bytes.word(at: partStart) == Self.http11 {
                     position = partStart &+ 8
                 } else {
@@ -164,10 +164,11 @@ struct RequestLineParser: Sendable {
         }
     }
 
-    /// "HTTP/1.1", first byte lowest.
+    /// "HTTP/1.1", the first byte as the lowest.
     private static let http11: UInt64 = 0x312E_312F_5054_5448
 
-    /// The first byte of a target that is no path: the asterisk of OPTIONS, or a URI (RFC 9112 §3.2.2, §3.2.4).
+    /// Processes the first byte of a target that is not a path: the asterisk of OPTIONS, or a URI (RFC 9112 §3.2.2,
+    /// §3.2.4).
     private mutating func beginOtherTarget(_ bytes: Span<UInt8>, method: KnownMethod?) throws(ProtocolError) {
         switch bytes[position] {
         case 0x2A where method == .options: phase = .asterisk
@@ -183,13 +184,13 @@ struct RequestLineParser: Sendable {
         phase = .version
     }
 
-    /// All bytes up to the limit or the end were taken: nil to wait for more.
+    /// All bytes up to the limit or the end were read: nil to wait for more.
     private func incomplete(_ bytes: Span<UInt8>, _ lineLimit: Int) throws(ProtocolError) -> Int? {
         if bytes.count > lineLimit { throw .requestLineTooLong }
         return nil
     }
 
-    /// Why a byte cannot stand in a target; a line end there leaves no version (HTTP/0.9).
+    /// Why a byte is not allowed in a target; a line end there means that the version is missing (HTTP/0.9).
     private func refusal(of byte: UInt8) -> ProtocolError {
         switch byte {
         case Grammar.carriageReturn: .badVersion
@@ -198,7 +199,7 @@ struct RequestLineParser: Sendable {
         }
     }
 
-    /// One byte of `http://` or `https://` after its `h`.
+    /// Processes one byte of `http://` or `https://` after its `h`.
     private mutating func takeSchemeByte(_ byte: UInt8) -> Bool {
         let letter = byte | 0x20
         let isLegal =
@@ -219,7 +220,7 @@ struct RequestLineParser: Sendable {
         return true
     }
 
-    /// One byte of `HTTP/d.d`, RFC 9112 §2.3.
+    /// Processes one byte of `HTTP/d.d`, RFC 9112 §2.3.
     private mutating func takeVersionByte(_ byte: UInt8, into head: inout RequestHead) throws(ProtocolError) {
         let isLegal: Bool
         switch position - partStart {

@@ -1,26 +1,26 @@
 import Formatting
 
-/// One connection's requests out of its bytes: the state between two reads, without a socket.
+/// Splits one connection's bytes into requests: the state between two reads, without a socket.
 ///
-/// Whatever the split of the bytes over calls, the steps are the same.
+/// The steps do not depend on how the bytes are split over calls.
 public struct RequestReader: Sendable {
-    /// How far a call came, and how many bytes from the start of its input are done with.
+    /// The progress of a call, and the number of consumed bytes at the start of its input.
     public enum Step: Equatable, Sendable {
-        /// Everything usable was used; more is needed.
+        /// All usable bytes were consumed; more are needed.
         case incomplete(used: Int)
-        /// The head is complete; the body, if its framing says that there is one, comes with the next calls.
+        /// The head is complete; the body, if the framing announces one, follows in the next calls.
         case head(used: Int)
         /// The body is complete, and with it the message.
         case complete(used: Int)
     }
 
-    /// Where it stands between two calls.
+    /// The state between two calls.
     public enum State: Equatable, Sendable {
         /// Before the first byte of a message.
         case idle
-        /// Within a head. The bytes of the head so far have to be handed in again.
+        /// Within a head. The next call must pass the head's bytes again.
         case head
-        /// Within a body of known length, with so many bytes to come.
+        /// Within a body of known length, of which this many bytes are missing.
         case body(remaining: Int)
         case chunks
     }
@@ -36,10 +36,10 @@ public struct RequestReader: Sendable {
         decoder = ChunkedDecoder(limits: limits)
     }
 
-    /// Reads on.
+    /// Reads the next step.
     ///
     /// - Parameters:
-    ///   - bytes: what was received and not reported as used.
+    ///   - bytes: received and not reported as used.
     ///   - head: filled when `.head` is returned.
     ///   - body: body bytes are appended to it.
     /// - Throws: `ProtocolError`; no further message can be found in the stream.

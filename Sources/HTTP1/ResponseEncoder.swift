@@ -1,12 +1,12 @@
 import Formatting
 
-/// Writes response heads, RFC 9112 §4–§6.
+/// Encodes response heads, RFC 9112 §4–§6.
 public enum ResponseEncoder {
-    /// What the response says about the connection after it.
+    /// What the response says about the connection.
     public enum Persistence: Equatable, Sendable {
-        /// It stays open, which HTTP/1.1 takes for granted.
+        /// It stays open, the default in HTTP/1.1.
         case keepAlive
-        /// It stays open for an HTTP/1.0 client, which has to be told: `Connection: keep-alive`.
+        /// It stays open for an HTTP/1.0 client, which needs `Connection: keep-alive`.
         case keepAliveHTTP10
         /// It is closed: `Connection: close`.
         case close
@@ -24,12 +24,13 @@ public enum ResponseEncoder {
     ///   - status: 100…599.
     ///   - reason: nil: the standard phrase, empty for a status without one.
     ///   - contentType: nil: no Content-Type, unless `fields` has one.
-    ///   - commonFields: the lines of Server and Date, made once a second for all responses, without the last line's end.
+    ///   - commonFields: the lines of Server and Date, created once a second for all responses, without the last line's
+    ///     end.
     ///   - requestID: empty: no X-Request-Id. At most 512 bytes.
-    ///   - contentLength: nil: no Content-Length, for answers without content. Never written for 1xx and 204, where it
-    ///     is forbidden (RFC 9110 §8.6).
-    ///   - body: as it is sent: empty in the answer to HEAD.
-    /// - Precondition: `reason` and `requestID` hold no control characters.
+    ///   - contentLength: nil: no Content-Length, for answers without content. Never written for 1xx and 204, where it is
+    ///     forbidden (RFC 9110 §8.6).
+    ///   - body: as sent: empty in the answer to HEAD.
+    /// - Precondition: `reason` and `requestID` contain no control characters.
     public static func encode(
         status: Int, reason: String?, contentType: StaticString?, fields: ResponseFields, commonFields: Span<UInt8>,
         requestID: Span<UInt8>, contentLength: Int?, persistence: Persistence, body: Span<UInt8>,
@@ -40,7 +41,7 @@ public enum ResponseEncoder {
             requestID.count <= 512 && isText(requestID), "a request identifier that would split the response")
         precondition(contentLength ?? 0 >= 0, "a negative Content-Length")
         precondition(reason.map { isText($0.utf8.span) } ?? true, "a reason that would split the response")
-        // All of it in one reservation: each append to an array would look at its room and its uniqueness again.
+        // All of it in one reservation: each append to an array would check its room and its uniqueness again.
         let texts = (contentType?.utf8CodeUnitCount ?? 0) + (reason?.utf8.count ?? 0)
         let count = fixedByteCount + texts + commonFields.count + requestID.count + fields.bytes.count + body.count
         let fields = fields.bytes.span
@@ -83,12 +84,12 @@ public enum ResponseEncoder {
         out.append(literal: "\r\n")
     }
 
-    /// Appends `100 Continue`, which lets the client send its body; the answer itself comes later.
+    /// Appends `100 Continue`, which lets the client send its body; the final answer follows later.
     public static func encodeContinue(into out: inout [UInt8]) {
         out.append(literal: "HTTP/1.1 100 Continue\r\n\r\n")
     }
 
-    /// Whether a name can stand in Server: a token, of at most 64 bytes.
+    /// Whether a name is valid in Server: a token of at most 64 bytes.
     public static func isServerName(_ name: String) -> Bool {
         let bytes = Array(name.utf8)
         return bytes.count <= 64 && Grammar.isToken(bytes.span)

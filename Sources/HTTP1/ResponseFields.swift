@@ -2,9 +2,9 @@ import Formatting
 
 /// Why a field cannot be part of a response.
 public enum FieldError: Error, Equatable, Sendable {
-    /// The name is no token.
+    /// The name is not a token.
     case invalidName
-    /// The name is one that the encoder writes itself, so that a second line of it could contradict the first.
+    /// The encoder writes this field itself, so a second line could contradict the first.
     case reservedName
     /// The value has a control character, such as CR, LF or NUL.
     case invalidValue
@@ -12,7 +12,7 @@ public enum FieldError: Error, Equatable, Sendable {
     case tooLong
 }
 
-/// The fields that a handler adds to a response, already as they go out: `Name: value` lines in order.
+/// The fields that a handler adds to a response, already encoded: `Name: value` lines in order.
 ///
 /// A value that would split a response, and a second framing field, cannot be constructed.
 public struct ResponseFields: Equatable, Sendable {
@@ -27,16 +27,16 @@ public struct ResponseFields: Equatable, Sendable {
 
     /// Appends a line, or nothing when it throws.
     ///
-    /// Text that is not ASCII goes out as UTF-8, which recipients take for opaque bytes (RFC 9110 §5.5).
+    /// Text that is not ASCII is sent as UTF-8, which recipients treat as opaque bytes (RFC 9110 §5.5).
     ///
-    /// - Parameter name: any token but Connection, Content-Length, Date, Server, Transfer-Encoding and X-Request-Id.
+    /// - Parameter name: any token except Connection, Content-Length, Date, Server, Transfer-Encoding and X-Request-Id.
     public mutating func append(_ name: String, _ value: String) throws(FieldError) {
         try append(name.utf8.span, value.utf8.span)
     }
 
-    /// Appends a line whose value is given as bytes, as `append(_:_:)` does, without making strings.
+    /// Appends a line whose value is given as bytes, as `append(_:_:)` does, without creating strings.
     public mutating func append(literal name: StaticString, utf8 value: Span<UInt8>) throws(FieldError) {
-        // The literal lies in the binary and lives for ever; its count is exact.
+        // The literal is part of the binary, and its count is exact.
         let name = unsafe Span(_unsafeStart: name.utf8Start, count: name.utf8CodeUnitCount)
         try append(name, value)
     }
@@ -67,7 +67,7 @@ public struct ResponseFields: Equatable, Sendable {
         }
     }
 
-    /// The value of the first line of that name, whose case is ignored; nil when there is none.
+    /// The value of the first line of that name, ignoring case; nil if there is none.
     public func value(_ name: String) -> String? {
         let (wanted, all) = (name.utf8.span, bytes.span)
         var start = 0

@@ -1,6 +1,6 @@
 /// Status lines, RFC 9112 §4, with the phrases of RFC 9110 §15.
 enum StatusLine {
-    /// The whole line of a status that this server answers with; nil for any other.
+    /// The whole status line of a status that this server uses; nil for any other.
     static func standard(_ status: Int) -> StaticString? {
         switch status {
         case 200: "HTTP/1.1 200 OK\r\n"
