@@ -11,8 +11,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     // For a type that holds an `OutputSpan`, and so must not outlive the buffer.
     .enableExperimentalFeature("Lifetimes"),
-    // Debug builds, and with them the unit tests, check exclusive access at run time. In release these checks would be a
-    // quarter of a request's instructions (`GET /`: 29,200 with, 22,600 without), and what they find, the tests have to find.
+    // Debug builds, and with them the unit tests, check exclusive access at run time. Release builds do not, because the
+    // checks would be a large part of a request's instructions (docs/performance.md); the tests must find what they find.
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
@@ -25,8 +25,8 @@ let configuration = Target.Dependency.product(name: "Configuration", package: "s
 let configurationTesting = Target.Dependency.product(name: "ConfigurationTesting", package: "swift-configuration")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
-/// Bottom-up: a target may import only what stands above it here, and only what it names.
-/// `scripts/check-imports` holds every `import` in Sources to this list.
+/// Bottom-up: a target may import only targets above it, and only those that it names.
+/// `scripts/check-imports` compares every `import` in Sources with this list.
 let package = Package(
     name: "items",
     products: [
@@ -105,7 +105,7 @@ let package = Package(
     ]
 )
 
-// Links against the compiler's fuzzer runtime, so it exists for scripts/fuzz alone.
+// Links against the compiler's fuzzer runtime, so it exists for scripts/fuzz only.
 if Context.environment["ITEMS_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(

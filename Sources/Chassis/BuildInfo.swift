@@ -1,10 +1,10 @@
 private import FoundationEssentials
 
-/// What was built: shown by `--version` and on `/`, and the labels of `build_info`.
+/// The build's identity: shown by `--version` and on `/`, and in the labels of `build_info`.
 struct BuildInfo {
-    /// The release, as semver.org has it.
+    /// The release, in the form of semver.org.
     let version: String
-    /// The commit it was built from, as the service's variable for it names it at run time; `unknown` without.
+    /// The commit of the build, from the service's variable at run time; `unknown` if it is unset.
     let commit: String
 
     init(of service: Service) {
@@ -13,10 +13,10 @@ struct BuildInfo {
         commit = given.isEmpty ? "unknown" : given
     }
 
-    /// `ORDERS_COMMIT` of a service that is called `orders`.
+    /// `ORDERS_COMMIT` for a service called `orders`.
     static func commitVariable(of service: Service) -> String { service.name.uppercased() + "_COMMIT" }
 
-    /// The compiler's series.
+    /// The compiler's release series.
     static let swift: String = {
         #if compiler(>=6.4)
             "6.4 or later"

@@ -4,20 +4,20 @@ import Telemetry
 import Vial
 
 extension Service {
-    /// What a service's routes are made with, on one event loop.
+    /// What a service's routes need on one event loop.
     public struct Context: Sendable {
-        /// The database's connections of this loop.
+        /// This loop's database connections.
         public let pool: Pool
-        /// What the service's own variables hold.
+        /// The values of the service's own variables.
         public let values: VariableValues
         let registry: Registry
 
-        /// Something that the service counts, from 0 and from the start on; `/metrics` shows the sum over all loops. To be made
-        /// where routes are registered, and not by a handler.
+        /// A counter of the service, from 0 at the start; `/metrics` shows the sum over all loops. Create it where
+        /// routes are registered, and not in a handler.
         ///
         /// - Parameters:
-        ///   - name: as Prometheus has it, `orders_created_total`: lower-case words, the last one `total`. No name of a
-        ///     metric that every service has: the start fails, and says which.
+        ///   - name: in Prometheus' form, `orders_created_total`: lower-case words, the last one `total`. Not the name of
+        ///     a metric that every service has: the start fails with its name.
         ///   - help: a sentence for people.
         public func counter(_ name: String, _ help: String) -> Counter {
             Counter(cell: registry.counter(name, help: help))
@@ -27,18 +27,18 @@ extension Service {
         public struct Counter: Sendable {
             let cell: Telemetry.Counter
 
-            /// Counts one more.
+            /// Adds one.
             public func increment() {
                 cell.increment()
             }
         }
     }
 
-    /// The patterns of its own routes, found by adding them to an app that serves nobody.
+    /// The patterns of the service's own routes, found by adding them to an app that serves no request.
     ///
     /// - Parameter values: of its own variables.
     func patterns(_ values: VariableValues) -> [String] {
-        // Without one the start fails as well, and says why.
+        // Without a loop the start fails too, with the reason.
         guard let loop = try? EventLoop(index: 0) else { return [] }
         let connector = Connector(options: { () throws(DatabaseError) in throw .closing })
         let pool = Pool(

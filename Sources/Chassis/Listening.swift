@@ -1,18 +1,18 @@
 import Reactor
 import Vial
 
-/// What the servers of a service are made of.
+/// The parts from which a service's servers are created.
 struct Listening {
     let service: Service
     let configuration: Configuration
     let memory: MemoryBudget
     let descriptors: DescriptorBudget
     let loops: [EventLoop]
-    /// One for each loop, as the routes.
+    /// One per loop, like the routes.
     let observers: [LoopObserver]
     let routes: [StandardRoutes]
 
-    /// The server that clients see.
+    /// The server for clients.
     func server(adopting socket: Int32?, drain: Drain) throws(SystemError) -> Server {
         try Server(
             on: loops, options: options(connections: descriptors.connections), adopting: socket, drain: drain,
@@ -32,7 +32,7 @@ struct Listening {
             makeApp: { routes[$0.index].app() },
             observe: { loop in
                 { [observer = observers[loop.index]] event in
-                    // The end of the service is told once, by the server that clients see.
+                    // The server for clients reports the drain.
                     if case .drain = event { return }
                     observer.observe(event)
                 }

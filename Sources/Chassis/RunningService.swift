@@ -7,7 +7,7 @@ import ServiceLifecycle
 import Synchronization
 import Vial
 
-/// A service that listens already, and what it needs to serve.
+/// A service that listens already, and everything it needs to serve.
 final class RunningService: Sendable {
     let loops: [EventLoop]
     private let start: Start
@@ -20,13 +20,13 @@ final class RunningService: Sendable {
     private let admin: Server?
     private let memory: MemoryBudget
     private let lastSeen: LastSeen
-    /// Whether the start is over.
+    /// Whether the start has ended.
     private let isReady = Atomic<Bool>(false)
 
-    /// Listens. Nothing in it waits for anybody else.
+    /// Listens. It waits for no other process.
     ///
-    /// - Parameter warnings: what is to be said besides what the configuration warns of.
-    /// - Throws: the exit status, when what is wrong has been said.
+    /// - Parameter warnings: logged in addition to the configuration's.
+    /// - Throws: the exit status, when the error has been reported.
     init(_ service: Service, warnings: [String]) throws(ExitCode) {
         start = try Start(of: service, warnings: warnings)
         let (configuration, observability) = (start.configuration, start.observability)
@@ -79,11 +79,12 @@ final class RunningService: Sendable {
         }
     }
 
-    /// Serves, at first with whatever is there, until the first of `stops` and the end of the drain.
+    /// Serves until the first of `stops` and the end of the drain; at first with whatever is reachable.
     ///
     /// - Returns: the exit status.
     func run(until stops: AsyncStream<Int32>) async -> Int32 {
-        // The last one ends first: metrics can be read while clients are served, the database goes when nobody needs it.
+        // The last one ends first: metrics can be read while clients are served, and the database is closed when
+        // nothing uses it.
         let services: [any ServiceLifecycle.Service] = [database] + (admin.map { [$0] } ?? []) + [server]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -112,11 +113,13 @@ final class RunningService: Sendable {
         return status
     }
 
-    /// Finds out who it is, and opens the database: for as long as that takes, clients that need it wait within their limits.
+    /// Finds the instance's id, and opens the database. Meanwhile clients that need the database wait within their
+    /// limits.
     private func begin() async {
         start.manager.starting(on: loops[0]) { [self] in isReady.load(ordering: .relaxed) || drain.isDraining }
         async let isNamed: Void = nameInstance()
-        // Decided, for better or worse, before anybody is told: with the database there, no client meets an unready service.
+        // The first attempt has ended before readiness is reported: with a reachable database, no client meets a
+        // service that is not ready.
         await database.open()
         await isNamed
         await keyExpiry?.begin()
@@ -128,14 +131,14 @@ final class RunningService: Sendable {
         start.manager.ready(loops)
         // A debugger's breakpoints are changes of such pages, so debug builds keep them.
         #if !DEBUG
-            // What came before is over; what the services' own start touches comes after it.
+            // The start has ended; pages that the services' own start uses come after it.
             CurrentProcess.releaseReadOnlyPages()
             await loops[0].pause(nanoseconds: Self.settlingTime)
             CurrentProcess.releaseReadOnlyPages()
         #endif
     }
 
-    /// Asks on a thread of its own, since that may take two seconds.
+    /// On a separate thread, because it may take two seconds.
     private func nameInstance() async {
         guard start.configuration.instanceID == nil else { return }
         let environment = AWS.Environment(start.configuration.aws)
@@ -147,10 +150,10 @@ final class RunningService: Sendable {
         for (loop, observer) in zip(loops, observers) { await loop.perform { observer.instanceChanged() } }
     }
 
-    /// After it, in nanoseconds, everything that runs has begun.
+    /// After this time, in nanoseconds, all services have started.
     private static let settlingTime: UInt64 = 250_000_000
 
-    /// The first signal drains; the second is the main thread's to hear.
+    /// The first signal drains; the main thread handles the second.
     private func stop(_ services: ServiceGroup, on stops: AsyncStream<Int32>) async {
         for await signal in stops {
             let isReady = isReady.load(ordering: .relaxed)

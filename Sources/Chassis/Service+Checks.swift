@@ -1,10 +1,10 @@
 import Postgres
 
-// What can be wrong with a service as it is declared. All of it is found before the service does anything, in every build,
-// and named: later it would be an error of every connection, or a variable that means something else.
+// Checks of a service's declaration. They run before the service does anything, in every build, and name the error;
+// later it would fail every connection, or change the meaning of a variable.
 
 extension Service {
-    /// Traps when a name is none, or is another's too.
+    /// Traps when a name is invalid or used twice.
     func check() {
         checkVariables()
         checkStatements()
@@ -22,7 +22,7 @@ extension Service {
 
     private func checkStatements() {
         var seen = Set(statements.map(\.ordinal))
-        // They need not be listed, and may not stand for another statement either.
+        // They need not be listed, and must not have another statement's name either.
         let groups = statements.compactMap(\.many).filter { seen.insert($0.ordinal).inserted }
         if let name = Self.firstTwice(statements.map(\.name) + groups.map(\.name)) {
             fatalError("two statements are called '\(name)'")
@@ -51,17 +51,18 @@ extension Service {
         return names.first { !seen.insert($0).inserted }
     }
 
-    /// Whether it is one in the environment as well: in lower case it would be read there in upper case.
+    /// Whether the name reaches the environment unchanged: a lower-case name would be read in upper case.
     private static func isVariableName(_ name: String) -> Bool {
         isIdentifier(name[...], of: [upper]) && name.utf8.first != underscore
     }
 
-    /// Whether SQL has it as it is, in JSON too; PostgreSQL cuts longer names (documentation §4.1.1).
+    /// Whether SQL and JSON take the name unchanged; PostgreSQL cuts longer names (documentation §4.1.1).
     private static func isTableName(_ name: String) -> Bool {
         isIdentifier(name[...], of: [lower]) && name.utf8.count <= 63
     }
 
-    /// Whether it may be a parameter's, or one of an extension, `auto_explain.log_min_duration` (documentation §20.16).
+    /// Whether the name may be a parameter's, or one of an extension, `auto_explain.log_min_duration` (documentation
+    /// §20.16).
     private static func isParameterName(_ name: String) -> Bool {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count <= 2 && parts.allSatisfy { isIdentifier($0, of: [lower, upper]) }
@@ -72,7 +73,7 @@ extension Service {
     private static let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
     private static let underscore = UInt8(ascii: "_")
 
-    /// Whether it is a letter or an underscore, and then those and digits.
+    /// Whether the name begins with a letter or an underscore, and consists of these and digits.
     private static func isIdentifier(_ name: Substring, of letters: [ClosedRange<UInt8>]) -> Bool {
         guard let first = name.utf8.first, !digits.contains(first) else { return false }
         return name.utf8.allSatisfy { byte in

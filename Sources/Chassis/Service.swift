@@ -2,7 +2,7 @@ public import Postgres
 import Synchronization
 public import Vial
 
-/// A service over HTTP and PostgreSQL: what it is called, its schema, its statements, its routes. `run` adds the rest:
+/// A service over HTTP and PostgreSQL: its name, its schema, its statements, its routes. `run` adds the rest:
 /// configuration, logs, metrics, health, migrations, the commands, start and stop.
 public struct Service: Sendable {
     /// Adds the service's routes to an app, with what they need of one event loop.
@@ -19,40 +19,41 @@ public struct Service: Sendable {
     let links: [(name: String, path: String)]
     let keepsIdempotencyKeys: Bool
     let addRoutes: Routes
-    /// Asks whether the routes can be served.
+    /// Queries whether the routes can be served.
     let readiness: Statement
-    /// Asks for what `/db` shows.
+    /// Queries the values of `/db`.
     let databaseStatus: Statement
-    /// All that a connection prepares.
+    /// The statements that every connection prepares.
     let statements: [Statement]
 
-    /// Traps, with a message that says which, when a name that is declared here is no good one or is taken.
+    /// Traps, with a message that names it, when a declared name is invalid or in use.
     ///
     /// - Parameters:
-    ///   - name: a lower-case letter, then lower-case letters, digits and underscores, 40 at most. The command, `Server`,
-    ///     `service` on `/`, PostgreSQL's `application_name`, the default of `DB_NAME` and `DB_USER`, the table
-    ///     `NAME_migrations` and the variable `NAME_COMMIT` are named by it.
-    ///   - version: as semver.org has it.
+    ///   - name: a lower-case letter, then lower-case letters, digits and underscores, at most 40. It names the command,
+    ///     `Server`, `service` on `/`, PostgreSQL's `application_name`, the default of `DB_NAME` and `DB_USER`, the table
+    ///     `NAME_migrations` and the variable `NAME_COMMIT`.
+    ///   - version: in the form of semver.org.
     ///   - summary: a sentence for `--help`.
-    ///   - variables: further ones that it is configured by, in upper-case letters, digits and underscores; none has the name
-    ///     of one that every service has. They are checked with those, shown by `check-config`, and found in the context's
+    ///   - variables: further variables, in upper-case letters, digits and underscores; none has the name of one that
+    ///     every service has. They are checked with those, shown by `check-config`, and available in the context's
     ///     `values`.
-    ///   - migrations: its schema, step by step. A step is never changed or removed once it was released.
-    ///   - keptSchema: what a database needs that was in use before these migrations.
-    ///   - statements: prepared on every connection, and observed by name in `db_query_duration_seconds`. Each has another
-    ///     name; `health`, `database_status` and, with idempotency keys, `expire_idempotency_keys` are taken.
-    ///   - sessionSettings: PostgreSQL's parameters for the sessions of the pool, such as the planner's, with any values; not
-    ///     set behind a pooler that shares its sessions.
-    ///   - readiness: SQL whose one row is `true` when the routes can be served; `/health` asks it.
-    ///   - countedTable: the table whose estimated count of rows `/db` shows, as `estimated_TABLE`; null while there is no
-    ///     such table. 1 to 63 lower-case letters, digits and underscores, no digit first.
+    ///   - migrations: its schema, step by step. A released step is never changed or removed.
+    ///   - keptSchema: adapts a database that was in use before these migrations.
+    ///   - statements: prepared on every connection, and observed by name in `db_query_duration_seconds`. Names are
+    ///     unique; `health`, `database_status` and, with idempotency keys, `expire_idempotency_keys` are in use.
+    ///   - sessionSettings: PostgreSQL's parameters for the sessions of the pool, such as the planner's, with any values;
+    ///     not set behind a pooler that shares its sessions.
+    ///   - readiness: SQL whose one row is `true` when the routes can be served; `/health` runs it.
+    ///   - countedTable: the table whose estimated row count `/db` shows, as `estimated_TABLE`; null while there is no
+    ///     such table. 1 to 63 lower-case letters, digits and underscores, not beginning with a digit.
     ///   - links: members of `links` on `/`, before those that every service has; paths without the base path.
-    ///   - keepsIdempotencyKeys: whether old ones are removed from the table that `IdempotencyKey.migrations` makes; these are
-    ///     among the migrations then.
-    ///   - routes: registers routes, and makes counters for them; it begins nothing and asks nobody. `serve` calls it for
-    ///     each event loop and each port that is listened on. `serve` and `check-config` call it once before, unless
-    ///     `HEALTH_PATHS` is bad or `none`, to compare that with the patterns: with a pool that has no connection, and
-    ///     counters that nobody reads. The other commands do not call it. The paths `/`, `/health`, `/health/ready`, `/health/live`, `/db` and `/metrics` are taken.
+    ///   - keepsIdempotencyKeys: whether expired keys are deleted from the table of `IdempotencyKey.migrations`, which
+    ///     must then be among the migrations.
+    ///   - routes: registers routes and creates their counters; it starts nothing and sends no request. `serve` calls it
+    ///     for each event loop and each port. `serve` and `check-config` call it once before, unless `HEALTH_PATHS` is
+    ///     invalid or `none`, to compare `HEALTH_PATHS` with the patterns: with a pool that has no connection, and
+    ///     counters that are not exposed. The other commands do not call it. The paths `/`, `/health`, `/health/ready`,
+    ///     `/health/live`, `/db` and `/metrics` are in use.
     public init(
         name: String, version: String, summary: String, variables: [Variable] = [], migrations: [Migration] = [],
         keptSchema: KeptSchema = KeptSchema(), statements: [Statement] = [],
@@ -79,9 +80,9 @@ public struct Service: Sendable {
         check()
     }
 
-    /// Runs the command that the process was called with: `serve`, `migrate`, `healthcheck`, `check-config` or `secret`;
-    /// `--help` tells what each does. To be called once, by `main`, before the process starts a thread or opens a
-    /// descriptor. Returns, or ends the process, when the command is over.
+    /// Runs the command in the process's arguments: `serve`, `migrate`, `healthcheck`, `check-config` or `secret`;
+    /// `--help` describes each. Call it once, from `main`, before the process starts a thread or opens a descriptor.
+    /// Returns, or ends the process, when the command has ended.
     public func run() {
         Self.running.withLock { running in
             precondition(running == nil, "a process runs one service")
@@ -92,7 +93,7 @@ public struct Service: Sendable {
 
     private static let running = Mutex<Service?>(nil)
 
-    /// The one that this process runs: what parses the command line makes a command of nothing but its type.
+    /// The service of this process: the command-line parser creates a command from its type only.
     static var current: Service {
         guard let service = running.withLock({ $0 }) else { preconditionFailure("a command without a service") }
         return service

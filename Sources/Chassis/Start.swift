@@ -3,20 +3,20 @@ import Logging
 import Reactor
 import Telemetry
 
-/// The start of a service, before anything listens: what it was told, where it logs, and how it ends when it cannot go on.
+/// The start of a service before it listens: its configuration, its log, and how it ends after an error.
 struct Start: Sendable {
     let service: Service
     let manager: ServiceManager
     let configuration: Configuration
-    /// Until the machine or the task has told its own.
+    /// Used until the machine's or the task's id is known.
     let instanceID: String
     let observability: Observability
     let logger: Logger
 
-    /// Reads the configuration, and logs what it warns of.
+    /// Reads the configuration, and logs its warnings.
     ///
-    /// - Parameter warnings: what is to be said besides.
-    /// - Throws: the exit status, when what is wrong has been said on standard error.
+    /// - Parameter warnings: logged in addition.
+    /// - Throws: the exit status, when the error has been written to standard error.
     init(of service: Service, warnings: [String]) throws(ExitCode) {
         self.service = service
         do throws(ConfigurationErrors) {
@@ -35,15 +35,15 @@ struct Start: Sendable {
         for warning in configuration.warnings + warnings { logger.warning("\(warning)") }
     }
 
-    /// Ends the process, and says why on the log: from here on nobody reads another place.
+    /// Ends the process, with the reason in the log only: no other output is read from here on.
     func fail(_ message: Logger.Message, _ metadata: Logger.Metadata) -> Never {
         logger.critical(message, metadata: metadata)
         observability.close()
-        // Not by `exit`, below the hands of loops that turn already.
+        // Not by `exit`, because loops may be running.
         CurrentProcess.end(status: 1)
     }
 
-    /// Raises the limit of descriptors, and divides them. To be called before loops, listeners and the pool are made.
+    /// Raises the limit of descriptors, and divides them. Call it before loops, listeners and the pool are created.
     func divideDescriptors() -> DescriptorBudget {
         let budget: DescriptorBudget
         do throws(DescriptorBudget.Shortage) {
@@ -56,7 +56,7 @@ struct Start: Sendable {
         return budget
     }
 
-    /// The loops, not yet started, and what ends the waits of threads that connect.
+    /// The loops, not yet started, and the interruption of connecting threads.
     func makeLoops() -> ([EventLoop], Interruption) {
         do throws(SystemError) {
             let loops = try (0..<configuration.http.workers).map { (index) throws(SystemError) in

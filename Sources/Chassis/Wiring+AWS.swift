@@ -21,7 +21,7 @@ extension AWS.Environment {
 }
 
 extension Redacted {
-    /// The same text in the type of a lower target.
+    /// The same text in a lower target's type.
     init(_ secret: Secret) {
         self.init(secret.exposed)
     }

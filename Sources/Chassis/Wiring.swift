@@ -4,7 +4,7 @@ import Postgres
 import Reactor
 import Vial
 
-// How the configuration becomes the options of what is wired together.
+// Converts the configuration into the options of the parts.
 
 extension Connector {
     /// Applies migrations on the first connection, unless that is left to the command `migrate`.
@@ -22,7 +22,7 @@ extension Connector {
             prepare: { (session) throws(DatabaseError) in
                 encodings.look(at: session)
                 guard migrates else { return }
-                // Where nothing is prepared, nothing else would find that the schema is gone.
+                // When nothing is prepared, nothing else would notice that the schema is gone.
                 try migrations.apply(to: session, anew: !isPrepared)
             },
             schemaChanged: migrations.forget,
@@ -62,7 +62,8 @@ extension ServerOptions {
         drainTimeout = configuration.drain.timeoutMilliseconds
     }
 
-    /// The same for the port of `/metrics` and `/db`, which no load balancer sends to: it ends at once.
+    /// The same for the port of `/metrics` and `/db`, which gets no requests from a load balancer: it drains without a
+    /// delay.
     func admin(port: UInt16) -> ServerOptions {
         var options = self
         options.port = port

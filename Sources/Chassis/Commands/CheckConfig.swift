@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `check-config`: the configuration in force, and every error at once.
+/// `check-config`: prints the configuration in force, and every error at once.
 struct CheckConfig: ParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
@@ -13,7 +13,7 @@ struct CheckConfig: ParsableCommand {
     }
 
     func run() throws {
-        // First, before anything opens a descriptor.
+        // First, before the process opens a descriptor.
         let (_, managerErrors) = ServiceManager.examine()
         let unused = CurrentProcess.removeLibraryVariables()
         let (configuration, ownErrors) = Configuration.examine(for: .current)

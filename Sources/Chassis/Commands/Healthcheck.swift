@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `healthcheck`: asks the server on this machine, for container health checks without curl.
+/// `healthcheck`: requests a check from the server on this machine, for container health checks without curl.
 struct Healthcheck: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Asks the running server for its health.",
@@ -13,13 +13,13 @@ struct Healthcheck: ParsableCommand {
     @Option(help: "The path to ask for, below BASE_PATH.")
     var path = "/health/ready"
 
-    /// The server gives its database 2 s; a container runtime's own limit is commonly 3 s and more.
+    /// The server gives its database 2 s; a container runtime's own limit is usually 3 s or more.
     private static let limit = Duration.milliseconds(2500)
 
     private static let variables: Set = ["PORT", "HOST", "BASE_PATH"]
 
     func validate() throws {
-        // The path goes onto the wire as it stands, so nothing in it may end the request line.
+        // The path is sent unchanged, so it must not contain a byte that ends the request line.
         guard path.hasPrefix("/"), path.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
             throw ValidationError("--path must begin with / and hold neither spaces nor control characters")
         }
@@ -28,7 +28,7 @@ struct Healthcheck: ParsableCommand {
     func run() throws {
         let service = Service.current
         let (settings, errors) = Configuration.examine(for: service, needsDatabase: false, serves: false)
-        // What else is wrong concerns the server, which has told it.
+        // Other errors concern the server, which reports them.
         let ours = errors.filter { !Self.variables.isDisjoint(with: $0.variables) }
         guard ours.isEmpty else { throw ConfigurationErrors(errors: ours).reported() }
         do {

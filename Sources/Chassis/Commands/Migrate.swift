@@ -14,14 +14,14 @@ struct Migrate: ParsableCommand {
             database stops what it is doing and undoes it. A second signal ends it at once. SIGHUP is ignored.
             """)
 
-    /// For so long another attempt begins while a table is in use, and after such a pause: meanwhile those who wait for the
-    /// table have it.
+    /// Further attempts start for this long while a table is in use, each after this pause, in which the clients that
+    /// wait for the table get it.
     private static let attemptSeconds: UInt64 = 30
     private static let attemptPauseSeconds: UInt32 = 1
-    /// How long the database has after a signal to hear that it is to stop.
+    /// Time for the database to confirm the cancellation after a signal.
     private static let stopSeconds: UInt32 = 2
 
-    /// The work has a thread of its own; the main thread waits for signals, and for the end of the work, which ends the
+    /// A separate thread does the work; the main thread waits for signals, and for the end of the work, which ends the
     /// process.
     func run() throws {
         let service = Service.current
@@ -81,7 +81,7 @@ struct Migrate: ParsableCommand {
         }
     }
 
-    /// The end of a process whose work cannot be interrupted: a name is being resolved, or a secret read.
+    /// Ends the process when its work cannot be interrupted: a name is being resolved, or a secret read.
     private static func endLate() {
         _ = sleep(stopSeconds)
         _ = failure("stopped by a signal")

@@ -1,7 +1,7 @@
 import Glibc
 import Reactor
 
-/// One GET over a socket of its own, finished within a limit however slowly bytes come.
+/// One GET over a socket of its own, finished within a limit however slowly bytes arrive.
 struct Probe {
     enum Failure: Error, CustomStringConvertible {
         case system(call: String, errno: Int32)
@@ -27,7 +27,7 @@ struct Probe {
 
     init(host: String, port: UInt16, userAgent: String, limit: Duration) {
         guard let address = IPAddress(host) else { fatalError("HOST was checked to be an address") }
-        // A server on every address takes IPv4 too, and is on IPv4 alone where there is no IPv6.
+        // A server on all addresses accepts IPv4 too, and listens on IPv4 only where there is no IPv6.
         self.address = address.isUnspecified ? IPAddress(v4: 0x7F00_0001) : address
         self.port = port
         self.userAgent = userAgent
@@ -66,7 +66,7 @@ struct Probe {
             var name = sockaddr_in6()
             name.sin6_family = sa_family_t(AF_INET6)
             name.sin6_port = port.bigEndian
-            // Sixteen bytes, the first of them most significant, in both.
+            // Both have sixteen bytes, the most significant first.
             unsafe withUnsafeMutableBytes(of: &name.sin6_addr) { bytes in
                 unsafe bytes.storeBytes(of: address.high.bigEndian, as: UInt64.self)
                 unsafe bytes.storeBytes(of: address.low.bigEndian, toByteOffset: 8, as: UInt64.self)
@@ -78,7 +78,7 @@ struct Probe {
         try wait(for: POLLOUT, on: socket)
         var problem: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
-        // `problem` is as long as `length` says.
+        // `length` is the size of `problem`.
         guard unsafe getsockopt(socket, SOL_SOCKET, SO_ERROR, &problem, &length) == 0 else {
             throw .system(call: "getsockopt", errno: errno)
         }
@@ -86,7 +86,7 @@ struct Probe {
     }
 
     private func begin<Name>(_ socket: Int32, _ name: inout Name) -> Int32 {
-        // Every sockaddr_* begins as a sockaddr; the pointer does not outlive the call.
+        // Every sockaddr_* begins like a sockaddr; the pointer does not outlive the call.
         unsafe withUnsafePointer(to: &name) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
                 unsafe Glibc.connect(socket, generic, socklen_t(MemoryLayout<Name>.size))
@@ -97,7 +97,7 @@ struct Probe {
     private func send(_ bytes: [UInt8], to socket: Int32) throws(Failure) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            // The pointer lives as long as the call; a peer that is gone is an error here, not a signal.
+            // The pointer lives as long as the call; a closed peer is an error here, not a signal.
             let sent = unsafe rest.withUnsafeBytes { bytes in
                 unsafe Glibc.send(socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
             }
@@ -111,7 +111,7 @@ struct Probe {
         }
     }
 
-    /// Reads no further than the code in `HTTP/1.1 200 `, RFC 9112 §4.
+    /// Reads up to the code in `HTTP/1.1 200 ` and no further, RFC 9112 §4.
     private func statusCode(from socket: Int32) throws(Failure) -> Int {
         var line: [UInt8] = []
         while line.count < 13 {
@@ -142,7 +142,8 @@ struct Probe {
             let left = (deadline - .now) / .milliseconds(1)
             guard left > 0 else { throw .timedOut }
             var entry = pollfd(fd: socket, events: Int16(event), revents: 0)
-            // One entry, as the count says. Rounded up, so that the last fraction of a millisecond is not spun away.
+            // One entry, as the count says. Rounded up, so that the last fraction of a millisecond does not become a
+            // busy loop.
             let ready = unsafe poll(&entry, 1, Int32(left.rounded(.up)))
             if ready > 0 { return }
             if ready < 0 && errno != EINTR { throw .system(call: "poll", errno: errno) }

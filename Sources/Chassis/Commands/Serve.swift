@@ -1,7 +1,7 @@
 import ArgumentParser
 import Reactor
 
-/// `serve`: what the process does about itself, and its signals.
+/// `serve`: the process's own settings and its signals.
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
@@ -12,9 +12,9 @@ struct Serve: ParsableCommand {
             status 1. SIGHUP is ignored.
             """)
 
-    /// Everything runs on the loops; the main thread starts them and then waits for signals, so that these are heard
-    /// whatever the loops are doing. An asynchronous `main` would end that thread under a running process, which valgrind
-    /// and some debuggers do not survive.
+    /// Everything runs on the loops. The main thread starts them and then waits for signals, so that signals are
+    /// handled whatever the loops do. An asynchronous `main` would end the main thread in a running process, which
+    /// valgrind and some debuggers do not support.
     func run() throws {
         let signals = StopSignals()
         CurrentProcess.ignoreWriteSignals()

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The command line of the service that runs.
+/// The command line of the running service.
 struct ServiceCommand: ParsableCommand {
     static var configuration: CommandConfiguration {
         let service = Service.current
@@ -16,7 +16,7 @@ struct ServiceCommand: ParsableCommand {
             subcommands: [Serve.self, Migrate.self, Healthcheck.self, CheckConfig.self, ShowSecret.self])
     }
 
-    /// Runs the command that the process was called with.
+    /// Runs the command in the process's arguments.
     static func run() {
         CurrentProcess.openStandardDescriptors()
         do {
@@ -26,7 +26,7 @@ struct ServiceCommand: ParsableCommand {
         } catch { exit(withError: error) }
     }
 
-    /// Without a command: a health check that lost its arguments must not pass for one that succeeded.
+    /// Runs without a command, and fails: a health check that lost its arguments must not succeed.
     func run() throws {
         var standardError = StandardError()
         print(Self.helpMessage(), to: &standardError)

@@ -1,7 +1,7 @@
 import AWS
 import ArgumentParser
 
-/// `secret`: where the database's password comes from, without showing it.
+/// `secret`: prints where the database's password comes from, without its value.
 struct ShowSecret: ParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
@@ -18,7 +18,7 @@ struct ShowSecret: ParsableCommand {
         let service = Service.current
         _ = CurrentProcess.removeLibraryVariables()
         let (settings, errors) = Configuration.examine(for: service, needsDatabase: false, serves: false)
-        // What else is wrong concerns the server, which tells it.
+        // Other errors concern the server, which reports them.
         let ours = errors.filter { error in error.variables.contains(where: Self.isOurs) }
         guard ours.isEmpty else { throw ConfigurationErrors(errors: ours).reported() }
         let database = settings.database
@@ -51,7 +51,7 @@ struct ShowSecret: ParsableCommand {
         }
     }
 
-    /// What decides about the secret.
+    /// Whether the variable affects the secret.
     private static func isOurs(_ variable: String) -> Bool {
         variable == "DB_SECRET_ID" || variable.hasPrefix("DB_PASSWORD") || variable == "CREDENTIALS_DIRECTORY"
             || variable.hasPrefix("AWS_")

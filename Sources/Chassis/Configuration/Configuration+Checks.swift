@@ -1,14 +1,15 @@
 import Reactor
 import Vial
 
-// What goes together, and what is allowed and probably not meant.
+// Rules for several variables, and warnings about accepted values that are probably mistakes.
 
 extension Configuration {
-    /// The balancer's idle timeout: a connection that we close before it does may meet its next request.
+    /// The load balancer's idle timeout. If the server closes a connection earlier, the load balancer may be sending
+    /// its next request.
     private static let balancerIdleMilliseconds = 60_000
     private static let mebibyte = 1_048_576
 
-    /// Notes every error of values that are good each by itself.
+    /// Notes every error in combinations of valid values.
     static func check(_ http: HTTP, _ database: Database, _ reading: inout Reading) {
         checkPorts(database, &reading)
         checkCertificates(database, &reading)
@@ -24,7 +25,7 @@ extension Configuration {
         }
     }
 
-    /// What should be said of values that are accepted.
+    /// Warnings about accepted values.
     static func warnings(of http: HTTP, _ password: Password?, _ reading: Reading) -> [String] {
         var warnings: [String] = []
         if http.keepAliveTimeoutMilliseconds <= balancerIdleMilliseconds {
@@ -36,7 +37,8 @@ extension Configuration {
         return warnings
     }
 
-    /// What is left of the cgroup's limit is for all that is not counted: the program, its threads, libraries and lines.
+    /// The rest of the cgroup's limit is for memory that is not counted: the program, its threads, libraries and log
+    /// lines.
     static func findMemory(
         limit: Int?, _ http: HTTP, _ reading: inout Reading, _ warnings: inout [String]
     ) -> Int {
@@ -66,7 +68,8 @@ extension Configuration {
         return bytes
     }
 
-    /// Of a small budget less is open than is allowed: what every connection takes leaves room for requests.
+    /// With a small budget fewer connections are allowed than configured, so that their fixed memory leaves room for
+    /// requests.
     static func lowerConnections(
         of http: inout HTTP, to memory: Int, _ reading: inout Reading, _ warnings: inout [String]
     ) {
@@ -80,10 +83,10 @@ extension Configuration {
             "MAX_CONNECTIONS is lowered from \(asked) to \(most): MEMORY_MIB of \(mebibytes) has room for no more")
     }
 
-    /// A path has one answer.
+    /// Checks that no path has two answers.
     ///
-    /// - Parameter serves: whether the service's own routes are made, and looked at: code of the service, which is run for
-    ///   nobody who serves none of them.
+    /// - Parameter serves: whether to create the service's own routes for the comparison. That runs code of the
+    ///   service, which commands without routes must not do.
     static func checkHealthPaths(_ service: Service, serves: Bool, _ reading: inout Reading) {
         let paths = reading.values.paths("HEALTH_PATHS")
         guard reading.areGood(["HEALTH_PATHS"]), !paths.isEmpty else { return }
@@ -101,7 +104,7 @@ extension Configuration {
         }
     }
 
-    /// Whether a request for `path` has its answer already.
+    /// Whether a request for `path` already has an answer.
     private static func isServed(_ path: String, by patterns: [String]) -> Bool {
         let segments = path.split(separator: "/")
         return patterns.contains { pattern in
@@ -111,7 +114,7 @@ extension Configuration {
         }
     }
 
-    /// As libpq has it: one port for all hosts, or one for each.
+    /// As in libpq: one port for all hosts, or one per host.
     private static func checkPorts(_ database: Database, _ reading: inout Reading) {
         guard let host = database.host, reading.areGood(["DB_HOST", "DB_PORT"]) else { return }
         let hosts = host.split(separator: ",", omittingEmptySubsequences: false).count
@@ -124,7 +127,7 @@ extension Configuration {
         }
     }
 
-    /// No file is looked for that no variable names.
+    /// A certificate file is read only when a variable names it.
     private static func checkCertificates(_ database: Database, _ reading: inout Reading) {
         guard [.verifyCA, .verifyFull].contains(database.sslMode), database.sslRootCertificate == nil,
             reading.areGood(["DB_SSLMODE", "DB_SSLROOTCERT"])
@@ -135,7 +138,8 @@ extension Configuration {
                 problem: "must be given together: \(database.sslMode.rawValue) verifies against a certificate file"))
     }
 
-    /// A request must outlast the wait for a connection and the statement after it, or clients see 504 where 503 is true.
+    /// A request must outlast the wait for a connection and the statement after it; otherwise clients get 504 where 503
+    /// is correct.
     private static func checkTimeouts(_ http: HTTP, _ database: Database, _ reading: inout Reading) {
         let names = ["DB_POOL_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "REQUEST_TIMEOUT_MS"]
         guard reading.areGood(names) else { return }

@@ -1,7 +1,7 @@
 import Configuration
 
 extension Configuration {
-    /// Reads the environment of this process; the secrets among the variables stay out of what the reader reports.
+    /// Reads the environment of this process; the reader's reports omit the values of secret variables.
     private static func processEnvironment(of service: Service) -> ConfigReader {
         let secrets = Set(variables(of: service).filter(\.isSecret).map(\.name))
         return ConfigReader(provider: EnvironmentVariablesProvider(secretsSpecifier: .specific(secrets)))
@@ -10,13 +10,13 @@ extension Configuration {
     /// The configuration in force. An empty value counts as unset.
     ///
     /// - Parameters:
-    ///   - service: whose variables are read besides those that every service has.
+    ///   - service: its own variables are read besides those of every service.
     ///   - reader: its keys are the variables' names, its values texts; by default that of the process's environment.
-    ///   - needsDatabase: whether it is an error that nothing says where the database is.
-    ///   - serves: whether the service's routes are made, to compare `HEALTH_PATHS` with their patterns.
-    ///   - secretsDirectory: where containers find their secrets.
-    ///   - memoryLimit: the bytes that the process may have; nil when nothing limits it.
-    /// - Throws: every error there is, at once.
+    ///   - needsDatabase: whether a missing database host is an error.
+    ///   - serves: whether the service's routes are created, to compare `HEALTH_PATHS` with their patterns.
+    ///   - secretsDirectory: the directory of a container's secrets.
+    ///   - memoryLimit: the bytes that the process may use; nil when there is no limit.
+    /// - Throws: all errors at once.
     static func read(
         for service: Service, from reader: ConfigReader? = nil, needsDatabase: Bool = true, serves: Bool = true,
         secretsDirectory: String = "/run/secrets", memoryLimit: Int? = MemoryLimit.ofThisProcess()
@@ -28,7 +28,7 @@ extension Configuration {
         return configuration
     }
 
-    /// As `read`, but gives the errors next to a configuration in which defaults stand for the bad values.
+    /// As `read`, but returns the errors and a configuration with defaults in place of the invalid values.
     static func examine(
         for service: Service, from reader: ConfigReader? = nil, needsDatabase: Bool = true, serves: Bool = true,
         secretsDirectory: String = "/run/secrets", memoryLimit: Int? = MemoryLimit.ofThisProcess()
@@ -41,7 +41,7 @@ extension Configuration {
         let password = findPassword(source, &reading)
         var http = HTTP(&reading)
         let database = Database(&reading, password: password, from: source)
-        // The secret may name it.
+        // The secret may contain it.
         if needsDatabase && database.host == nil && database.secretID == nil
             && reading.areGood(["DB_HOST", "DB_SECRET_ID"])
         {

@@ -3,18 +3,18 @@ import Postgres
 import Vial
 
 extension Configuration {
-    /// `MEMORY_MIB` where nothing limits the process to less.
+    /// `MEMORY_MIB` where no cgroup allows less.
     static let standardMemoryMebibytes = 48
 
-    /// Every environment variable that a service reads, in the order of the README's table, its own ones last. What the types
-    /// of options have a default for has it from there.
+    /// Every environment variable of a service, in the order of the table in docs/configuration.md, the service's own
+    /// ones last. Defaults that an options type has are taken from there.
     static func variables(of service: Service) -> [Variable] {
         let server = ServerOptions()
         let limits = server.limits
         let pool = Postgres.Database.Options()
         let connection = ConnectionOptions(host: "", database: "", user: "")
         return [
-            // Who we are
+            // Identity
             Variable("ENVIRONMENT", .label, default: "dev", "dev, test, prod …: a label on `/`, logs and metrics"),
             Variable(
                 "INSTANCE_ID", .text, default: .computed("IMDSv2, else the ECS task id, else the host name"),
@@ -152,7 +152,7 @@ extension Configuration {
                 "LOG_LEVEL", .choice(LogLevel.allCases.map(\.rawValue)), default: "info", "lines below it are left out"),
             Variable("ACCESS_LOG", .flag, default: "1", "0 leaves out the line that each request writes"),
 
-            // Stopping
+            // Stop
             Variable(
                 "DRAIN_DELAY_MS", .delay, default: .number(server.drainDelay),
                 "after SIGTERM: still accepting, with health 503, while the balancer takes the target out"),

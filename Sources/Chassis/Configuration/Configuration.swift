@@ -1,34 +1,34 @@
-/// Everything that can be set from outside: read once at start, then passed down as plain values.
+/// Every external setting: read once at the start, then passed down as plain values.
 ///
-/// A new variable is a row of `variables` and a property here; what a property means stands in its row.
+/// A new variable is a row of `variables` and a property here; the row describes its meaning.
 struct Configuration: Sendable {
-    /// Good as a metric label.
+    /// Valid as a metric label.
     var environment: String
-    /// Nil when it is to be found out.
+    /// Nil when it must be discovered.
     var instanceID: String?
     var http: HTTP
     var health: Health
     var database: Database
-    /// What the buffers of the process may take together, in bytes.
+    /// Bytes that the buffers of the process may use together.
     var memoryByteLimit: Int
     var aws: AWS
     var logging: Logging
     var drain: Drain
-    /// Those of the service's own variables.
+    /// The values of the service's own variables.
     var values: VariableValues
-    /// What is allowed and probably not meant, a sentence each.
+    /// Warnings about accepted values that are probably mistakes, one sentence each.
     var warnings: [String]
-    /// `NAME=value` for every variable as it was read, in the table's order, secrets as `<redacted>`.
+    /// `NAME=value` for every variable as read, in the table's order, secrets as `<redacted>`.
     let lines: [String]
 
-    /// How the service listens, and what it takes from a client.
+    /// The address to listen on, and the limits for clients.
     struct HTTP: Sendable {
         /// 0 lets the kernel choose.
         var port: UInt16
         /// A numeric address.
         var host: String
         var adminPort: UInt16?
-        /// Event loops, 1 at least.
+        /// Event loops, at least 1.
         var workers: Int
         /// Empty, or `/x` without a slash at its end.
         var basePath: String
@@ -44,25 +44,25 @@ struct Configuration: Sendable {
         var keepAliveTimeoutMilliseconds: Int
     }
 
-    /// What `/health` answers, and where else.
+    /// The answer of `/health`, and its further paths.
     struct Health: Sendable {
         /// Absolute, without the base path.
         var paths: [String]
         var databaseGraceMilliseconds: Int
     }
 
-    /// How PostgreSQL is reached, and how much of it is used at once.
+    /// How PostgreSQL is reached, and how many connections are used.
     struct Database: Sendable {
-        /// As libpq takes it, so possibly a list. Nil only without `needsDatabase`, or when the secret is to name it.
+        /// In libpq's form, so possibly a list. Nil only without `needsDatabase`, or when the secret has it.
         var host: String?
-        /// One port, or as many as there are hosts, with commas between them.
+        /// One port, or as many as there are hosts, separated by commas.
         var port: String
         var name: String
         var user: String
         var password: Secret?
-        /// Where the password was found, in words; nil without one.
+        /// A description of the place of the password; nil without one.
         var passwordOrigin: String?
-        /// Where to look for it again when the server refuses it.
+        /// Reads the password again when the server refuses it.
         var passwordSource: PasswordSource
         var sslMode: SSLMode
         /// A path.
@@ -73,14 +73,14 @@ struct Configuration: Sendable {
         var migratesOnStart: Bool
         /// At most `poolMaximum`.
         var poolMinimum: Int
-        /// 1 at least.
+        /// At least 1.
         var poolMaximum: Int
         var poolTimeoutMilliseconds: Int
         var statementTimeoutMilliseconds: Int
         var connectTimeoutMilliseconds: Int
     }
 
-    /// What the AWS SDKs read; endpoints are absolute URLs.
+    /// The settings that the AWS SDKs read; endpoints are absolute URLs.
     struct AWS: Sendable {
         /// `AWS_REGION`, else `AWS_DEFAULT_REGION`.
         var region: String?
@@ -100,24 +100,24 @@ struct Configuration: Sendable {
         var ecsMetadataURI: String?
     }
 
-    /// What is logged.
+    /// The logging settings.
     struct Logging: Sendable {
         var level: LogLevel
         var logsAccess: Bool
     }
 
-    /// What happens after SIGTERM.
+    /// The stop after SIGTERM.
     struct Drain: Sendable {
         var delayMilliseconds: Int
         var timeoutMilliseconds: Int
     }
 
-    /// The levels of the log, the least first.
+    /// The levels of the log, in ascending order of severity.
     enum LogLevel: String, Sendable, CaseIterable {
         case debug, info, warning, error, critical
     }
 
-    /// As libpq's sslmode; the raw value is what libpq takes.
+    /// libpq's sslmode; the raw value is libpq's.
     enum SSLMode: String, Sendable, CaseIterable {
         case disable, allow, prefer, require
         case verifyCA = "verify-ca"

@@ -1,16 +1,16 @@
-/// What is wrong with one variable, or with several together.
+/// An error in one variable, or in a combination of several.
 struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The names as in the environment, one at least.
+    /// The names as in the environment, at least one.
     let variables: [String]
-    /// The end of a sentence that begins with the names. Never holds a secret.
+    /// The end of a sentence that begins with the names. Never contains a secret.
     let problem: String
 
-    /// A problem of one variable.
+    /// An error in one variable.
     init(variable: String, problem: String) {
         self.init(variables: [variable], problem: problem)
     }
 
-    /// A problem of values that do not go together.
+    /// An error in a combination of values.
     init(variables: [String], problem: String) {
         self.variables = variables
         self.problem = problem
@@ -20,20 +20,21 @@ struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
     var description: String { "\(variables.joined(separator: ", ")) \(problem)" }
 }
 
-/// Everything that is wrong with the configuration, in the table's order.
+/// All errors of the configuration, in the table's order.
 struct ConfigurationErrors: Error, Equatable, Sendable, CustomStringConvertible {
-    /// `EX_CONFIG` of sysexits.h: the process ends with this status, and a supervisor knows that a restart will not help.
+    /// `EX_CONFIG` of sysexits.h: the process exits with this status, so that a supervisor knows that a restart will
+    /// not help.
     static let exitStatus: Int32 = 78
 
-    /// One at least.
+    /// At least one.
     let errors: [ConfigurationError]
 
-    /// - Parameter errors: one at least.
+    /// - Parameter errors: at least one.
     init(errors: [ConfigurationError]) {
         precondition(!errors.isEmpty, "an error without anything wrong")
         self.errors = errors
     }
 
-    /// One line for each error.
+    /// One line per error.
     var description: String { errors.map(\.description).joined(separator: "\n") }
 }

@@ -1,15 +1,16 @@
 /// A control group (cgroups(7)) as a directory of files.
 struct ControlGroup: Equatable {
     let directory: String
-    /// Whether its files are those of version 2.
+    /// Whether its files have the format of version 2.
     let isVersion2: Bool
 
-    /// The groups of a process that a controller may limit it by: its own, and those around it as far as they are mounted.
+    /// The groups of a process by which a controller may limit it: its own and the enclosing ones, as far as they are
+    /// mounted.
     ///
     /// - Parameters:
-    ///   - groups: as /proc/self/cgroup, a line for each hierarchy: number, controllers, path.
-    ///   - mounts: as /proc/self/mountinfo (proc_pid_mountinfo(5)), of which the fourth field is the part of the hierarchy
-    ///     that is seen, and the fifth where.
+    ///   - groups: the text of /proc/self/cgroup, one line per hierarchy: number, controllers, path.
+    ///   - mounts: the text of /proc/self/mountinfo (proc_pid_mountinfo(5)); its fourth field is the mounted part of the
+    ///     hierarchy, and the fifth the mount point.
     static func all(of controller: String, groups: String, mounts: String) -> [ControlGroup] {
         mounts.split(separator: "\n").flatMap { line -> [ControlGroup] in
             let fields = line.split(separator: " ")
@@ -23,7 +24,7 @@ struct ControlGroup: Equatable {
         }
     }
 
-    /// Where the process stands in the hierarchy of version 2, or in that of the controller.
+    /// The process's path in the hierarchy of version 2, or in that of the controller.
     private static func path(of controller: String, in groups: String, isVersion2: Bool) -> String? {
         for line in groups.split(separator: "\n") {
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
@@ -35,10 +36,10 @@ struct ControlGroup: Equatable {
         return nil
     }
 
-    /// The process's group and those around it, as far as they are mounted.
+    /// The directories of the process's group and of the enclosing ones, as far as they are mounted.
     private static func directories(from path: String, root: String, mountPoint: String) -> [String] {
         var rest = path[...]
-        // A container may see its own group as the root, and still be told the path from the machine's.
+        // A container may see its own group as the root, while the path is relative to the machine's root.
         if root != "/" {
             guard rest.hasPrefix(root) else { return [mountPoint] }
             rest = rest.dropFirst(root.count)

@@ -1,31 +1,32 @@
 import Postgres
 import Reactor
 
-/// How the descriptors that the process may open are divided: what the database, secrets, names and the server itself need
-/// is kept back, and clients get the rest. Without that, clients who stay would keep the pool from a database that is back.
+/// Divides the descriptors that the process may open: it reserves those that the database, secrets, name resolution and
+/// the server itself need, and gives the rest to clients. Otherwise clients that stay connected could prevent the pool
+/// from reconnecting to a database that has returned.
 struct DescriptorBudget: Equatable, Sendable {
-    /// Clients of `ADMIN_PORT`, if there is one: operators and what reads the metrics.
+    /// Connections on `ADMIN_PORT`, if it is set: operators and scrapers.
     static let adminConnectionLimit = 100
-    /// With fewer places than this for clients, and fewer than they were given, the start ends.
+    /// With fewer places for clients than this, and fewer than configured, the start fails.
     static let fewestConnections = 4
-    /// Reading a secret, or the credentials for it, over HTTPS.
+    /// For reading a secret, or the credentials for it, over HTTPS.
     private static let secretCount = 8
-    /// For the signals and the runtime, and for what is opened for a moment: files of /proc, the certificates.
+    /// For signals and the runtime, and for files that are open briefly: files of /proc, the certificates.
     private static let spareCount = 8
 
     /// `RLIMIT_NOFILE`.
     let limit: Int
-    /// What is kept back from clients.
+    /// Descriptors reserved from clients.
     let reserved: Int
-    /// The places for clients: at most `MAX_CONNECTIONS`.
+    /// Places for clients: at most `MAX_CONNECTIONS`.
     let connections: Int
-    /// The places on `ADMIN_PORT`; 0 without one.
+    /// Places on `ADMIN_PORT`; 0 without one.
     let adminConnections: Int
     private let wanted: Int
 
     /// - Parameters:
     ///   - limit: descriptors that the process may have open at once.
-    ///   - open: those that are open before loops, listeners and the pool are made.
+    ///   - open: those that are open before loops, listeners and the pool are created.
     /// - Throws: when too few are left for clients.
     init(_ configuration: Configuration, limit: Int, open: Int) throws(Shortage) {
         let http = configuration.http
@@ -47,7 +48,7 @@ struct DescriptorBudget: Equatable, Sendable {
         }
     }
 
-    /// What an operator should know of it; nil when everything is as it was configured.
+    /// A warning for an operator; nil when nothing was lowered.
     var warning: String? {
         guard connections < wanted else { return nil }
         return """
@@ -56,7 +57,7 @@ struct DescriptorBudget: Equatable, Sendable {
             """
     }
 
-    /// Too few descriptors to serve anybody.
+    /// Too few descriptors to serve clients.
     struct Shortage: Error, Equatable, CustomStringConvertible {
         let limit: Int
         let needed: Int

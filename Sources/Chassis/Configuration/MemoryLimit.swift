@@ -1,11 +1,12 @@
 private import FoundationEssentials
 
-/// The memory a process may have by its control groups (cgroups(7)): the least that one of them, or one around it, allows.
+/// The memory that a process may use by its control groups (cgroups(7)): the smallest limit of its group and the
+/// enclosing ones.
 enum MemoryLimit {
     /// Groups without a limit show one that no machine has.
     private static let unlimited = 1 << 60
 
-    /// In bytes; nil where nothing limits this process.
+    /// In bytes; nil when this process has no limit.
     static func ofThisProcess() -> Int? {
         let read = { @Sendable (path: String) in
             FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
@@ -15,9 +16,9 @@ enum MemoryLimit {
     }
 
     /// - Parameters:
-    ///   - groups: as /proc/self/cgroup.
-    ///   - mounts: as /proc/self/mountinfo.
-    ///   - read: a file's text; nil when there is none.
+    ///   - groups: the text of /proc/self/cgroup.
+    ///   - mounts: the text of /proc/self/mountinfo.
+    ///   - read: returns a file's text; nil if there is no such file.
     static func find(groups: String, mounts: String, read: (String) -> String?) -> Int? {
         var least: Int?
         for group in ControlGroup.all(of: "memory", groups: groups, mounts: mounts) {

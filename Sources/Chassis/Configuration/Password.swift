@@ -1,24 +1,26 @@
 private import FoundationEssentials
 
-/// The database's password, as it was found.
+/// The database's password and its place.
 struct Password {
     let secret: Secret
-    /// In words, for people; never holds a part of the secret.
+    /// A description for people; never contains a part of the secret.
     let source: String
-    /// Which of the places it is, in words, its path included.
+    /// A description of the place, including its path.
     let origin: String
 }
 
-/// Where the database's password is looked for.
+/// The places of the database's password other than the secret, which `DatabaseCredentials` reads first.
 ///
-/// The first of these that is there wins: the file `DB_PASSWORD_FILE` names, `db-password` in `$CREDENTIALS_DIRECTORY`
-/// (systemd), `db-password` in `/run/secrets` (containers), `DB_PASSWORD`. Files come before the variable, so that a
-/// leftover variable cannot undo a rotation; a file that is there and cannot be used is an error and never skipped.
+/// The first existing place is used: the file that `DB_PASSWORD_FILE` names, `db-password` in `$CREDENTIALS_DIRECTORY`
+/// (systemd), `db-password` in `/run/secrets` (containers), `DB_PASSWORD`. Files take precedence over the variable, so
+/// that a leftover variable cannot undo a rotation. A file that exists and cannot be used is an error and never
+/// skipped.
 struct PasswordSource: Sendable {
     /// The file's name in a directory of secrets.
     static let fileName = "db-password"
 
-    /// Longer than any password or token of a database (an RDS token is 1 to 2 KB); a larger file is another file.
+    /// Longer than any password or token of a database (an RDS token has 1 to 2 KB); a larger file is not a password
+    /// file.
     static let byteLimit = 16_384
 
     /// The value of `DB_PASSWORD_FILE`.
@@ -30,7 +32,7 @@ struct PasswordSource: Sendable {
     /// The value of `DB_PASSWORD`.
     let variable: Secret?
 
-    /// The password as it stands at this moment, nil when there is none anywhere; reads files, so it may block.
+    /// The current password, nil if no place has one; reads files, so it may block.
     func current() throws(ConfigurationError) -> Secret? { try find()?.secret }
 
     func find() throws(ConfigurationError) -> Password? {
@@ -54,7 +56,7 @@ struct PasswordSource: Sendable {
         return variable.map { Password(secret: $0, source: "DB_PASSWORD", origin: "DB_PASSWORD") }
     }
 
-    /// The file's text without one end of a line, LF or CR LF, which editors and `echo` leave there.
+    /// The file's text without one line end, LF or CR LF, which editors and `echo` append.
     private static func read(_ path: String, for variable: String) throws(ConfigurationError) -> Secret {
         func refuse(_ problem: String) -> ConfigurationError {
             ConfigurationError(variable: variable, problem: "\(path) \(problem)")
@@ -67,7 +69,7 @@ struct PasswordSource: Sendable {
             if bytes.last == 0x0D { bytes.removeLast() }
         }
         guard !bytes.isEmpty else { throw refuse("is empty") }
-        // libpq takes C strings, and would use what stands before the zero byte.
+        // libpq takes C strings, and would use only the text before the zero byte.
         guard !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) else {
             throw refuse("is not UTF-8 text")
         }

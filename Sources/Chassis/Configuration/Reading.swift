@@ -1,7 +1,7 @@
 import Configuration
 
-/// The variables' values, all read at once: what is bad is noted and its default stands in, so that one run names everything
-/// that is wrong.
+/// The variables' values, all read at once: an invalid value is noted and replaced by its default, so that one run
+/// reports every error.
 struct Reading {
     private var errors: [ConfigurationError] = []
     private(set) var values: VariableValues
@@ -43,12 +43,12 @@ struct Reading {
         if !given.isEmpty { shown[variable.name] = "\(variable.isSecret ? Secret.redacted : printable(given)) (bad)" }
     }
 
-    /// Whether all of them had good values: only then does it mean something to compare them.
+    /// Whether all of them had valid values: only then can they be compared.
     func areGood(_ names: [String]) -> Bool {
         !errors.contains { error in error.variables.contains { names.contains($0) } }
     }
 
-    /// In the table's order, an error of several variables at the place of the first.
+    /// In the table's order; an error of several variables is at the position of the first.
     var sortedErrors: [ConfigurationError] {
         variables.flatMap { variable in errors.filter { $0.variables.first == variable.name } }
     }
@@ -57,18 +57,18 @@ struct Reading {
         errors.append(error)
     }
 
-    /// Shows what a computed default came to, or where a value was found.
+    /// Shows the value of a computed default, or the place of a value.
     mutating func show(_ name: String, as text: String) {
         guard shown[name] != nil else { fatalError("\(name) is not in the table of variables") }
         shown[name] = text
     }
 
-    /// `NAME=value` for every variable in the table's order, with a mark where nobody gave the value.
+    /// `NAME=value` for every variable in the table's order, with a mark for default values.
     var lines: [String] {
         variables.map { "\($0.name)=\(shown[$0.name] ?? "")" }
     }
 
-    /// A bad value is shown on a terminal, so its control characters are written as escapes.
+    /// An invalid value is printed on a terminal, so its control characters are escaped.
     private func printable(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {

@@ -1,9 +1,9 @@
-/// A text that must never be seen: printing, dumping, interpolating and reflecting it give `<redacted>`.
+/// A secret text: printing, dumping, interpolating and reflecting it give `<redacted>`.
 public struct Secret: Sendable, Equatable {
-    /// What every rendering of a secret looks like.
+    /// The rendering of every secret.
     public static let redacted = "<redacted>"
 
-    /// The text itself, for the call that needs it and nobody else.
+    /// The text itself, for the one call that needs it.
     public let exposed: String
 
     /// Wraps a text.

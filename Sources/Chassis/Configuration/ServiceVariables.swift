@@ -1,28 +1,28 @@
-/// What a service manager tells a process in variables of its own: sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3).
+/// The variables that a service manager sets for a process: sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3).
 struct ServiceVariables: Sendable, Equatable {
-    /// The longest watchdog time that means anything: a day.
+    /// The longest watchdog time that makes sense: a day.
     private static let watchdogHourLimit: UInt64 = 24
 
-    /// Longer than the path of any socket: `sun_path` of sockaddr_un(7), its NUL included.
+    /// Longer than the path of any socket: `sun_path` of sockaddr_un(7), including its NUL.
     static let socketPathLimit = 108
 
     /// Whether a socket to listen on was passed to this process.
     var passesSocket = false
-    /// The path of the socket to tell it on; with a leading `@` a name of the abstract name space.
+    /// The path of the notification socket; with a leading `@`, a name in the abstract namespace.
     var notifySocket: String?
-    /// Within this time it wants to hear that the process is alive.
+    /// The interval within which the manager expects a sign of life.
     var watchdogMicroseconds: UInt64?
 
     /// - Parameters:
-    ///   - variable: the value of a variable; an empty one counts as unset.
+    ///   - variable: returns the value of a variable; an empty one counts as unset.
     ///   - process: this process, as in `LISTEN_PID`.
-    /// - Returns: what was told, and everything in it that cannot be meant; that counts as unset.
+    /// - Returns: the valid values, and an error for each invalid one, which counts as unset.
     static func examine(
         process: Int32, _ variable: (String) -> String?
     ) -> (variables: ServiceVariables, errors: [ConfigurationError]) {
         var found = ServiceVariables()
         var errors: [ConfigurationError] = []
-        /// The number in a variable; nil when it is unset or bad, which is noted.
+        /// The number in a variable; nil when it is unset or invalid, which is noted.
         func number(_ name: String, _ range: ClosedRange<UInt64>) -> UInt64? {
             guard let text = variable(name), !text.isEmpty else { return nil }
             if let number = plainDecimal(text[...]).map(UInt64.init), range.contains(number) { return number }
@@ -37,7 +37,7 @@ struct ServiceVariables: Sendable, Equatable {
             let named = number(name, 1...UInt64(Int32.max))
             return errors.count == errorsBefore && (named == nil || named == UInt64(process))
         }
-        // Of two sockets the second would have clients that nobody accepts.
+        // With two sockets, clients of the second would never be accepted.
         if isForUs("LISTEN_PID"), let count = number("LISTEN_FDS", 0...1) { found.passesSocket = count == 1 }
         if isForUs("WATCHDOG_PID"), let limit = number("WATCHDOG_USEC", 1...watchdogHourLimit * 3_600_000_000) {
             found.watchdogMicroseconds = limit

@@ -1,13 +1,13 @@
 import Reactor
 
-/// The networks whose word about the client is believed: what stands in `TRUSTED_PROXIES`.
+/// The networks of trusted proxies: the value of `TRUSTED_PROXIES`.
 struct TrustedProxies: Equatable, Sendable {
     private let networks: [Network]
 
-    /// Networks as `address/length`, or single addresses; an IPv4 network holds the IPv4 clients of a dual-stack
-    /// socket too, and `::/0` holds every address of both families.
+    /// Networks as `address/length`, or single addresses. An IPv4 network also contains the IPv4 clients of a
+    /// dual-stack socket, and `::/0` contains every address of both families.
     ///
-    /// - Throws: `Malformed` for the first that is none.
+    /// - Throws: `Malformed` for the first invalid one.
     init(_ texts: [String]) throws(Malformed) {
         var networks: [Network] = []
         for text in texts {
@@ -17,26 +17,26 @@ struct TrustedProxies: Equatable, Sendable {
         self.networks = networks
     }
 
-    /// A text that is no network.
+    /// A text that is not a network.
     struct Malformed: Error, Equatable {
         let text: String
     }
 
-    /// Whether the address lies in one of the networks.
+    /// Whether one of the networks contains the address.
     func contains(_ address: IPAddress) -> Bool {
         for network in networks where network.contains(address) { return true }
         return false
     }
 
-    /// The client for whom the peer speaks: the peer itself, unless it is trusted; then the right-most element of
-    /// `X-Forwarded-For` that is not trusted, or the left-most when all are.
+    /// The client's address: the peer, unless it is trusted; then the right-most element of `X-Forwarded-For` that is
+    /// not trusted, or the left-most when all are.
     ///
-    /// An element may carry a port (`192.0.2.1:80`, `[2001:db8::1]:80`). One that is no address ends the walk: whatever
-    /// stands left of it was relayed by nobody we know. The whole costs nothing when the field is absent.
+    /// An element may have a port (`192.0.2.1:80`, `[2001:db8::1]:80`). An element that is not an address ends the
+    /// search, because elements to its left come from unknown senders.
     ///
     /// - Parameters:
     ///   - peer: the other end of the connection.
-    ///   - forwardedFor: the field's value, empty when there is none; several lines are joined by a comma (RFC 9110 §5.3).
+    ///   - forwardedFor: the field's value, empty without the field; several lines are joined by a comma (RFC 9110 §5.3).
     func clientAddress(peer: IPAddress, forwardedFor: Span<UInt8>) -> IPAddress {
         guard !forwardedFor.isEmpty else { return peer }
         var client = peer
@@ -45,7 +45,7 @@ struct TrustedProxies: Equatable, Sendable {
             var start = end
             while start > 0 && forwardedFor[start - 1] != 0x2C { start -= 1 }
             let element = trimmed(start..<end, of: forwardedFor)
-            // A sender may leave empty elements in a list (RFC 9110 §5.6.1.2).
+            // A list may have empty elements (RFC 9110 §5.6.1.2).
             if !element.isEmpty {
                 let address = withoutPort(element, of: forwardedFor)
                 guard let address = IPAddress(forwardedFor.extracting(address)) else { return client }
@@ -57,17 +57,17 @@ struct TrustedProxies: Equatable, Sendable {
     }
 }
 
-/// An address and how many of its leading bits count.
+/// An address and the number of its significant leading bits.
 private struct Network: Equatable, Sendable {
     let address: IPAddress
     let highMask: UInt64
     let lowMask: UInt64
 
-    /// Nil as well when a bit is set past the length: `10.1.2.3/8` is more likely a slip than a network.
+    /// Also nil when a bit is set beyond the length: `10.1.2.3/8` is more likely a mistake than a network.
     init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = IPAddress(String(parts[0])) else { return nil }
-        // Told by its text, not by its value: ::ffff:0:0/96 is the IPv4 range written as IPv6.
+        // Decided by the text, not by the value: ::ffff:0:0/96 is the IPv4 range written as IPv6.
         let bits = parts[0].contains(":") ? 128 : 32
         var length = bits
         if parts.count == 2 {
@@ -86,12 +86,12 @@ private struct Network: Equatable, Sendable {
     }
 
     private static func mask(leading bits: Int) -> UInt64 {
-        // Swift's shift past the width gives zero, so no bit at all is a case like the others.
+        // Swift's shift beyond the width gives zero, so a length of 0 needs no special case.
         ~(UInt64.max >> UInt64(bits))
     }
 }
 
-/// The part without the spaces and tabs at its ends (RFC 9110 §5.6.3).
+/// The part without spaces and tabs at its ends (RFC 9110 §5.6.3).
 private func trimmed(_ part: Range<Int>, of text: Span<UInt8>) -> Range<Int> {
     var (start, end) = (part.lowerBound, part.upperBound)
     while start < end && (text[start] == 0x20 || text[start] == 0x09) { start += 1 }
@@ -99,7 +99,7 @@ private func trimmed(_ part: Range<Int>, of text: Span<UInt8>) -> Range<Int> {
     return start..<end
 }
 
-/// The address in `address:port`, `[address]:port` or `[address]`; anything else as it stands, malformed or not.
+/// The address in `address:port`, `[address]:port` or `[address]`; any other text unchanged, valid or not.
 ///
 /// - Parameter part: not empty.
 private func withoutPort(_ part: Range<Int>, of text: Span<UInt8>) -> Range<Int> {
@@ -108,7 +108,7 @@ private func withoutPort(_ part: Range<Int>, of text: Span<UInt8>) -> Range<Int>
     if isBracketed && text[end - 1] == 0x5D { return start + 1..<end - 1 }
     guard let colon = part.last(where: { text[$0] == 0x3A }), isPort(colon + 1..<end, of: text) else { return part }
     if isBracketed { return text[colon - 1] == 0x5D ? start + 1..<colon - 1 : part }
-    // A second colon makes it an IPv6 address, whose last group is no port.
+    // A second colon makes it an IPv6 address, whose last group is not a port.
     return part.first(where: { text[$0] == 0x3A }) == colon ? start..<colon : part
 }
 

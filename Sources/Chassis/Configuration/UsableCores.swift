@@ -1,10 +1,9 @@
 private import CLinux
 private import FoundationEssentials
 
-/// The cores' worth of time that this process may take, which a container or `taskset` can make less than the machine has; 1
-/// at least.
+/// Cores that this process may use, which a container or `taskset` can limit below the machine's; at least 1.
 func usableCores() -> Int {
-    // Not Cpus_allowed of /proc/self/status, which counts the places of processors that could be plugged in.
+    // Not Cpus_allowed of /proc/self/status, which includes processors that could be plugged in.
     let scheduled = Int(clinux_usable_cores())
     let cores = scheduled > 0 ? scheduled : max(1, ProcessInfo.processInfo.activeProcessorCount)
     return usableCores(of: cores) { path in
@@ -12,9 +11,9 @@ func usableCores() -> Int {
     }
 }
 
-/// How many of the `cores` that a process is scheduled on its control groups let it use.
+/// How many of the `cores` in the affinity mask the process's control groups allow.
 ///
-/// - Parameter read: a file's text; nil when there is none.
+/// - Parameter read: returns a file's text; nil if there is no such file.
 func usableCores(of cores: Int, read: (String) -> String?) -> Int {
     guard let groups = read("/proc/self/cgroup"), let mounts = read("/proc/self/mountinfo"),
         let quota = coreQuota(groups: groups, mounts: mounts, read: read)
@@ -22,13 +21,13 @@ func usableCores(of cores: Int, read: (String) -> String?) -> Int {
     return min(cores, quota)
 }
 
-/// The cores that the least quota of a process's control groups comes to: rounded up, since a loop less would leave some of
-/// it unused. Nil where nothing limits it.
+/// The smallest quota of a process's control groups in cores, rounded up, because one loop less would leave a part of
+/// it unused. Nil without a quota.
 ///
 /// - Parameters:
-///   - groups: as /proc/self/cgroup.
-///   - mounts: as /proc/self/mountinfo.
-///   - read: a file's text; nil when there is none.
+///   - groups: the text of /proc/self/cgroup.
+///   - mounts: the text of /proc/self/mountinfo.
+///   - read: returns a file's text; nil if there is no such file.
 func coreQuota(groups: String, mounts: String, read: (String) -> String?) -> Int? {
     var least: Int?
     for group in ControlGroup.all(of: "cpu", groups: groups, mounts: mounts) {
@@ -36,12 +35,12 @@ func coreQuota(groups: String, mounts: String, read: (String) -> String?) -> Int
         let quota: Int?
         let period: Int?
         if group.isVersion2 {
-            // `50000 100000`, or `max 100000`: microseconds of time in microseconds.
+            // `50000 100000`, or `max 100000`: microseconds of CPU time per period in microseconds.
             let parts = line("cpu.max")?.split(separator: " ") ?? []
             quota = parts.first.flatMap(plainDecimal)
             period = parts.count == 2 ? plainDecimal(parts[1]) : nil
         } else {
-            // -1 is no limit, and no plain number.
+            // -1 means no limit, and is not a plain number.
             quota = line("cpu.cfs_quota_us").flatMap(plainDecimal)
             period = line("cpu.cfs_period_us").flatMap(plainDecimal)
         }

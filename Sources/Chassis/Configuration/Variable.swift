@@ -1,33 +1,33 @@
 import Reactor
 
-/// One environment variable: what it is called, what it may hold, what it means.
+/// One environment variable: its name, its accepted values, its meaning.
 public struct Variable: Sendable {
-    /// What stands when the variable is unset or empty.
+    /// The value of a variable that is unset or empty.
     public enum Default: Sendable, Equatable, ExpressibleByStringLiteral, ExpressibleByNilLiteral {
-        /// Nothing: the feature is off, or somebody else supplies the value.
+        /// No value: the feature is off, or the value comes from elsewhere.
         case none
-        /// This text, as if it were given.
+        /// This text, as if it were set.
         case text(String)
-        /// Found out when the process starts; in words.
+        /// Determined when the process starts; described in words.
         case computed(String)
 
-        /// This number, as if it were given.
+        /// This number, as if it were set.
         public static func number(_ number: Int) -> Default { .text(String(number)) }
 
         public init(stringLiteral value: String) { self = .text(value) }
         public init(nilLiteral: ()) { self = .none }
     }
 
-    /// What values are good: but for a password's, without control characters.
+    /// The accepted values; only those of a password may have control characters.
     public enum Kind: Sendable, Equatable {
         case text
-        /// Any text, control characters too: it is handed on and stands in no line.
+        /// Any text, including control characters: it is passed on and never printed.
         case password
-        /// 1 to 64 letters, digits, `.`, `_` and `-`: good for log fields and metric labels.
+        /// 1 to 64 letters, digits, `.`, `_` and `-`: valid in log fields and metric labels.
         case label
         /// Decimal digits without a sign, in this range.
         case integer(ClosedRange<Int>)
-        /// Port numbers from 1 to 65535 between commas, without spaces.
+        /// Port numbers from 1 to 65535 separated by commas, without spaces.
         case ports
         /// `0`, `1`, `true` or `false`.
         case flag
@@ -39,16 +39,16 @@ public struct Variable: Sendable {
         case address
         /// Empty, or an absolute path.
         case prefix
-        /// Absolute paths between commas, or `none`.
+        /// Absolute paths separated by commas, or `none`.
         case paths
-        /// Networks between commas, or `none`.
+        /// Networks separated by commas, or `none`.
         case networks
-        /// A file that can be read.
+        /// A readable file.
         case file
 
-        /// Milliseconds, one at least; an hour is more than any of them needs, so more is a slip of units.
+        /// Milliseconds, at least one; more than an hour is a mistake of units, because no timeout needs it.
         public static let timeout = Kind.integer(1...3_600_000)
-        /// As `timeout`, and possibly none.
+        /// As `timeout`, and 0.
         public static let delay = Kind.integer(0...3_600_000)
     }
 
@@ -56,15 +56,15 @@ public struct Variable: Sendable {
     public let name: String
     public let kind: Kind
     public let `default`: Default
-    /// One sentence for people; the README's table shows it.
+    /// One sentence for people; docs/configuration.md says more.
     public let meaning: String
-    /// Never shown, only whether it is set.
+    /// Only whether it is set is shown, never its value.
     public let isSecret: Bool
 
     /// - Parameters:
     ///   - name: as in the environment.
-    ///   - standard: a good value, or none.
-    ///   - isSecret: whether it is never shown, only whether it is set.
+    ///   - standard: a valid value, or none.
+    ///   - isSecret: whether its value is never shown.
     ///   - meaning: one sentence for people.
     public init(
         _ name: String, _ kind: Kind, default standard: Default = .none, secret isSecret: Bool = false,
@@ -77,7 +77,7 @@ public struct Variable: Sendable {
         self.isSecret = isSecret
     }
 
-    /// The good value of `text`, or what is wrong with it. Never names the value of a secret.
+    /// The value of `text`, or an error. The error never contains the value of a secret.
     func parse(_ text: String) throws(Problem) -> Value {
         if kind == .password { return .text(text) }
         guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
@@ -121,7 +121,8 @@ public struct Variable: Sendable {
             }
             return .text(text)
         case .address:
-            // The listener takes numbers alone: a name could mean several addresses, and none while DNS is away.
+            // The listener takes numeric addresses only: a name could have several addresses, and none while DNS is
+            // away.
             if text == "localhost" { return .text("127.0.0.1") }
             guard let address = IPAddress(text) else { throw Problem("must be an IPv4 or IPv6 address, or localhost") }
             return .text("\(address)")
@@ -131,7 +132,7 @@ public struct Variable: Sendable {
             return .text(trimmed)
         case .paths:
             let paths = elements(text)
-            // A path is another one with a slash at its end, and no route has one there.
+            // A path with a slash at its end is a different path, and no route has one.
             guard paths.allSatisfy({ isAbsolutePath($0) && ($0 == "/" || !$0.hasSuffix("/")) }) else {
                 throw Problem("must be absolute paths without a slash at the end, with commas between them, or none")
             }
@@ -149,7 +150,7 @@ public struct Variable: Sendable {
         }
     }
 
-    /// What is wrong with a value, as the end of a sentence that begins with the variable.
+    /// An error in a value, as the end of a sentence that begins with the variable.
     struct Problem: Error {
         let text: String
 
@@ -158,7 +159,7 @@ public struct Variable: Sendable {
         }
     }
 
-    /// A value that was parsed; its case follows from the kind.
+    /// A parsed value; its case follows from the kind.
     enum Value: Sendable {
         case text(String)
         case integer(Int)
@@ -166,7 +167,7 @@ public struct Variable: Sendable {
         case texts([String])
         case networks(TrustedProxies)
 
-        /// As it is in force, which need not be as it was written.
+        /// The value in force, which may differ from the given text.
         func rendered(given: String) -> String {
             switch self {
             case .text(let text): text
@@ -178,13 +179,13 @@ public struct Variable: Sendable {
     }
 }
 
-/// `Int("+5")` is 5, so the digits are looked at before they are converted.
+/// `Int("+5")` is 5, so the digits are checked before they are converted.
 func plainDecimal(_ text: Substring) -> Int? {
     guard !text.isEmpty, text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) else { return nil }
     return Int(text)
 }
 
-/// The parts between commas without the spaces around them; `none` has no part.
+/// The parts between commas without surrounding spaces; `none` has no part.
 private func elements(_ text: String) -> [String] {
     if text == "none" { return [] }
     return text.split(separator: ",", omittingEmptySubsequences: false).map { part in
@@ -199,8 +200,8 @@ private func withoutTrailingSlashes(_ text: String) -> String {
     return String(rest)
 }
 
-/// A path of RFC 3986 §3.3 without percent signs, empty and dot segments: nothing that a router or a client could read in
-/// two ways.
+/// A path of RFC 3986 §3.3 without percent signs, empty segments and dot segments: nothing that a router or a client
+/// could read in two ways.
 private func isAbsolutePath(_ text: String) -> Bool {
     guard text.utf8.first == 0x2F else { return false }
     return text.utf8.allSatisfy { isLabelByte($0) || $0 == 0x2F || $0 == 0x7E } && !text.contains("//")

@@ -1,4 +1,4 @@
-/// What environment variables hold, each by its name: what was given, or the default where nothing good was.
+/// The values of environment variables by name: the given value, or the default if there was no valid one.
 ///
 /// All functions trap for a name that is not declared, and for a variable of another kind.
 public struct VariableValues: Sendable {
@@ -9,7 +9,7 @@ public struct VariableValues: Sendable {
         names = Set(variables.map(\.name))
     }
 
-    /// Those of some of the variables alone.
+    /// The values of some of the variables only.
     func of(_ variables: [Variable]) -> VariableValues {
         var rest = VariableValues(of: variables)
         rest.values = values.filter { rest.names.contains($0.key) }
@@ -26,7 +26,7 @@ public struct VariableValues: Sendable {
         return text
     }
 
-    /// The text; nil when it is unset without a default.
+    /// The text; nil when the variable is unset and has no default.
     public func textIfSet(_ name: String) -> String? {
         switch value(name) {
         case .text(let text): text
@@ -41,7 +41,7 @@ public struct VariableValues: Sendable {
         return number
     }
 
-    /// The number; nil when it is unset without a default.
+    /// The number; nil when the variable is unset and has no default.
     public func integerIfSet(_ name: String) -> Int? {
         switch value(name) {
         case .integer(let number): number
@@ -56,7 +56,7 @@ public struct VariableValues: Sendable {
         return flag
     }
 
-    /// The text of a variable that is secret; nil when it is unset.
+    /// The text of a secret variable; nil when it is unset.
     public func secret(_ name: String) -> Secret? {
         textIfSet(name).map(Secret.init)
     }

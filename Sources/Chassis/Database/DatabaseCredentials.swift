@@ -2,10 +2,11 @@ import AWS
 import Logging
 import Postgres
 
-/// Where the database is and who this service is to it, asked for before every connection: a file or a secret that was
-/// changed is used by the next one. Any thread may ask; blocks while a file or Secrets Manager is read.
+/// Provides host, user and password before every connection, so that the next connection uses a changed file or secret.
+/// May be called on any thread; blocks while a file or Secrets Manager is read.
 ///
-/// What the secret holds goes before `DB_*`; user and password are taken from one place, never mixed.
+/// Values of the secret take precedence over `DB_*`; user and password come from one place and are never combined from
+/// two.
 final class DatabaseCredentials: Sendable {
     private let service: Service
     private let database: Configuration.Database
@@ -22,9 +23,9 @@ final class DatabaseCredentials: Sendable {
         }
     }
 
-    /// How to connect at this moment.
+    /// The options for connecting now.
     ///
-    /// - Throws: `DatabaseError.connectFailed` when there is no secret, or no password in the file that should hold it.
+    /// - Throws: `DatabaseError.connectFailed` when the secret, or the password in its file, cannot be read.
     func options() throws(DatabaseError) -> ConnectionOptions {
         var options = ConnectionOptions(database, of: service)
         if let secret {
@@ -41,12 +42,12 @@ final class DatabaseCredentials: Sendable {
         return options
     }
 
-    /// Looks for others than those that the server refused.
+    /// Looks for credentials other than those that the server refused.
     ///
-    /// - Returns: whether `options` has others now.
+    /// - Returns: whether `options` has other ones now.
     func renew(refused: ConnectionOptions) -> Bool {
         if let secret, let entry = try? secret.current() {
-            // Fetched already when another connection was refused before this one.
+            // They are already fetched when another connection was refused before this one.
             var present = ConnectionOptions(database, of: service)
             present.use(entry.secret)
             if !present.hasSameCredentials(as: refused) && present.password != nil { return true }
@@ -65,7 +66,7 @@ final class DatabaseCredentials: Sendable {
         case .refreshFailed(let error):
             logger.warning("Database secret not refreshed: the one in hand is used", metadata: ["reason": "\(error)"])
         case .fetchFailed(let error):
-            // That the database cannot be reached, and why, is told once by its pool.
+            // The pool reports once that the database cannot be reached, and why.
             logger.debug("Database secret not read", metadata: ["reason": "\(error)"])
         case .retrying(let error, let attempt, let pause):
             logger.debug(
@@ -76,7 +77,7 @@ final class DatabaseCredentials: Sendable {
 }
 
 extension ConnectionOptions {
-    /// Without a password, which is looked for at every connection.
+    /// Without the password, which is read before every connection.
     fileprivate init(_ database: Configuration.Database, of service: Service) {
         self.init(
             host: database.host ?? "", port: database.port, database: database.name, user: database.user,
@@ -96,7 +97,7 @@ extension ConnectionOptions {
         if let user = secret.username { self.user = user }
     }
 
-    /// Byte for byte: texts that are equal to Swift may be different passwords.
+    /// Compared byte by byte: texts that are equal in Swift may be different passwords.
     fileprivate func hasSameCredentials(as other: ConnectionOptions) -> Bool {
         user.utf8.elementsEqual(other.user.utf8) && (password == nil) == (other.password == nil)
             && (password ?? "").utf8.elementsEqual((other.password ?? "").utf8)

@@ -2,12 +2,12 @@ import Formatting
 import Postgres
 import Vial
 
-/// What `/db` tells about the database and the pool.
+/// The database's and the pool's state for `/db`.
 struct DatabaseStatus: JSONRepresentable {
-    /// Sizes and counts that the server keeps anyway: nothing here reads the table.
+    /// Sizes and counts that the server maintains anyway: the statement does not read the table.
     ///
-    /// - Parameter countedTable: the one whose estimated count of rows is asked for, null where it is not there. A plain
-    ///   identifier, which needs no quotes.
+    /// - Parameter countedTable: the table whose estimated row count is returned, null if there is no such table. A
+    ///   plain identifier that needs no quotes.
     static func statement(countedTable: String?) -> Statement {
         let count = countedTable.map { table in
             "(SELECT greatest(reltuples, 0)::int8 FROM pg_class WHERE oid = to_regclass('\(table)'))"

@@ -2,7 +2,7 @@ import Logging
 import Postgres
 import Synchronization
 
-/// Tells, once, of a database that cannot store every text a client may send.
+/// Logs, once, that the database cannot store every text that a client may send.
 final class EncodingWarning: Sendable {
     private let logger: Logger
     private let isTold = Atomic(false)

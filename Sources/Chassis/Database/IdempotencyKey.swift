@@ -2,22 +2,23 @@ import HTTP1
 import HTTPTypes
 public import Vial
 
-/// What a client names one attempt to create something by, so that it may send it again without making a second one
-/// (draft-ietf-httpapi-idempotency-key-header): `Idempotency-Key: 8e03978e-40d5-43dd-bc93-6894a57f9324`.
+/// A client's name for one attempt to create something, with which it can repeat the request without creating a second
+/// one (draft-ietf-httpapi-idempotency-key-header): `Idempotency-Key: 8e03978e-40d5-43dd-bc93-6894a57f9324`.
 public struct IdempotencyKey: Sendable {
     /// Several times a UUID, and small enough for an index.
     static let byteLimit = 255
 
-    /// How long a key is honoured, as PostgreSQL writes it.
+    /// Time for which a key is honoured, in PostgreSQL's syntax.
     public static let lifetime = "interval '24 hours'"
 
-    /// The steps that make the table `idempotency_keys`: the key, the SHA-256 of the body that came with it, the identifier of
-    /// what it made, when, and what was answered where that does not follow from the body. A service that has them among
-    /// its migrations, and `keepsIdempotencyKeys`, writes the keys itself, in the statement that creates.
+    /// The steps that create the table `idempotency_keys`: the key, the SHA-256 of the body that came with it, the
+    /// identifier of the created row, the time, and the parts of the answer that do not follow from the body. A service
+    /// that has them among its migrations, and `keepsIdempotencyKeys`, writes the keys itself, in the statement that
+    /// creates the row.
     public static let migrations = [
         Migration(
             "idempotency_keys",
-            // The text is not kept: a request that is sent again brings the same, or its hash would differ.
+            // The text is not stored: a repeated request has the same one, or its hash would differ.
             """
             CREATE TABLE idempotency_keys (
                 key text PRIMARY KEY,
@@ -27,8 +28,8 @@ public struct IdempotencyKey: Sendable {
             );
             CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
             """),
-        // Null where what was made is what the request brought, at the key's own time: so of nearly every key, and of
-        // those from before this step.
+        // Null when the created row equals the request, at the key's own time: for nearly every key, and for those from
+        // before this step.
         Migration("idempotency_answers", "ALTER TABLE idempotency_keys ADD COLUMN answer json;"),
     ]
 

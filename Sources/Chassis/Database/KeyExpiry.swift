@@ -1,10 +1,10 @@
 import Postgres
 import Reactor
 
-/// Removes idempotency keys that are past their time, in small batches, for as long as its loop runs. Every instance does
-/// it: rows that another one is removing are passed over.
+/// Deletes expired idempotency keys in small batches, for as long as its loop runs. Every instance does so and skips
+/// rows that another one is deleting.
 actor KeyExpiry {
-    /// Keys that one batch removes at most: few enough to hold up nobody.
+    /// Keys that one batch deletes at most: few enough not to delay requests.
     static let batchLimit = 500
     static let statement = Statement(
         "expire_idempotency_keys",
@@ -16,19 +16,19 @@ actor KeyExpiry {
         """,
         kind: .update)
 
-    /// When the next batch is removed. Batches follow each other for as long as full ones come, so that keys go as fast as
-    /// they were made, and leave the database two thirds of the time of the one connection that they take.
+    /// The schedule of the batches. They follow each other while full ones come, so that keys are deleted as fast as
+    /// they were created, and use one connection for a third of the time.
     struct Pace {
-        /// Between the last batch that was not full, or that failed, and the next look.
+        /// Pause after a batch that was not full, or that failed.
         var pauseBetweenLooks: UInt64 = 60_000_000_000
-        /// After a full batch, at least: for the statements that wait by then.
+        /// Shortest pause after a full batch: for the statements that wait by then.
         static let shortestPause: UInt64 = 10_000_000
-        /// After a full batch, by how long it took.
+        /// The pause after a full batch is this many times its duration.
         static let pauseFactor: UInt64 = 2
 
         /// - Parameters:
-        ///   - count: how many keys the batch removed; nil when it failed.
-        ///   - duration: how long it took, in nanoseconds.
+        ///   - count: the number of deleted keys; nil when the batch failed.
+        ///   - duration: of the batch, in nanoseconds.
         func pause(after count: Int?, took duration: UInt64) -> UInt64 {
             guard let count, count >= KeyExpiry.batchLimit else { return pauseBetweenLooks }
             return max(Self.shortestPause, duration.multipliedReportingOverflow(by: Self.pauseFactor).partialValue)
@@ -39,7 +39,7 @@ actor KeyExpiry {
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
     private let pool: Pool
     private let pace: Pace
-    // Its action keeps the actor, as long as the loop keeps the deadline.
+    // Its action retains the actor as long as the loop retains the deadline.
     private lazy var deadline = loop.makeDeadline { [self] in assumeIsolated { $0.look() } }
 
     init(on loop: EventLoop, pool: Pool, pace: Pace = Pace()) {
@@ -48,7 +48,7 @@ actor KeyExpiry {
         self.pace = pace
     }
 
-    /// Looks for the first time after a pause, and then again and again.
+    /// Starts the schedule, with a pause first.
     func begin() {
         look(after: pace.pauseBetweenLooks)
     }
@@ -61,7 +61,7 @@ actor KeyExpiry {
         Task(executorPreference: loop) { await self.removeBatch() }
     }
 
-    /// Removes what is due, a batch of it at most. A database that is away is no concern of this one: the pool has told of it.
+    /// Deletes one batch of expired keys. An unreachable database is ignored here, because the pool has reported it.
     private func removeBatch() async {
         let start = EventLoop.monotonicNanoseconds()
         let count = try? await pool.query(Self.statement).count

@@ -1,13 +1,13 @@
 /// One step of a schema.
 public struct Migration: Sendable {
-    /// Tells it from the others in the record of those that were applied: letters, digits and underscores.
+    /// Identifies the step in the record of applied steps: letters, digits and underscores.
     public let name: String
-    /// One or more statements, without parameters. They run in the transaction of all steps, so none of them may end it or
-    /// need to be outside of one.
+    /// One or more statements, without parameters. They run in the transaction of all steps, so none may end it or
+    /// require to run outside one.
     public let sql: String
 
     /// - Parameters:
-    ///   - name: letters, digits and underscores, another one for each step.
+    ///   - name: letters, digits and underscores, unique among the steps.
     ///   - sql: see `sql`.
     public init(_ name: String, _ sql: String) {
         precondition(

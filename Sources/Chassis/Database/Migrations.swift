@@ -1,40 +1,39 @@
 import Postgres
 import Synchronization
 
-/// Brings a schema up to date, step by step; every step runs once, in order, whoever starts first.
+/// Brings a schema up to date, step by step. Every step runs once, in order, on whichever instance starts first.
 final class Migrations: Sendable {
-    /// Longest wait for another instance that is migrating.
+    /// Longest wait for another instance that migrates.
     private static let lockTimeout = "30s"
-    /// Longest wait of a step for the lock of a table: whoever comes for that table meanwhile, readers among them, waits
-    /// behind it.
+    /// Longest wait of a step for a table's lock: every later client of that table, readers included, waits behind it.
     private static let tableLockTimeout = "1s"
-    /// Longest run of one step: an index over a large table takes its time.
+    /// Longest run of one step: building an index over a large table takes time.
     private static let stepMilliseconds = 3_600_000
     private static let lockMilliseconds = 35_000
 
-    /// What came of the last attempt; nil when none has ended, or what it applied may be gone. Held while migrating.
+    /// The outcome of the last attempt; nil when none has ended, or its effect may be gone. Locked during migration.
     private let last = Mutex<Result<Void, DatabaseError>?>(nil)
-    /// Attempts that have ended.
+    /// Number of attempts that have ended.
     private let endedCount = Atomic<Int>(0)
 
     private let steps: [Migration]
     private let kept: KeptSchema
-    /// The table of the steps that were applied.
+    /// The table of applied steps.
     private let record: String
     private let lockTimeout: String
     private let tableLockTimeout: String
     private let lockKey: Int
 
-    /// Those of a service.
+    /// The migrations of a service.
     convenience init(_ service: Service) {
         self.init(service.migrations, of: service.name, keeping: service.keptSchema)
     }
 
     /// - Parameters:
     ///   - service: its name.
-    ///   - lockTimeout: another wait than `Self.lockTimeout`.
-    ///   - tableLockTimeout: another wait than `Self.tableLockTimeout`.
-    ///   - lockKey: another lock than the service's, which processes of other schemas wait for as well.
+    ///   - lockTimeout: replaces `Self.lockTimeout`.
+    ///   - tableLockTimeout: replaces `Self.tableLockTimeout`.
+    ///   - lockKey: replaces the service's lock, which processes of other schemas wait for too.
     init(
         _ steps: [Migration], of service: String, keeping kept: KeptSchema = KeptSchema(),
         lockTimeout: String = Migrations.lockTimeout, tableLockTimeout: String = Migrations.tableLockTimeout,
@@ -49,16 +48,17 @@ final class Migrations: Sendable {
         self.lockKey = lockKey ?? Self.lockKey(of: service)
     }
 
-    /// Any number does, as long as every instance of the service and no other program takes this one: the name in ASCII, of a
-    /// long one its last eight bytes.
+    /// Any number that every instance of the service and no other program uses: the name in ASCII, of a long name its
+    /// last eight bytes.
     static func lockKey(of service: String) -> Int {
         service.utf8.reduce(0) { $0 << 8 | Int($1) }
     }
 
-    /// Applies what is pending, once per process; blocks. Safe from many processes at once. Whoever comes while another
-    /// connection of this process is at it gets its outcome, so the wait for another process is one for all of them.
+    /// Applies pending steps, once per process; blocks. Several processes may call it at once. A caller that comes
+    /// while another connection of this process migrates gets the same outcome, so the process waits for other
+    /// processes once.
     ///
-    /// - Parameter anew: whether to look again though all of it was applied once.
+    /// - Parameter anew: whether to check again although all steps were applied before.
     /// - Returns: the names of the steps that were applied now.
     @discardableResult
     func apply(to session: Session, anew: Bool = false) throws(DatabaseError) -> [String] {
@@ -79,7 +79,7 @@ final class Migrations: Sendable {
         return try result.get()
     }
 
-    /// What was applied may be gone: the next `apply` looks again.
+    /// The applied steps may be gone: the next `apply` checks again.
     func forget() {
         last.withLock { $0 = nil }
     }
@@ -88,7 +88,8 @@ final class Migrations: Sendable {
         if steps.isEmpty { return [] }
         if try isCurrent(session) { return [] }
         do throws(DatabaseError) {
-            // `CREATE TABLE IF NOT EXISTS` alone is no help against two at once, and a lock of the transaction needs no unlocking.
+            // `CREATE TABLE IF NOT EXISTS` is not safe against two sessions at once, and a lock of the transaction
+            // needs no unlocking.
             try session.execute(
                 """
                 BEGIN;
@@ -108,13 +109,13 @@ final class Migrations: Sendable {
             try session.execute("COMMIT")
             return pending.map(\.element.name)
         } catch {
-            // The error at hand says more than a rollback's.
+            // The first error says more than a rollback's.
             _ = try? session.execute("ROLLBACK")
             throw error
         }
     }
 
-    /// Makes the record of the steps. It holds no secret, and every role that serves reads it.
+    /// Creates the record of the steps. It has no secret, and every role that serves reads it.
     private func createRecord(_ session: Session) throws(DatabaseError) {
         guard try !hasRecord(session) else { return }
         try session.execute(
@@ -137,15 +138,15 @@ final class Migrations: Sendable {
     }
 
     private func hasRecord(_ session: Session) throws(DatabaseError) -> Bool {
-        // A statement that locks no table may not see one that another transaction has made while this one waited.
+        // A statement that locks no table may not see one that another transaction has created while this one waited.
         let tables = "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('\(record)'))"
         return try session.execute(tables).first?.first == "t"
     }
 
-    /// How many steps the record has.
+    /// The number of steps in the record.
     ///
-    /// - Throws: also when one of them is another step than this build has in its place: a step that was put before a released
-    ///   one would otherwise never run.
+    /// - Throws: also when a recorded step differs from this build's step at that position, because a step inserted
+    ///   before a released one would never run.
     private func version(_ session: Session) throws(DatabaseError) -> Int {
         let rows = try session.execute("SELECT version, name FROM \(record) ORDER BY version")
         var last = 0

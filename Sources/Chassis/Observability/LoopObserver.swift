@@ -5,14 +5,15 @@ import Reactor
 import Telemetry
 import Vial
 
-/// The events of one loop as log lines and metrics. Used on that loop's thread only, so its cells have one writer.
+/// Turns the events of one loop into log lines and metrics. Used on that loop's thread only, so its cells have one
+/// writer.
 final class LoopObserver: @unchecked Sendable {
     private let observability: Observability
     private let loop: EventLoop
     private let log: LogBuffer
     private var clock = WallClock()
     private var isPoolUp = false
-    /// Wakes the loop when lines have waited long enough; the flush is the turn's end's.
+    /// Wakes the loop when lines have waited long enough; they are flushed at the end of the iteration.
     private let flushDeadline: Deadline
 
     private let requests: RequestMetrics
@@ -27,8 +28,8 @@ final class LoopObserver: @unchecked Sendable {
     private let poolWait: Histogram
     /// By the statement's ordinal.
     private var queries: [Histogram?] = []
-    /// Of statements that the service does not list, such as those that begin and end a transaction: one for all of them, so
-    /// that a statement which is made anew for every request takes no memory for good.
+    /// For statements that the service does not list, such as those that begin and end a transaction. They share one
+    /// histogram, so that a statement that is created per request uses no permanent memory.
     private lazy var otherQueries = Self.histogram(of: "other", in: observability.registry)
     private let databaseErrors: [DatabaseError.Class: Counter]
     private let reconnects: Counter
@@ -70,7 +71,7 @@ final class LoopObserver: @unchecked Sendable {
                 )
             })
         reconnects = registry.counter("db_reconnects_total", help: "Connections opened in the place of lost ones.")
-        // What runs as one for many is observed as each of them.
+        // A statement that runs in place of many is observed once for each of them.
         let statements = observability.statements
         let groups = statements.compactMap { $0.many?.ordinal }
         for statement in statements where !groups.contains(statement.ordinal) {
@@ -79,13 +80,13 @@ final class LoopObserver: @unchecked Sendable {
         }
     }
 
-    /// Hands waiting lines to the writer when they are due, or at once. On the loop, or before it starts.
+    /// Passes waiting lines to the writer when they are due, or at once. On the loop, or before it starts.
     func flush(force: Bool = false) {
         log.flush(now: loop.now, force: force)
         if let deadline = log.deadline, flushDeadline.expiry == nil { loop.arm(flushDeadline, at: deadline) }
     }
 
-    /// Has the loop's lines name the process as `Observability` does. On the loop.
+    /// Updates the process's name in the loop's lines. On the loop.
     func instanceChanged() {
         log.tail = observability.tail
     }
@@ -168,10 +169,10 @@ final class LoopObserver: @unchecked Sendable {
         guard isFault || observability.logsAccess else { return }
         let end = request.start &+ nanoseconds
         line(isFault ? .error : .info, "Request completed", at: end) { line in
-            // Held once: each look into the request would hold and let go of it.
+            // Held once: each access through the request would retain and release it.
             let head = request.head.bytes
             let identifier = request.requestIDBytes
-            // A token and a pattern of this program need no escape.
+            // A token and a registered pattern need no escape.
             line.field("method", plain: head.span.extracting(request.head.method))
             line.field("path", utf8: head.span.extracting(request.head.path))
             if let pattern = request.route?.patternBytes {
@@ -201,7 +202,7 @@ final class LoopObserver: @unchecked Sendable {
         switch refusal {
         case .malformed(let error): parseErrors[error]?.increment()
         case .headTimedOut, .bodyTimedOut: timeoutErrors.increment()
-        // Nothing is wrong with the request; it is counted by its status.
+        // The request is valid; it is counted by its status.
         case .outOfMemory: break
         }
     }
@@ -224,7 +225,7 @@ final class LoopObserver: @unchecked Sendable {
             let head = request.head.bytes
             return observability.proxies.clientAddress(peer: address, forwardedFor: head.span.extracting(first))
         }
-        // Several lines are one list, RFC 9110 §5.3.
+        // Several lines form one list, RFC 9110 §5.3.
         let joined = Array(request.head.values("X-Forwarded-For").joined(separator: ",").utf8)
         return observability.proxies.clientAddress(peer: address, forwardedFor: joined.span)
     }

@@ -6,8 +6,8 @@ import Synchronization
 import Telemetry
 import Vial
 
-/// Everything that is logged and counted: server and pool report events, and this file and `LoopObserver` turn each into
-/// its line and its metrics. One per process.
+/// Everything that is logged and counted: server and pool report events, and this file and `LoopObserver` turn each
+/// into its log line and its metrics. One per process.
 final class Observability: Sendable {
     let registry = Registry()
     let sink: LogSink
@@ -15,7 +15,7 @@ final class Observability: Sendable {
     let logsAccess: Bool
     let proxies: TrustedProxies
     let statements: [Statement]
-    /// Pools of this process that have a connection, and whether anybody was told.
+    /// The process's pools that have a connection, and whether the state was reported.
     private let reach = Mutex(Reach())
 
     private let environment: String
@@ -28,8 +28,8 @@ final class Observability: Sendable {
     }
 
     /// - Parameters:
-    ///   - service: whose statements are observed.
-    ///   - descriptor: where the lines go; stays open. By default the standard output.
+    ///   - service: its statements are observed.
+    ///   - descriptor: the output; stays open. By default standard output.
     /// - Throws: `LogSinkError` when the writer's thread cannot be started.
     init(
         of service: Service, _ configuration: Configuration, instanceID: String, descriptor: Int32 = 1
@@ -45,11 +45,11 @@ final class Observability: Sendable {
         registerProcess(configuration, BuildInfo(of: service))
     }
 
-    /// What ends a line at this moment.
+    /// The current end of a line.
     var tail: LogTail { currentTail.withLock { $0 } }
 
-    /// Names the process otherwise in metrics and lines from now on, but for those of a loop: its observer is told by
-    /// `LoopObserver.instanceChanged`.
+    /// Changes the process's name in metrics and log lines from now on, except for a loop's lines: call
+    /// `LoopObserver.instanceChanged` for these.
     func changeInstance(to instanceID: String) {
         instance.withLock { $0 = instanceID }
         currentTail.withLock { $0 = Self.tail(instanceID, environment) }
@@ -59,7 +59,7 @@ final class Observability: Sendable {
         LogTail(["instance_id": instanceID, "environment": environment])
     }
 
-    /// swift-log's `Logger` through the same lines, for everything outside the request path.
+    /// A swift-log `Logger` that writes the same kind of lines, for everything outside the request path.
     func makeLogger(_ label: String) -> Logger {
         Logger(label: label) { JSONLogHandler(label: $0, sink: self.sink, tail: self.tail, level: self.level) }
     }
@@ -69,15 +69,15 @@ final class Observability: Sendable {
         LoopObserver(self, on: loop)
     }
 
-    /// Writes every line that was handed over; lines of a loop are handed over by its observer's `flush`.
+    /// Writes every line that was passed on; call an observer's `flush` before to pass a loop's lines on.
     func close() {
-        // What cannot be written now was counted as dropped, and nobody is left to read the count.
+        // Lines that cannot be written now are counted as dropped, but the count is not read any more.
         _ = sink.close()
     }
 
     /// A pool got its first, or lost its last, connection.
     ///
-    /// - Returns: whether the process's state changed and is to be logged: up, down, or nil for neither.
+    /// - Returns: whether the process's state changed and must be logged: up, down, or nil for no change.
     func poolChanged(wasUp: Bool, isUp: Bool) -> Bool? {
         reach.withLock { reach in
             reach.poolsUp += (isUp ? 1 : 0) - (wasUp ? 1 : 0)
@@ -88,7 +88,7 @@ final class Observability: Sendable {
         }
     }
 
-    /// Shows what the buffers of the process may take, and what they take.
+    /// Exposes the memory budget of the process and its use.
     func watch(_ memory: MemoryBudget) {
         registry.gauge(
             "memory_budget_bytes", help: "Bytes that bodies, statements, results and unsent answers may take together."

@@ -3,7 +3,7 @@ import Telemetry
 import Vial
 
 /// `http_requests_total` and `http_request_duration_seconds` of one loop. Their label sets are bounded: routes are the
-/// registered patterns, methods a fixed list, statuses what the server answers.
+/// registered patterns, methods a fixed list, statuses those that the server answers.
 final class RequestMetrics {
     static let unmatched = "unmatched"
 
@@ -16,7 +16,7 @@ final class RequestMetrics {
     private static let methods = [KnownMethod.get, .head, .post, .put, .patch, .delete, .options]
     private static let otherMethod = 7
 
-    /// One route and method: made when it is first seen.
+    /// One route and method: created when it first occurs.
     private final class Series {
         private let duration: Histogram
         private let registry: Registry
@@ -47,7 +47,7 @@ final class RequestMetrics {
 
     init(_ registry: Registry) {
         self.registry = registry
-        // Before the first request, so that nothing else takes the names until then.
+        // Before the first request, so that no other metric takes the names.
         registry.reserveHistogram(Self.durationName, help: Self.durationHelp)
         registry.reserveCounter(Self.countName, help: Self.countHelp)
     }

@@ -3,29 +3,29 @@ import CProcess
 import FoundationEssentials
 import Glibc
 
-/// What a process can do about itself.
+/// Functions of the running process on itself.
 enum CurrentProcess {
-    /// What it was called with, without its own name.
+    /// The process's arguments, without its own name.
     static var arguments: [String] {
         // Each argument ends with its NUL, lives as long as the process, and is copied at once.
         (0..<cprocess_argument_count()).dropFirst().compactMap { unsafe String(cString: cprocess_argument($0)) }
     }
 
-    /// The machine's own name, for logs, when no better identity is given.
+    /// The host name, for logs, when there is no better identity.
     static var hostName: String {
         var buffer = [CChar](repeating: 0, count: 256)
-        // The last byte stays NUL whatever the length.
+        // The last byte stays NUL, whatever the length.
         guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "unknown" }
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Raises the limit of descriptors that may be open at once to the most that is allowed.
+    /// Raises the limit of open descriptors to its hard limit.
     ///
-    /// - Returns: the limit; without bound where the system does not tell.
+    /// - Returns: the limit; unbounded if the system does not report it.
     static func raiseDescriptorLimit() -> Int {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()
-        // `limit` is a local that outlives each call.
+        // `limit` is a local variable that outlives each call.
         guard unsafe getrlimit(resource, &limit) == 0 else { return .max }
         var raised = limit
         raised.rlim_cur = limit.rlim_max
@@ -38,30 +38,30 @@ enum CurrentProcess {
         (0..<Int32(1024)).count { fcntl($0, F_GETFD) >= 0 }
     }
 
-    /// Opens those of the standard descriptors that the process was started without: the next thing that is opened would have
-    /// their numbers, and what is printed would go into a connection.
+    /// Opens the standard descriptors that the process was started without: otherwise the next opened descriptor would
+    /// get such a number, and printed text would be sent on a connection.
     static func openStandardDescriptors() {
-        // Each call takes the lowest number that is free.
+        // Each call takes the lowest free number.
         var number = clinux_open_null()
         while 0...2 ~= number { number = clinux_open_null() }
         if number > 2 { close(number) }
     }
 
-    /// Makes an error of a write that would end the process: to a reader that is gone, or beyond the size that a file may
-    /// have (RLIMIT_FSIZE). A log may go or be full while clients are served.
+    /// Turns writes that would end the process into errors: to a closed reader, or beyond the limit of a file's size
+    /// (RLIMIT_FSIZE). A log may be closed or full while clients are served.
     static func ignoreWriteSignals() {
         _ = signal(SIGPIPE, SIG_IGN)
         _ = signal(SIGXFSZ, SIG_IGN)
     }
 
-    /// Removes the variables by which libpq and libcurl would be told what no variable of ours says: where the database is, who
-    /// asks for what, and into which file the keys of TLS connections are written. To be called before a second thread
-    /// begins, since others may read the environment meanwhile.
+    /// Removes the variables of libpq and libcurl that would set what this service's variables do not: the database's
+    /// address, credentials, and the file for keys of TLS connections. Call it before a second thread starts, because
+    /// other threads may read the environment.
     ///
-    /// - Returns: a warning that names them, for whoever set one.
+    /// - Returns: a warning that names the removed variables.
     static func removeLibraryVariables() -> [String] {
         let names = ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix("PG") || $0 == "SSLKEYLOGFILE" }
-        // setenv(3) and its kin are not to run beside each other, which one thread alone cannot do.
+        // setenv(3) and related functions must not run concurrently; there is one thread.
         for name in names { unsafe unsetenv(name) }
         guard !names.isEmpty else { return [] }
         return [
@@ -69,21 +69,21 @@ enum CurrentProcess {
         ]
     }
 
-    /// Unmaps the pages of the program and its libraries that are as they are in their files. What is still needed comes
-    /// back from the page cache, 64 KiB by a page fault.
+    /// Unmaps the pages of the program and its libraries that equal their files. Pages that are still needed are read
+    /// again from the page cache, 64 KiB per page fault.
     ///
-    /// Four fifths of them are touched by a start alone (the dynamic linker's tables, the parsers of commands and
-    /// configuration) and the kernel keeps what is mapped before what is merely cached. Resident with 64 clients: 16 MiB
-    /// instead of 24, idle: 8 instead of 22. A container is charged for cached pages until the kernel reclaims them.
+    /// Most of them are used by the start only (the dynamic linker's tables, the parsers of commands and
+    /// configuration), and the kernel reclaims mapped pages later than pages that are only cached. A container is
+    /// charged for cached pages until the kernel reclaims them. docs/performance.md has the figures.
     static func releaseReadOnlyPages() {
         let release: @convention(c) (UnsafeMutablePointer<dl_phdr_info>?, Int, UnsafeMutableRawPointer?) -> Int32 = {
             (object, _, _) in
             guard let object = unsafe object?.pointee else { return 0 }
             let pageSize = UInt64(getpagesize())
             for index in 0..<Int(unsafe object.dlpi_phnum) {
-                // The dynamic linker's own table, which stays for as long as the object is loaded.
+                // The dynamic linker's own table, which remains as long as the object is loaded.
                 let segment = unsafe object.dlpi_phdr[index]
-                // What is writable in the file holds relocated addresses, which are nowhere else.
+                // Segments that are writable in the file have relocated addresses, which exist only in memory.
                 guard segment.p_type == PT_LOAD, segment.p_flags & UInt32(PF_W) == 0 else { continue }
                 let start = unsafe (object.dlpi_addr + segment.p_vaddr) / pageSize * pageSize
                 let end = unsafe object.dlpi_addr + segment.p_vaddr + segment.p_memsz
@@ -94,13 +94,13 @@ enum CurrentProcess {
         _ = unsafe dl_iterate_phdr(release, nil)
     }
 
-    /// Writes out what was printed, which the end of the process does not.
+    /// Writes printed text out, which ending the process does not.
     static func flushOutput() {
         _ = fflush(nil)
     }
 
-    /// Ends the process as it stands, without `exit`: that lets libraries clean up (OPENSSL_cleanup(3)), below the hands of
-    /// a thread that still connects to the database or asks for a secret.
+    /// Ends the process at once, without `exit`: `exit` lets libraries clean up (OPENSSL_cleanup(3)) while a thread may
+    /// still connect to the database or read a secret.
     static func end(status: Int32) -> Never {
         _exit(status)
     }

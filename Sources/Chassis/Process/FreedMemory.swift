@@ -2,20 +2,21 @@ import CLinux
 import Glibc
 import Reactor
 
-/// What becomes of memory that the process has freed: the C library keeps it unless it is told otherwise.
+/// Returns freed memory to the kernel, which the C library otherwise keeps.
 enum FreedMemory {
-    /// From this size on a buffer is pages of its own: an answer or a body that is larger than most.
+    /// From this size on a buffer has pages of its own: an answer or a body that is larger than most.
     private static let largeBufferByteCount: Int32 = 131_072
-    /// Between two looks whether it is time, in nanoseconds.
+    /// Interval between two checks, in nanoseconds.
     private static let returnInterval: UInt64 = 2_000_000_000
 
-    /// Before anything large is allocated: makes the memory of large buffers go back to the kernel when they are freed.
+    /// Makes the memory of large buffers return to the kernel when they are freed. Call it before anything large is
+    /// allocated.
     static func returnLargeBuffers() {
         clinux_fix_mmap_threshold(largeBufferByteCount)
     }
 
-    /// Gives the free pages of the heaps back to the kernel after each burst, until it is cancelled: small buffers that
-    /// are freed stay with the C library otherwise, for as long as one above them is in use.
+    /// Returns the free pages of the heaps to the kernel after each burst, until it is cancelled: otherwise the C
+    /// library keeps freed small buffers as long as one above them is in use.
     static func returnRest(while budget: MemoryBudget, on loop: EventLoop) async {
         var trim = HeapTrim(byteCount: privateByteCount ?? 0)
         while !Task.isCancelled {
@@ -28,7 +29,7 @@ enum FreedMemory {
         }
     }
 
-    /// What is resident and in no file, by /proc/self/statm.
+    /// Resident memory that is not from a file, from /proc/self/statm.
     private static var privateByteCount: Int? {
         guard let file = unsafe fopen("/proc/self/statm", "re") else { return nil }
         defer { unsafe fclose(file) }

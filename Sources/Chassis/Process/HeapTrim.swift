@@ -1,35 +1,35 @@
-/// When the free pages of the heaps are to be given back to the kernel: after each burst, and once more when the burst went on
-/// while that was done, since what was in use then is free now.
+/// Decides when the free pages of the heaps are returned to the kernel: after each burst, and once more when the burst
+/// went on meanwhile, because the memory in use then is free later.
 struct HeapTrim {
-    /// The process has grown by this since the last time.
+    /// Growth of the process since the last time.
     static let growthByteCount = 4 * 1_048_576
-    /// Of what was in use the last time, this is free.
+    /// Freed bytes of what was in use the last time.
     static let releaseByteCount = 1_048_576
 
     private var smallest: Int
     private var usedBefore = 0
 
-    /// - Parameter byteCount: what the process holds before anything was asked of it.
+    /// - Parameter byteCount: memory of the process before the first request.
     init(byteCount: Int) {
         smallest = byteCount
     }
 
-    /// Whether it is time. Amid a burst it is not: the pages would be asked for again at once.
+    /// Whether it is time. During a burst it is not, because the pages would be allocated again at once.
     ///
     /// - Parameters:
-    ///   - byteCount: what the process holds in no file.
-    ///   - used: what its buffers take, of what they may take.
+    ///   - byteCount: memory of the process that is not from a file.
+    ///   - used: bytes of the buffers in use, out of `limit`.
     mutating func isDue(byteCount: Int, used: Int, of limit: Int) -> Bool {
         smallest = min(smallest, byteCount)
         guard used < limit / 2 else { return false }
         return byteCount > smallest + Self.growthByteCount || used <= usedBefore - Self.releaseByteCount
     }
 
-    /// It was done.
+    /// Records that the pages were returned.
     ///
     /// - Parameters:
-    ///   - byteCount: what the process holds now.
-    ///   - used: what its buffers take.
+    ///   - byteCount: memory of the process now.
+    ///   - used: bytes of the buffers in use.
     mutating func trimmed(byteCount: Int, used: Int) {
         smallest = byteCount
         usedBefore = used

@@ -3,31 +3,31 @@ import FoundationEssentials
 import Glibc
 import Reactor
 
-/// The service manager's side of the process: sockets it passes (sd_listen_fds(3)) and words it waits for (sd_notify(3)).
-/// Without one, nothing here does anything.
+/// The process's interface to a service manager: passed sockets (sd_listen_fds(3)) and notifications (sd_notify(3)).
+/// Without a service manager all functions do nothing.
 struct ServiceManager: Sendable {
-    /// The first descriptor that is passed.
+    /// The first passed descriptor.
     private static let firstSocket: Int32 = 3
-    /// While the start goes on, the manager is asked for so much more time …
+    /// During the start the manager is asked for this much more time …
     private static let extensionSeconds = 30
-    /// … so often …
+    /// … at this interval …
     private static let extensionPause: UInt64 = 10_000_000_000
-    /// … and no more after so long, in nanoseconds: twice what a step of the migrations may take. From then on the
-    /// manager's own limit holds.
+    /// … for at most this long, in nanoseconds: twice the longest migration step. From then on the manager's own limit
+    /// applies.
     private static let longestStart: UInt64 = 7_200_000_000_000
 
     private let variables: ServiceVariables
 
-    /// To be made before the process opens a descriptor, which would take the number of one that was not passed.
+    /// Create it before the process opens a descriptor, which could get the number of one that was not passed.
     ///
-    /// - Throws: everything that is wrong with what the manager told.
+    /// - Throws: all errors in the manager's variables.
     init() throws(ConfigurationErrors) {
         let (variables, errors) = Self.examine()
         guard errors.isEmpty else { throw ConfigurationErrors(errors: errors) }
         self.variables = variables
     }
 
-    /// What is told, and what is wrong with it, for a process that has no descriptor of its own yet.
+    /// The manager's variables and their errors, for a process that has no descriptor of its own yet.
     static func examine() -> (variables: ServiceVariables, errors: [ConfigurationError]) {
         let environment = ProcessInfo.processInfo.environment
         var (variables, errors) = ServiceVariables.examine(process: getpid()) { environment[$0] }
@@ -43,7 +43,7 @@ struct ServiceManager: Sendable {
     /// The number of the socket to listen on instead of binding one; nil when none was passed to this process.
     var socket: Int32? { variables.passesSocket ? Self.firstSocket : nil }
 
-    /// Asks for more time as long as the start has not ended: a step of a migration may take longer than the manager waits.
+    /// Asks for more time until the start has ended, because a migration step may take longer than the manager waits.
     func starting(on loop: EventLoop, until hasEnded: @escaping @Sendable () -> Bool) {
         guard variables.notifySocket != nil else { return }
         Task(executorPreference: loop) {
@@ -55,13 +55,13 @@ struct ServiceManager: Sendable {
         }
     }
 
-    /// Says that the service serves, and from then on that every loop still turns, as often as asked.
+    /// Reports that the service serves, and from then on at the requested interval that every loop still runs.
     func ready(_ loops: [EventLoop]) {
         send("READY=1")
         guard let limit = variables.watchdogMicroseconds else { return }
         Task(executorPreference: loops[0]) {
             while !Task.isCancelled {
-                // A loop that is stuck holds this back, and that is the message.
+                // A blocked loop delays the report, which is its purpose.
                 for loop in loops { await loop.perform {} }
                 send("WATCHDOG=1")
                 await loops[0].pause(nanoseconds: limit * 1000 / 3)
@@ -69,7 +69,7 @@ struct ServiceManager: Sendable {
         }
     }
 
-    /// Says that the end has begun.
+    /// Reports that the stop has begun.
     func stopping() {
         send("STOPPING=1")
     }
@@ -80,7 +80,7 @@ struct ServiceManager: Sendable {
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
         precondition(bytes.count < MemoryLayout.size(ofValue: address.sun_path), "a socket's path is too long")
-        // The name fits; a leading @ stands for the NUL of the abstract name space.
+        // The name fits; a leading @ is replaced by the NUL of the abstract namespace.
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { raw in
             for (index, byte) in bytes.enumerated() { unsafe raw[index] = byte }
             if bytes.first == UInt8(ascii: "@") { unsafe raw[0] = 0 }
@@ -89,7 +89,7 @@ struct ServiceManager: Sendable {
         let number = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { return }
         let socket = FileDescriptor(owning: number)
-        // The address and the text outlive the call; a manager that is not there needs no word.
+        // The address and the text outlive the call; errors are ignored, because the manager may be gone.
         _ = unsafe withUnsafePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
                 unsafe sendto(socket.number, state, state.utf8.count, Int32(MSG_NOSIGNAL), generic, length)

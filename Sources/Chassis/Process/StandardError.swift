@@ -1,6 +1,6 @@
 import Glibc
 
-/// Where commands say what went wrong: `print("…", to: &standardError)`.
+/// Standard error for the commands' errors: `print("…", to: &standardError)`.
 struct StandardError: TextOutputStream {
     mutating func write(_ text: String) {
         var rest = Array(text.utf8)[...]
@@ -8,7 +8,7 @@ struct StandardError: TextOutputStream {
             // The pointer lives as long as the call, and the count is the array's own.
             let written = unsafe rest.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
             if written < 0 && errno == EINTR { continue }
-            // Nobody is left to be told that nobody listens.
+            // There is no other place to report the error.
             guard written > 0 else { return }
             rest = rest.dropFirst(written)
         }

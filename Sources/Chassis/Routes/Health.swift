@@ -4,10 +4,10 @@ import Postgres
 import Reactor
 import Vial
 
-/// Whether this instance should get traffic. Checks of one loop that come while one is on its way share its outcome. Used on
-/// its loop's thread only.
+/// Decides whether this instance should get traffic. Checks of one loop that arrive while one is running share its
+/// outcome. Used on its loop's thread only.
 @safe final class Health: @unchecked Sendable {
-    /// The balancer gives up after 5 s; the answer must be there well before.
+    /// The load balancer gives up after 5 s; the answer must be there well before.
     static let budgetNanoseconds: UInt64 = 2_000_000_000
 
     private struct Check {
@@ -22,12 +22,12 @@ import Vial
     private let drain: Drain
     private let grace: UInt64
     private let lastSeen: LastSeen
-    /// Whoever shares the check that is on its way, whoever began it among them.
+    /// The callers that share the running check, including the one that started it.
     private var waiting: [Caller] = []
 
     /// - Parameters:
     ///   - lastSeen: shared by the loops of the process.
-    ///   - graceMilliseconds: how long after the database was last seen the answer is still 200, as "degraded".
+    ///   - graceMilliseconds: how long after the last successful check the answer is still 200, as "degraded".
     init(
         of service: Service, on loop: EventLoop, pool: Pool, drain: Drain, lastSeen: LastSeen, graceMilliseconds: Int
     ) {
@@ -40,7 +40,7 @@ import Vial
         grace = UInt64(graceMilliseconds) * 1_000_000
     }
 
-    /// What `/health` is answered: by the database, which is asked unless somebody waits for its answer already.
+    /// The answer of `/health`, from the database: it starts a query unless one is running.
     var answer: Answer {
         if drain.isDraining { return Answer(response("draining", Check(), .serviceUnavailable)) }
         return .work { [self] in begin($0) }
@@ -57,7 +57,7 @@ import Vial
             if check.error == nil { lastSeen.note(loop.now) }
             check.latency = EventLoop.monotonicNanoseconds() - start
             let response = judge(check)
-            // Whoever asks again at once begins another check.
+            // A caller that asks again at once starts another check.
             let sharing = waiting
             waiting.removeAll()
             // They may ask again at once, and share the next check.
@@ -76,7 +76,8 @@ import Vial
         }
     }
 
-    /// Whether the database may be back within the grace: not when it answers, and its schema is not this build's.
+    /// Whether the error may be answered with 200 within the grace: not when the database answers, but its schema is
+    /// not this build's.
     static func passes(_ error: DatabaseError?) -> Bool {
         switch error?.errorClass {
         case .statement?, .result?: false
@@ -110,7 +111,7 @@ import Vial
         json.endObject()
         json.endObject()
         var response = Response(status: code, contentType: "application/json", body: json.bytes)
-        // So that the log line says why.
+        // So that the log line has the reason.
         response.failure = check.error
         return response
     }

@@ -1,11 +1,11 @@
 import Synchronization
 
-/// When a health check last found the database, for all loops of the process. Any thread may use it.
+/// The time of the last successful health check, for all loops of the process. Any thread may use it.
 final class LastSeen: Sendable {
     // 0: never.
     private let moment = Atomic<UInt64>(0)
 
-    /// Whether a health check has found it: from then on a balancer may send clients.
+    /// Whether a health check has ever succeeded: from then on a load balancer may send requests.
     var isKnown: Bool { moment.load(ordering: .relaxed) > 0 }
 
     func note(_ now: UInt64) {

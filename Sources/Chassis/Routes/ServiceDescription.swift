@@ -4,8 +4,7 @@ import Reactor
 import Synchronization
 import Vial
 
-/// What `/` tells about the process. Only the uptime and, at the start, the instance's name change, so the rest is written
-/// once.
+/// The answer of `/`. Only the uptime and, during the start, the instance's name change, so the rest is written once.
 final class ServiceDescription: Sendable {
     let poolMinimum: Int
     let poolMaximum: Int
@@ -13,7 +12,7 @@ final class ServiceDescription: Sendable {
     private let environment: String
     /// The members before the uptime's value.
     private let before: Mutex<[UInt8]>
-    /// How often those were changed.
+    /// Number of changes of those members.
     private let changeCount = Atomic<Int>(0)
     private let start = EventLoop.monotonicNanoseconds()
 
@@ -25,7 +24,7 @@ final class ServiceDescription: Sendable {
         before = Mutex(Self.beginning(service, environment, instanceID))
     }
 
-    /// Names the process otherwise, from the next answer on.
+    /// Changes the process's name from the next answer on.
     func changeInstance(to instanceID: String) {
         before.withLock { $0 = Self.beginning(service, environment, instanceID) }
         changeCount.wrappingAdd(1, ordering: .releasing)
@@ -46,7 +45,7 @@ final class ServiceDescription: Sendable {
         return json.bytes
     }
 
-    /// The members after the uptime's value: where the rest is found, on a port that serves it below `basePath`.
+    /// The members after the uptime's value: links to the other resources, on a port that serves them below `basePath`.
     private func links(basePath: String, hidesOperations: Bool) -> [UInt8] {
         var json = JSONWriter()
         json.key("links")
@@ -80,7 +79,8 @@ final class ServiceDescription: Sendable {
         return body
     }
 
-    /// The answers of one loop, made anew only when the uptime or the name changes. Used on that loop's thread only.
+    /// The answers of one loop, created again only when the uptime or the name changes. Used on that loop's thread
+    /// only.
     @safe final class Cache: @unchecked Sendable {
         private let description: ServiceDescription
         private let links: [UInt8]
@@ -89,8 +89,8 @@ final class ServiceDescription: Sendable {
         private var response: Response
 
         /// - Parameters:
-        ///   - basePath: below which the port serves the rest.
-        ///   - hidesOperations: whether `/db` and `/metrics` are not found on the port.
+        ///   - basePath: prefix of the port's paths.
+        ///   - hidesOperations: whether the port does not serve `/db` and `/metrics`.
         init(_ description: ServiceDescription, basePath: String = "", hidesOperations: Bool = false) {
             self.description = description
             links = description.links(basePath: basePath, hidesOperations: hidesOperations)
@@ -98,9 +98,9 @@ final class ServiceDescription: Sendable {
                 status: .ok, contentType: "application/json", body: description.body(uptime: 0, links: links))
         }
 
-        /// The answer to a request that came at this moment of the monotonic clock.
+        /// The answer to a request that arrived at this time of the monotonic clock.
         func answer(at now: UInt64) -> Answer {
-            // A request that never was on a connection has no moment.
+            // A request that was never on a connection has no time.
             let uptime = now > description.start ? (now - description.start) / 1_000_000_000 : 0
             let changeCount = description.changeCount.load(ordering: .acquiring)
             if uptime != self.uptime || changeCount != self.changeCount {

@@ -4,9 +4,9 @@ import Postgres
 import Telemetry
 import Vial
 
-/// The routes that every service has, on one loop, and what they are made with.
+/// The routes that every service has, on one loop, and what they need.
 struct StandardRoutes: Sendable {
-    /// The patterns that are routed whatever the configuration says.
+    /// The patterns that exist in every configuration.
     static let patterns = ["/", "/health", "/health/ready", "/health/live", "/db", "/metrics"]
 
     let service: Service
@@ -15,11 +15,11 @@ struct StandardRoutes: Sendable {
     let health: Health
     let description: ServiceDescription
 
-    /// An app with them and with the service's own.
+    /// An app with these routes and the service's own.
     ///
     /// - Parameters:
-    ///   - healthPaths: further ones that answer as `/health`.
-    ///   - hidesOperations: whether `/metrics` and `/db` are somebody else's to serve, and not found here.
+    ///   - healthPaths: further paths that answer as `/health`.
+    ///   - hidesOperations: whether `/metrics` and `/db` are served elsewhere, and 404 here.
     func app(basePath: String = "", healthPaths: [String] = [], hidesOperations: Bool = false) -> App {
         var app = App(basePath: basePath)
         let root = ServiceDescription.Cache(description, basePath: basePath, hidesOperations: hidesOperations)
@@ -47,7 +47,7 @@ struct StandardRoutes: Sendable {
 
     private func addOperations(to app: inout App, areHidden: Bool) {
         app.group { operations in
-            // In their plain spelling alone, so that a load balancer's rule that names these paths hides them whole.
+            // Only in their plain spelling, so that a load balancer's rule on these paths hides them completely.
             operations.before { request in
                 if areHidden || request.hasEscapedPath { throw HTTPError.nothingHere }
             }
@@ -68,12 +68,12 @@ struct StandardRoutes: Sendable {
 }
 
 extension HTTPError {
-    /// What a client hears of an error of the database that no rule of the service is about.
+    /// The answer to a database error for which the service has no rule.
     init(_ error: DatabaseError) {
         switch error.errorClass {
         case .timeout, .cancelled: self.init(.gatewayTimeout, "The database did not answer in time.")
-        // A conflict (40001 of a standby, 40P01, 55P03) is undone and may be tried again as it is, and a schema that this
-        // build does not know is on its way to another one.
+        // A conflict (40001 of a standby, 40P01, 55P03) is rolled back and may be repeated unchanged, and a schema that
+        // this build does not know may be about to change.
         case .connection, .pool, .authentication, .readOnly, .resources, .shutdown, .conflict, .statement:
             self = HTTPError(.serviceUnavailable, "The database is not available.").retryAfter(seconds: 1)
         case .constraint, .data, .result, .other:
