@@ -1,13 +1,12 @@
 import Chassis
 import Postgres
 
-/// The table `schema_migrations`: where instances of former versions look for the steps that were applied, and where other
-/// programs keep theirs.
+/// The table `schema_migrations`, in which former versions record applied steps, and other programs record theirs.
 enum FormerRecord: Equatable {
     case none
-    /// With the first so many of this service's steps.
+    /// It has this many of this service's first steps.
     case ours(stepCount: Int)
-    /// Another program's: nobody's business here.
+    /// Another program's table, which is left alone.
     case foreign
 
     /// The steps that former versions know.
@@ -15,8 +14,8 @@ enum FormerRecord: Equatable {
     private static let columns = "version integer, name text, applied_at timestamp with time zone"
 
     /// - Parameters:
-    ///   - columns: the table's, in their order, with their types; nil without a table.
-    ///   - rows: version and name of every step, in order, of a table with these columns.
+    ///   - columns: the table's columns with their types, in order; nil if there is no table.
+    ///   - rows: returns version and name of every step, in order, of a table with these columns.
     init(columns: String?, rows: () throws(DatabaseError) -> [[String?]]) throws(DatabaseError) {
         guard let columns else {
             self = .none
@@ -42,14 +41,14 @@ enum FormerRecord: Equatable {
         }
     }
 
-    /// What enters its steps into the record that was just made, which holds none.
+    /// SQL that records its steps in the new record, which is empty.
     var adoption: String? {
         guard case .ours = self else { return nil }
         return "INSERT INTO items_migrations SELECT version, name, applied_at FROM schema_migrations"
     }
 
-    /// What makes former versions, which may start beside this one or after it, find all of their steps applied;
-    /// nil when they do already, or when the table is not theirs.
+    /// SQL that records all steps of former versions as applied, because those may start beside this version or after
+    /// it; nil when they are recorded, or when the table is another program's.
     var completion: String? {
         let done: Int
         switch self {

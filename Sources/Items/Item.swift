@@ -3,45 +3,46 @@ import HTTPTypes
 import Postgres
 public import Vial
 
-/// One item, read from a row of `Item.columns` and written as JSON straight from the row's bytes.
+/// One item, read from a row of `Item.columns` and written as JSON directly from the row's bytes.
 public struct Item: JSONRepresentable, Sendable {
-    /// What a statement selects or returns for an item, in this order. The table may be older than this service, with other
-    /// types: a timestamp without time zone is one of the session's zone, as PostgreSQL takes it.
+    /// The columns that a statement selects or returns for an item, in this order. The table may be older than this
+    /// service, with other types: a timestamp without time zone is in the session's time zone, as in PostgreSQL.
     static let columns = "id::int8, name::text, description::text, created_at::timestamptz, updated_at::timestamptz"
 
-    /// The same by their names alone.
+    /// The names of the same columns.
     static let columnNames = ["id", "name", "description", "created_at", "updated_at"]
 
-    /// The same of items that may be longer than new ones, in a table from before: a text that is longer than that of a new
-    /// item may be comes as `substitute`. `octet_length` knows the length of a value that is stored apart without
-    /// fetching it.
+    /// The same for items that may be longer than new ones, in a table from before: a text longer than a new item's may
+    /// be is replaced by `substitute`. `octet_length` gets the length of a value that is stored out of line without
+    /// reading it.
     static let boundedColumns = """
         id::int8, CASE WHEN octet_length(name::text) > \(nameByteLimit) THEN \(substitute) ELSE name::text END AS name, \
         CASE WHEN octet_length(description::text) > \(descriptionByteLimit) THEN \(substitute) ELSE description::text END \
         AS description, created_at::timestamptz, updated_at::timestamptz
         """
-    /// Longer than any text that is not replaced. Made for each: the bytes of a constant would be kept with every plan.
+    /// Longer than any text that is not replaced. Computed for each row, because the bytes of a constant would be kept
+    /// in every plan.
     private static let substitute = "lpad(id::text, \(substituteByteCount))"
     static let substituteByteCount = descriptionByteLimit + 1
 
-    /// Characters of four bytes.
+    /// Characters have up to four bytes.
     private static let nameByteLimit = 4 * NewItem.nameLimit
     private static let descriptionByteLimit = 4 * NewItem.descriptionLimit
-    /// What an item takes in the database at most, by the rules for new ones.
+    /// The most bytes of an item in the database, by the rules for new ones.
     static let byteLimit = nameByteLimit + descriptionByteLimit + 64
-    /// Name and description together, in the database's encoding, of the longest item that is sent: one of a table from
-    /// before.
+    /// The most bytes of name and description together, in the database's encoding, of an item that is sent: for a
+    /// table from before.
     static let longestByteCount = 4 * 1_048_576
 
-    /// Whether something stands in the place of a longer text, in rows of `boundedColumns`; or in a database that is not in
-    /// UTF-8, whether a text has become longer on its way.
+    /// Whether a longer text was replaced, in rows of `boundedColumns`; or, with a database encoding other than UTF-8,
+    /// whether a text has become longer by conversion.
     static func lackTexts(_ rows: Rows) -> Bool {
         (0..<rows.count).contains { lacksText(rows[$0]) }
     }
 
     private static func lacksText(_ row: Row) -> Bool {
         var lacksText = false
-        // Without such columns nothing stands there; whoever reads the row says so.
+        // Rows without these columns have no replaced text; reading such a row reports the error.
         try? row.withBytes(1, 2) { name, description in
             lacksText = (name?.count ?? 0) > nameByteLimit || (description?.count ?? 0) > descriptionByteLimit
         }
@@ -57,12 +58,12 @@ public struct Item: JSONRepresentable, Sendable {
     init(_ row: Row) throws(DatabaseError) {
         self.row = row
         id = try row.int64(0)
-        // A moment that is not known is the epoch: every client reads it, as it would not read null.
+        // An unknown time is written as the epoch, which every client can read, unlike null.
         createdMicroseconds = try row.timestampMicroseconds(3) ?? 0
         updatedMicroseconds = try row.timestampMicroseconds(4) ?? 0
     }
 
-    /// Its path below that of the collection.
+    /// The item's path, below that of the collection.
     func path(in collection: [UInt8]) -> [UInt8] {
         var path: [UInt8] = []
         path.append(addingCapacity: collection.count + 21) { path in
@@ -87,7 +88,7 @@ public struct Item: JSONRepresentable, Sendable {
         try row.withBytes(1, 2) { write($0, $1, to: &json, with: &timestamps) }
     }
 
-    /// Written as one value in room that is reserved once: member by member, a page of 20 took 50,000 instructions more.
+    /// Written as one value into room that is reserved once, which is much cheaper than member by member.
     @inline(__always)
     private func write(
         _ name: Span<UInt8>?, _ description: Span<UInt8>?, to json: inout JSONWriter,
@@ -111,7 +112,7 @@ public struct Item: JSONRepresentable, Sendable {
         }
     }
 
-    /// What an item takes without its texts: the names of the members, its number of 20 digits and its timestamps.
+    /// Bytes of an item without its texts: the members' names, its id of up to 20 digits and its timestamps.
     static let frameByteLimit = 80 + 20 + 2 * TimestampWriter.byteCount
 }
 
@@ -122,7 +123,7 @@ extension OutputSpan<UInt8> {
     }
 }
 
-/// What a client sends to make an item.
+/// The body of a request that creates an item.
 struct NewItem: JSONObjectDecodable {
     static let nameLimit = 255
     static let descriptionLimit = 10_000
@@ -145,12 +146,12 @@ struct NewItem: JSONObjectDecodable {
         }
     }
 
-    /// What keeps every rule.
+    /// An item that satisfies every rule.
     typealias Valid = (name: String, description: String?)
 
-    /// The name trimmed and the description as it is.
+    /// The trimmed name and the unchanged description.
     ///
-    /// - Throws: `HTTPError` 422 with every rule that is broken.
+    /// - Throws: `HTTPError` 422 with every broken rule.
     func validated() throws(HTTPError) -> Valid {
         var errors: [HTTPError.FieldError] = []
         let trimmed = (name ?? "").trimmed
@@ -179,19 +180,19 @@ struct NewItem: JSONObjectDecodable {
 }
 
 extension String {
-    /// Without white space at either end. Characters are Unicode's scalars, as PostgreSQL has them: Swift's take a space and
-    /// the accent that follows it for one, which would be lost with the space.
+    /// Without white space at either end. Characters are Unicode scalars, as in PostgreSQL: Swift's `Character`
+    /// combines a space with a following accent, which would be lost with the space.
     var trimmed: String {
-        // Nearly every text begins and ends with a visible ASCII character, and is itself.
+        // Nearly every text begins and ends with a visible ASCII character, and needs no trimming.
         if let first = utf8.first, let last = utf8.last, 0x21...0x7E ~= first, 0x21...0x7E ~= last { return self }
         var rest = unicodeScalars[...]
         while let first = rest.first, first.properties.isWhitespace { rest.removeFirst() }
         while let last = rest.last, last.properties.isWhitespace { rest.removeLast() }
-        // A text made of the slice itself would begin and end with whole characters in Swift's sense.
+        // A text made from the slice itself would begin and end at boundaries of Swift's `Character`.
         return String(String.UnicodeScalarView(rest))
     }
 
-    /// Counted as PostgreSQL counts them, which are never more than the bytes.
+    /// Counts as PostgreSQL does; a text has at most as many characters as bytes.
     fileprivate func hasMoreCharacters(than limit: Int) -> Bool {
         utf8.count > limit && unicodeScalars.count > limit
     }

@@ -1,7 +1,7 @@
 import Chassis
 public import Postgres
 
-/// The items in the database, through one pool. Every SQL text about items stands here, and for long ones in
+/// The items in the database, through one pool. It has every SQL text about items, except those for long items in
 /// `LongItems`.
 public struct ItemStore: Sendable {
     private let pool: Pool
@@ -11,16 +11,16 @@ public struct ItemStore: Sendable {
         self.pool = pool
     }
 
-    /// Whether what the routes ask for is there and may be read; an error when a table or a column is missing. It takes no
-    /// lock on the tables, so that whoever locks one does not take every instance out at once.
+    /// Whether the tables and columns that the routes use exist and can be read; an error when one is missing. It takes
+    /// no lock on the tables, so that a locked table does not take all instances out of service.
     public static let readiness =
         "SELECT "
         + Item.columnNames.map { "has_column_privilege('items', '\($0)', 'SELECT')" }.joined(separator: " AND ")
         + IdempotencyKey.columnNames.map { " AND has_column_privilege('idempotency_keys', '\($0)', 'SELECT')" }.joined()
 
-    /// Each statement is planned once for a connection: planned anew at every execution, as PostgreSQL does when a limit is a
-    /// parameter, a page of 20 costs the server 116 µs instead of 79. A plan may so outlive the size of the table it was
-    /// made for, hence by an index, also on a table that is empty now: every statement here finds one.
+    /// Each statement is planned once per connection; PostgreSQL plans a statement whose limit is a parameter at every
+    /// execution. A plan may outlive the size of the table it was made for, so it must use an index, also on a table
+    /// that is empty now: every statement here has one.
     public static let sessionSettings = [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")]
 
     /// The statements that a connection prepares.
@@ -42,9 +42,9 @@ public struct ItemStore: Sendable {
     private static let nextPage = page("list_items_after", PageRequest.next, or: LongItems.nextPage)
     private static let nextPageDescending = page(
         "list_items_descending_after", PageRequest.nextDescending, or: LongItems.nextPageDescending)
-    /// Sorted by the column itself: of a narrower `id`, the one that is selected is another value, which no index sorts.
-    /// The inner limit is for the planner, which takes an unknown one for a tenth of the table: over a large table it would
-    /// sort that, or compile the plan first.
+    /// Sorted by the column itself: for a narrower `id` the selected expression is another value, which no index sorts.
+    /// The constant inner limit is for the planner: for an unknown limit it assumes a tenth of the rows, and on a large
+    /// table would choose a sort or JIT compilation.
     private static func page(_ name: String, _ choice: String, or long: Statement) -> Statement {
         Statement(
             name,
@@ -59,9 +59,10 @@ public struct ItemStore: Sendable {
     private static let insert = Statement(
         "create_item", "INSERT INTO items (name, description) VALUES ($1::text, $2::text) RETURNING \(Item.columns)",
         inserting: insertMany)
-    /// Rows are inserted in the order of the arrays' elements, and most often come back in it; but that is promised nowhere,
-    /// and a trigger may change a row or drop it. So each is compared with what was asked for at its place: where it is
-    /// another or missing, its id is divided by zero, which undoes them all, and each runs as a single insert.
+    /// Rows are inserted in the order of the arrays' elements, and usually returned in that order; but this is not
+    /// guaranteed, and a trigger may change a row or drop it. So each row is compared with the requested values at its
+    /// position. If it differs or is missing, its id is divided by zero, which rolls all of them back, and each runs as
+    /// a single insert.
     private static let insertMany = Statement(
         "create_items",
         """
@@ -81,9 +82,9 @@ public struct ItemStore: Sendable {
         FROM new LEFT JOIN placed USING (place) ORDER BY place
         """,
         kind: .insert)
-    /// What a key that counts made, by the columns of `idempotency_keys`. Its row is locked, so that a replay is a
-    /// transaction that writes, and its commit waits for a synchronous standby as that of the create should have: the
-    /// create's own wait may have been cut short.
+    /// The row that a valid key created, by the columns of `idempotency_keys`. It is locked, so that a replay is a
+    /// transaction that writes, and its commit waits for a synchronous standby, as the create's commit should have:
+    /// that wait may have been cut short.
     private static let known = """
         SELECT item_id, created_at, body_hash = $4::bytea AS is_same, CASE
             -- Instances of former versions give an old key a new item, and know nothing of its answer.
@@ -92,17 +93,18 @@ public struct ItemStore: Sendable {
         END AS answer
         FROM idempotency_keys WHERE key = $3::text AND created_at >= now() - \(IdempotencyKey.lifetime) FOR KEY SHARE
         """
-    /// The columns of an item as they were answered, whether it is new, and whether the body is the one that made it.
+    /// The columns of an item as it was answered, whether it is new, and whether the body is the one that created it.
     private static let repeated = """
         SELECT item_id, answer->>1, answer->>2, (answer->>3)::timestamptz, (answer->>4)::timestamptz, false, is_same
         FROM known
         """
-    /// Makes an item and takes the key for it, or finds what the key made: the columns of `repeated`; no row when a trigger
-    /// dropped the item.
+    /// Creates an item and stores its key, or finds the item of an existing key: the columns of `repeated`; no row when
+    /// a trigger dropped the item.
     ///
-    /// The item comes first, with an id that only the table knows how to give. Another transaction that takes the same key is
-    /// waited for at the insert of the key, and fails this statement when it commits (23505): then nothing of it happened,
-    /// and `findKey` tells what the key made. A key that is known takes no number of the sequence.
+    /// The item is inserted first, because only the table can give it an id. If another transaction stores the same
+    /// key, the insert of the key waits for it, and this statement fails when that transaction commits (23505). Then
+    /// nothing of it has happened, and `findKey` returns the item of the key. An existing key uses no number of the
+    /// sequence.
     private static let insertOnce = Statement(
         "create_item_once",
         """
@@ -125,11 +127,11 @@ public struct ItemStore: Sendable {
         \(repeated)
         """,
         kind: .update)
-    /// What a key made, in the same columns.
+    /// The item of a key, in the same columns.
     private static let findKey = Statement(
         "find_idempotency_key", "WITH known AS (\(known)) \(repeated)", kind: .update)
 
-    /// The item of this identifier; nil when there is none.
+    /// The item with this id; nil if there is none.
     func find(_ id: Int64) -> Query<Item?> {
         pool.query(Self.find, key: id) { try $0.first.map(Item.init) }
     }
@@ -151,7 +153,7 @@ public struct ItemStore: Sendable {
         }
     }
 
-    /// Makes an item of a valid name and description.
+    /// Creates an item with a valid name and description.
     func insert(_ new: NewItem.Valid) -> Query<Item> {
         pool.query(Self.insert, [.text(new.name), .optionalText(new.description)]) { try Item(Self.row(of: $0)) }
     }
@@ -162,12 +164,12 @@ public struct ItemStore: Sendable {
         return row
     }
 
-    /// What became of a create that names a key.
+    /// The outcome of a create with a key.
     enum OnceOutcome {
         case created(Item)
-        /// The key's first answer: the item as it was made.
+        /// The key's first answer: the item as it was created.
         case repeated(Item)
-        /// The key belongs to another body.
+        /// The key was used with another body.
         case conflict
 
         fileprivate init(_ row: Row) throws(DatabaseError) {
@@ -179,9 +181,9 @@ public struct ItemStore: Sendable {
         }
     }
 
-    /// Makes an item of a valid name and description, unless the key made one in the last 24 hours.
+    /// Creates an item with a valid name and description, unless the key created one in the last 24 hours.
     ///
-    /// - Parameter hash: SHA-256 of the request's body, which has to be the same each time.
+    /// - Parameter hash: SHA-256 of the request's body, which must be the same each time.
     func insertOnce(_ new: NewItem.Valid, key: IdempotencyKey, hash: [UInt8]) async throws(DatabaseError)
         -> OnceOutcome
     {
@@ -191,7 +193,7 @@ public struct ItemStore: Sendable {
         do {
             return try OnceOutcome(Self.row(of: try await pool.query(Self.insertOnce, parameters)))
         } catch  where error.errorClass == .constraint {
-            // Another request with the key came first; it may also have made the item that this one is in conflict with.
+            // Another request with the key was faster; it may also have created the item that this one conflicts with.
             guard let known = try await pool.query(Self.findKey, parameters).first else { throw error }
             return try OnceOutcome(known)
         }

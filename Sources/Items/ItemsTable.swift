@@ -1,32 +1,32 @@
 import Postgres
 
-/// What the catalogue says of the table of items, which may be older than this service.
+/// The properties of the items' table, which may be older than this service, from PostgreSQL's catalogue.
 struct ItemsTable {
     struct Column: Equatable {
-        /// As PostgreSQL writes it, of a domain that of its base: `timestamp with time zone`.
+        /// In PostgreSQL's spelling; for a domain, its base type: `timestamp with time zone`.
         let type: String
-        /// Any type of strings; they have one format on the wire.
+        /// Any string type; they have one format on the wire.
         let isString: Bool
         let isNullable: Bool
-        /// The table gives it a value when an insert does not: a default, an identity, or an expression.
+        /// The table supplies a value when an insert does not: a default, an identity, or an expression.
         let hasValue: Bool
     }
 
     var columns: [String: Column] = [:]
     var hasPrimaryKey = false
-    /// No two rows have one id, and an index finds it.
+    /// Ids are unique, and an index finds them.
     var hasUniqueID = false
-    /// A trigger sees every row before it is inserted, and may give it an id.
+    /// A trigger runs before each insert, and may set the id.
     var hasInsertTrigger = false
-    /// Whether it is a table as others: neither partitioned nor foreign.
+    /// Whether it is an ordinary table: neither partitioned nor foreign.
     var isPlain = true
-    /// A table that inherits from it, if there is one. Its rows are read with the items', and no index keeps its ids apart
-    /// from theirs.
+    /// A table that inherits from it, if there is one. Its rows are read with the items', and no index keeps the ids of
+    /// both distinct.
     var child: String?
 
-    /// The changes that it needs to be served; none of them touches a value.
+    /// The changes that the table needs to be served; none of them changes a value.
     ///
-    /// - Throws: `DatabaseError.unexpectedResult` naming the column, or the table, that cannot be served.
+    /// - Throws: `DatabaseError.unexpectedResult` naming the column or the table that cannot be served.
     func completion() throws(DatabaseError) -> [String] {
         if let child {
             throw .unexpectedResult(

@@ -1,7 +1,7 @@
 import Postgres
 
-/// The statements for items that may be longer than new ones, in a table that was there before, and for pages of many items:
-/// PostgreSQL bounds what is read, since nobody else can stop it from sending a text.
+/// The statements for items that may be longer than new ones, in a table from before, and for pages of many items.
+/// PostgreSQL bounds what they return, because a client cannot stop it from sending a text.
 enum LongItems {
     static let statements = [
         find, firstPage, firstPageDescending, nextPage, nextPageDescending, first, firstDescending, next,
@@ -9,12 +9,12 @@ enum LongItems {
     ]
 
     private static let length = "(coalesce(octet_length(name), 0) + coalesce(octet_length(description), 0))"
-    /// Fails where an item is longer than any that is sent; `ItemTooLong` reads the message, in any language.
+    /// Fails for an item that is longer than any that is sent; `ItemTooLong` parses the message, in any language.
     private static let id = """
         CASE WHEN length <= \(Item.longestByteCount) THEN id
             ELSE ('item ' || id || ' takes ' || length || ' bytes')::int8 END AS id
         """
-    /// libpq takes in a row as a whole, and copies it then.
+    /// libpq reads a row completely, and then copies it.
     private static let resultByteLimit = 2 * Item.longestByteCount
 
     /// One item.
@@ -32,9 +32,9 @@ enum LongItems {
     static let nextPage = page("list_items_long_after", PageRequest.next, by: "key", or: next)
     static let nextPageDescending = page(
         "list_items_long_descending_after", PageRequest.nextDescending, by: "key DESC", or: nextDescending)
-    /// As in `ItemStore`, with texts of any length, and no row behind the one that exceeds the page's bytes, which comes
-    /// without its texts. The window runs in the order in which the rows come, so nothing is sorted, and it ends where the
-    /// limit does.
+    /// As in `ItemStore`, with texts of any length. No row follows the one that exceeds the page's bytes, which is
+    /// returned without its texts. The window runs in the order of the rows, so nothing is sorted, and it ends at the
+    /// limit.
     private static func page(_ name: String, _ choice: String, by order: String, or first: Statement) -> Statement {
         Statement(
             name,
@@ -59,7 +59,7 @@ enum LongItems {
     private static let firstDescending = item("list_long_item_descending", PageRequest.firstDescending)
     private static let next = item("list_long_item_after", PageRequest.next)
     private static let nextDescending = item("list_long_item_descending_after", PageRequest.nextDescending)
-    /// The first item of a page, with its parameters.
+    /// The first item of a page, with the page's parameters.
     private static func item(_ name: String, _ choice: String) -> Statement {
         Statement(
             name,

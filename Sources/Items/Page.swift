@@ -3,20 +3,20 @@ import HTTPTypes
 import Postgres
 public import Vial
 
-/// Which items a client wants, and where the last page ended.
+/// The requested items, and the end of the previous page.
 struct PageRequest: Sendable {
     static let limits = 1...1000
     static let defaultLimit = 100
-    /// Names and descriptions of a page together, in the database as well as in JSON; above, it ends before its limit,
-    /// since it stands in memory as a whole.
+    /// Names and descriptions of a page together, in the database and in JSON; above, the page ends before its limit,
+    /// because it is in memory as a whole.
     static let byteLimit = 1_048_576
-    /// What a page takes as a result: its bytes and an item more, and what libpq keeps for each row and value.
+    /// Bytes of a page's result: its texts and one more item, and libpq's memory for each row and value.
     static let resultByteLimit = byteLimit + Item.byteLimit + 256 * limits.upperBound
-    /// So many items are below `byteLimit` in the database, however long they are: no need to have it count.
+    /// This many items are below `byteLimit` in the database, however long they are, so the database need not count.
     static let shortLimit = byteLimit / Item.byteLimit - 1
 
-    // The rows that a page is made of. PostgreSQL compares every key of an index page with a bound, also with one below all
-    // of them: a tenth of what the page costs it.
+    // The rows of a first page. It has no lower bound, because PostgreSQL would compare every key of an index page with
+    // it.
     static let first = "ORDER BY items.id"
     static let firstDescending = "ORDER BY items.id DESC"
     static let next = "WHERE id > $2::int8 ORDER BY items.id"
@@ -32,20 +32,20 @@ struct PageRequest: Sendable {
 
     let limit: Int
     let order: Order
-    /// Items beyond this one in the order; nil: from its start.
+    /// Items after this id in the order; nil: from the start.
     let after: Int64?
 
-    /// One more than the page shows whether there is a next one.
+    /// One row more than the page shows whether there is a next page.
     var rowLimit: Int { limit + 1 }
 
-    /// `$1` and, behind a cursor, `$2`.
+    /// `$1` and, after a cursor, `$2`.
     var parameters: [Parameter] {
         var parameters = [Parameter.int64(Int64(rowLimit))]
         if let after { parameters.append(.int64(after)) }
         return parameters
     }
 
-    /// - Throws: `HTTPError` 400 naming the query parameter that is wrong.
+    /// - Throws: `HTTPError` 400 naming the invalid query parameter.
     init(_ request: Request) throws {
         limit = try request.query("limit", default: Self.defaultLimit)
         guard Self.limits.contains(limit) else {
@@ -63,7 +63,7 @@ struct PageRequest: Sendable {
     }
 }
 
-/// The end of a page, as a client hands it back. Its text is nobody else's business and may change.
+/// The end of a page, as a client returns it. Its text is opaque and may change.
 struct Cursor: QueryParameter, Sendable {
     let order: PageRequest.Order
     let after: Int64
@@ -81,7 +81,7 @@ struct Cursor: QueryParameter, Sendable {
         default: return nil
         }
         let number = queryValue.dropFirst()
-        // In the one spelling that `text` has.
+        // Only in the spelling of `text`.
         guard let after = Int64(number), number == String(after) else { return nil }
         self.after = after
     }
@@ -91,9 +91,9 @@ struct Cursor: QueryParameter, Sendable {
     var text: String { (order == .ascending ? "a" : "d") + String(after) }
 }
 
-/// A page of items and the way to the next one.
+/// A page of items and the cursor of the next one.
 public struct Page: JSONRepresentable, Sendable {
-    /// One row more than the page when there is a next one.
+    /// One row more than the page when there is a next page.
     private let rows: Rows
     private let request: PageRequest
     private let count: Int
@@ -101,8 +101,8 @@ public struct Page: JSONRepresentable, Sendable {
     /// Nil on the last page.
     let next: Cursor?
 
-    /// - Parameter rows: up to one more than asked for, which shows that there is a next page. The last one, behind others,
-    ///   may be without its name: it is behind the page too.
+    /// - Parameter rows: up to one more than requested, which shows that there is a next page. The last one, after
+    ///   others, may lack its name: it is not on the page either.
     init(_ rows: Rows, for request: PageRequest) throws(DatabaseError) {
         self.rows = rows
         self.request = request
@@ -110,13 +110,13 @@ public struct Page: JSONRepresentable, Sendable {
         if rows.count > 1, try rows[rows.count - 1].isNull(1) { most = min(most, rows.count - 1) }
         let isFull: Bool
         (count, byteEstimate, isFull) = try Self.measure(rows, most)
-        // An item that is longer than a page comes by itself, whether there is more or not.
+        // An item that is longer than a page is returned alone, whether there are more or not.
         let hasMore = rows.count > count || isFull
         next = hasMore ? Cursor(order: request.order, after: try rows[count - 1].int64(0)) : nil
     }
 
-    /// How many of the first `most` rows stand on the page, one at least, if there is one; and the room for them: for short
-    /// texts an estimate, else enough, so that a long page is written in place; and whether their texts exceed a page's bytes.
+    /// How many of the first `most` rows are on the page, at least one if there is one; the room for them: an estimate
+    /// for short texts, else enough to write a long page in place; and whether their texts exceed a page's bytes.
     private static func measure(
         _ rows: Rows, _ most: Int
     ) throws(DatabaseError) -> (count: Int, bytes: Int, isFull: Bool) {
@@ -130,7 +130,7 @@ public struct Page: JSONRepresentable, Sendable {
         while count < most {
             try rows[count].withBytes(1, 2) { name, description in
                 bytes += (name?.jsonByteCount ?? 0) + (description?.jsonByteCount ?? 0)
-                // The writer asks for as much as an item can take at most.
+                // The writer reserves an item's largest size.
                 room = max(room, 6 * ((name?.count ?? 0) + (description?.count ?? 0)))
             }
             if bytes > PageRequest.byteLimit && count > 0 { break }
@@ -140,7 +140,7 @@ public struct Page: JSONRepresentable, Sendable {
         return (count, estimate, bytes > PageRequest.byteLimit)
     }
 
-    /// The value of `Link` (RFC 8288), which names the next page of the same list; nil on the last one.
+    /// The value of `Link` (RFC 8288), which names the next page of the same list; nil on the last page.
     ///
     /// - Parameter path: the list's.
     func link(path: [UInt8]) -> [UInt8]? {
@@ -159,7 +159,7 @@ public struct Page: JSONRepresentable, Sendable {
         return link
     }
 
-    /// All but the path: two numbers, and the literals between them.
+    /// Everything except the path: two numbers, and the literals between them.
     private static let linkByteCount = 96
 
     public func write(to json: inout JSONWriter) throws {
@@ -173,7 +173,7 @@ public struct Page: JSONRepresentable, Sendable {
         json.endObject()
     }
 
-    // Not a method: that would copy the page three times for each of its rows.
+    // Not a method, which would copy the page three times for each of its rows.
     private static func write(_ rows: Rows, _ count: Int, to json: inout JSONWriter) throws(DatabaseError) {
         var timestamps = TimestampWriter()
         for index in 0..<count { try Item(rows[index]).write(to: &json, with: &timestamps) }

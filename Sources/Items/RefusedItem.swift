@@ -3,13 +3,12 @@ import Postgres
 import Vial
 
 extension HTTPError {
-    /// What a client hears of an item that the table's own rules refuse, by SQLSTATE (PostgreSQL documentation, appendix A):
-    /// a table that was there before may have narrower columns and further constraints. Nil for what is no fault of the
-    /// request.
+    /// The answer for an item that the table's own rules refuse, by SQLSTATE (PostgreSQL documentation, appendix A): an
+    /// existing table may have narrower columns and further constraints. Nil for errors that the request did not cause.
     init?(refusedItem refusal: DatabaseError) {
         guard case .server(let error) = refusal else { return nil }
         switch error.sqlState {
-        // string_data_right_truncation; program_limit_exceeded, of a text that an index has to hold.
+        // string_data_right_truncation; program_limit_exceeded, for a text in an index.
         case "22001", "54000":
             self.init(.unprocessableContent, "A text of the item is longer than the database takes.")
         // character_not_in_repertoire, untranslatable_character: the database is not in UTF-8.
@@ -22,14 +21,16 @@ extension HTTPError {
         }
     }
 
-    /// Whether the rule is one of the items. PostgreSQL names the partition instead of the table that it is of, and a check of
-    /// a domain without a table. The keys' own table has no rule that a request could break, and any other is a trigger's.
+    /// Whether the rule belongs to the items' table. PostgreSQL names the partition in place of its table, and a
+    /// domain's check without a table. The keys' table has no rule that a request could break, and any other rule is a
+    /// trigger's.
     private static func isOfItems(_ error: DatabaseError.ServerError, isOfFunction: Bool) -> Bool {
         error.table == "items" || (error.table != "idempotency_keys" && !isOfFunction)
     }
 
-    /// Whether a value that occurs twice is a number that the table gave: the sequence is behind, which no client can help.
-    /// The columns are not known of a table with row security. An exclusion may compare numbers to tell rows apart.
+    /// Whether a value that must be unique is a number that the table assigned: then the sequence is behind, which no
+    /// client can repair. The columns are unknown for a table with row security. An exclusion may compare numbers to
+    /// distinguish rows.
     private static func isTakenNumber(_ error: DatabaseError.ServerError) -> Bool {
         if error.constraint == "items_pkey" || error.keyColumns == "id" { return true }
         return error.sqlState == "23505" && error.keyColumns?.split(separator: ", ").contains("id") == true
@@ -43,13 +44,13 @@ extension HTTPError {
             self.init(rule: FieldError(field: "name", message: "is refused by the database"))
         case ("23514", _, "items_description_check"):
             self.init(rule: FieldError(field: "description", message: "is refused by the database"))
-        // Without a name it is no check: the table has no partition for the row.
+        // Without a name it is not a check: the table has no partition for the row.
         case ("23514", _, _?): self.init(.unprocessableContent, "The item breaks a rule of the database.")
         case ("23503", _, _): self.init(.conflict, "The item refers to something that does not exist.")
         case ("23505", _, _), ("23P01", _, _):
             if Self.isTakenNumber(error) { return nil }
             self.init(.conflict, "Another item has a value that may occur only once.")
-        // A column that this service knows nothing of.
+        // A column that this service does not know.
         default: return nil
         }
     }

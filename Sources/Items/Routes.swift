@@ -6,7 +6,7 @@ public import Vial
 
 /// The items' routes.
 ///
-/// - Parameter itemsCreated: counts each that was created.
+/// - Parameter itemsCreated: counts each created item.
 public func addItems(to app: inout App, _ store: ItemStore, itemsCreated: Service.Context.Counter) {
     let collection = Array("\(app.basePath)/api/items".utf8)
     app.get("/api/items") { request in
