@@ -23,7 +23,7 @@ def begin(given):
     # A descriptor for each connection, here and in the servers, which inherit it.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    cluster = Cluster()
+    cluster = Cluster(transport=given.database)
     titles = {entry.name: entry.title for entry in programs}
     return programs, cluster, record.Record(options.plain(given), record.machine(cluster), titles)
 

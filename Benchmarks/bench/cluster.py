@@ -12,11 +12,14 @@ SOCKET = "DB_SOCKET"
 
 
 class Cluster:
-    def __init__(self, environment=os.environ):
+    def __init__(self, environment=os.environ, transport="tcp"):
+        """Servers reach it by `transport`: over TCP, or by its socket."""
         if missing := [name for name in (*VARIABLES, SOCKET) if not environment.get(name)]:
             raise Failure(f"{', '.join(missing)} must name a private cluster: start this with scripts/bench")
         self.environment = {name: environment[name] for name in VARIABLES}
         self.socket = environment[SOCKET]
+        if transport == "socket":
+            self.environment["DB_HOST"] = self.socket
         self.version = self.ask("SHOW server_version").split()[0]
         # As root the postmaster is another user's, whose files root may read.
         with open(self.ask("SHOW data_directory") + "/postmaster.pid") as file:

@@ -8,6 +8,8 @@ from .workload import WORKLOADS
 # One thread of wrk serves them all; beyond this the machine's ports run out.
 MOST_CONNECTIONS = 20000
 
+TRANSPORTS = ("tcp", "socket")
+
 
 def numbers(text):
     """A list such as `1,8,64`, of numbers from 1 on."""
@@ -54,6 +56,9 @@ def measured(parser, **defaults):
     parser.add_argument("--peers", default="", metavar="NAMES", help="peers to build and measure too, or `all`")
     parser.add_argument("--seconds", type=number, default=defaults.get("seconds", 3), help="of load")
     parser.add_argument("--rows", type=numbers, default=defaults.get("rows", "10000"), help="items in the table")
+    parser.add_argument(
+        "--database", choices=TRANSPORTS, default=TRANSPORTS[0], help="how the servers reach PostgreSQL"
+    )
     parser.add_argument("--port", type=number, help="of the servers; by default a free one")
     parser.add_argument("--json", metavar="FILE", help="write the run down")
 
