@@ -1,8 +1,8 @@
-# The service's image: the program, the shared libraries it loads, and nothing to start a shell with.
+# The service's image: the program and the shared libraries it loads, without a shell.
 #
 #   docker build --build-arg VERSION=0.1.0 --build-arg COMMIT="$(git rev-parse HEAD)" --tag items .
 #
-# Where a build has to be repeatable, the bases are given by digest: --build-arg SWIFT_IMAGE=swift@sha256:…
+# For a repeatable build give the base images by digest: --build-arg SWIFT_IMAGE=swift@sha256:…
 ARG SWIFT_IMAGE=docker.io/library/swift:6.3-bookworm
 ARG DEBIAN_IMAGE=docker.io/library/debian:bookworm-slim
 
@@ -18,7 +18,7 @@ COPY Sources Sources
 RUN --mount=type=cache,target=/source/.build,sharing=locked \
     scripts/build && strip --strip-all -o /usr/local/bin/items .build/release/items
 
-# Of the same Debian release as the build, so that the libraries are those the program was linked with.
+# The same Debian release as the build, so that the libraries are those the program was linked with.
 FROM ${DEBIAN_IMAGE} AS root
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libcurl4 libpq5 \
@@ -26,7 +26,7 @@ RUN apt-get update \
 COPY --from=build /usr/local/bin/items /usr/local/bin/items
 COPY deploy/image/collect /deploy/image/
 COPY deploy/certificates /deploy/certificates
-# Empty, or /etc/items/certificates/rds.pem, which then has to be in deploy/certificates.
+# Empty, or /etc/items/certificates/rds.pem; then deploy/certificates must contain rds.pem.
 ARG DB_SSLROOTCERT=
 RUN /deploy/image/collect /image
 
@@ -50,7 +50,7 @@ USER 10001:10001
 EXPOSE 5001
 # Drains; the longest stop takes 30 s, so `docker stop --time 40`.
 STOPSIGNAL SIGTERM
-# Above the command's own limit of 2.5 s, so that its reason is told.
+# Above the command's own limit of 2.5 s, so that it can report the reason.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["/usr/local/bin/items", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/items"]
 CMD ["serve"]

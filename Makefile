@@ -14,59 +14,59 @@ run: ## install what is missing, build, start a private PostgreSQL unless DB_HOS
 
 # A name in the environment is no example's; one given to make wins.
 example: NAME = Orders
-example: ## the same with the service in Examples/NAME, on port 5002; NAME=Orders
+example: ## the same for the service in Examples/NAME, on port 5002; NAME=Orders
 	@scripts/run '$(NAME)'
 
 test: ## install what is missing, then run every check and every test
 	@scripts/test
 
-unit: ## the Swift tests alone, against a private PostgreSQL
+unit: ## run the Swift tests only, against a private PostgreSQL
 	@scripts/test unit
 
-e2e: ## the end-to-end tests alone, against the release binary; E2E="-k drain" chooses
+e2e: ## run the end-to-end tests only, against the release binary; E2E="-k drain" selects some
 	@scripts/test e2e
 
-deploy-tests: ## the tests of image, boot, infrastructure, instance refresh and workflows alone
+deploy-tests: ## run the tests of image, boot, infrastructure, instance refresh and workflows only
 	@scripts/test deploy
 
 chaos: ## break the database under load and judge the service; SEED=1 SCENARIO=promote RUNS=200 LONG=1 QUICK=1 LIST=1
 	@scripts/chaos
 
-soak: ## hostile and honest clients at once for SECONDS=300; SEED=… replays a run
+soak: ## run hostile and honest clients at once for SECONDS=300; SEED=… replays a run
 	@SOAK_SECONDS=$(or $(SECONDS),300) scripts/soak
 
-cost: ## instructions and system calls per request against those on record; RECORD=1, or PROFILE=root for where they go
+cost: ## compare instructions and system calls per request with the record; RECORD=1, or PROFILE=root for the functions
 	@scripts/cost
 
-fuzz: ## what a fuzzer finds in the parsers within SECONDS=60
+fuzz: ## fuzz the parsers for SECONDS=60
 	@scripts/fuzz $(or $(SECONDS),60)
 
-sanitize: ## the Swift tests under the thread and the address sanitizer
+sanitize: ## run the Swift tests under the thread and the address sanitizer
 	@scripts/sanitize
 
-bench: ## rate, latency and cost of every workload; PEERS=all AGAINST='../other/items serve' ROUNDS=5 SECONDS=3 JSON=out.json
+bench: ## measure rate, latency and cost of every workload; PEERS=all AGAINST='../other/items serve' ROUNDS=5 JSON=out.json PLOT=out.svg
 	@BENCH_SECONDS=$(SECONDS) scripts/bench
 
-bench-curve: ## item over CONCURRENCY=1,2,4,…,512 connections, drawn to PLOT=curve.svg
+bench-curve: ## measure item over CONCURRENCY=1,2,4,…,512 connections and draw it to PLOT=curve.svg
 	@BENCH_SECONDS=$(SECONDS) scripts/bench curve
 
-bench-latency: ## item at half the maximum rate, or at RATE=…, for SECONDS=60: percentiles and stalls
+bench-latency: ## measure item at half the maximum rate, or at RATE=…, for SECONDS=60: percentiles and stalls
 	@BENCH_SECONDS=$(SECONDS) scripts/bench latency
 
-bench-memory: ## memory idle, under load and for each of IDLE=10000 connections; time to start
+bench-memory: ## measure memory idle, under load and per connection of IDLE=10000; time to start
 	@BENCH_SECONDS=$(SECONDS) scripts/bench memory
 
-bench-scale: ## list and item over ROWS=10000,1000000 and CONCURRENCY=64,1000
+bench-scale: ## measure list and item over ROWS=10000,1000000 and CONCURRENCY=64,1000
 	@BENCH_SECONDS=$(SECONDS) scripts/bench scale
 
-bench-steady: ## cost and memory of item in each of MINUTES=10, under load all the time
+bench-steady: ## measure cost and memory of item in each of MINUTES=10, under constant load
 	@BENCH_SECONDS=$(SECONDS) scripts/bench steady
 
-lint: ## formatting, imports and shell scripts
+lint: ## check formatting, imports, shell scripts and the root's entries
 	@scripts/lint
 
 format: ## rewrite the Swift sources in the project's format
 	swift format --in-place --parallel --recursive Package.swift Sources Tests Examples
 
-clean: ## remove what was built; the data under .data/ stays
+clean: ## remove the builds; the data under .data/ stays
 	rm -rf .build Examples/*/.build

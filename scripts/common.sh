@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What the scripts share. They work from the project's root, wherever they were called.
+# Functions of the scripts. All scripts work in the project's root, whatever the caller's directory.
 
 project=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd -- "$project" || exit
-# Who calls PostgreSQL's programs says where they connect; the rest is no caller's to choose.
+# The scripts set where PostgreSQL's programs connect; the caller's PG* variables are ignored.
 unset "${!PG@}"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -13,9 +13,9 @@ die() {
     exit 1
 }
 
-# attend COMMAND...: runs it in a session of its own and waits for it. Signals to this script, or to its whole process
-# group by a terminal, reach the command exactly once, and the script goes on once the command has ended, with its status.
-# Nothing is attended any more after that.
+# attend COMMAND...: runs it in a separate session and waits for it. A signal to this script, or to its whole process group
+# from a terminal, reaches the command exactly once. The script continues with the command's status when it has ended. After
+# a signal, further commands are not run.
 stopping=''
 attend() {
     local status
@@ -39,8 +39,8 @@ attend() {
     return "$status"
 }
 
-# forward SIGNAL: one stop is often told twice, by the group's signal and by make's own, and the server takes a second
-# signal as "at once". So what follows within half a second is the same stop.
+# forward SIGNAL: one stop often causes two signals, to the group and from make, and the server stops at once on a second
+# signal. So further signals within half a second are ignored.
 forward() {
     local now=${EPOCHREALTIME/[.,]/}
     # shellcheck disable=SC2034 # attend reads them
@@ -50,13 +50,13 @@ forward() {
     [[ -z $attended ]] || tell "$1"
 }
 
-# The command and its children; the command alone while it has no session yet.
+# The command and its children; only the command while it has no session yet.
 tell() { kill -s "$1" -- "-$attended" 2>/dev/null || kill -s "$1" -- "$attended" 2>/dev/null || true; }
 
 # shellcheck disable=SC2034 # the scripts use it
 python=.build/test-environment/bin/python
 
-# The packages of the Python tests: kept under .build, and filled anew when the list of them changes.
+# The packages of the Python tests: kept under .build, and installed again when their list changes.
 python_environment() {
     local environment=${python%/bin/python} list=Tests/EndToEnd/requirements.txt
     cmp --silent "$list" "$environment/requirements.txt" && return

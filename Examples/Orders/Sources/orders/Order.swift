@@ -16,7 +16,7 @@ struct Order: Encodable, Sendable {
     }
 }
 
-/// What a client sends to make an order, or to replace one.
+/// The body of a request that creates or replaces an order.
 struct NewOrder: Decodable, Sendable {
     struct Details: Codable, Sendable {
         let isGift: Bool
@@ -27,7 +27,7 @@ struct NewOrder: Decodable, Sendable {
     let amount: ExactDecimal
     let details: Details?
 
-    /// - Throws: `HTTPError` 422 with every rule that is broken.
+    /// - Throws: `HTTPError` 422 with every broken rule.
     func validated() throws -> NewOrder {
         var errors: [HTTPError.FieldError] = []
         if !(1...200).contains(customer.unicodeScalars.count) || customer.utf8.contains(0) {
