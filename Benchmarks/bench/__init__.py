@@ -1,1 +1,1 @@
-"""Measures servers that do the same work, side by side: python3 -m bench --help."""
+"""Measures servers that do the same work, in turn: python3 -m bench --help."""

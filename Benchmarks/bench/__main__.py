@@ -17,10 +17,10 @@ def chosen(given):
 
 
 def begin(given):
-    """What every mode that starts servers needs."""
+    """Creates the programs, the cluster and the record for a mode that starts servers."""
     load.require()
     programs = chosen(given)
-    # A descriptor for each connection, here and in the servers, which inherit it.
+    # One descriptor per connection, here and in the servers, which inherit the limit.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     cluster = Cluster(transport=given.database)
@@ -29,7 +29,7 @@ def begin(given):
 
 
 def write_plot(made, path):
-    """A curve of the first workload over the connections, or bars of all workloads where there is one number of them."""
+    """A curve of the first workload over several numbers of connections, or bars of all workloads."""
     is_curve = len({sample.connections for sample in made.samples}) > 1
     picture = plot.draw(made, made.samples[0].workload) if is_curve else bars.draw(made)
     try:
@@ -51,7 +51,7 @@ def measure(given):
         else:
             rounds.run(programs, given.workloads, given, cluster, made)
     finally:
-        # Also of a run that failed or was stopped: what was measured until then is not lost.
+        # Also after a failure or an interruption, so that the measurements until then are kept.
         if made.samples or any(made.figures.values()):
             conclude(made, given)
     return 1 if report.is_void(made) else 0
@@ -78,9 +78,9 @@ def show(given):
 
 
 def main():
-    # `show | head` is no error.
+    # `show | head` is not an error.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    # Ends like Ctrl-C does, so that servers are stopped on the way out.
+    # Treats SIGTERM like Ctrl-C, so that servers are stopped on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         given = options.parse(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The rate of every server in each workload, as bars in an SVG that is read on light and on dark ground."""
+"""The rate of every server in each workload, as bars in an SVG for light and dark backgrounds."""
 
 from xml.sax.saxutils import escape
 
@@ -25,12 +25,12 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 
 
 def family(program):
-    """`hyper-1` is a variant of `hyper`: only the fastest one of a family is drawn."""
+    """`hyper-1` is a variant of `hyper`: only the fastest variant of a family is drawn."""
     return program.split("-")[0]
 
 
 def groups(record):
-    """For each workload its rates by family, the project's own first, then from the fastest to the slowest."""
+    """For each workload its rates by family: the project's own first, then from the fastest to the slowest."""
     found = {}
     for (workload, _, _, program), summary in summaries(record.samples).items():
         if rate := summary.median("rate"):
@@ -43,7 +43,7 @@ def groups(record):
 
 
 def notes(record):
-    """What was measured where, in two lines."""
+    """The conditions of the measurement, in two lines."""
     options, machine = record.options, record.machine
     cores = f", {machine['cores']} cores" if "cores" in machine else ""
     return [

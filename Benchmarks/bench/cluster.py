@@ -1,4 +1,4 @@
-"""The private PostgreSQL that every server gets, as `scripts/cluster start --tcp` made it."""
+"""The private PostgreSQL of every server, as created by `scripts/cluster start --tcp`."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import subprocess
 from . import process
 from .failure import Failure
 
-# What a server is told, and where a superuser is let in.
+# The addresses for a server and for a superuser.
 VARIABLES = ("DB_HOST", "DB_PORT", "DB_USER", "DB_NAME", "DB_PASSWORD")
 SOCKET = "DB_SOCKET"
 
@@ -21,15 +21,15 @@ class Cluster:
         if transport == "socket":
             self.environment["DB_HOST"] = self.socket
         self.version = self.ask("SHOW server_version").split()[0]
-        # As root the postmaster is another user's, whose files root may read.
+        # When run as root, the postmaster belongs to another user, whose files root may read.
         with open(self.ask("SHOW data_directory") + "/postmaster.pid") as file:
             self.postmaster = int(file.readline())
-        # A vacuum that begins by itself would meet one server and spare the next.
+        # An automatic vacuum would affect one server and not the next.
         self.ask("ALTER SYSTEM SET autovacuum = off")
         self.ask("SELECT pg_reload_conf()")
 
     def ask(self, *statements, user="postgres", database="postgres"):
-        """The answer's text, of statements that each commit by themselves."""
+        """The output as text; each statement commits by itself."""
         words = [
             "psql",
             "-qXAt",
@@ -46,7 +46,7 @@ class Cluster:
         ]
         for statement in statements:
             words += ["-c", statement]
-        # The rest of what libpq reads is no caller's to choose.
+        # libpq's other settings are not taken from the caller.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
@@ -54,7 +54,7 @@ class Cluster:
         return done.stdout.strip()
 
     def empty(self):
-        """The database without a table."""
+        """Recreates the database without tables."""
         name, user = self.environment["DB_NAME"], self.environment["DB_USER"]
         statements = [
             "SET client_min_messages = warning",
@@ -64,7 +64,7 @@ class Cluster:
         self.ask(*statements, database=name)
 
     def fill(self, rows):
-        """The items, into a table that stands; then nothing is left to be done beside the load."""
+        """Loads the items into an existing table, and finishes all pending work before the load."""
         self.ask(
             "INSERT INTO items (name, description)"
             f" SELECT 'Item ' || i, 'Description of item number ' || i FROM generate_series(1, {rows}) AS i ORDER BY i",
@@ -78,5 +78,5 @@ class Cluster:
         return process.cpu_seconds(self.postmaster)
 
     def connections(self):
-        """How many the server under test holds."""
+        """The number of connections of the server under test."""
         return int(self.ask(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{self.environment['DB_USER']}'"))

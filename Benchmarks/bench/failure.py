@@ -1,5 +1,5 @@
-"""What ends a run with one sentence instead of a traceback."""
+"""An error that ends a run with one sentence instead of a traceback."""
 
 
 class Failure(Exception):
-    """Its text says what is missing or went wrong, and what to do about it."""
+    """Its text says what is missing or went wrong, and how to correct it."""

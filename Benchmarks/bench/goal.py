@@ -1,4 +1,4 @@
-"""What the project's own server is held to: a rival for each workload."""
+"""The goals of the project's own server: a rival for each workload."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ HYPER = ("hyper", "hyper-1", "hyper-reader")
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """So much of the rate of the fastest of these rivals, and at most so much of its CPU time per request."""
+    """At least this share of the fastest rival's rate, and at most this share of its CPU time per request."""
 
     workload: str
     rivals: tuple
@@ -56,7 +56,7 @@ class Verdict:
 
 
 def verdicts(record, own="items"):
-    """Of every goal for which both sides were measured, with the same rows and connections."""
+    """For every goal with measurements of both sides, with the same rows and connections."""
     found = summaries(record.samples)
     for goal in GOALS:
         for (workload, rows, connections, program), summary in found.items():
@@ -73,7 +73,7 @@ def verdicts(record, own="items"):
 
 
 def ratios(record, own="items"):
-    """Lines with our rate over that of every other server, a line for each workload."""
+    """Lines with the own rate divided by that of every other server, one line per workload."""
     found, lines = summaries(record.samples), {}
     for (workload, rows, connections, program), summary in found.items():
         ours = found.get((workload, rows, connections, own))

@@ -1,4 +1,4 @@
-"""Connections that were used once and are then kept open without a request."""
+"""Connections that were used once and are then kept open without requests."""
 
 import contextlib
 import http.client
@@ -9,13 +9,13 @@ import time
 from .failure import Failure
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-# Asked at once: more would stand in the accept queue beyond its length.
+# Opened at once: more would exceed the length of the accept queue.
 WAVE = 256
 WAVE_SECONDS = 20
 
 
 class IdleConnections:
-    """To be used with `with`; each has had an answer when that begins."""
+    """A context manager; each connection has had an answer when the block begins."""
 
     def __init__(self, port, count):
         self.port, self.count, self.sockets = port, count, []
@@ -53,7 +53,7 @@ class IdleConnections:
                     raise TimeoutError(f"they were not all answered within {WAVE_SECONDS} s")
 
     def still_open(self):
-        """How many the server has not closed."""
+        """The number of connections that the server has not closed."""
         count = 0
         for opened in self.sockets:
             opened.setblocking(False)
@@ -72,7 +72,7 @@ class IdleConnections:
 
 
 def seconds_of_a_request(port, count=21):
-    """The median time of a request on a connection that is open already."""
+    """The median time of a request on an open connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     with contextlib.closing(connection):
         taken = []

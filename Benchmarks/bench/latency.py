@@ -1,4 +1,4 @@
-"""Latency of `item` at a rate that the server can hold: half of its maximum, unless one is given."""
+"""Latency of `item` at a rate that the server can sustain: half of its maximum, unless a rate is given."""
 
 import dataclasses
 import time
@@ -12,7 +12,7 @@ from .workload import WORKLOADS
 
 ITEM = WORKLOADS["item"]
 MAXIMUM_SECONDS = 5
-# Cores that others may use for a second: half of one, and every request of that second may be late.
+# Cores that other programs may use for a second: with half a core, every request of that second may be late.
 SECOND_NOISE_CORES = 0.5
 # The goal of the project's own server.
 P99_MS = 2.0
@@ -46,10 +46,10 @@ class Figure:
 
 
 class Others:
-    """What neither these processes nor the client used of the machine, second by second: a stall may be theirs."""
+    """The machine's use by other processes, second by second: they may have caused a stall."""
 
     def __init__(self, pids):
-        # Found once: a look through all of /proc every second would itself delay the server.
+        # Found once: reading all of /proc every second would itself delay the server.
         self.pids, self.looks = pids, []
 
     def look(self, client):
@@ -58,7 +58,7 @@ class Others:
 
     @property
     def cores(self):
-        """Between each look and the next one."""
+        """Between each reading and the next one."""
         pairs = zip(self.looks, self.looks[1:])
         return [max(0.0, used - before) / (at - since) for (since, before), (at, used) in pairs]
 
@@ -94,7 +94,7 @@ def measure(program, own, options, cluster):
 
 
 def run(programs, options, cluster, record):
-    """Adds a figure for each program to the record."""
+    """Adds a figure per program to the record."""
     pace.build()
     own, figures = programs[0], record.figures.setdefault("latency", [])
     for program in rounds.prepare(programs, [ITEM], record):

@@ -1,4 +1,4 @@
-"""wrk: as many requests as a number of connections gets answered."""
+"""wrk: as many requests as the connections get answered."""
 
 import dataclasses
 import json
@@ -12,13 +12,13 @@ from .program import ROOT
 from .workload import Workload
 
 SCRIPT = ROOT / "Benchmarks/load/load.lua"
-# After this wrk counts a request as a timeout.
+# wrk counts a request as a timeout after this.
 TIMEOUT_SECONDS = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """What one call of wrk said."""
+    """The result of one call of wrk."""
 
     requests: int
     seconds: float
@@ -37,7 +37,7 @@ class Load:
 
 
 def parse(output):
-    """What load.lua printed amid wrk's own words."""
+    """The line of load.lua in wrk's output."""
     for line in output.splitlines():
         if line.startswith("@@"):
             told = json.loads(line[2:])

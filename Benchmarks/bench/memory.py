@@ -1,4 +1,4 @@
-"""What a server needs when nothing happens, under load, and for each connection that is merely open; how it starts."""
+"""A server's memory when idle, under load, and per idle connection; and its start."""
 
 import dataclasses
 import statistics
@@ -48,7 +48,7 @@ def loaded_mib(server, workload, seconds, rows):
 
 
 def hold(server, count, before):
-    """KiB for each of so many idle connections, and how many ms a request beside them takes."""
+    """KiB per idle connection, and the duration in ms of a request while they are open."""
     with IdleConnections(server.port, count) as connections:
         time.sleep(SETTLE_SECONDS)
         held = resident_mib(server)
@@ -72,7 +72,7 @@ def measure(program, own, options, cluster):
             connection, beside, remark = *hold(server, options.idle, idle), ""
         except Failure as failure:
             connection, beside, remark = None, None, str(failure)
-    # A server of its own: what the idle connections left to the allocator would count here.
+    # A new server: memory that the idle connections left to the allocator would count here.
     workload = WORKLOADS["item" if "item" in program.workloads else "root"]
     with Server(program, cluster, options.port) as server:
         loaded = loaded_mib(server, workload, options.seconds, rows)
@@ -89,7 +89,7 @@ def measure(program, own, options, cluster):
 
 
 def run(programs, options, cluster, record):
-    """Adds a figure for each program to the record."""
+    """Adds a figure per program to the record."""
     own, figures = programs[0], record.figures.setdefault("memory", [])
     for program in rounds.prepare(programs, WORKLOADS.values(), record):
         try:

@@ -1,4 +1,4 @@
-"""The client of Benchmarks/load/pace.c: requests at a fixed rate, and how late their answers come."""
+"""The client of Benchmarks/load/pace.c: requests at a fixed rate, and the lateness of their answers."""
 
 import dataclasses
 import json
@@ -9,13 +9,13 @@ from .program import ROOT
 
 SOURCE = ROOT / "Benchmarks/load/pace.c"
 BINARY = ROOT / "Benchmarks/load/pace"
-# What its own starts may add to the latencies before the run says more about the machine than about the server.
+# The client's own lateness: above this, a run says more about the machine than about the server.
 LATE_MS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """Latencies count from when a request was due. A stall is a time in which answers came more than 20 ms late."""
+    """Latencies are measured from when a request was due. In a stall answers came more than 20 ms late."""
 
     due: int
     answered: int
@@ -61,7 +61,7 @@ def parse(output):
 
 
 def run(port, rate, connections, seconds, rows, every_second=lambda client: None):
-    """Calls back with the client's pid about once a second, while it runs."""
+    """Calls back with the client's pid about once a second while it runs."""
     words = [str(value) for value in (BINARY, port, rate, connections, seconds, rows)]
     client = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:

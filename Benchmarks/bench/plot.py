@@ -1,4 +1,4 @@
-"""Rate and latency against the number of connections, as SVG that is read on light and on dark ground."""
+"""Rate and latency against the number of connections, as SVG for light and dark backgrounds."""
 
 import math
 from xml.sax.saxutils import escape
@@ -8,7 +8,7 @@ from .sample import summaries
 
 PANEL_WIDTH, PANEL_HEIGHT, LEFT, TOP, GAP, BOTTOM = 380, 240, 64, 40, 84, 64
 LEGEND_HEIGHT = 20
-# Of middling brightness, so that each stands out on white and on black; told apart by dashes as well.
+# Of medium brightness, so that each is visible on white and on black; distinguished by dashes too.
 COLOURS = ("#2f81f7", "#d29922", "#3fb950", "#db61a2", "#a371f7", "#f0883e", "#8b949e", "#39c5cf")
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 STYLE = """
@@ -21,7 +21,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 
 
 def series(record, workload):
-    """For each program the points (connections, rate, p99 in ms) that have a valid sample, by connections."""
+    """For each program, the points (connections, rate, p99 in ms) with a valid sample, by connections."""
     lines = {}
     for (name, _, connections, program), summary in summaries(record.samples).items():
         if name == workload and summary.valid:
@@ -30,7 +30,7 @@ def series(record, workload):
 
 
 def round_steps(highest, count=4):
-    """Multiples of 1, 2 or 5 times a power of ten, from 0 to the first one that is not below `highest`."""
+    """Multiples of 1, 2 or 5 times a power of ten, from 0 to the first one at or above `highest`."""
     raw = max(highest, 1e-9) / count
     power = 10 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
@@ -43,7 +43,7 @@ def powers(lowest, highest):
 
 
 class Scale:
-    """From values to positions; logarithmic when said so."""
+    """Maps values to positions; optionally logarithmic."""
 
     def __init__(self, values, start, end, is_logarithmic):
         self.convert = math.log10 if is_logarithmic else float
@@ -60,7 +60,7 @@ def label(value):
 
 
 def panel(title, lines, index, left, styles, is_logarithmic):
-    """One diagram; `index` says which figure of the points is drawn."""
+    """One diagram; `index` selects the figure of the points to draw."""
     values = [point[index] for points in lines.values() for point in points]
     steps = powers(max(min(values), 0.01), max(*values, 0.02)) if is_logarithmic else round_steps(max(values))
     counts = sorted({point[0] for points in lines.values() for point in points})

@@ -1,4 +1,4 @@
-"""What /proc tells of a process with all its children, and how they are stopped."""
+"""The data of /proc about a process and its children, and stopping them."""
 
 import contextlib
 import dataclasses
@@ -14,14 +14,14 @@ STOP_SECONDS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """In KiB. A page that several processes share counts for each in `resident`, and in parts in `proportional`."""
+    """In KiB. A page shared by several processes counts for each in `resident`, and in parts in `proportional`."""
 
     resident: int
     proportional: int
 
 
 def fields(pid):
-    """Those of /proc/PID/stat after the name, which may hold blanks and brackets; None when it has ended."""
+    """The fields of /proc/PID/stat after the name, which may contain spaces and brackets; None after its end."""
     try:
         text = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
@@ -44,12 +44,12 @@ def tree(root):
 
 
 def cpu_seconds(root):
-    """User and system time of the tree, with that of the children it has waited for."""
+    """User and system time of the tree, including that of children it has waited for."""
     return cpu_seconds_of(tree(root))
 
 
 def cpu_seconds_of(pids):
-    """The same of these processes alone: a few files instead of all of /proc."""
+    """The same for these processes only: a few files instead of all of /proc."""
     ticks = 0
     for pid in pids:
         if found := fields(pid):
@@ -69,14 +69,14 @@ def memory(root):
 
 
 def machine_seconds():
-    """What all cores together have worked since boot."""
+    """The work of all cores together since boot."""
     with open("/proc/stat") as file:
         user, nice, system, _, _, irq, softirq, steal = (int(value) for value in file.readline().split()[1:9])
     return (user + nice + system + irq + softirq + steal) / TICKS
 
 
 def stop(process):
-    """SIGTERM to a process that leads a session of its own, and SIGKILL to what is left of that after a while."""
+    """SIGTERM to a session leader, and later SIGKILL to the rest of its session."""
     pids = tree(process.pid)
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -92,7 +92,7 @@ def stop(process):
 
 
 def is_in_session(pid, session):
-    """Whether it still runs there; one that nobody has waited for yet does not."""
+    """Whether it still runs; a zombie does not."""
     try:
         return os.getsid(pid) == session and (found := fields(pid)) is not None and found[0] != "Z"
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What is measured: the project's own server, another build of it, and the peers that do the same work."""
+"""The measured programs: the project's own server, another build of it, and the peers that do the same work."""
 
 import dataclasses
 import os
@@ -39,7 +39,7 @@ class Program:
             raise Failure(f"{shlex.join(self.migration)} failed: {reason}")
 
     def build(self):
-        """Builds a peer, or finds it built, and returns its versions in words. Fails with what is missing."""
+        """Builds a peer unless it is built, and returns its versions in words. Fails with the missing requirement."""
         done = subprocess.run([self.folder / "build"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             raise Failure(done.stderr.strip() or f"{self.folder}/build failed with {done.returncode}")
@@ -51,12 +51,12 @@ class Program:
 
 
 def contract(name, title, command):
-    """A program with the contract of `items serve`, started by that command."""
+    """A program with the API of `items serve`, started by that command."""
     words = shlex.split(command)
     if "serve" not in words:
         raise Failure(f"the command of another build must be its `… items serve`, not: {command}")
     index = len(words) - 1 - words[::-1].index("serve")
-    # As seen from the project, wherever the run was started.
+    # Relative to the project, whatever the run's directory.
     migration = (*words[:index], "migrate", *words[index + 1 :])
     return Program(name, title, tuple(words), "/health/ready", environment=OURS, migration=migration)
 
@@ -73,7 +73,7 @@ def peer(name, title, folder, **further):
     return Program(name, title, (str(folder / "start"),), folder=folder, **further)
 
 
-# In the order of the tables. What each leaves out stands in Benchmarks/README.md.
+# In the order of the tables. Benchmarks/README.md lists what each leaves out.
 PEERS = {
     program.name: program
     for program in (
@@ -89,7 +89,7 @@ PEERS = {
 
 
 def peers(names):
-    """The peers of a list such as `go,flask`; `all` are all of them."""
+    """The peers of a list such as `go,flask`; `all` means all of them."""
     chosen = list(PEERS) if names == "all" else [name for name in names.split(",") if name]
     if unknown := [name for name in chosen if name not in PEERS]:
         raise Failure(f"there is no peer {', '.join(unknown)}; there are {', '.join(PEERS)}")

@@ -1,4 +1,4 @@
-"""A run as JSON: what was asked, on which machine, every sample, and what was left out."""
+"""A run as JSON: its options, the machine, every sample, and the programs left out."""
 
 import dataclasses
 import json
@@ -54,7 +54,7 @@ def first_line(*words):
 
 
 def machine(cluster):
-    """What the figures depend on."""
+    """The conditions that the figures depend on."""
     cpu = pathlib.Path("/proc/cpuinfo").read_text(errors="replace")
     model = next((line.split(":", 1)[1].strip() for line in cpu.splitlines() if line.startswith("model name")), "")
     return {

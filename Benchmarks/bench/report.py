@@ -1,4 +1,4 @@
-"""All that a record says, for a terminal and as Markdown."""
+"""The whole content of a record, for a terminal and as Markdown."""
 
 from . import goal, latency, memory, sample, scale, steady, table
 
@@ -32,7 +32,7 @@ def markdown(record):
 
 
 def is_void(record):
-    """Whether anything was measured that does not count."""
+    """Whether any sample is void."""
     minutes = [sample.Sample(**entry) for entry in record.figures.get("steady", [])]
     return any(taken.is_void for taken in [*record.samples, *minutes]) or any(
         figure.pace.is_void for figure in latency.figures(record)

@@ -1,4 +1,4 @@
-"""The rounds: every program in turn, again and again, so that a slow drift of the machine spreads over all of them."""
+"""The rounds: every program in turn, repeatedly, so that a slow drift of the machine affects all of them."""
 
 import sys
 
@@ -12,7 +12,7 @@ def say(text):
 
 
 def prepare(programs, workloads, record):
-    """Those that can be measured. A peer that cannot be built, or has none of the workloads, is left out, and why."""
+    """The programs to measure. A peer that cannot be built, or has no workload, is left out, with the reason."""
     ready = []
     for program in programs:
         try:
@@ -28,7 +28,7 @@ def prepare(programs, workloads, record):
 
 
 def leave_out(program, failure, record):
-    """Only a peer can be: without the project's own server there is nothing to compare."""
+    """Only a peer can be left out: without the project's own server there is nothing to compare."""
     if program.migration:
         raise failure
     record.left_out[program.name] = str(failure)
@@ -36,7 +36,7 @@ def leave_out(program, failure, record):
 
 
 def lay_tables(program, own, cluster, rows):
-    """A table that no other server has written to. Peers serve from that of the project's own migrations."""
+    """A table that no other server has written to. Peers use the table of the project's own migrations."""
     cluster.empty()
     (program if program.migration else own).migrate({**cluster.environment, **own.environment})
     cluster.fill(rows)
@@ -75,7 +75,7 @@ def visit(server, workloads, rows, options, cluster):
 
 
 def quietest(measure, retries):
-    """Measures again while a sample is noisy, at most so often. Chosen by what others used, never by the rate."""
+    """Repeats a noisy sample, up to a limit. The choice depends on the use by other programs, never on the rate."""
     taken = measure()
     for _ in range(retries):
         if not taken.is_noisy:

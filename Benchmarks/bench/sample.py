@@ -1,4 +1,4 @@
-"""One measurement of one workload, and what several of them say together."""
+"""One measurement of one workload, and summaries of several."""
 
 import dataclasses
 import statistics
@@ -6,7 +6,7 @@ import time
 
 from . import load, process
 
-# Cores that others may use before a sample counts as noisy.
+# Cores that other programs may use before a sample counts as noisy.
 NOISE_CORES = 0.15
 
 
@@ -33,7 +33,7 @@ class Sample:
 
     @property
     def is_void(self):
-        """An answer other than 2xx is cheaper than a right one, and a lost connection than a kept one."""
+        """An error answer is cheaper than a correct one, and a lost connection cheaper than a kept one."""
         return self.refused + self.socket_errors > 0
 
     @property
@@ -80,7 +80,7 @@ def measure(server, cluster, workload, connections, rows, seconds, warm_up):
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """The medians of those samples of one program and workload that are not void."""
+    """The medians of the valid samples of one program and workload."""
 
     samples: tuple
 
@@ -108,7 +108,7 @@ class Summary:
 
     @property
     def remarks(self):
-        """What is to be known about the figures, in words; empty when all is well."""
+        """Remarks on the figures; empty if there are none."""
         words = []
         if self.void:
             refused = sum(sample.refused for sample in self.void)
@@ -121,7 +121,7 @@ class Summary:
 
 
 def summaries(samples):
-    """By workload, rows, connections and program, in the order of the first sample of each."""
+    """By workload, rows, connections and program, in the order of their first samples."""
     groups = {}
     for sample in samples:
         groups.setdefault(sample.key, []).append(sample)

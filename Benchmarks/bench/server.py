@@ -1,4 +1,4 @@
-"""One run of one program: started, asked, watched and stopped."""
+"""One run of one program: started, checked, monitored and stopped."""
 
 import contextlib
 import http.client
@@ -26,10 +26,10 @@ def free_port():
 
 
 class Server:
-    """To be used with `with`. Its access log goes to a file that goes with it."""
+    """A context manager. Its access log is a file that is deleted with it."""
 
     def __init__(self, program, cluster, port=None):
-        """On a port that is free when none is given."""
+        """On a free port, unless one is given."""
         self.program, self.port = program, port or free_port()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="items-bench."))
         self.log, self.complaints = self.directory / "log", self.directory / "complaints"
@@ -55,7 +55,7 @@ class Server:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=complaints,
-                    # A Ctrl-C at the terminal is for this program, which then stops the server.
+                    # Ctrl-C at the terminal interrupts this program, which then stops the server.
                     start_new_session=True,
                 )
             self.wait_until_ready(began)
@@ -86,7 +86,7 @@ class Server:
         return self.process.pid
 
     def ask(self, method, path, value=None):
-        """Status and body, on a connection of its own."""
+        """Status and body, on a separate connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ASK_SECONDS)
         body, fields = None, {}
         if value is not None:
@@ -99,7 +99,7 @@ class Server:
             connection.close()
 
     def check(self, workload):
-        """Fails unless the program does what is measured."""
+        """Fails unless the program gives the measured answers."""
         try:
             fault = workload.fault(*self.ask(workload.method, workload.path, workload.body))
         except (OSError, http.client.HTTPException) as error:
@@ -108,7 +108,7 @@ class Server:
             raise Failure(f"{self.program.name}: {fault}")
 
     def empty_log(self):
-        """The log was opened for appending, so the server goes on at its new end."""
+        """The log is opened for appending, so the server continues at its new end."""
         os.truncate(self.log, 0)
 
     def last_words(self):

@@ -1,4 +1,4 @@
-"""Whether a request costs as much after a while as at first, and memory stays: one server under load, minute by minute."""
+"""Whether cost and memory stay constant over time: one server under load, minute by minute."""
 
 import dataclasses
 import statistics
@@ -9,8 +9,8 @@ from .table import aligned
 from .workload import WORKLOADS
 
 ITEM = WORKLOADS["item"]
-# The first minute fills caches of server, database and kernel, so it is shown and not judged; the ends that are
-# compared are so many minutes each.
+# The first minute fills caches of server, database and kernel, so it is shown and not judged; the first and the last
+# this many minutes are compared.
 END = 3
 # The goal of the project's own server: growth of the CPU time per request, and of memory.
 CPU_GROWTH = 1.05
@@ -18,13 +18,13 @@ RESIDENT_GROWTH_MIB = 1.0
 
 
 def measure(program, own, options, cluster):
-    """A sample for each minute, or whatever `options.seconds` says."""
+    """A sample per minute, or per `options.seconds`."""
     rows, connections = options.rows[0], options.concurrency[0]
     rounds.lay_tables(program, own, cluster, rows)
     with Server(program, cluster, options.port) as server:
         server.check(ITEM)
         for number in range(options.minutes):
-            # The log is emptied before each: its size is no cost of the server.
+            # The log is emptied before each, because its size is not a cost of the server.
             taken = sample.measure(server, cluster, ITEM, connections, rows, options.seconds, 0)
             rounds.say(f"{program.name} {number + 1}: {taken.server_cpu:.4f} s, {taken.resident_mib:.1f} MiB")
             yield taken
@@ -38,7 +38,7 @@ def run(programs, options, cluster, record):
 
 
 def growth(samples):
-    """CPU time per request at the end over that at the beginning, and MiB that came in between."""
+    """CPU time per request at the end divided by that at the beginning, and the growth of memory in MiB."""
     first, last = samples[1 : 1 + END], samples[-END:]
     cpu = [statistics.median(taken.server_cpu for taken in end) for end in (first, last)]
     memory = [statistics.median(taken.resident_mib for taken in end) for end in (first, last)]

@@ -6,7 +6,7 @@ NOTHING = "–"
 
 
 def aligned(header, rows):
-    """The first column and the last to the left, figures to the right."""
+    """The first and the last column left-aligned, figures right-aligned."""
     cells = [list(header), *rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     lines = []
@@ -34,7 +34,7 @@ def spread(summary):
 
 
 def ordered(record):
-    """Summaries with their keys: workloads as they were asked for, programs in the order of the titles."""
+    """Summaries with their keys: workloads in the order of the options, programs in the order of the titles."""
     found = summaries(record.samples)
     workloads, programs = list(dict.fromkeys(key[0] for key in found)), list(record.titles)
     return sorted(
@@ -43,7 +43,7 @@ def ordered(record):
 
 
 def varied(record):
-    """The columns that are needed to tell rows apart, beside workload and server."""
+    """The columns that distinguish rows, besides workload and server."""
     keys = [sample.key for sample in record.samples]
     return [(name, index) for name, index in (("rows", 1), ("connections", 2)) if len({key[index] for key in keys}) > 1]
 

@@ -1,4 +1,4 @@
-"""The requests that are measured, and what a right answer to each is."""
+"""The measured requests, and the correct answer to each."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ class Workload:
         return 200 if self.body is None else 201
 
     def fault(self, status, body):
-        """What is wrong with an answer, or None."""
+        """The fault of an answer, or None."""
         try:
             if status == self.status and self.is_right(json.loads(body)):
                 return None

@@ -1,4 +1,4 @@
-"""Instructions and system calls per request, compared with those on record: python3 Benchmarks/cost --help."""
+"""Instructions and system calls per request, compared with the record: python3 Benchmarks/cost --help."""
 
 import argparse
 import dataclasses
@@ -61,7 +61,7 @@ def run(options):
 
 def main():
     options = arguments()
-    # Ends the run as Ctrl-C does, so that the servers are stopped.
+    # Ends the run like Ctrl-C, so that the servers are stopped.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return 0 if run(options) else 1

@@ -12,21 +12,21 @@ from workload import WORKLOADS
 
 TRACE_SECONDS = 10
 
-# `PID SECONDS name(arguments) = result`, whole or resumed: a call has one line that tells its result.
+# `PID SECONDS name(arguments) = result`, complete or resumed: each call has one line with its result.
 CALL = re.compile(r"^(\d+) +(\d+\.\d+) (?:(\w+)\(|<\.\.\. (\w+) resumed>).*\) += (.*)$")
 RESTARTED = re.compile(r"resuming interrupted (\w+)")
-# What a stop of the process ends before its time: the call is made again.
+# The results of calls that stopping the process interrupts; they are repeated.
 INTERRUPTED = re.compile(r"\? ERESTART|-1 EINTR")
 
 
 def called(name, line):
-    """The call's name; the one that goes on when the kernel takes up an interrupted one."""
+    """The call's name; for a restarted call, that of the interrupted one."""
     resumed = RESTARTED.search(line) if name == "restart_syscall" else None
     return resumed[1] if resumed else name
 
 
 def counted(trace, windows):
-    """For each window (seconds since the epoch, from and to) how often each call ended in it, uninterrupted."""
+    """For each window (seconds since the epoch, from and to), how often each call ended in it, not interrupted."""
     counts = [collections.Counter() for _ in windows]
     for line in trace:
         call = CALL.match(line)
@@ -40,7 +40,7 @@ def counted(trace, windows):
 
 
 def wait_for_trace(path, pid):
-    """strace works on as nobody's child; its last line is the end of the server."""
+    """strace continues as an orphan; its last line is the server's end."""
     deadline = time.monotonic() + TRACE_SECONDS
     while True:
         with open(path, errors="replace") as trace:
@@ -57,7 +57,7 @@ def measure(binary, workloads, load):
     windows, played = [], []
     with tempfile.TemporaryDirectory(prefix="items-cost.") as directory:
         path = os.path.join(directory, "trace")
-        # -D: the server is our child and strace is not, so that we see the server stop.
+        # -D: the server is this process's child and strace is not, so that this process sees the server stop.
         server = Server(["strace", "-D", "-f", "-ttt", "-o", path], binary, directory)
         with server, Lockstep(server, load.connections) as clients:
             for workload in load.order(workloads):
@@ -72,7 +72,7 @@ def measure(binary, workloads, load):
 
 
 def lowest(played, counts):
-    """Of each workload's turns the one with the fewest calls, per request; `played` says workload and requests."""
+    """The turn with the fewest calls of each workload, per request; `played` has workload and requests."""
     found = {}
     for (workload, requests), count in zip(played, counts):
         if workload not in found or count.total() / requests < sum(found[workload].values()):

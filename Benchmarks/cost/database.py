@@ -5,7 +5,7 @@ import subprocess
 
 from workload import ROWS
 
-# VACUUM: the planner's choice and the visibility map are the same in every run.
+# VACUUM makes the planner's choice and the visibility map the same in every run.
 FILL = f"""
 TRUNCATE items RESTART IDENTITY;
 INSERT INTO items (name, description)
@@ -16,10 +16,10 @@ VACUUM (ANALYZE) items;
 
 
 def psql(commands):
-    """What psql answers, in the database that DB_* names."""
+    """The output of psql, in the database of DB_*."""
     place = ["-h", os.environ["DB_HOST"], "-U", os.environ["DB_USER"], "-d", os.environ["DB_NAME"]]
     command = ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", *place]
-    # The rest of what libpq reads is no caller's to choose.
+    # libpq's other settings are not taken from the caller.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     done = subprocess.run(command, env=environment, input=commands, text=True, check=True, stdout=subprocess.PIPE)
     return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""The functions a request spends its instructions in, out of a callgrind dump."""
+"""The functions in which a request executes most instructions, from a callgrind dump."""
 
 import collections
 import re
@@ -9,13 +9,13 @@ from report import table
 SHOWN = 40
 NAME_LIMIT = 110
 
-# Valgrind's manual, "Callgrind Format Specification": a name is written once, behind its number in parentheses.
+# Valgrind's manual, "Callgrind Format Specification": a name is written once, after its number in parentheses.
 NAME = re.compile(r"^(c?(?:ob|fn))=\((\d+)\)(?: (.*))?$")
 COST = re.compile(r"^(?:[+-]?\d+|\*) (\d+)$")
 
 
 def self_costs(dump):
-    """Instructions of each (function, object) itself, without what it calls.
+    """Instructions of each (function, object) itself, without the functions that it calls.
 
     callgrind_annotate books everything on `clone` when the counters were zeroed within a thread.
     """
@@ -41,7 +41,7 @@ def self_costs(dump):
 
 
 def demangled(names):
-    """Swift's symbols as a person writes them; others as they are."""
+    """Swift's symbols demangled; others unchanged."""
     command = ["swift", "demangle", "--compact", "--simplified"]
     done = subprocess.run(command, input="\n".join(names), capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
@@ -53,7 +53,7 @@ def shortened(name):
 
 
 def show(dump, requests):
-    """The table of the functions with the largest self cost, in instructions per request."""
+    """The table of the functions with the highest self cost, in instructions per request."""
     costs = self_costs(dump)
     hottest = costs.most_common(SHOWN)
     names = demangled([name for (name, _), _ in hottest])

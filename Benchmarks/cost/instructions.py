@@ -1,4 +1,4 @@
-"""Instructions of user space, counted by callgrind in a server that is asked over vgdb before and after a load."""
+"""User-space instructions, counted by callgrind in a server that is queried over vgdb before and after a load."""
 
 import glob
 import os
@@ -14,7 +14,7 @@ CONTROL_SECONDS = 60
 
 
 class NotCounted(Exception):
-    """The tool did not answer as it should."""
+    """The tool gave an unexpected answer."""
 
 
 def collected(dump):
@@ -26,7 +26,7 @@ def collected(dump):
 
 
 class Callgrind:
-    """A server under callgrind; its counts since a moment."""
+    """A server under callgrind; its counts from a point in time on."""
 
     def __init__(self, binary, directory):
         self.output = os.path.join(directory, "dump")
@@ -39,7 +39,7 @@ class Callgrind:
         self._tell("zero")
 
     def dump(self):
-        """The path of a dump of what was executed since `zero`."""
+        """The path of a dump of the instructions executed since `zero`."""
         before = set(glob.glob(f"{self.output}.*"))
         self._tell("dump")
         written = set(glob.glob(f"{self.output}.*")) - before

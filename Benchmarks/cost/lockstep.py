@@ -1,4 +1,4 @@
-"""A load that is the same every time: a fixed number of connections that ask together and wait for each other."""
+"""A load that is the same every time: a fixed number of connections that send together and wait for each other."""
 
 import socket
 
@@ -6,11 +6,11 @@ ANSWER_SECONDS = 60
 
 
 class BadAnswer(Exception):
-    """An answer that is not 2xx, not framed by its length, or not there."""
+    """An answer that is not 2xx, not framed by its length, or missing."""
 
 
 class Client:
-    """One kept-alive connection with at most one request under way."""
+    """One kept-alive connection with at most one request in flight."""
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS)
@@ -63,7 +63,7 @@ class Lockstep:
             client.close()
 
     def play(self, request, rounds):
-        """Sends `rounds` rounds of what `request` makes of a running number, and answers how many requests that was."""
+        """Sends `rounds` rounds of requests that `request` makes from a running number; returns their number."""
         for _ in range(rounds):
             with self.server.stopped():
                 for client in self.clients:

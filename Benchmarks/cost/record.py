@@ -1,23 +1,23 @@
-"""The figures on record, and what measured ones are compared with."""
+"""The recorded figures, and the comparison of measured ones with them."""
 
 import dataclasses
 import json
 
-# So much above is a regression; so much below, and the record no longer tells what a request costs. Runs on one machine
+# More above is a regression; more below, and the record no longer shows the cost of a request. Runs on one machine
 # differ by less than 2 %, in a list's system calls by less than 4 %.
 TOLERANCE = 0.10
 
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """What both counts send: more connections share a turn of the loop, so the figures belong to these numbers."""
+    """The load of both counts. All connections share an event loop iteration, so their number matters."""
 
     connections: int = 16
-    # Statements are prepared, memory is taken and label sets are made in these rounds.
+    # In these rounds statements are prepared, memory is allocated and label sets are created.
     warm_up: int = 10
     rounds: int = 60
-    # Each workload comes up so often, in turn, and its lowest count is taken: what disturbs (an answer of PostgreSQL
-    # that is read in more pieces, a waiter that is woken once more) only adds.
+    # Each workload is measured this often, in turn; the lowest count is used: a disturbance (an answer of PostgreSQL
+    # that is read in more pieces, an additional wake-up) only adds.
     turns: int = 3
 
     def order(self, workloads):
@@ -26,7 +26,7 @@ class Load:
 
 @dataclasses.dataclass
 class Figures:
-    """Instructions and system calls per request for each workload, and what they were made with."""
+    """Instructions and system calls per request of each workload, and the versions they were made with."""
 
     load: dict
     versions: dict
@@ -52,7 +52,7 @@ def load_figures(path):
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """One measure of one workload, now and on record."""
+    """One measure of one workload, measured and recorded."""
 
     workload: str
     measure: str

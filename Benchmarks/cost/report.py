@@ -1,10 +1,10 @@
-"""What is printed: the tables as docs/performance.md holds them, and the verdict."""
+"""The output: the tables as in docs/performance.md, and the verdict."""
 
 from record import TOLERANCE, differences
 
-# The calls a request is made of, in the order it makes them; whatever else there is has a column behind them.
+# The calls of a request, in order; all others are in a column after them.
 FAMILIAR = ("read", "sendto", "recvfrom", "epoll_wait", "futex", "write")
-# Per request: less reads as 0.00.
+# Per request: a smaller number would be shown as 0.00.
 SHOWN_CALLS = 0.005
 RECORD_ANEW = "make cost RECORD=1"
 
@@ -27,7 +27,7 @@ def instructions_table(now, recorded):
 
 
 def cell(now, before):
-    """A number of calls, and what it was when that reads differently."""
+    """A number of calls, and the recorded number if it is displayed differently."""
     shown, then = (f"{number:.2f}" if number >= SHOWN_CALLS else "–" for number in (now, before))
     return shown if shown == then else f"{shown} (was {then})"
 
@@ -46,7 +46,7 @@ def calls_table(now, recorded):
 
 
 def other_versions(now, recorded):
-    """What differs between the two in what they were made with, a phrase each."""
+    """The differences between the versions of both, a phrase each."""
     return [
         f"{name} {now.versions[name]} (recorded with {recorded.versions.get(name, 'unknown')})"
         for name in now.versions
@@ -61,7 +61,7 @@ def sentence(difference):
 
 
 def verdict(now, recorded):
-    """Whether the figures pass, and a sentence for each one that is off."""
+    """Whether the figures pass, and a sentence for each one that does not."""
     if now.load != recorded.load:
         return False, [f"the record is of another load, so nothing can be compared: {RECORD_ANEW}"]
     found = differences(now, recorded)

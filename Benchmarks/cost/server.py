@@ -10,31 +10,31 @@ import time
 
 START_SECONDS = 60
 STOP_SECONDS = 30
-# What a turn leaves to do when its answers are out (log lines, timers) takes less.
+# Work after the answers of a turn (log lines, timers) takes less than this.
 SETTLE_SECONDS = 0.1
 
 SETTINGS = {
     "HOST": "127.0.0.1",
     "ENVIRONMENT": "cost",
     "INSTANCE_ID": "cost",
-    # One loop and one database connection: what arrives together is one batch, and the kernel has no choice of loops.
+    # One event loop and one database connection: simultaneous requests are one batch, on the only loop.
     "WORKERS": "1",
     "DB_POOL_MIN": "1",
     "DB_POOL_MAX": "1",
     "DRAIN_DELAY_MS": "0",
-    # Dictionaries are laid out alike in every process.
+    # Dictionaries have the same layout in every process.
     "SWIFT_DETERMINISTIC_HASHING": "1",
 }
-# What a caller may set to see what it costs, and where the database is.
+# Variables that a caller may set to measure their cost, and those of the database.
 PASSED = ("PATH", "LOG_LEVEL", "ACCESS_LOG")
 
 
 class ServerFailed(Exception):
-    """It did not start, did not stop, or ended by itself; with what it said."""
+    """It did not start, did not stop, or ended unexpectedly; with its output."""
 
 
 class Server:
-    """One process of the binary as a child of this one: `tool` has to exec it, not to fork it."""
+    """One process of the binary as a child of this one: `tool` must exec it, not fork it."""
 
     def __init__(self, tool, binary, directory):
         with socket.socket() as probe:
@@ -43,7 +43,7 @@ class Server:
         passed = {name: value for name, value in os.environ.items() if name.startswith("DB_") or name in PASSED}
         self.environment = {**passed, **SETTINGS, "PORT": str(self.port)}
         self.said = os.path.join(directory, "stderr")
-        # The access log goes to a file, as every server's in the other measurements.
+        # The access log goes to a file, as in the other measurements.
         with open(os.path.join(directory, "stdout"), "wb") as log, open(self.said, "wb") as said:
             self.process = subprocess.Popen(
                 [*tool, binary, "serve"], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=said
@@ -89,9 +89,9 @@ class Server:
 
     @contextlib.contextmanager
     def stopped(self):
-        """All its threads stand still inside."""
+        """Stops all its threads within the block."""
         self.process.send_signal(signal.SIGSTOP)
-        # WNOWAIT: an end is left for `wait` to collect, and the continuation forgets the stop.
+        # WNOWAIT: an exit remains for `wait` to collect, and the continuation consumes the stop.
         state = os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         if state.si_code != os.CLD_STOPPED:
             raise ServerFailed(f"the server ended by itself: {self._last_words()}")
@@ -101,7 +101,7 @@ class Server:
             self.process.send_signal(signal.SIGCONT)
 
     def settle(self):
-        """Lets it finish what it does after its answers."""
+        """Lets it finish its work after the answers."""
         time.sleep(SETTLE_SECONDS)
 
     def _kill(self):

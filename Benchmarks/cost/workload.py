@@ -2,13 +2,13 @@
 
 import json
 
-# Rows that are there before the first request.
+# Rows in the table before the first request.
 ROWS = 10_000
-# Coprime to ROWS, so that the ids come from all over the table and none comes twice in a row of ROWS.
+# Coprime to ROWS, so that the ids are spread over the table and none repeats within ROWS requests.
 STRIDE = 7_919
 
 FIELDS = "Host: 127.0.0.1\r\n"
-# What a browser sends and an Application Load Balancer adds.
+# The fields that a browser sends and an Application Load Balancer adds.
 BALANCED_FIELDS = (
     "Host: items.example.com\r\n"
     "X-Forwarded-For: 203.0.113.77\r\n"
@@ -31,13 +31,13 @@ def item(number, fields=FIELDS):
 
 
 def create(number):
-    # As many digits in every one.
+    # The same number of digits in each.
     body = json.dumps({"name": f"Item {number:06}", "description": f"Created to be counted, number {number:06}"})
     fields = f"{FIELDS}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return f"POST /api/items HTTP/1.1\r\n{fields}\r\n{body}".encode()
 
 
-# Each makes the bytes of its request with a number.
+# Each makes the bytes of its request from a number.
 WORKLOADS = {
     "root": lambda number: get("/"),
     "health": lambda number: get("/health"),

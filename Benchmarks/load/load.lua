@@ -1,8 +1,8 @@
--- The requests of a workload, for wrk, and one line of JSON about the answers. BENCH_WORKLOAD and BENCH_ROWS say which.
+-- The requests of the workload BENCH_WORKLOAD over BENCH_ROWS rows, for wrk, and one line of JSON about the answers.
 local workload = os.getenv("BENCH_WORKLOAD")
 local rows = tonumber(os.getenv("BENCH_ROWS"))
 
--- Written once and sent in turn: to write each when it is sent would make the client the slowest part.
+-- Formatted once and sent in turn: formatting each when it is sent would make the client the slowest part.
 local prepared, count, at = {}, 0, 0
 
 local function prepare(text)
@@ -23,7 +23,7 @@ function init()
   end
 end
 
--- Without this function wrk repeats one request, which costs it less.
+-- Without this function wrk repeats one request, which is cheaper for it.
 if workload == "item" or workload == "create" then
   function request()
     at = at % count + 1

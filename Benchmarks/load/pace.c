@@ -1,9 +1,9 @@
 /* Requests at a fixed rate: pace PORT RATE CONNECTIONS SECONDS ROWS. Prints one line of JSON.
  *
- * Request number i is due at i / RATE and goes out on connection i mod CONNECTIONS. Its latency counts from when it was
- * due, not from when it went out, so a server that stops answering is charged with every request that had to wait
- * meanwhile (the "coordinated omission" of a client that waits politely). One thread, and it sleeps between requests:
- * one that spins would take a core away from the server. */
+ * Request number i is due at i / RATE and is sent on connection i mod CONNECTIONS. Its latency is measured from when it was
+ * due, not from when it was sent, so a server that stops answering is charged for every request that had to wait (a client
+ * that waits for answers omits them: "coordinated omission"). One thread, which sleeps between requests: a busy loop would
+ * take a core from the server. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 
 enum {
     EVENTS = 256,
-    ANSWER_BYTES = 16384,           /* head and body of one item are far below */
+    ANSWER_BYTES = 16384,           /* head and body of one item have far fewer */
     REQUEST_BYTES = 128,
     STALL_NS = 20000000,            /* an answer later than this is a stall */
     GRACE_NS = 2000000000,          /* for the last answers */
@@ -31,9 +31,9 @@ enum {
 
 struct connection {
     int socket;
-    uint64_t next;    /* the number of the request it sends next */
-    int64_t due;      /* of the request that is out; 0 when none is */
-    size_t length;    /* of what has come of its answer */
+    uint64_t next;    /* number of the next request */
+    int64_t due;      /* of the request in flight; 0 without one */
+    size_t length;    /* bytes of its answer received so far */
     char answer[ANSWER_BYTES];
 };
 
@@ -42,7 +42,7 @@ static unsigned count;
 static uint64_t total, rows;
 static int64_t began;
 static double rate;
-/* In microseconds. Lateness is how late a request went out although its connection was free: the client's own fault. */
+/* In microseconds. Lateness: how late a request was sent although its connection was free, which is the client's fault. */
 static uint32_t *latencies, *lateness;
 static uint64_t answered, sent, refused, slow, stalls;
 static int64_t stalled_until;
@@ -64,7 +64,7 @@ static int64_t due(uint64_t number) { return began + (int64_t)((double)number / 
 
 static uint32_t microseconds(int64_t ns) { return ns < 0 ? 0 : (uint32_t)(ns / 1000); }
 
-/* Spread over all rows without a pattern, and the same ones in every run: the high half of a multiplicative hash. */
+/* Spread over all rows without a pattern, the same in every run: the high half of a multiplicative hash. */
 static uint64_t row(uint64_t number) { return (number * 0x9E3779B97F4A7C15u >> 32) % rows + 1; }
 
 static void send_next(struct connection *c, int64_t at, int was_free)
@@ -91,7 +91,7 @@ static size_t whole(const char *answer)
     return (size_t)(end + 4 - answer) + strtoul(field + 17, NULL, 10);
 }
 
-/* A stall is told once, however many requests wait in it: those that were due before its last answer came. */
+/* A stall is counted once for all requests that were due before its last answer came. */
 static void count_slow(int64_t was_due, int64_t at)
 {
     slow++;
@@ -117,7 +117,7 @@ static void receive(struct connection *c)
     latencies[answered++] = microseconds(at - c->due);
     if (at - c->due > STALL_NS) count_slow(c->due, at);
     c->due = 0;
-    /* One that is overdue goes out at once; the rest of its lateness is the server's. */
+    /* An overdue request is sent at once; the rest of its lateness is the server's. */
     if (c->next < total && due(c->next) <= at) send_next(c, at, 0);
 }
 
@@ -137,14 +137,14 @@ static void open_all(in_port_t port, int epoll)
     }
 }
 
-/* Sends everything that is due on free connections; returns when the next one will be. */
+/* Sends all due requests on free connections; returns when the next one is due. */
 static int64_t send_due(uint64_t *number)
 {
     for (; *number < total; ++*number) {
         int64_t at = now(), when = due(*number);
         if (when > at) return when;
         struct connection *c = &connections[*number % count];
-        /* Else it waits for the answer before it, and `receive` sends it. */
+        /* Otherwise it waits for the previous answer, and `receive` sends it. */
         if (c->due == 0 && c->next == *number) send_next(c, at, 1);
     }
     return due(total) + GRACE_NS;
