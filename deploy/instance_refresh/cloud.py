@@ -1,4 +1,4 @@
-"""The calls to AWS. Each is bounded and tried again by botocore; what fails then is a CallFailed with one line."""
+"""The calls to AWS. botocore limits and repeats each one; a call that still fails is a CallFailed with one line."""
 
 import os
 import uuid
@@ -16,7 +16,7 @@ COMMENT_LIMIT = 100
 
 class Cloud:
     def __init__(self, region=None):
-        # boto3 itself knows AWS_DEFAULT_REGION alone.
+        # boto3 itself reads only AWS_DEFAULT_REGION.
         self.region = region or os.environ.get("AWS_REGION") or None
         self.config = botocore.config.Config(
             connect_timeout=CONNECT_SECONDS,
@@ -35,12 +35,12 @@ class Cloud:
             raise explain(f"{service} {operation}", error) from None
 
     def group(self, name):
-        """The group as AWS describes it, None when there is none."""
+        """The group as AWS describes it, None if there is none."""
         groups = self.call("autoscaling", "describe_auto_scaling_groups", AutoScalingGroupNames=[name])
         return next(iter(groups["AutoScalingGroups"]), None)
 
     def refreshes(self, group, *ids):
-        """The newest ones, or those with these ids."""
+        """The newest refreshes, or those with these ids."""
         options = {"InstanceRefreshIds": list(ids)} if ids else {}
         answer = self.call("autoscaling", "describe_instance_refreshes", AutoScalingGroupName=group, **options)
         return answer["InstanceRefreshes"]
@@ -66,7 +66,7 @@ class Cloud:
         return next(iter(answer["LaunchTemplateVersions"]), None)
 
     def publish(self, template, source, user_data, description):
-        """The number of a new version that differs from `source` in its user data alone."""
+        """The number of a new version that differs from `source` only in its user data."""
         answer = self.call(
             "ec2",
             "create_launch_template_version",
@@ -86,7 +86,7 @@ class Cloud:
             raise CallFailed("ec2 delete_launch_template_versions", "", reason, False)
 
     def private_addresses(self, ids):
-        """By instance id; those without an address are missing."""
+        """By instance id; instances without an address are missing."""
         addresses = {}
         arguments = {"InstanceIds": list(ids)}
         for reservation in self.call("ec2", "describe_instances", **arguments)["Reservations"]:
@@ -99,7 +99,7 @@ class Cloud:
         self.call("ssm", "put_parameter", Name=name, Value=value, Type="String", Overwrite=True)
 
     def send_command(self, instance, lines, seconds, comment):
-        """The id of a command whose shell lines `lines` that instance runs as root, for no longer than this."""
+        """Has the instance run shell lines as root, for at most this long; returns the id of the command."""
         answer = self.call(
             "ssm",
             "send_command",

@@ -39,7 +39,7 @@ SUSPENDED = {"Launch", "Terminate", "HealthCheck", "AddToLoadBalancer"}
 
 
 class Interrupted(BaseException):
-    """No Exception: botocore would take that for a broken connection, and try again."""
+    """Not an Exception: botocore would treat it as a broken connection, and try again."""
 
 
 def say(line):
@@ -147,13 +147,13 @@ def parse(arguments):
     if not match or not (match["tag"] or match["digest"]):
         parser.error(f"--image {options.image}: a full URI with tag or digest is needed")
     if options.version is None:
-        # As Terraform makes it, so that its next plan shows no difference.
+        # In the form that Terraform makes, so that its next plan shows no difference.
         options.version = options.image.rpartition(":")[2]
     if not LABEL.fullmatch(options.version):
         parser.error(f"--version {options.version}: letters, digits and ._+- are possible")
     if not 0.01 <= options.poll <= 300:
         parser.error("--poll: 0.01 to 300 is possible")
-    # A wait of AWS is seen soon after it began: what is left of it is the smoke test's.
+    # A wait of AWS is noticed soon after it began: the rest of it is for the smoke test.
     options.poll = min([options.poll, *(wait / 10 for wait in (options.checkpoint_delay, options.bake) if wait)])
     if options.smoke is None:
         options.instance_url = options.run_command = None
@@ -161,7 +161,7 @@ def parse(arguments):
 
 
 def check_group(cloud, options):
-    """The group, fit for a refresh that can be rolled back."""
+    """The group, if a refresh of it can be rolled back."""
     group = cloud.group(options.group)
     if group is None:
         raise Failure(f"there is no Auto Scaling group {options.group}")
@@ -190,7 +190,7 @@ def check_group(cloud, options):
 
 
 def plan(cloud, group, options):
-    """The launch template, its latest version, the user data before and after, and what Terraform reads."""
+    """The launch template, its latest version, the user data before and after, and Terraform's parameter."""
     template = group["LaunchTemplate"]["LaunchTemplateId"]
     latest = cloud.template_version(template, "$Latest")
     if latest is None:
@@ -206,7 +206,7 @@ def plan(cloud, group, options):
 
 
 def preferences(options):
-    """Launch before terminate, a stop at the checkpoint, and AWS's own rollback."""
+    """The refresh's preferences: launch before terminate, a checkpoint, and AWS's own rollback."""
     chosen = {
         "MinHealthyPercentage": 100,
         "MaxHealthyPercentage": 200,
@@ -222,7 +222,7 @@ def preferences(options):
 
 
 def withdraw(cloud, template, number):
-    """Deletes the version that was not good, so that the latest one is again what the group runs."""
+    """Deletes the failed version, so that the latest one is again the one that the group runs."""
     try:
         cloud.withdraw(template, number)
         say(f"launch template version {number} is deleted")
@@ -231,7 +231,7 @@ def withdraw(cloud, template, number):
 
 
 def start(cloud, group, template, number, wanted, is_ours):
-    """The refresh's id. When AWS started it and its answer was lost, the next attempt is refused: that one is ours."""
+    """The refresh's id. If AWS started it and its answer was lost, the next attempt finds this refresh."""
     try:
         return cloud.start_refresh(group, template, number, wanted)
     except CallFailed as failure:

@@ -1,4 +1,4 @@
-"""How a run ends, and what AWS says when something is wrong, as one line."""
+"""The ends of a run, and AWS's errors as one line."""
 
 import botocore.exceptions
 
@@ -37,7 +37,7 @@ class Failure(Exception):
 
 
 class CallFailed(Exception):
-    """A call to AWS failed after its retries. `passes`: the next one may succeed; `code` is empty without an answer."""
+    """A call to AWS failed after its retries. `passes`: a later one may succeed; `code`: empty without an answer."""
 
     def __init__(self, operation, code, text, passes):
         super().__init__(f"{operation}: {text}")

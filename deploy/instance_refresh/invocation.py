@@ -1,4 +1,4 @@
-"""A program that runs on an instance, by Run Command of Systems Manager: nobody has to reach the instance."""
+"""A program that runs on an instance by Run Command of Systems Manager, so that the instance need not be reachable."""
 
 import base64
 import gzip
@@ -9,14 +9,14 @@ from .failure import CallFailed
 
 OUTPUT_LIMIT = 24000  # characters that AWS keeps of the standard output
 RUNNING = {"Pending", "InProgress", "Delayed", "Cancelling"}
-# Just launched, the instance's agent is not known yet; just sent, the invocation is not.
+# Right after a launch the instance's agent is unknown; right after sending, the invocation is.
 NOT_YET = {"InvalidInstanceId", "InvocationDoesNotExist"}
 LINE = """program=$(printf %s '{packed}' | base64 -d | gzip -dc) && [ -n "$program" ] || exit 126
 exec bash -c "$program" smoke"""
 
 
 class NotRun(Exception):
-    """There is no result; the text says why."""
+    """There is no result; the text has the reason."""
 
 
 def lines(program, arguments):
@@ -49,7 +49,7 @@ class Invocation:
             self._pause(deadline, f"did not end within {seconds:.0f} s ({answer['Status']})")
 
     def _until(self, deadline, call):
-        """The call's answer, asked for again while it may still come."""
+        """The call's answer, requested again while it may still come."""
         said = None
         while True:
             try:

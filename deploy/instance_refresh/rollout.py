@@ -14,7 +14,7 @@ SHARE_FOR_SMOKE = 0.8  # of the time AWS waits: what is left is for telling it t
 
 
 class Rollout:
-    """Follows a refresh that was started; `number` is the launch template version it brings."""
+    """Follows a started refresh; `number` is its launch template version."""
 
     def __init__(self, cloud, group, refresh, number, smoke, options, say):
         self.cloud, self.group, self.refresh, self.number = cloud, group, refresh, str(number)
@@ -58,7 +58,7 @@ class Rollout:
         )
 
     def _look(self):
-        """The refresh's state, after a line about it when there is news; None when AWS did not answer."""
+        """The refresh's state, after a line about it if it has changed; None if AWS did not answer."""
         try:
             state = next(iter(self.cloud.refreshes(self.group, self.refresh)), None)
             group = self.cloud.group(self.group)
@@ -96,7 +96,7 @@ class Rollout:
         ]
 
     def _test(self, state):
-        """The smoke test when AWS waits: at the checkpoint, and once more when all instances are new."""
+        """Runs the smoke test when AWS waits: at the checkpoint, and again when all instances are new."""
         if not self.smoke.is_wanted or self.began_rollback:
             return
         if state["Status"] == "Baking":
@@ -123,7 +123,7 @@ class Rollout:
             self.say(f"the checkpoint is passed: AWS goes on when its {self.options.checkpoint_delay} s are over")
 
     def _failure(self, deadline):
-        """Why what is new is not fit to serve, None when it is."""
+        """Why the new instances are not fit to serve, None if they are."""
         group = self.cloud.group(self.group)
         if group is None:
             return "the group is gone"
@@ -138,7 +138,7 @@ class Rollout:
         return self.smoke.of_instances(addresses, deadline) or self.smoke.of_service(deadline)
 
     def roll_back(self, reason):
-        """Asks AWS for the rollback."""
+        """Requests the rollback from AWS."""
         self.say(f"rolling back: {reason}")
         self.began_rollback = True  # whatever comes of it: what is new is not tested any more
         for attempt in range(1, ROLLBACK_ATTEMPTS + 1):
@@ -167,7 +167,7 @@ class Rollout:
         return FAILED
 
     def _verify(self):
-        """After a success: what no checkpoint or bake time has tested, and the group's own version."""
+        """After a success: checks instances that no checkpoint or bake time covered, and the group's version."""
         failure = None
         try:
             group = self.cloud.group(self.group)

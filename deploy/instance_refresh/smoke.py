@@ -1,4 +1,4 @@
-"""Runs `deploy/smoke` against what is new."""
+"""Runs `deploy/smoke` against the new instances."""
 
 import functools
 import pathlib
@@ -13,10 +13,10 @@ SUMMARY = re.compile(r"smoke: (\d+ passed, 0 failed)")
 
 
 class Smoke:
-    """`url`: the service behind the balancer. `instance_url`: a pattern with {private_ip} or {instance_id}.
+    """`url`: the service behind the load balancer. `instance_url`: a pattern with {private_ip} or {instance_id}.
 
-    None for either leaves it out. With `remote`, a Cloud, an instance asks itself: the pattern is what it calls itself.
-    `say` is told of each failed check and each result.
+    None for either leaves it out. With `remote`, a Cloud, an instance checks itself, at the pattern's address. `say` gets each
+    failed check and each result.
     """
 
     def __init__(self, url, instance_url, options, say, remote=None, poll=1.0):
@@ -29,7 +29,7 @@ class Smoke:
         return self.url is not None or self.instance_url is not None
 
     def of_instances(self, addresses, deadline):
-        """Why an instance is not fit, None when all are. `addresses`: by instance id; each is asked once, ever."""
+        """Why an instance is not fit, None if all are. `addresses`: by instance id; each is checked only once."""
         if self.instance_url is None:
             return None
         for instance, address in sorted(addresses.items()):
@@ -65,7 +65,7 @@ class Smoke:
         if ending:
             return f"the smoke test of {what} {ending}"
         if status == 0:
-            # A shell that ran something else, or nothing, may end with 0 as well.
+            # A shell that ran something else, or nothing, may also exit with 0.
             summary = SUMMARY.fullmatch(lines[-1]) if lines else None
             if summary is None:
                 return f"the smoke test of {what} ended without its result"
@@ -77,7 +77,7 @@ class Smoke:
 
     @staticmethod
     def _here(arguments, seconds):
-        """Exit status, both outputs, and no other ending than these."""
+        """The result from exit status, both outputs, and any other ending."""
         run = subprocess.run(
             [PROGRAM, *arguments],
             stdin=subprocess.DEVNULL,
@@ -89,6 +89,6 @@ class Smoke:
         return run.returncode, run.stdout, run.stderr, ""
 
     def _there(self, instance, arguments, seconds):
-        """The same of a run on the instance itself."""
+        """The same for a run on the instance itself."""
         invocation = Invocation(self.remote, instance, self.poll, self.say)
         return invocation.run(PROGRAM.read_bytes(), arguments, seconds)

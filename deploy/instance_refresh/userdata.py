@@ -1,4 +1,4 @@
-"""The lines of a launch template's user data that say which image its instances run."""
+"""The lines of a launch template's user data that set the image of its instances."""
 
 import base64
 import binascii
@@ -35,7 +35,7 @@ def encode(text, packed):
 
 
 def _line(text, name):
-    """The place of the one line that sets this variable."""
+    """The position of the one line that sets this variable."""
     found = list(re.finditer(rf"^{name}=.*$", text, re.MULTILINE))
     if len(found) != 1:
         raise Failure(f"the user data has {len(found)} lines that begin with {name}=, and must have exactly one")
@@ -43,11 +43,11 @@ def _line(text, name):
 
 
 def value(text, name):
-    """What the one line says, without quotes."""
+    """The value in the one line, without quotes."""
     return _line(text, name).group().partition("=")[2].strip().strip("'\"")
 
 
 def with_value(text, name, new):
-    """The text with another value in that line; `new` has no quote in it."""
+    """The text with another value in that line; `new` has no quotes."""
     line = _line(text, name)
     return f"{text[: line.start()]}{name}='{new}'{text[line.end() :]}"
