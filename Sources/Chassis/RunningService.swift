@@ -129,13 +129,6 @@ final class RunningService: Sendable {
             "Serving",
             metadata: ["port": "\(server.port)", "workers": "\(loops.count)", "version": "\(start.service.version)"])
         start.manager.ready(loops)
-        // A debugger's breakpoints are changes of such pages, so debug builds keep them.
-        #if !DEBUG
-            // The start has ended; pages that the services' own start uses come after it.
-            CurrentProcess.releaseReadOnlyPages()
-            await loops[0].pause(nanoseconds: Self.settlingTime)
-            CurrentProcess.releaseReadOnlyPages()
-        #endif
     }
 
     /// On a separate thread, because it may take two seconds.
@@ -149,9 +142,6 @@ final class RunningService: Sendable {
         description.changeInstance(to: instanceID)
         for (loop, observer) in zip(loops, observers) { await loop.perform { observer.instanceChanged() } }
     }
-
-    /// After this time, in nanoseconds, all services have started.
-    private static let settlingTime: UInt64 = 250_000_000
 
     /// The first signal drains; the main thread handles the second.
     private func stop(_ services: ServiceGroup, on stops: AsyncStream<Int32>) async {

@@ -66,7 +66,7 @@ public struct Item: JSONRepresentable, Sendable {
     /// The item's path, below that of the collection.
     func path(in collection: [UInt8]) -> [UInt8] {
         var path: [UInt8] = []
-        path.append(addingCapacity: collection.count + 21) { path in
+        path.append(addingCapacity: collection.count + 1 + DecimalText.byteLimit) { path in
             path.append(span: collection.span)
             path.append(0x2F)
             path.append(decimal: id)
@@ -98,22 +98,37 @@ public struct Item: JSONRepresentable, Sendable {
         let nameLimit = name?.jsonByteLimit(isPlain: isPlain.name) ?? 4
         let descriptionLimit = description?.jsonByteLimit(isPlain: isPlain.description) ?? 4
         json.value(upTo: Self.frameByteLimit + nameLimit + descriptionLimit) { output in
-            output.append(literal: #"{"id":"#)
+            output.append(literal: Frame.id)
             output.append(decimal: id)
-            output.append(literal: #","name":"#)
+            output.append(literal: Frame.name)
             output.append(jsonString: name, isPlain: isPlain.name)
-            output.append(literal: #","description":"#)
+            output.append(literal: Frame.description)
             output.append(jsonString: description, isPlain: isPlain.description)
-            output.append(literal: #","created_at":""#)
+            output.append(literal: Frame.createdAt)
             timestamps.write(microseconds: createdMicroseconds, to: &output)
-            output.append(literal: #"","updated_at":""#)
+            output.append(literal: Frame.updatedAt)
             timestamps.write(microseconds: updatedMicroseconds, to: &output)
-            output.append(literal: #""}"#)
+            output.append(literal: Frame.end)
         }
     }
 
-    /// Bytes of an item without its texts: the members' names, its id of up to 20 digits and its timestamps.
-    static let frameByteLimit = 80 + 20 + 2 * TimestampWriter.byteCount
+    /// The literals of an item, in order; the values are written between them.
+    private enum Frame {
+        // Computed properties: the compiler then knows each length where it is copied.
+        @inline(__always) static var id: StaticString { #"{"id":"# }
+        @inline(__always) static var name: StaticString { #","name":"# }
+        @inline(__always) static var description: StaticString { #","description":"# }
+        @inline(__always) static var createdAt: StaticString { #","created_at":""# }
+        @inline(__always) static var updatedAt: StaticString { #"","updated_at":""# }
+        @inline(__always) static var end: StaticString { #""}"# }
+
+        static let byteCount = [id, name, description, createdAt, updatedAt, end].reduce(0) {
+            $0 + $1.utf8CodeUnitCount
+        }
+    }
+
+    /// Bytes of an item without its texts.
+    static let frameByteLimit = Frame.byteCount + DecimalText.byteLimit + 2 * TimestampWriter.byteCount
 }
 
 extension OutputSpan<UInt8> {

@@ -145,22 +145,23 @@ public struct Page: JSONRepresentable, Sendable {
     /// - Parameter path: the list's.
     func link(path: [UInt8]) -> [UInt8]? {
         guard let next else { return nil }
-        let order = request.order
+        let parameters: StaticString = "?limit="
+        let cursor: StaticString =
+            request.order == .ascending ? "&order=asc&cursor=a" : "&order=desc&cursor=d"
+        let relation: StaticString = ">; rel=\"next\""
+        let literals = parameters.utf8CodeUnitCount + cursor.utf8CodeUnitCount + relation.utf8CodeUnitCount
         var link: [UInt8] = []
-        link.append(addingCapacity: path.count + Self.linkByteCount) { link in
+        link.append(addingCapacity: 1 + path.count + literals + 2 * DecimalText.byteLimit) { link in
             link.append(0x3C)
             link.append(span: path.span)
-            link.append(literal: "?limit=")
+            link.append(literal: parameters)
             link.append(decimal: request.limit)
-            link.append(literal: order == .ascending ? "&order=asc&cursor=a" : "&order=desc&cursor=d")
+            link.append(literal: cursor)
             link.append(decimal: next.after)
-            link.append(literal: ">; rel=\"next\"")
+            link.append(literal: relation)
         }
         return link
     }
-
-    /// Everything except the path: two numbers, and the literals between them.
-    private static let linkByteCount = 96
 
     public func write(to json: inout JSONWriter) throws {
         json.beginObject()

@@ -69,31 +69,6 @@ enum CurrentProcess {
         ]
     }
 
-    /// Unmaps the pages of the program and its libraries that equal their files. Pages that are still needed are read
-    /// again from the page cache, 64 KiB per page fault.
-    ///
-    /// Most of them are used by the start only (the dynamic linker's tables, the parsers of commands and
-    /// configuration), and the kernel reclaims mapped pages later than pages that are only cached. A container is
-    /// charged for cached pages until the kernel reclaims them. docs/performance.md has the figures.
-    static func releaseReadOnlyPages() {
-        let release: @convention(c) (UnsafeMutablePointer<dl_phdr_info>?, Int, UnsafeMutableRawPointer?) -> Int32 = {
-            (object, _, _) in
-            guard let object = unsafe object?.pointee else { return 0 }
-            let pageSize = UInt64(getpagesize())
-            for index in 0..<Int(unsafe object.dlpi_phnum) {
-                // The dynamic linker's own table, which remains as long as the object is loaded.
-                let segment = unsafe object.dlpi_phdr[index]
-                // Segments that are writable in the file have relocated addresses, which exist only in memory.
-                guard segment.p_type == PT_LOAD, segment.p_flags & UInt32(PF_W) == 0 else { continue }
-                let start = unsafe (object.dlpi_addr + segment.p_vaddr) / pageSize * pageSize
-                let end = unsafe object.dlpi_addr + segment.p_vaddr + segment.p_memsz
-                _ = unsafe madvise(UnsafeMutableRawPointer(bitPattern: UInt(start)), Int(end - start), MADV_DONTNEED)
-            }
-            return 0
-        }
-        _ = unsafe dl_iterate_phdr(release, nil)
-    }
-
     /// Writes printed text out, which ending the process does not.
     static func flushOutput() {
         _ = fflush(nil)

@@ -22,8 +22,8 @@ struct StandardRoutes: Sendable {
     ///   - hidesOperations: whether `/metrics` and `/db` are served elsewhere, and 404 here.
     func app(basePath: String = "", healthPaths: [String] = [], hidesOperations: Bool = false) -> App {
         var app = App(basePath: basePath)
-        let root = ServiceDescription.Cache(description, basePath: basePath, hidesOperations: hidesOperations)
-        app.get("/") { root.answer(at: $0.start) }
+        let links = description.links(basePath: basePath, hidesOperations: hidesOperations)
+        app.get("/") { description.answer(at: $0.start, links: links) }
         addHealth(to: &app, paths: ["/health", "/health/ready"] + healthPaths)
         addOperations(to: &app, areHidden: hidesOperations)
         service.addRoutes(&app, context)
