@@ -49,25 +49,29 @@ let package = Package(
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .target(name: "AWS", dependencies: ["CCurl"], exclude: ["README.md"], swiftSettings: settings),
+        .target(name: "Platform", exclude: ["README.md"], swiftSettings: settings),
+        .target(name: "AWS", dependencies: ["Platform", "CCurl"], exclude: ["README.md"], swiftSettings: settings),
         .target(name: "Formatting", exclude: ["README.md"], swiftSettings: settings),
         .target(
-            name: "Reactor", dependencies: ["CLinux", "Formatting"], exclude: ["README.md"], swiftSettings: settings),
+            name: "Reactor", dependencies: ["Platform", "CLinux", "Formatting"], exclude: ["README.md"],
+            swiftSettings: settings),
         .target(name: "HTTP1", dependencies: ["Formatting"], exclude: ["README.md"], swiftSettings: settings),
         .target(
-            name: "Telemetry", dependencies: ["Formatting", logging], exclude: ["README.md"], swiftSettings: settings),
+            name: "Telemetry", dependencies: ["Platform", "Formatting", logging], exclude: ["README.md"],
+            swiftSettings: settings),
         .target(
-            name: "Postgres", dependencies: ["Reactor", "Formatting", "CPostgres", deque, lifecycle],
+            name: "Postgres", dependencies: ["Platform", "Reactor", "Formatting", "CPostgres", deque, lifecycle],
             exclude: ["README.md"],
             swiftSettings: settings),
         .target(
-            name: "Vial", dependencies: ["HTTP1", "Reactor", "Formatting", httpTypes, lifecycle],
+            name: "Vial", dependencies: ["HTTP1", "Platform", "Reactor", "Formatting", httpTypes, lifecycle],
             exclude: ["README.md"],
             swiftSettings: settings),
         .target(
             name: "Chassis",
             dependencies: [
-                "Vial", "Postgres", "Telemetry", "AWS", "HTTP1", "Reactor", "Formatting", "CCrypto", "CLinux",
+                "Vial", "Postgres", "Telemetry", "AWS", "HTTP1", "Reactor", "Platform", "Formatting", "CCrypto",
+                "CLinux",
                 "CProcess", httpTypes, logging, configuration, argumentParser, lifecycle,
             ],
             exclude: ["README.md"], swiftSettings: settings),
@@ -77,15 +81,17 @@ let package = Package(
         .executableTarget(
             name: "items", dependencies: ["Items", "Chassis"], path: "Sources/ItemsCommand", exclude: ["README.md"],
             swiftSettings: settings),
+        .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: settings),
         .testTarget(name: "AWSTests", dependencies: ["AWS"], swiftSettings: settings),
         .testTarget(name: "FormattingTests", dependencies: ["Formatting"], swiftSettings: settings),
         .systemLibrary(name: "CScheduler", path: "Tests/ReactorTests/CScheduler"),
         .testTarget(
-            name: "ReactorTests", dependencies: ["Reactor", "CLinux", "CScheduler"], exclude: ["CScheduler"],
+            name: "ReactorTests", dependencies: ["Reactor", "Platform", "CLinux", "CScheduler"],
+            exclude: ["CScheduler"],
             swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: settings),
-        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Reactor"], swiftSettings: settings),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Reactor", "Platform"], swiftSettings: settings),
         .testTarget(
             name: "VialTests", dependencies: ["Vial", "HTTP1", "Reactor", "Formatting", httpTypes, lifecycleTesting],
             swiftSettings: settings),

@@ -1,7 +1,7 @@
 /// One moment on a loop's monotonic clock at which something is to happen, unless it is moved or cancelled first.
 ///
-/// Moving it later is one store: the wheel finds out when the old moment comes. Used on its loop's thread only.
-public final class Deadline: @unchecked Sendable {
+/// Moving it later is one store: the wheel finds out when the old moment comes.
+public final class Deadline {
     /// The moment in nanoseconds of the loop's clock; nil while it is not armed.
     public fileprivate(set) var expiry: UInt64?
     /// What happens then; set anew by an owner that has to exist before its action can name it.

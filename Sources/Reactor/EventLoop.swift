@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Platform
 import Synchronization
 
 /// One thread with its own epoll set that runs the actors and tasks whose executor it is.
@@ -64,23 +65,10 @@ import Synchronization
     ///
     /// - Throws: `SystemError` when the system has no thread to give; the loop may be started again then.
     public func start() throws(SystemError) {
-        // The thread keeps the loop alive and gives the reference back when it ends.
-        let context = unsafe Unmanaged.passRetained(self).toOpaque()
-        var identifier = pthread_t()
-        let error = unsafe pthread_create(
-            &identifier, nil,
-            { context in
-                // pthread_create passes on the pointer it was given.
-                let loop = unsafe Unmanaged<EventLoop>.fromOpaque(context!).takeRetainedValue()
-                loop.run()
-                return nil
-            }, context)
-        guard error == 0 else {
-            // Nobody else took the reference.
-            unsafe Unmanaged<EventLoop>.fromOpaque(context).release()
-            throw SystemError(errno: error, call: "pthread_create")
+        // The thread keeps the loop until it ends.
+        do throws(Thread.NoThread) { try Thread.start { self.run() } } catch {
+            throw SystemError(errno: error.errno, call: "pthread_create")
         }
-        pthread_detach(identifier)
     }
 
     /// Makes the thread end after its turn. Jobs that are enqueued later never run.
@@ -92,15 +80,12 @@ import Synchronization
     /// The monotonic clock at this moment, in nanoseconds.
     @inline(__always)
     public static func monotonicNanoseconds() -> UInt64 {
-        var time = timespec()
-        // `time` outlives the call.
-        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+        Instant.now.nanoseconds
     }
 
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if isOnThread {
+        if isCurrent {
             ready.append(job)
         } else {
             inbox.withLock { $0.append(job) }
@@ -108,17 +93,37 @@ import Synchronization
         }
     }
 
-    private var isOnThread: Bool { UInt(pthread_self()) == thread.load(ordering: .relaxed) }
+    /// Whether the calling thread is the loop's.
+    @inline(__always)
+    public var isCurrent: Bool { UInt(pthread_self()) == thread.load(ordering: .relaxed) }
 
-    public func checkIsolated() {
-        precondition(isOnThread, "code of loop \(index) runs on another thread")
+    /// Ends the process when the calling thread is not the loop's; in debug builds only.
+    @inline(__always)
+    public func assertCurrent() {
+        assert(isCurrent, "code of loop \(index) runs on another thread")
     }
 
-    public func isIsolatingCurrentContext() -> Bool? { isOnThread }
+    /// As `assertCurrent`, for what may also be done before the loop has a thread.
+    @inline(__always)
+    private func assertOwned() {
+        assert(isCurrent || thread.load(ordering: .relaxed) == 0, "code of loop \(index) runs on another thread")
+    }
 
-    /// Runs `body` on the loop's thread and waits for it; from any task.
-    public func perform(_ body: @escaping @Sendable () -> Void) async {
-        await Task(executorPreference: self) { await Caller(loop: self).call(body) }.value
+    public func checkIsolated() {
+        precondition(isCurrent, "code of loop \(index) runs on another thread")
+    }
+
+    public func isIsolatingCurrentContext() -> Bool? { isCurrent }
+
+    /// Starts a task on this loop, for something that lives on it. Called on the loop's thread.
+    public func task(_ operation: @escaping () async -> Void) {
+        let bound = LoopBound(operation, on: self)
+        Task(executorPreference: self) { await bound.value() }
+    }
+
+    /// Runs `body` on the loop's thread and returns its value; from any task.
+    public func perform<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+        await Task(executorPreference: self) { body() }.value
     }
 
     /// Suspends any task for `nanoseconds`, at least.
@@ -130,12 +135,12 @@ import Synchronization
         let loop: EventLoop
         nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
         init(loop: EventLoop) { self.loop = loop }
-        func call(_ body: @Sendable () -> Void) { body() }
         func pause(_ nanoseconds: UInt64) async { await loop.sleep(nanoseconds: nanoseconds) }
     }
 
     /// Adds something to do at the end of every turn, before the loop waits. Call it on the loop or before `start`.
     public func atTurnEnd(_ hook: @escaping () -> Void) {
+        assertOwned()
         turnHooks.append(hook)
     }
 
@@ -155,10 +160,12 @@ import Synchronization
     /// Arms or moves a deadline to a moment on the monotonic clock.
     @inline(__always)
     public func arm(_ deadline: Deadline, at expiry: UInt64) {
+        assertOwned()
         wheel.arm(deadline, at: expiry)
     }
 
     public func cancel(_ deadline: Deadline) {
+        assertOwned()
         wheel.cancel(deadline)
     }
 
@@ -175,6 +182,7 @@ import Synchronization
 
     /// Calls `action`, once, when the events that are there now were reported.
     public func atNextTurn(_ action: @escaping () -> Void) {
+        assertOwned()
         yielded.append(action)
     }
 
@@ -191,6 +199,7 @@ import Synchronization
     ///
     /// - Parameter recent: how many came together the last time.
     public func gather(recent: Int) {
+        assertOwned()
         gathering.ask(recent: recent, watched: watchedCount)
     }
 
@@ -204,6 +213,7 @@ import Synchronization
     private static let wakeupKey = UInt64.max
 
     func watch(_ readiness: Readiness, events: UInt32) throws(SystemError) {
+        assertOwned()
         let index = Int(readiness.number)
         while watched.count <= index { watched.append(nil) }
         precondition(watched[index] == nil, "descriptor \(index) is watched already")
@@ -215,6 +225,7 @@ import Synchronization
     }
 
     func rewatch(_ readiness: Readiness, events: UInt32) {
+        assertOwned()
         // It is watched, so the kernel can only refuse for a bug of ours.
         do { try control(EPOLL_CTL_MOD, readiness.number, events: events, key: key(of: readiness)) } catch {
             fatalError("\(error)")
@@ -222,6 +233,7 @@ import Synchronization
     }
 
     func unwatch(_ readiness: Readiness) {
+        assertOwned()
         let index = Int(readiness.number)
         guard index < watched.count, watched[index] === readiness else { return }
         watched[index] = nil

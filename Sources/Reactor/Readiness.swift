@@ -11,11 +11,11 @@ public protocol ReadinessObserver: AnyObject {
     func expired()
 }
 
-/// Whether one watched descriptor can be read or written, and who waits for it. Used on its loop's thread only.
+/// Whether one watched descriptor can be read or written, and who waits for it; an object of its loop.
 ///
 /// Either tasks wait for it, with `untilReadable` and `untilWritable`, or one observer is told.
 /// The descriptor is borrowed: its owner calls `cancel` before closing it.
-@safe public final class Readiness: @unchecked Sendable {
+@safe public final class Readiness {
     /// How a wait ended.
     public enum Wake: Sendable {
         case ready

@@ -183,7 +183,7 @@ struct ReadinessTests {
                         Witness(log) {
                             loop.arm(loop.makeDeadline { log.note("expired") }, at: standstill.began)
                         })
-                    return watches
+                    return LoopBound(watches, on: loop)
                 }
                 await outside.perform {
                     standstill.begin { counters[0].increment() }
@@ -194,7 +194,7 @@ struct ReadinessTests {
                     standstill.end()
                 }
                 while !log.entries.contains("expired") { await loop.pause(nanoseconds: milliseconds) }
-                await loop.perform { for readiness in watches { readiness.cancel() } }
+                await loop.perform { for readiness in watches.value { readiness.cancel() } }
                 return early.entries == [[]] ? log.entries : nil
             }
         }
@@ -231,9 +231,9 @@ struct ReadinessTests {
     @Test func `interrupt and cancel wake whoever waits`() async throws {
         try await watching { resident, pair, readiness in
             readiness.interrupt()
-            Task(executorPreference: resident.loop) { readiness.interrupt() }
+            resident.loop.task { readiness.interrupt() }
             #expect(await readiness.untilReadable() == .interrupted)
-            Task(executorPreference: resident.loop) { readiness.cancel() }
+            resident.loop.task { readiness.cancel() }
             #expect(await readiness.untilReadable() == .interrupted)
             readiness.cancel()
         }
@@ -284,7 +284,8 @@ struct ReadinessTests {
         try await watching(mode: mode) { resident, pair, readiness in
             try Self.fill(pair.near)
             readiness.writeBlocked()
-            let writer = Task(executorPreference: resident.loop) { await readiness.untilWritable() }
+            let bound = LoopBound(readiness, on: resident.loop)
+            let writer = Task(executorPreference: resident.loop) { await bound.value.untilWritable() }
             await resident.loop.nextTurn()
             readiness.arm(expiry: EventLoop.monotonicNanoseconds())
             await resident.loop.sleep(nanoseconds: 60 * milliseconds)
@@ -363,8 +364,9 @@ struct ReadinessTests {
                 let all = try pairs.map { try Readiness($0.near.number, on: loop) }
                 let ready = Log<Int>()
                 let waiting = all.enumerated().map { index, readiness in
-                    Task(executorPreference: loop) {
-                        if await readiness.untilReadable() == .ready { ready.note(index) }
+                    let bound = LoopBound(readiness, on: loop)
+                    return Task(executorPreference: loop) {
+                        if await bound.value.untilReadable() == .ready { ready.note(index) }
                     }
                 }
                 for index in stride(from: 0, to: 300, by: 3) { try send("x", to: pairs[index].far) }
@@ -394,8 +396,8 @@ struct ReadinessTests {
                 try await Resident(on: loop).run { resident in
                     let pair = SocketPair()
                     let readiness = try Readiness(pair.near.number, on: loop)
-                    Task(executorPreference: loop) { _ = await readiness.untilReadable() }
-                    Task(executorPreference: loop) { _ = await readiness.untilReadable() }
+                    loop.task { _ = await readiness.untilReadable() }
+                    loop.task { _ = await readiness.untilReadable() }
                     await loop.sleep(nanoseconds: 5_000 * 1_000_000)
                 }
             }
