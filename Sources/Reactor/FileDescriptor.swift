@@ -34,6 +34,13 @@ public struct FileDescriptor: ~Copyable, Sendable {
         try system("send") { unsafe Glibc.send(number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
     }
 
+    /// The same of a span.
+    @inline(__always)
+    public func send(_ bytes: Span<UInt8>) throws(SystemError) -> Attempt<Int> {
+        // The kernel copies the bytes before the call returns.
+        try unsafe bytes.withUnsafeBytes { (bytes) throws(SystemError) in try unsafe send(bytes) }
+    }
+
     /// Bytes that were sent and that the peer's side has not acknowledged, the end of the stream counted as one. 0 when the
     /// connection is broken: nothing can arrive then.
     public var unacknowledgedByteCount: Int { Int(clinux_unacknowledged(number)) }
