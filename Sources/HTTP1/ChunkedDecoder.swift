@@ -12,6 +12,7 @@ public struct ChunkedDecoder: Sendable {
 
     private let bodyByteLimit: Int
     private let takesContent: Bool
+    private let keepsContent: Bool
     private var phase = Phase.size
     private var sizeDigitCount = 0
     /// The current chunk's size while it is read, then the rest of its data.
@@ -27,10 +28,14 @@ public struct ChunkedDecoder: Sendable {
 
     /// A decoder for one body, before its first chunk.
     ///
-    /// - Parameter takesContent: whether data is allowed; if not, only an empty body is accepted.
-    public init(limits: Limits, takesContent: Bool = true) {
-        bodyByteLimit = limits.bodyByteLimit
+    /// - Parameters:
+    ///   - takesContent: whether data is allowed; if not, only an empty body is accepted.
+    ///   - keepsContent: whether data is appended to the body; if not, it is checked and dropped, up to
+    ///     `Limits.droppedBodyByteLimit`.
+    public init(limits: Limits, takesContent: Bool = true, keepsContent: Bool = true) {
+        bodyByteLimit = keepsContent ? limits.bodyByteLimit : Limits.droppedBodyByteLimit
         self.takesContent = takesContent
+        self.keepsContent = keepsContent
     }
 
     /// Decodes `input` from its start and appends data to `body`. After an error the decoder must not be used again.
@@ -41,7 +46,7 @@ public struct ChunkedDecoder: Sendable {
         while position < input.count, !isComplete {
             if phase == .data {
                 let end = position + min(remaining, input.count - position)
-                body.append(span: input.extracting(position..<end))
+                if keepsContent { body.append(span: input.extracting(position..<end)) }
                 remaining -= end - position
                 position = end
                 if remaining == 0 { phase = .dataCarriageReturn }

@@ -17,6 +17,9 @@ public struct Limits: Sendable {
     public static let trailerByteLimit = 8192
     /// Trailer lines of one body.
     public static let trailerCountLimit = 32
+    /// The body of a request that its head alone refuses is read and dropped up to this size, so that the connection stays
+    /// open; above it the connection closes. The framing of chunks counts too.
+    public static let droppedBodyByteLimit = 65_536
     /// Answers of one pipelining client that are gathered before they are sent and the loop serves its other clients.
     public static let pipelineDepthLimit = 64
     /// Name and value pairs of a query: more than any form needs, and few enough for a linear search.

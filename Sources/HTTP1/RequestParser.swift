@@ -3,7 +3,7 @@ import Formatting
 /// Parses request heads, RFC 9112 §2–§5, and refuses ambiguous ones.
 ///
 /// Whether a message is accepted, and why not, depends on its bytes only, never on how they were split. After an error
-/// the parser must not be used again.
+/// the parser must not be used again, except after `bodyTooLarge`: then the head is complete and its framing is valid.
 public struct RequestParser: Sendable {
     private let limits: Limits
     private var line = RequestLineParser()
@@ -47,10 +47,19 @@ public struct RequestParser: Sendable {
         // The first chunk decides whether a chunked body has content.
         case .none, .length(0), .chunked: break
         case .length where !head.takesContent: throw .unexpectedContent
-        case .length(let length): if length > limits.bodyByteLimit { throw .bodyTooLarge }
+        case .length(let length) where length > limits.bodyByteLimit:
+            reset()
+            throw .bodyTooLarge
+        case .length: break
         }
+        reset()
+        return end
+    }
+
+    /// Makes it ready for the next message.
+    @inline(__always)
+    private mutating func reset() {
         line = RequestLineParser()
         lineIsComplete = false
-        return end
     }
 }

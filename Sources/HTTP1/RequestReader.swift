@@ -29,6 +29,7 @@ public struct RequestReader: Sendable {
     private let limits: Limits
     private var parser: RequestParser
     private var decoder: ChunkedDecoder
+    private var dropsBody = false
 
     public init(limits: Limits) {
         self.limits = limits
@@ -42,7 +43,7 @@ public struct RequestReader: Sendable {
     ///   - bytes: received and not reported as used.
     ///   - head: filled when `.head` is returned.
     ///   - body: body bytes are appended to it.
-    /// - Throws: `ProtocolError`; no further message can be found in the stream.
+    /// - Throws: `ProtocolError`; no further message can be found in the stream, unless `dropBody(of:)` can follow.
     public mutating func read(
         _ bytes: Span<UInt8>, head: inout RequestHead, body: inout [UInt8]
     ) throws(ProtocolError) -> Step {
@@ -54,15 +55,12 @@ public struct RequestReader: Sendable {
             }
             switch head.framing {
             case .none, .length(0): state = .idle
-            case .length(let length): state = .body(remaining: length)
-            case .chunked:
-                state = .chunks
-                decoder = ChunkedDecoder(limits: limits, takesContent: head.takesContent)
+            case .length, .chunked: beginBody(of: head, dropping: false)
             }
             return .head(used: used)
         case .body(let remaining):
             let used = min(remaining, bytes.count)
-            if used > 0 { body.append(span: bytes.extracting(0..<used)) }
+            if used > 0 && !dropsBody { body.append(span: bytes.extracting(0..<used)) }
             state = used == remaining ? .idle : .body(remaining: remaining - used)
             return used == remaining ? .complete(used: used) : .incomplete(used: used)
         case .chunks:
@@ -70,6 +68,25 @@ public struct RequestReader: Sendable {
             guard decoder.isComplete else { return .incomplete(used: used) }
             state = .idle
             return .complete(used: used)
+        }
+    }
+
+    /// Has the body that follows a head checked as any other and dropped: the next step is that body's. It may also follow a head
+    /// that was refused with `ProtocolError.bodyTooLarge` before its body began, which used `head.bytes.count` bytes.
+    ///
+    /// Chunks with more data than `Limits.droppedBodyByteLimit` are then `bodyTooLarge`.
+    public mutating func dropBody(of head: RequestHead) {
+        beginBody(of: head, dropping: true)
+    }
+
+    private mutating func beginBody(of head: RequestHead, dropping: Bool) {
+        dropsBody = dropping
+        switch head.framing {
+        case .none: state = .idle
+        case .length(let length): state = .body(remaining: length)
+        case .chunked:
+            state = .chunks
+            decoder = ChunkedDecoder(limits: limits, takesContent: head.takesContent, keepsContent: !dropping)
         }
     }
 

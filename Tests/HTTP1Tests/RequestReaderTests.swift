@@ -109,6 +109,77 @@ struct RequestReaderTests {
         #expect(try reader.read(wire.span, head: &head, body: &body) == .head(used: wire.count))
         #expect(reader.state == .chunks && reader.expectsBody)
     }
+
+    /// What comes of a stream whose first body is dropped.
+    private struct Dropped: Equatable {
+        var bodyEnd: Int?
+        var body: [UInt8] = []
+        var paths: [String] = []
+        var refusal: ProtocolError?
+    }
+
+    private func readDropping(_ wire: [UInt8], cuts: [Int] = [], limits: Limits = Limits()) -> Dropped {
+        var reader = RequestReader(limits: limits)
+        var head = RequestHead()
+        var record = Dropped()
+        var used = 0
+        for cut in cuts + [wire.count] {
+            var isIncomplete = cut < used
+            while !isIncomplete {
+                do {
+                    switch try reader.read(wire.span.extracting(used..<cut), head: &head, body: &record.body) {
+                    case .incomplete(let count):
+                        used += count
+                        isIncomplete = true
+                    case .head(let count):
+                        used += count
+                        record.paths.append(head.pathText)
+                        if record.bodyEnd == nil { reader.dropBody(of: head) }
+                    case .complete(let count):
+                        used += count
+                        record.bodyEnd = record.bodyEnd ?? used
+                    }
+                } catch .bodyTooLarge where !reader.expectsBody {
+                    used += head.bytes.count
+                    record.paths.append(head.pathText)
+                    reader.dropBody(of: head)
+                } catch {
+                    record.refusal = error
+                    return record
+                }
+            }
+        }
+        return record
+    }
+
+    @Test(
+        arguments: [
+            "Content-Length: 11\r\n\r\nhello world",
+            "Transfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\nA: b\r\n\r\n",
+        ], [5, 1000])
+    func `a body that is dropped ends where it does, also one that is declared too large`(body: String, limit: Int) {
+        let message = Array("POST /a HTTP/1.1\r\nHost: a\r\n\(body)".utf8)
+        let wire = message + Array("POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok".utf8)
+        let limits = Limits(bodyByteLimit: limit)
+        let expected = Dropped(bodyEnd: message.count, body: Array("ok".utf8), paths: ["/a", "/b"])
+        #expect(readDropping(wire, limits: limits) == expected)
+        for cut in 0...wire.count {
+            #expect(readDropping(wire, cuts: [cut], limits: limits) == expected, "split at \(cut)")
+        }
+        #expect(readDropping(wire, cuts: Array(0...wire.count), limits: limits) == expected)
+    }
+
+    @Test(arguments: [
+        ("10000\r\n", nil), ("10001\r\n", ProtocolError.bodyTooLarge), ("5\r\nhelloX", .invalidChunkTerminator),
+    ])
+    func `chunks that are dropped are checked as others are, but for their limit`(
+        chunks: String, refusal: ProtocolError?
+    ) {
+        let wire = Array("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)".utf8)
+        for limit in [10, 1_048_576] {
+            #expect(readDropping(wire, limits: Limits(bodyByteLimit: limit)).refusal == refusal)
+        }
+    }
 }
 
 /// What a connection's bytes came to.
