@@ -1,7 +1,7 @@
 import Reactor
 
-/// Takes clients from one loop's listener.
-actor Acceptor {
+/// Takes clients from one loop's listener; an object of that loop.
+final class Acceptor {
     /// Clients taken in one turn, so that a crowd of new ones does not keep the loop from those it has.
     static let batch = 64
     /// How long accepting pauses when there is no descriptor, or no place, for a client, or accepting fails again and again.
@@ -16,15 +16,14 @@ actor Acceptor {
         case place, descriptor, client
     }
 
-    private let worker: Worker
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe worker.loop.asUnownedSerialExecutor() }
+    let worker: Worker
     /// Nil once it is closed: from then on clients are refused instead of waiting for nobody.
     private var listener: Listener?
     private var isOpen = true
     private var nextReports: [Lack: UInt64] = [:]
     private var readiness: Readiness?
     /// The server's others, which have idle connections to give up when this loop has none.
-    private var siblings: [Acceptor] = []
+    private var siblings: [RemoteAcceptor] = []
     /// Clients lost since the last one that came in.
     private(set) var losses = 0
 
@@ -36,7 +35,7 @@ actor Acceptor {
     /// Makes ready for `run`.
     ///
     /// - Throws: `SystemError` when the listener cannot be watched: its clients would wait for ever.
-    func begin(beside siblings: [Acceptor]) throws(SystemError) {
+    func begin(beside siblings: [RemoteAcceptor]) throws(SystemError) {
         guard let number = listener?.descriptor.number else { return }
         readiness = try Readiness(number, on: worker.loop)
         self.siblings = siblings
@@ -62,16 +61,16 @@ actor Acceptor {
             listener = nil
             return
         }
-        // Whoever came before is among so many.
-        var rest = Int(Listener.backlog)
-        while rest > 0 {
-            let count = await accept(readiness, atMost: min(rest, Self.batch))
-            rest -= count
-            guard listener?.hasClient == true && losses < Self.lossLimit && worker.loop.now < limit else { break }
-            if count == Self.batch {
-                await worker.loop.nextTurn()
-            } else {
-                await worker.loop.sleep(nanoseconds: Self.pause)
+        var intake = Drain.Intake(queueLength: Int(Listener.backlog), until: limit)
+        intake: while true {
+            let count = await accept(readiness, atMost: intake.allowance(batch: Self.batch))
+            let step = intake.took(
+                count, batch: Self.batch, hasClient: listener?.hasClient == true,
+                isFailing: losses >= Self.lossLimit, at: worker.loop.now)
+            switch step {
+            case .nextTurn: await worker.loop.nextTurn()
+            case .pause: await worker.loop.sleep(nanoseconds: Self.pause)
+            case .stop: break intake
             }
         }
         // Ends the wait of `run`.
@@ -138,7 +137,7 @@ actor Acceptor {
     private func freePlace() async -> Bool {
         if takeIdlePlace() { return true }
         for sibling in siblings {
-            if await sibling.takeIdlePlace() { return true }
+            if await sibling.perform({ $0.takeIdlePlace() }) { return true }
         }
         return false
     }
@@ -162,5 +161,21 @@ actor Acceptor {
             worker.quota.release()
             report(.client, .acceptFailed(error))
         }
+    }
+}
+
+/// An acceptor as seen from other loops and from the server.
+struct RemoteAcceptor: Sendable {
+    let loop: EventLoop
+    let bound: LoopBound<Acceptor>
+
+    init(_ acceptor: sending Acceptor, on loop: EventLoop) {
+        self.loop = loop
+        bound = LoopBound(handing: acceptor, to: loop)
+    }
+
+    /// Runs `body` on the acceptor's loop.
+    func perform<Value: Sendable>(_ body: @escaping @Sendable (Acceptor) -> Value) async -> Value {
+        await loop.perform { body(bound.value) }
     }
 }

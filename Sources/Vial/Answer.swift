@@ -124,66 +124,89 @@ public struct Answer {
     }
 
     /// The same with another response, once that is there.
-    fileprivate func changed(_ change: @escaping (inout Response) throws -> Void) throws -> Answer {
+    fileprivate func changed(_ change: @escaping @Sendable (inout Response) throws -> Void) throws -> Answer {
         switch kind {
         case .response(var response):
             try change(&response)
             return Answer(response)
         case .work(let begin):
-            return .work { caller in
-                begin(Caller(ChangingReceiver(caller.receiver, change), deadline: caller.deadline))
-            }
+            return .work { caller in begin(Caller(caller, change)) }
         case .task(let make):
             return .task { try await make().changed(change) }
         }
     }
 }
 
-/// Hears of an answer, and passes it on with a change.
-@safe private final class ChangingReceiver: AnswerReceiver, @unchecked Sendable {
-    private let receiver: any AnswerReceiver
-    private let change: (inout Response) throws -> Void
-
-    var loop: EventLoop? { receiver.loop }
-
-    init(_ receiver: any AnswerReceiver, _ change: @escaping (inout Response) throws -> Void) {
-        self.receiver = receiver
-        self.change = change
-    }
-
-    func receive(_ make: () throws -> Answer) {
-        receiver.receive { try make().changed(change) }
-    }
-}
-
 /// Who waits for an answer that work brings.
 @usableFromInline
 package struct Caller: Sendable {
-    @usableFromInline let receiver: any AnswerReceiver
+    /// One reference in each case: a caller is copied into every closure of the work.
+    enum Receiver: Sendable {
+        case connection(LoopBound<Connection>)
+        case changing(ChangingReceiver)
+        case other(OtherReceiver)
+    }
+
+    let receiver: Receiver
     /// The moment on the monotonic clock by which the request is to be answered; nil: there is none.
     @usableFromInline package let deadline: UInt64?
 
-    init(_ receiver: any AnswerReceiver, deadline: UInt64?) {
-        self.receiver = receiver
+    /// Called on the connection's loop.
+    init(_ connection: Connection, deadline: UInt64) {
+        receiver = .connection(LoopBound(connection, on: connection.worker.loop))
         self.deadline = deadline
     }
 
-    /// The loop that the request is on; nil where there is none, as in tests.
-    @usableFromInline package var loop: EventLoop? { receiver.loop }
+    /// A caller without a loop.
+    ///
+    /// - Parameter deliver: called as `answer` is.
+    init(_ deliver: @escaping @Sendable (() throws -> Answer) -> Void) {
+        receiver = .other(OtherReceiver(deliver))
+        deadline = nil
+    }
+
+    /// The same, which gets another response than the answer has.
+    fileprivate init(_ caller: Caller, _ change: @escaping @Sendable (inout Response) throws -> Void) {
+        receiver = .changing(ChangingReceiver(caller, change))
+        deadline = caller.deadline
+    }
+
+    /// The loop that the request is on, and the calling code; nil where there is none, as in tests.
+    @usableFromInline package var loop: EventLoop? {
+        switch receiver {
+        case .connection(let bound): bound.value.worker.loop
+        case .changing(let changing): changing.caller.loop
+        case .other: nil
+        }
+    }
 
     /// Answers with what `make` returns, or with what its error becomes. Called exactly once, on `loop` where there is one,
     /// possibly before the function returns that began the work.
-    @inlinable
+    @usableFromInline
     package func answer(_ make: () throws -> Answer) {
-        receiver.receive(make)
+        switch receiver {
+        case .connection(let bound): bound.value.deliver(make)
+        case .changing(let changing): changing.caller.answer { try make().changed(changing.change) }
+        case .other(let other): other.deliver(make)
+        }
     }
 }
 
-/// Who waits for an answer that comes later. Used on one loop's thread only.
-@usableFromInline
-protocol AnswerReceiver: AnyObject, Sendable {
-    /// The loop it is used on; nil where there is none.
-    var loop: EventLoop? { get }
-    /// Called exactly once, on the loop on which the work was begun.
-    func receive(_ make: () throws -> Answer)
+/// A caller whose answers get a change on their way.
+final class ChangingReceiver: Sendable {
+    let caller: Caller
+    let change: @Sendable (inout Response) throws -> Void
+
+    init(_ caller: Caller, _ change: @escaping @Sendable (inout Response) throws -> Void) {
+        self.caller = caller
+        self.change = change
+    }
+}
+
+final class OtherReceiver: Sendable {
+    let deliver: @Sendable (() throws -> Answer) -> Void
+
+    init(_ deliver: @escaping @Sendable (() throws -> Answer) -> Void) {
+        self.deliver = deliver
+    }
 }

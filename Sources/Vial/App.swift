@@ -206,26 +206,17 @@ public struct App: Sendable {
                 case .response(let response): return response
                 case .task(let make): answer = await run(make, request)
                 case .work(let begin):
-                    let waiter = Waiter()
-                    await withCheckedContinuation { continuation in
-                        waiter.continuation = continuation
-                        begin(Caller(waiter, deadline: nil))
+                    let outcome = await withCheckedContinuation { continuation in
+                        begin(
+                            Caller { make in
+                                // Made here, and passed on whole.
+                                nonisolated(unsafe) let outcome = Result { try make() }
+                                unsafe continuation.resume(returning: outcome)
+                            })
                     }
-                    answer = Self.run({ try waiter.outcome.get() }, request, of: self)
+                    answer = Self.run({ try outcome.get() }, request, of: self)
                 }
             }
-        }
-    }
-
-    /// Waits for an answer that comes later: `outcome` is set before the continuation is resumed, and read afterwards.
-    @safe private final class Waiter: AnswerReceiver, @unchecked Sendable {
-        let loop: EventLoop? = nil
-        var continuation: CheckedContinuation<Void, Never>?
-        private(set) var outcome: Result<Answer, any Error> = .success(.noContent)
-
-        func receive(_ make: () throws -> Answer) {
-            outcome = Result { try make() }
-            continuation?.resume()
         }
     }
 

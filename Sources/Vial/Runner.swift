@@ -1,8 +1,8 @@
 import Reactor
 
 /// A task of one loop that makes answers which suspend, one at a time: for a request, not for a connection, so an idle
-/// connection holds no task. Used on its loop's thread only.
-@safe final class Runner: @unchecked Sendable {
+/// connection holds no task. An object of that loop.
+@safe final class Runner {
     private struct Job {
         let make: () async throws -> Answer
         let connection: Connection
@@ -19,7 +19,8 @@ import Reactor
     init(_ worker: Worker) {
         self.worker = worker
         let turn = Turn(loop: worker.loop)
-        Task(executorPreference: worker.loop) { await self.serve(on: turn) }
+        let runner = LoopBound(self, on: worker.loop)
+        Task(executorPreference: worker.loop) { await turn.serve(runner) }
     }
 
     /// What the handlers are isolated to. Isolated to nothing, the task is queued again, by its loop on itself, after each
@@ -28,6 +29,24 @@ import Reactor
         private let loop: EventLoop
         nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
         init(loop: EventLoop) { self.loop = loop }
+
+        func serve(_ bound: LoopBound<Runner>) async {
+            let runner = bound.value
+            // Bound once: what waits on behalf of a request reads it, and only its moment changes.
+            await TaskDeadline.$current.withValue(runner.deadline) {
+                // A closure is isolated to what it captures.
+                _ = self
+                while let job = await runner.next() {
+                    runner.deadline.expiry = job.expiry
+                    let answer = await runner.worker.app.run(job.make, job.connection.request)
+                    runner.deadline.expiry = nil
+                    // Before the connection goes on, which may have another request for it.
+                    let isKept = runner.worker.keep(runner)
+                    job.connection.deliver(answer.kind)
+                    if !isKept { return }
+                }
+            }
+        }
     }
 
     /// Has an answer made to the connection's request, which then hears of it. Not called again before it has.
@@ -46,23 +65,6 @@ import Reactor
         guard let waiting = unsafe idle else { return }
         unsafe idle = nil
         unsafe waiting.resume()
-    }
-
-    private func serve(on turn: isolated Turn) async {
-        // Bound once: what waits on behalf of a request reads it, and only its moment changes.
-        await TaskDeadline.$current.withValue(deadline) {
-            // A closure is isolated to what it captures.
-            _ = turn
-            while let job = await next() {
-                deadline.expiry = job.expiry
-                let answer = await worker.app.run(job.make, job.connection.request)
-                deadline.expiry = nil
-                // Before the connection goes on, which may have another request for it.
-                let isKept = worker.keep(self)
-                job.connection.perform(answer.kind)
-                if !isKept { return }
-            }
-        }
     }
 
     private func next() async -> Job? {

@@ -8,8 +8,8 @@ public final class Server: Service {
     private static let drainPoll: UInt64 = 10_000_000
 
     public let drain: Drain
-    private let workers: [Worker]
-    private let acceptors: [Acceptor]
+    /// One for each loop.
+    private let acceptors: [RemoteAcceptor]
     private let quota: ConnectionQuota
     private let options: ServerOptions
     private let hasBegun = Atomic<Bool>(false)
@@ -27,14 +27,13 @@ public final class Server: Service {
     public init(
         on loops: [EventLoop], options: ServerOptions, adopting inherited: Int32? = nil, drain: Drain = Drain(),
         trusts: @escaping @Sendable (SocketAddress) -> Bool,
-        makeApp: (EventLoop) -> App, observe: (EventLoop) -> (ServerEvent) -> Void
+        makeApp: (EventLoop) -> App, observe: (EventLoop) -> @Sendable (ServerEvent) -> Void
     ) throws(SystemError) {
         precondition(!loops.isEmpty, "a server needs a loop")
         self.options = options
         self.drain = drain
         quota = ConnectionQuota(limit: options.maxConnections, memory: options.memory)
-        var workers: [Worker] = []
-        var acceptors: [Acceptor] = []
+        var acceptors: [RemoteAcceptor] = []
         var port = options.port
         for loop in loops {
             let listener: Listener
@@ -48,11 +47,9 @@ public final class Server: Service {
             let worker = Worker(
                 loop: loop, app: makeApp(loop), options: options, drain: drain, quota: quota, trusts: trusts,
                 observe: observe(loop))
-            workers.append(worker)
-            acceptors.append(Acceptor(listener, worker: worker))
+            acceptors.append(RemoteAcceptor(Acceptor(listener, worker: worker), on: loop))
         }
         self.port = port
-        self.workers = workers
         self.acceptors = acceptors
     }
 
@@ -64,7 +61,12 @@ public final class Server: Service {
     /// - Throws: `SystemError`, before anybody is served, when a loop cannot watch its listener.
     public func begin() async throws {
         guard !hasBegun.exchange(true, ordering: .relaxed) else { return }
-        for acceptor in acceptors { try await acceptor.begin(beside: acceptors.filter { $0 !== acceptor }) }
+        for acceptor in acceptors {
+            let siblings = acceptors.filter { $0.loop !== acceptor.loop }
+            try await acceptor.perform { acceptor in
+                Result { () throws(SystemError) in try acceptor.begin(beside: siblings) }
+            }.get()
+        }
     }
 
     /// Serves until a graceful shutdown is asked for, then drains. Returns when the last connection is gone.
@@ -73,8 +75,8 @@ public final class Server: Service {
     public func run() async throws {
         try await begin()
         await withTaskGroup { group in
-            for (worker, acceptor) in zip(workers, acceptors) {
-                group.addTask(executorPreference: worker.loop) { await acceptor.run() }
+            for acceptor in acceptors {
+                group.addTask(executorPreference: acceptor.loop) { await acceptor.bound.value.run() }
             }
             do { try await gracefulShutdown() } catch {
                 // The task was cancelled: there is no time to be graceful.
@@ -85,41 +87,34 @@ public final class Server: Service {
     }
 
     private func finish() async {
-        let first = workers[0].loop
-        await enter(.announcing)
-        let announced = EventLoop.monotonicNanoseconds() + UInt64(options.drainDelay) * 1_000_000
-        while EventLoop.monotonicNanoseconds() < announced && !drain.skipsDelay {
-            await first.pause(nanoseconds: Self.drainPoll)
-        }
-        // Idle connections close now, which makes room for whoever waits in the queue.
-        await enter(.closing)
-        let limit = EventLoop.monotonicNanoseconds() + UInt64(options.drainTimeout) * 1_000_000
-        await withTaskGroup { group in
-            for acceptor in acceptors { group.addTask { await acceptor.finish(by: limit) } }
-        }
-        while quota.open > 0 && EventLoop.monotonicNanoseconds() < limit {
-            await first.pause(nanoseconds: Self.drainPoll)
-        }
-        if quota.open > 0 {
-            await Self.report(workers[0]) { [quota] in .drainTimedOut(open: quota.open) }
-            await enter(.cutting)
-            let cut = EventLoop.monotonicNanoseconds() + 1_000_000_000
-            while quota.open > 0 && EventLoop.monotonicNanoseconds() < cut {
-                await first.pause(nanoseconds: Self.drainPoll)
+        var course = Drain.Course(
+            delay: nanoseconds(options.drainDelay), timeout: nanoseconds(options.drainTimeout))
+        while course.phase != .ended {
+            let now = EventLoop.monotonicNanoseconds()
+            let next = course.next(at: now, openCount: quota.open, skipsDelay: drain.skipsDelay)
+            if let next {
+                await enter(next, until: course.limit)
+            } else {
+                await acceptors[0].loop.pause(nanoseconds: Self.drainPoll)
             }
         }
-        await enter(.ended)
     }
 
-    private func enter(_ phase: Drain.Phase) async {
+    private func enter(_ phase: Drain.Phase, until limit: UInt64) async {
+        if phase == .cutting { await report { [quota] in .drainTimedOut(open: quota.open) } }
         drain.enter(phase)
-        await Self.report(workers[0]) { .drain(phase) }
-        for worker in workers {
-            await worker.loop.perform { worker.drainChanged() }
+        await report { .drain(phase) }
+        for acceptor in acceptors { await acceptor.perform { $0.worker.drainChanged() } }
+        guard phase == .closing else { return }
+        // Idle connections have closed, which makes room for whoever waits in the queue.
+        await withTaskGroup { group in
+            for acceptor in acceptors {
+                group.addTask(executorPreference: acceptor.loop) { await acceptor.bound.value.finish(by: limit) }
+            }
         }
     }
 
-    private static func report(_ worker: Worker, _ event: @escaping @Sendable () -> ServerEvent) async {
-        await worker.loop.perform { worker.observe(event()) }
+    private func report(_ event: @escaping @Sendable () -> ServerEvent) async {
+        await acceptors[0].perform { $0.worker.observe(event()) }
     }
 }

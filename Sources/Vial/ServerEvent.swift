@@ -13,8 +13,9 @@ public enum ServerEvent {
     case completed(Request, status: Int, bytes: Int, nanoseconds: UInt64, failure: (any Error)?)
     /// The connection ended before the request did.
     case abandoned
-    /// What a client sent is refused, and the connection closes after the answer, which is reported as any other: for
-    /// bytes that are no request with a request that has an identifier and a peer only.
+    /// What a client sent is refused as a message. The answer is reported as any other; of bytes that could not be parsed its
+    /// request has an identifier and a peer only. The connection closes after it, unless the body was merely declared too large
+    /// and can be dropped.
     case refused(Refusal)
     /// A client was lost or refused before it had a connection.
     case acceptFailed(SystemError)

@@ -42,8 +42,8 @@ final class ConnectionQuota: Sendable {
     }
 }
 
-/// What the connections of one loop share. Used on that loop's thread only.
-@safe final class Worker: @unchecked Sendable {
+/// What the connections of one loop share; an object of that loop.
+final class Worker {
     /// One read takes at most this much: a whole head of the largest kind.
     static let readByteLimit = 65_536
     /// The spare buffer is no larger, whatever the largest answer was.
@@ -59,9 +59,9 @@ final class ConnectionQuota: Sendable {
     let drain: Drain
     let quota: ConnectionQuota
     let trusts: @Sendable (SocketAddress) -> Bool
-    let observe: (ServerEvent) -> Void
-    /// Where reads of this loop land before they are appended to their connection's input: idle connections hold no buffer.
-    let scratch: UnsafeMutableRawBufferPointer
+    let observe: @Sendable (ServerEvent) -> Void
+    let times: Exchange.Times
+    let readBuffer = ReadBuffer(byteCount: Worker.readByteLimit)
     /// Where answers are written until they have left, for one connection after the other: a buffer of its own each would be
     /// memory that the next request finds in no cache.
     private var spareOutput: [UInt8] = []
@@ -77,7 +77,7 @@ final class ConnectionQuota: Sendable {
 
     init(
         loop: EventLoop, app: App, options: ServerOptions, drain: Drain, quota: ConnectionQuota,
-        trusts: @escaping @Sendable (SocketAddress) -> Bool, observe: @escaping (ServerEvent) -> Void
+        trusts: @escaping @Sendable (SocketAddress) -> Bool, observe: @escaping @Sendable (ServerEvent) -> Void
     ) {
         self.loop = loop
         self.app = app
@@ -86,13 +86,8 @@ final class ConnectionQuota: Sendable {
         self.quota = quota
         self.trusts = trusts
         self.observe = observe
+        times = Exchange.Times(options)
         commonFields = CommonFields(server: options.name)
-        // Freed with the worker; nothing keeps a pointer into it across a suspension.
-        unsafe scratch = .allocate(byteCount: Self.readByteLimit, alignment: 16)
-    }
-
-    deinit {
-        unsafe scratch.deallocate()
     }
 
     func opened(_ connection: Connection) {
@@ -111,11 +106,11 @@ final class ConnectionQuota: Sendable {
     /// - Returns: whether one was closed.
     func giveUpIdle() -> Bool {
         // What is idle then waits for its first request, and closes soon by itself.
-        guard drain.phase < .closing else { return false }
+        guard !drain.phase.closesIdleConnections else { return false }
         if idleConnections.isEmpty && loop.now >= nextIdleSearch {
             nextIdleSearch = loop.now + Self.idleSearchInterval
             idleConnections = connections.compactMap { identifier, connection in
-                connection.idleExpiry.map { (identifier, $0) }
+                connection.exchange.idleDeadline.map { (identifier, $0) }
             }
             idleConnections.sort { $0.expiry > $1.expiry }
         }
@@ -123,7 +118,8 @@ final class ConnectionQuota: Sendable {
         let latest = Int(loop.now) + (options.keepAliveTimeout - options.idleGrace) * 1_000_000
         while let oldest = idleConnections.last, Int(oldest.expiry) <= latest {
             idleConnections.removeLast()
-            guard let connection = connections[oldest.identifier], connection.idleExpiry == oldest.expiry else {
+            guard let connection = connections[oldest.identifier], connection.exchange.idleDeadline == oldest.expiry
+            else {
                 continue
             }
             if connection.giveUp() { return true }
@@ -158,22 +154,26 @@ final class ConnectionQuota: Sendable {
     ///
     /// - Returns: whether it waits for another one.
     func keep(_ runner: Runner) -> Bool {
-        guard idleRunners.count < Self.idleRunnerLimit && drain.phase < .ended else { return false }
+        guard idleRunners.count < Self.idleRunnerLimit && drain.phase.keepsRunners else { return false }
         idleRunners.append(runner)
         return true
     }
 
     /// Makes every connection look at the drain's phase; at the end nobody runs handlers any more.
     func drainChanged() {
-        for connection in connections.values { connection.interrupt() }
-        guard drain.phase == .ended else { return }
+        for connection in connections.values { connection.drainChanged() }
+        guard !drain.phase.keepsRunners else { return }
         for runner in idleRunners { runner.end() }
         idleRunners = []
     }
+}
 
-    /// Milliseconds from the loop's present moment, as a moment.
-    @inline(__always)
-    func moment(in milliseconds: Int) -> UInt64 {
-        loop.now &+ UInt64(milliseconds) &* 1_000_000
+extension Exchange.Times {
+    fileprivate init(_ options: ServerOptions) {
+        self.init(
+            keepAlive: nanoseconds(options.keepAliveTimeout), head: nanoseconds(options.headerTimeout),
+            body: nanoseconds(options.bodyTimeout),
+            response: nanoseconds(options.requestTimeout + Connection.responseGraceMilliseconds),
+            write: nanoseconds(options.writeTimeout))
     }
 }

@@ -1,6 +1,8 @@
 """HTTP/1.1 on the wire: framing, pipelining, limits, and what the server refuses."""
 
+import contextlib
 import email.utils
+import http.client
 import json
 import socket
 import time
@@ -236,6 +238,32 @@ class TestBodies:
         wire.send_what_it_takes(chunked(*[" " * 65536] * 17))
         response = wire.read()
         problem(response, 413)
+
+    @pytest.mark.parametrize("is_chunked", [False, True])
+    def test_of_refused_requests_cost_no_connection(self, server, is_chunked):
+        paths = [f"/stray/{number}/{is_chunked}" for number in range(3)]
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        with contextlib.closing(client):
+            client.connect()
+            socket_of_all = client.sock
+            for path in paths:
+                body = iter([b'{"name":', b'"x"}']) if is_chunked else NAME
+                client.request("POST", path, body, encode_chunked=is_chunked)
+                with client.getresponse() as answer:
+                    assert answer.status == 404 and json.load(answer)["instance"] == path
+            client.request("GET", "/health/live")
+            assert client.getresponse().status == 200
+            assert client.sock is socket_of_all
+        for path in paths:
+            server.wait_for_access_log(path=path, status=404)
+            assert len(server.access_logs(path=path)) == 1
+
+    def test_of_refused_requests_do_not_mix_pipelined_answers(self, wire):
+        stray = f"POST /x/y HTTP/1.1\r\n{HOST}"
+        text = f"{stray}Content-Length: {len(LIVE)}\r\n\r\n{LIVE}"
+        chunks = f"{stray}Transfer-Encoding: chunked\r\n\r\n{len(LIVE):x}\r\n{LIVE}\r\n0\r\n\r\n"
+        wire.send((text + LIVE + chunks + post()) * 3)
+        assert [wire.read().status_code for _ in range(12)] == [404, 200, 404, 201] * 3
 
     def test_up_to_the_limit_are_taken(self, wire):
         body = NAME[:-1] + " " * (1_048_576 - len(NAME)) + "}"

@@ -165,6 +165,19 @@ extension OverSockets {
             }
         }
 
+        @Test func `an answer that is there is not kept back by the request behind it`() async throws {
+            try await withServer(app()) { server in
+                let client = try server.connect()
+                try client.send(get("/at-once/a") + get("/number/1") + get("/held"))
+                #expect(try client.answer().body == "this is a")
+                #expect(try client.answer().body == "1")
+                let other = try server.connect()
+                try wait(for: 1, other)
+                try other.send(get("/release"))
+                #expect(try client.answer().body == "released")
+            }
+        }
+
         @Test func `answers keep the order of pipelined requests, whether they come at once or later`() async throws {
             try await withServer(app()) { server in
                 let client = try server.connect()

@@ -28,4 +28,69 @@ struct DrainTests {
             drain.enter(.announcing)
         }
     }
+
+    // MARK: The course
+
+    private func course() -> Drain.Course { Drain.Course(delay: nanoseconds(5000), timeout: nanoseconds(20_000)) }
+
+    /// The phases that a course comes to, and when, looked at every 100 ms.
+    private func phases(until end: Int = 60_000, skipsDelay: Bool = false, open: (Int) -> Int) -> [String] {
+        var course = course()
+        var found: [String] = []
+        for now in stride(from: 0, through: end, by: 100) {
+            while let phase = course.next(at: nanoseconds(now), openCount: open(now), skipsDelay: skipsDelay) {
+                found.append("\(now) \(phase)")
+            }
+        }
+        return found
+    }
+
+    @Test func `announces at once, closes after the delay, and ends when nobody is left`() {
+        #expect(phases { $0 < 7000 ? 3 : 0 } == ["0 announcing", "5000 closing", "7000 ended"])
+    }
+
+    @Test func `closes at once when somebody waits`() {
+        #expect(phases(skipsDelay: true) { _ in 0 } == ["0 announcing", "0 closing", "0 ended"])
+    }
+
+    @Test func `cuts what is left after the timeout, and ends a second later in any case`() {
+        #expect(phases { _ in 1 } == ["0 announcing", "5000 closing", "25000 cutting", "26000 ended"])
+        #expect(
+            phases { $0 < 25_500 ? 1 : 0 } == ["0 announcing", "5000 closing", "25000 cutting", "25500 ended"])
+    }
+
+    @Test func `does nothing behind its end`() {
+        var course = course()
+        for now in [0, 5000, 5000] { _ = course.next(at: nanoseconds(now), openCount: 0, skipsDelay: false) }
+        #expect(course.phase == .ended)
+        #expect(course.next(at: nanoseconds(90_000), openCount: 1, skipsDelay: true) == nil)
+    }
+
+    @Test func `each phase says what becomes of connections`() {
+        let phases: [Drain.Phase] = [.serving, .announcing, .closing, .cutting, .ended]
+        #expect(phases.map(\.keepsConnections) == [true, false, false, false, false])
+        #expect(phases.map(\.awaitsDelivery) == [false, true, true, true, true])
+        #expect(phases.map(\.closesIdleConnections) == [false, false, true, true, true])
+        #expect(phases.map(\.cutsConnections) == [false, false, false, true, true])
+        #expect(phases.map(\.keepsRunners) == [true, true, true, true, false])
+    }
+
+    // MARK: The accept queue
+
+    @Test func `takes in as many as the queue holds, batch by batch, and no more`() {
+        var intake = Drain.Intake(queueLength: 150, until: nanoseconds(1000))
+        #expect(intake.allowance(batch: 64) == 64)
+        #expect(intake.took(64, batch: 64, hasClient: true, isFailing: false, at: 0) == .nextTurn)
+        #expect(intake.took(64, batch: 64, hasClient: true, isFailing: false, at: 0) == .nextTurn)
+        #expect(intake.allowance(batch: 64) == 22)
+        #expect(intake.took(22, batch: 64, hasClient: true, isFailing: false, at: 0) == .stop)
+    }
+
+    @Test func `waits for places until the limit, and stops when the queue is empty or fails`() {
+        var intake = Drain.Intake(queueLength: 150, until: nanoseconds(1000))
+        #expect(intake.took(3, batch: 64, hasClient: true, isFailing: false, at: 0) == .pause)
+        #expect(intake.took(0, batch: 64, hasClient: true, isFailing: false, at: nanoseconds(1000)) == .stop)
+        #expect(intake.took(0, batch: 64, hasClient: true, isFailing: true, at: 0) == .stop)
+        #expect(intake.took(0, batch: 64, hasClient: false, isFailing: false, at: 0) == .stop)
+    }
 }

@@ -548,14 +548,13 @@ extension OverSockets {
             async throws
         {
             let interlude = Interlude()
-            let place = WorkerPlace()
+            let place = AcceptorPlace()
             var app = app
             app.get("/close") { (_: Request) throws -> Answer in
                 interlude.play()
-                place.worker.withLock { worker in
-                    worker?.drain.enter(.closing)
-                    worker?.drainChanged()
-                }
+                let worker = place.acceptor.withLock { $0 }?.bound.value.worker
+                worker?.drain.enter(.closing)
+                worker?.drainChanged()
                 return text("closing")
             }
             try await withAcceptor(app, place) { _, _, port in
@@ -673,15 +672,21 @@ private func limitDescriptors(to count: rlim_t) {
     precondition(unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
 }
 
-/// Where a handler finds the worker of its own loop.
-private final class WorkerPlace: Sendable {
-    let worker = Mutex<Worker?>(nil)
+/// Where a handler finds the acceptor of its own loop, and with it the worker.
+private final class AcceptorPlace: Sendable {
+    let acceptor = Mutex<RemoteAcceptor?>(nil)
+}
+
+extension RemoteAcceptor {
+    fileprivate var losses: Int {
+        get async { await perform { $0.losses } }
+    }
 }
 
 /// Runs `body` with an acceptor on a loop of its own, without a server around it, and the number and the port of its listener.
 private func withAcceptor(
-    _ app: App, _ place: WorkerPlace = WorkerPlace(),
-    _ body: (Acceptor, Int32, UInt16) async throws -> Void
+    _ app: App, _ place: AcceptorPlace = AcceptorPlace(),
+    _ body: (RemoteAcceptor, Int32, UInt16) async throws -> Void
 ) async throws {
     let loop = try EventLoop(index: 0)
     try loop.start()
@@ -692,14 +697,18 @@ private func withAcceptor(
     let worker = Worker(
         loop: loop, app: app, options: .loopback, drain: Drain(),
         quota: ConnectionQuota(limit: 10, memory: .unlimited), trusts: { _ in true }, observe: { _ in })
-    place.worker.withLock { $0 = worker }
-    let acceptor = Acceptor(listener, worker: worker)
-    try await acceptor.begin(beside: [])
-    let running = Task(executorPreference: loop) { await acceptor.run() }
+    let acceptor = RemoteAcceptor(Acceptor(listener, worker: worker), on: loop)
+    place.acceptor.withLock { $0 = acceptor }
+    try await acceptor.perform { acceptor in
+        Result { () throws(SystemError) in try acceptor.begin(beside: []) }
+    }.get()
+    let running = Task(executorPreference: loop) { await acceptor.bound.value.run() }
     let result: Result<Void, any Error>
     do { result = .success(try await body(acceptor, number, port)) } catch { result = .failure(error) }
-    place.worker.withLock { $0 = nil }
-    await acceptor.finish(by: EventLoop.monotonicNanoseconds())
+    place.acceptor.withLock { $0 = nil }
+    await Task(executorPreference: loop) {
+        await acceptor.bound.value.finish(by: EventLoop.monotonicNanoseconds())
+    }.value
     await running.value
     try result.get()
 }

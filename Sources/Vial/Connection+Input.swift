@@ -1,0 +1,179 @@
+import Formatting
+import HTTP1
+import Reactor
+
+// Reads the socket, parses what it brings, and keeps what has to wait.
+extension Connection {
+    /// Below it, what is kept is among what every connection takes (`ConnectionQuota.connectionByteCount`); above, it is
+    /// counted in the process's memory.
+    static let uncountedByteLimit = 1024
+    /// A body's buffer grows to this at once, then by doubling, up to the body's declared length.
+    private static let firstBodyByteCount = 16_384
+
+    /// Uses what is kept, then what the socket has.
+    func readOn() {
+        guard exchange.isReading else { return }
+        if !input.isEmpty { useInput() }
+        read()
+    }
+
+    /// Reads what the socket has, and answers what is complete.
+    func read() {
+        while exchange.isReading && readiness.mayRead {
+            let buffer = worker.readBuffer
+            switch buffer.receive(from: socket) {
+            case .bytes(let received):
+                if received.count == Worker.readByteLimit {
+                    input.append(span: received)
+                    perform(report(.readFilled))
+                    countKept()
+                } else {
+                    readiness.readDrained()
+                    if input.isEmpty {
+                        let used = advance(received)
+                        keep(received.extracting(used...))
+                    } else {
+                        input.append(span: received)
+                        useInput()
+                    }
+                }
+            case .wouldBlock: readiness.readDrained()
+            case .end: perform(report(.ended))
+            case .failed: perform(report(.failed))
+            }
+        }
+    }
+
+    /// Reads and drops what comes after the last answer.
+    func drop() {
+        while exchange.isDropping && readiness.mayRead {
+            let buffer = worker.readBuffer
+            switch buffer.receive(from: socket) {
+            case .bytes(let received):
+                let filled = received.count == Worker.readByteLimit
+                if !filled { readiness.readDrained() }
+                let action = report(.dropped(byteCount: received.count, filledBuffer: filled))
+                if action != .drop { return perform(action) }
+            case .wouldBlock: readiness.readDrained()
+            case .end: return perform(report(.ended))
+            case .failed: return perform(report(.failed))
+            }
+        }
+    }
+
+    /// Answers what was kept, and keeps the rest of it.
+    private func useInput() {
+        let kept = input
+        input = []
+        let used = advance(kept.span)
+        // A head that comes byte by byte is not copied each time.
+        if used == 0 && exchange.isReading { input = kept } else { keep(kept.span.extracting(used...)) }
+        if countedInput > 0 { countKept() }
+    }
+
+    /// Parses what was received, and answers what is complete.
+    ///
+    /// - Returns: how many bytes from the start of `bytes` are done with.
+    private func advance(_ bytes: Span<UInt8>) -> Int {
+        var used = 0
+        // A message begins with a byte: to have the parser find out that there is none would be a cost of each request.
+        while exchange.isReading && (used < bytes.count || reader.state != .idle) {
+            let step: RequestReader.Step
+            do { step = try readStep(bytes.extracting(used...)) } catch {
+                guard error == .bodyTooLarge && !reader.expectsBody else {
+                    refuse(error)
+                    return used
+                }
+                used += request.head.bytes.count
+                hasMoreInput = used < bytes.count
+                admitTooLarge()
+                continue
+            }
+            switch step {
+            case .incomplete(let count):
+                endInput(usingLast: count)
+                return used + count
+            case .head(let count):
+                used += count
+                hasMoreInput = used < bytes.count
+                beginRequest()
+            case .complete(let count):
+                used += count
+                hasMoreInput = used < bytes.count
+                endBody()
+            }
+        }
+        return used
+    }
+
+    @inline(__always)
+    private func readStep(_ bytes: Span<UInt8>) throws(ProtocolError) -> RequestReader.Step {
+        guard reader.expectsBody else { return try reader.read(bytes, head: &request.head, body: &request.body) }
+        return try readBody(bytes)
+    }
+
+    private func readBody(_ bytes: Span<UInt8>) throws(ProtocolError) -> RequestReader.Step {
+        if exchange.state == .reading(.refusedBody) {
+            let room = exchange.droppableByteCount
+            return try reader.read(bytes.extracting(first: room), head: &request.head, body: &request.body)
+        }
+        if case .body(let remaining) = reader.state { growBody(for: min(remaining, bytes.count), of: remaining) }
+        return try reader.read(bytes, head: &request.head, body: &request.body)
+    }
+
+    /// Makes room in the body's buffer, no more than the body will take.
+    private func growBody(for count: Int, of remaining: Int) {
+        let needed = request.body.count + count
+        guard needed > request.body.capacity else { return }
+        let most = request.body.count + remaining
+        request.body.reserveCapacity(min(most, max(needed, 2 * request.body.capacity, Self.firstBodyByteCount)))
+    }
+
+    @inline(never)
+    private func refuse(_ error: ProtocolError) {
+        perform(report(.malformed(error)))
+    }
+
+    /// All bytes were used, the last `count` of them for an unfinished message.
+    @inline(never)
+    private func endInput(usingLast count: Int) {
+        switch reader.state {
+        case .idle: perform(report(.inputUsed))
+        case .head: perform(report(.partOfHead))
+        case .body, .chunks:
+            let isKept = exchange.state == .reading(.body)
+            perform(report(isKept && !countInput() ? .outOfMemory(.request) : .partOfBody(byteCount: count)))
+        }
+    }
+
+    /// Keeps what was received and not used, unless no request can follow.
+    private func keep(_ rest: Span<UInt8>) {
+        if rest.isEmpty || exchange.discardsInput { return }
+        input.append(span: rest)
+        countKept()
+    }
+
+    private func countKept() {
+        if !countInput() { perform(report(.outOfMemory(.input))) }
+    }
+
+    /// - Returns: whether there is memory for what is kept.
+    func countInput() -> Bool {
+        let kept = input.capacity + request.body.capacity + request.head.bytes.capacity
+        let bytes = kept > Self.uncountedByteLimit ? kept : 0
+        if bytes > countedInput {
+            guard worker.options.memory.reserve(bytes - countedInput, for: .body) else { return false }
+        } else if bytes < countedInput {
+            worker.options.memory.release(countedInput - bytes)
+        }
+        countedInput = bytes
+        return true
+    }
+
+    /// What came behind a request whose answer is awaited is forgotten, its own body is not.
+    func forgetInput() {
+        input = []
+        // It can only have become less.
+        _ = countInput()
+    }
+}

@@ -1,0 +1,113 @@
+// What ends a connection: time, the drain, another client's need, the client itself.
+extension Exchange {
+    private static let lingerTime = nanoseconds(lingerMilliseconds)
+    private static let deliveryPoll = nanoseconds(deliveryPollMilliseconds)
+    static let lastRequestTime = nanoseconds(lastRequestMilliseconds)
+
+    mutating func expire(at now: UInt64, _ drain: Drain.Phase) -> Action {
+        guard now >= deadline else { return .wait }
+        switch state {
+        case .reading: return beginLook(.timeout)
+        case .awaiting:
+            isOverdue = true
+            // A late response must not meet another request.
+            endsWithAnswer = true
+            become(.answering)
+            return .answerOverdue
+        case .blocked: return close()
+        case .lingering: return finish(drain)
+        case .delivering: return .checkDelivery
+        // It expires again when reading goes on.
+        case .yielding, .closed: return .wait
+        case .answering, .sending: unexpected("a timer")
+        }
+    }
+
+    mutating func drainChanged(at now: UInt64, _ drain: Drain.Phase) -> Action {
+        if state == .closed { return .wait }
+        if drain.cutsConnections { return close() }
+        guard drain.closesIdleConnections, state == .reading(.idle) else { return .wait }
+        if hasServed { return beginLook(.drain) }
+        limit = now &+ Self.lastRequestTime
+        return .wait
+    }
+
+    mutating func displace() -> Action {
+        state == .reading(.idle) ? beginLook(.displacement) : .wait
+    }
+
+    mutating func beginLook(_ reason: Look) -> Action {
+        look = reason
+        lookLimit = limit
+        return .lookAgain
+    }
+
+    mutating func endLook(_ drain: Drain.Phase) -> Action {
+        let reason = look
+        look = .none
+        guard case .reading(let stage) = state else { return .wait }
+        switch reason {
+        case .none: unexpected("the end of a look")
+        case .timeout: return limit == lookLimit ? timeOut(stage, drain) : .wait
+        case .displacement: return stage == .idle && limit == lookLimit ? close() : .wait
+        case .drain: return stage == .idle ? finish(drain) : .wait
+        }
+    }
+
+    private mutating func timeOut(_ stage: Stage, _ drain: Drain.Phase) -> Action {
+        switch stage {
+        case .idle: finish(drain)
+        case .head: refuse(.headTimedOut)
+        case .body: refuse(.bodyTimedOut)
+        case .refusedBody: answerAndEnd()
+        }
+    }
+
+    /// The client sends nothing more.
+    mutating func end(_ drain: Drain.Phase) -> Action {
+        switch state {
+        case .reading(.refusedBody): answerAndEnd()
+        case .reading: close()
+        case .lingering: finish(drain)
+        case .delivering: .wait
+        case .answering, .awaiting, .sending, .blocked, .yielding, .closed: unexpected("the end of the stream")
+        }
+    }
+
+    mutating func linger(at now: UInt64) -> Action {
+        limit = now &+ Self.lingerTime
+        droppedByteCount = 0
+        become(.lingering)
+        return .linger
+    }
+
+    mutating func drop(_ byteCount: Int, _ filledBuffer: Bool) -> Action {
+        guard isDropping else { unexpected("dropped bytes") }
+        droppedByteCount += byteCount
+        if droppedByteCount >= Self.lingerByteLimit { return close() }
+        return filledBuffer ? .dropLater : .drop
+    }
+
+    /// Nothing is expected of the client any more. A process that ends may take its network with it, as a container does, and
+    /// with that what the kernel holds for the client: then its side first has to acknowledge it.
+    private mutating func finish(_ drain: Drain.Phase) -> Action {
+        drain.awaitsDelivery ? .checkDelivery : close()
+    }
+
+    mutating func endDelivery(_ isComplete: Bool, at now: UInt64, _ times: Times) -> Action {
+        if isComplete || state == .delivering && now >= limit { return close() }
+        interim = now &+ Self.deliveryPoll
+        if state == .delivering { return .wait }
+        limit = now &+ times.write
+        become(.delivering)
+        return .finishWriting
+    }
+
+    mutating func close() -> Action {
+        if state == .closed { unexpected("an end") }
+        let isAwaited = state == .awaiting
+        let abandonsRequest = isInFlight
+        become(.closed)
+        return isAwaited ? .cut : .close(abandonsRequest: abandonsRequest)
+    }
+}

@@ -1,0 +1,230 @@
+import HTTP1
+
+// Reading requests, having them answered, sending the answers.
+extension Exchange {
+    // MARK: Reading
+
+    mutating func readHead(at now: UInt64, _ times: Times) -> Action {
+        switch state {
+        case .reading(.idle): limit = now &+ times.head
+        case .reading(.head): break
+        default: unexpected("part of a head")
+        }
+        return flush(.head)
+    }
+
+    @inline(__always)
+    mutating func begin(_ head: Head, at now: UInt64, _ drain: Drain.Phase, _ times: Times) -> Action {
+        guard state == .reading(.idle) || state == .reading(.head) else { unexpected("a head") }
+        endsWithAnswer = !head.keepsAlive
+        switch head.body {
+        case .none, .length(0): return answer()
+        case .length, .chunked: return beginBody(of: head, at: now, drain, times)
+        }
+    }
+
+    private mutating func beginBody(
+        of head: Head, at now: UInt64, _ drain: Drain.Phase, _ times: Times
+    ) -> Action {
+        if head.isDecided {
+            let fits = if case .length(let count) = head.body { count <= Limits.droppedBodyByteLimit } else { true }
+            // A client that waits to be told to go on sends no body at all after another answer.
+            guard head.keepsAlive && drain.keepsConnections && fits && !head.expectsContinue else {
+                return answerAndEnd()
+            }
+            droppedByteCount = 0
+        }
+        limit = now &+ times.body
+        let stage = head.isDecided ? Stage.refusedBody : .body
+        // Nor is one waiting that has sent some of the body already (RFC 9110 §10.1.1).
+        if head.expectsContinue && !head.hasMoreInput {
+            become(.sending(stage, then: .read))
+            return .sendContinue
+        }
+        become(.reading(stage))
+        return .read
+    }
+
+    mutating func readBody(_ byteCount: Int) -> Action {
+        switch state {
+        case .reading(.body): return flush(.body)
+        case .reading(.refusedBody):
+            droppedByteCount += byteCount
+            return droppableByteCount > 0 ? flush(.refusedBody) : answerAndEnd()
+        default: unexpected("part of a body")
+        }
+    }
+
+    mutating func endBody() -> Action {
+        guard state == .reading(.body) || state == .reading(.refusedBody) else { unexpected("the end of a body") }
+        return answer()
+    }
+
+    /// What was gathered leaves before more is waited for.
+    mutating func flush(_ stage: Stage) -> Action {
+        guard isReading else { unexpected("the end of the input") }
+        return send(stage, then: .read)
+    }
+
+    mutating func yield() -> Action {
+        guard case .reading(let stage) = state else { unexpected("a read") }
+        become(.yielding(stage))
+        return .yield
+    }
+
+    mutating func takeTurn(_ drain: Drain.Phase) -> Action {
+        switch state {
+        case .yielding(let stage):
+            become(.reading(stage))
+            return readOn(drain)
+        case .lingering, .delivering: return .drop
+        // Refused or cut meanwhile.
+        case .reading, .answering, .awaiting, .sending, .blocked, .closed: return .wait
+        }
+    }
+
+    /// Reads after a wait for something else. While the server closes, an idle connection goes no further than that.
+    private mutating func readOn(_ drain: Drain.Phase) -> Action {
+        drain.closesIdleConnections ? beginLook(.drain) : .read
+    }
+
+    // MARK: Answering
+
+    private mutating func answer() -> Action {
+        become(.answering)
+        return .answer
+    }
+
+    /// Answers a request whose body is not, or not entirely, read.
+    mutating func answerAndEnd() -> Action {
+        endsWithAnswer = true
+        return answer()
+    }
+
+    mutating func refuse(_ error: ProtocolError) -> Action {
+        guard case .reading(let stage) = state else { unexpected("a malformed message") }
+        // Too large to be dropped, but without a fault in what was read of it.
+        if stage == .refusedBody && error == .bodyTooLarge { return answerAndEnd() }
+        return refuse(.malformed(error), isHeadComplete: error.isHeadComplete)
+    }
+
+    mutating func refuse(_ refusal: ServerEvent.Refusal, isHeadComplete: Bool = false) -> Action {
+        let admission: Admission = isInFlight ? .admitted : isHeadComplete ? .headComplete : .unparsed
+        endsWithAnswer = true
+        interim = 0
+        become(.answering)
+        return .refuse(refusal, admission)
+    }
+
+    mutating func runOut(of shortage: Shortage) -> Action {
+        switch (shortage, state) {
+        case (.output, _): return close()
+        case (_, .reading), (_, .yielding), (.request, .answering),
+            // What is lost is part of the request.
+            (_, .sending(.body, _)), (_, .sending(.refusedBody, _)),
+            (_, .blocked(.body, _)), (_, .blocked(.refusedBody, _)):
+            return refuse(.outOfMemory)
+        case (.input, .answering), (.input, .awaiting), (.input, .sending), (.input, .blocked):
+            hasLostInput = true
+            return .forgetInput
+        case (.input, .lingering), (.input, .delivering), (.input, .closed): return .forgetInput
+        case (.request, _): unexpected("a request without memory")
+        }
+    }
+
+    mutating func awaitResponse(at now: UInt64, _ times: Times) -> Action {
+        guard state == .answering else { unexpected("a deferred response") }
+        limit = now &+ times.response
+        become(.awaiting)
+        return .begin
+    }
+
+    mutating func begun() -> Action {
+        guard state == .awaiting else { unexpected("the beginning of a response") }
+        return .send
+    }
+
+    @inline(__always)
+    mutating func conclude(_ closes: Bool, _ drain: Drain.Phase) -> Action {
+        guard state == .answering || state == .awaiting else {
+            guard discardsAnswers else { unexpected("a second response") }
+            return .discardAnswer
+        }
+        endsWithAnswer = endsWithAnswer || closes || hasLostInput || !drain.keepsConnections
+        become(.answering)
+        return .append(persists: !endsWithAnswer)
+    }
+
+    @inline(__always)
+    mutating func proceed(
+        _ outputByteCount: Int, _ hasMoreInput: Bool, at now: UInt64, _ times: Times
+    ) -> Action {
+        guard state == .answering else { unexpected("an appended response") }
+        hasServed = true
+        if endsWithAnswer { return send(.idle, then: .linger) }
+        limit = now &+ times.keepAlive
+        gathered += 1
+        if outputByteCount >= Self.outputByteLimit || gathered >= Limits.pipelineDepthLimit {
+            gathered = 0
+            return send(.idle, then: hasMoreInput ? .yield : .read)
+        }
+        guard hasMoreInput else { return send(.idle, then: .read) }
+        become(.reading(.idle))
+        return .read
+    }
+
+    // MARK: Sending
+
+    @inline(__always)
+    private mutating func send(_ stage: Stage, then next: Next) -> Action {
+        become(.sending(stage, then: next))
+        return .send
+    }
+
+    @inline(__always)
+    mutating func sent(at now: UInt64, _ drain: Drain.Phase) -> Action {
+        switch state {
+        case .sending(let stage, then: .read) where !hasLostInput:
+            become(.reading(stage))
+            return .read
+        case .sending(let stage, let next): return follow(next, stage, at: now)
+        case .blocked(let stage, let next):
+            interim = 0
+            let action = follow(next, stage, at: now)
+            return action == .read ? readOn(drain) : action
+        case .awaiting: return .wait
+        case .reading, .answering, .yielding, .lingering, .delivering, .closed: unexpected("the end of the output")
+        }
+    }
+
+    private mutating func follow(_ next: Next, _ stage: Stage, at now: UInt64) -> Action {
+        if hasLostInput || next == .linger { return linger(at: now) }
+        guard next == .yield else {
+            become(.reading(stage))
+            return .read
+        }
+        become(.yielding(stage))
+        return .yield
+    }
+
+    mutating func block(at now: UInt64, _ times: Times) -> Action {
+        switch state {
+        case .sending(let stage, let next):
+            interim = now &+ times.write
+            become(.blocked(stage, then: next))
+        // One limit for the whole output, however often a little of it leaves.
+        case .blocked: break
+        // The rest leaves with the response, or when there is room before.
+        case .awaiting: break
+        case .reading, .answering, .yielding, .lingering, .delivering, .closed: unexpected("blocked output")
+        }
+        return .wait
+    }
+
+    func writable() -> Action {
+        switch state {
+        case .blocked, .awaiting: .send
+        case .reading, .answering, .sending, .yielding, .lingering, .delivering, .closed: .wait
+        }
+    }
+}
