@@ -8,7 +8,7 @@ import sys
 import urllib.request
 
 from cluster import Missing, until
-from service import free_port
+from ports import free_port
 
 REGION = "eu-central-1"
 # moto takes any key; the service has to have one to sign with.

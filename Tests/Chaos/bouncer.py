@@ -8,7 +8,7 @@ import subprocess
 import psycopg
 
 from cluster import Missing, as_owner, own, until
-from service import free_port
+from ports import free_port
 
 CONFIGURATION = """[databases]
 * = host={address} port={server} user=items password='{password}'

@@ -9,6 +9,8 @@ import signal
 import sys
 import time
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "Support"))
+
 from report import summary, table, write
 from result import Result, perform
 from service import BINARY, ROOT

@@ -3,8 +3,8 @@
 import subprocess
 
 from cluster import Missing
+from ports import free_port
 from scenario import scenario
-from service import free_port
 
 GOAL = 2.0  # seconds from the promotion to the first write
 FIRST, SECOND = "127.0.0.11", "127.0.0.12"

@@ -1,16 +1,15 @@
 """The service under test: one process of the release binary, seen from outside."""
 
 import collections
-import contextlib
 import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import urllib.request
 
 from cluster import until
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("ITEMS_BINARY", ROOT / ".build/release/items")).resolve()
@@ -25,26 +24,6 @@ LIMITS = {
     "DB_POOL_MIN": "2",
     "DB_POOL_MAX": str(POOL_MAX),
 }
-
-given = set()
-
-
-def free_port(*addresses):
-    """A port that is free on all of these addresses, and given out once."""
-    while True:
-        with contextlib.ExitStack() as stack:
-            first = stack.enter_context(socket.socket())
-            first.bind(((addresses or ("127.0.0.1",))[0], 0))
-            port = first.getsockname()[1]
-            try:
-                for address in addresses[1:]:
-                    stack.enter_context(socket.socket()).bind((address, port))
-            except OSError:
-                continue
-            if port not in given:
-                given.add(port)
-                return port
-
 
 class NeverHealthy(Exception):
     """The service ended, or did not find its database, although all was well."""

@@ -8,8 +8,9 @@ import shutil
 import tempfile
 
 from cluster import Cluster
+from ports import free_port
 from proxy import Proxy
-from service import Service, free_port
+from service import Service
 
 PASSWORD = "first-password"
 

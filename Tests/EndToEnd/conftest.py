@@ -19,6 +19,7 @@ import time
 import psycopg
 import pytest
 import requests
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("ITEMS_BINARY", ROOT / ".build/release/items")).resolve()
@@ -39,12 +40,6 @@ def until(condition, seconds=10.0, interval=0.02, what="the condition"):
         if time.monotonic() > deadline:
             pytest.fail(f"waited {seconds} s in vain for {what}")
         time.sleep(interval)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def problem(response, status):

@@ -10,13 +10,13 @@ import tempfile
 from psycopg import sql
 
 from conftest import ROOT, Database, until
+from ports import free_port
 
 # Appended: where both suites have a module of one name, this one's is meant.
 sys.path.append(str(ROOT / "Tests/Chaos"))
 
 import cluster as clusters  # noqa: E402
 from bouncer import Bouncer, carries_statements  # noqa: E402, F401, for tests
-from service import free_port  # noqa: E402
 
 PASSWORD = "first-password"
 

@@ -16,7 +16,7 @@ from certificates import Authority
 from cluster import Cluster, Missing as MissingCluster
 from container import Container
 from engine import ROOT, Engine, Missing
-from service import free_port
+from ports import free_port
 
 IMAGE, BUNDLE_IMAGE = "localhost/items:test", "localhost/items:bundle"
 BUNDLE = "/etc/items/certificates/rds.pem"

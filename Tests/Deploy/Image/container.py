@@ -7,7 +7,7 @@ import re
 import requests
 
 from cluster import until
-from service import free_port
+from ports import free_port
 
 START_SECONDS = 30
 STOP_SECONDS = 40

@@ -14,7 +14,7 @@ import yaml
 from cluster import until
 from engine import ROOT, Missing
 from neighbours import make_postgresql, make_prometheus
-from service import free_port
+from ports import free_port
 
 UP_SECONDS = 120
 HEALTHY_SECONDS = 30

@@ -6,7 +6,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import time
 import boto3
 import pytest
 import requests
+from ports import free_port
 
 import workspace
 
@@ -42,12 +42,6 @@ def beginning(request):
         if any(name in item.fixturenames for item in request.session.items):
             with contextlib.suppress(pytest.skip.Exception):
                 request.getfixturevalue(name)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Account:
