@@ -1,6 +1,6 @@
 # Variables given to make reach the service: `make run PORT=8080 LOG_LEVEL=debug`.
 .DEFAULT_GOAL := help
-.PHONY: help build run example test unit e2e deploy-tests chaos soak cost fuzz sanitize lint format clean
+.PHONY: help build run example test test-all unit e2e deploy-tests chaos soak cost fuzz sanitize lint format clean
 .PHONY: bench bench-curve bench-latency bench-memory bench-scale bench-steady
 
 help: ## list the targets
@@ -17,8 +17,11 @@ example: NAME = Orders
 example: ## the same for the service in Examples/NAME, on port 5002; NAME=Orders
 	@scripts/run '$(NAME)'
 
-test: ## install what is missing, then run every check and every test
+test: ## install what is missing, check the sources, run the Swift and the end-to-end tests, check the cost of a request
 	@scripts/test
+
+test-all: ## run what `make test` leaves out: chaos, deployment, sanitizers, fuzzing, tests of the benchmarks
+	@scripts/test rest
 
 unit: ## run the Swift tests only, against a private PostgreSQL
 	@scripts/test unit

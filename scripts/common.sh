@@ -62,6 +62,6 @@ python_environment() {
     cmp --silent "$list" "$environment/requirements.txt" && return
     rm -rf -- "$environment"
     python3 -m venv "$environment"
-    "$python" -m pip install --quiet --disable-pip-version-check -r "$list"
+    "$python" -m pip install --no-compile --quiet --disable-pip-version-check -r "$list"
     cp "$list" "$environment/requirements.txt"
 }

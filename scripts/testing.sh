@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the scripts that run tests share, on top of common.sh: phases with their times, a private PostgreSQL.
 
-cluster='' beside='' beside_output=''
+cluster='' beside='' beside_output='' foreign_plan=''
 
 finish() {
     trap '' INT TERM HUP
@@ -10,6 +10,7 @@ finish() {
         wait "$beside" || true
         cat -- "$beside_output" >&2
     fi
+    [[ -z $foreign_plan ]] || rm -f -- "$foreign_plan"
     [[ -z $beside_output ]] || rm -f -- "$beside_output"
     [[ -z $cluster ]] || scripts/cluster remove "$cluster" || true
 }

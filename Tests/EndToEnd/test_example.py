@@ -1,6 +1,6 @@
 """Examples/Orders over HTTP: what a service is given that brings a table and five routes of its own.
 
-ORDERS_BINARY names another binary.
+The binary is the one that scripts/test builds with the Swift tests; ORDERS_BINARY names another.
 """
 
 import http.client
@@ -18,7 +18,7 @@ import pytest
 
 from conftest import ROOT, Server, Wire, free_port, problem, stop_all, until
 
-BINARY = pathlib.Path(os.environ.get("ORDERS_BINARY", ROOT / "Examples/Orders/.build/release/orders")).resolve()
+BINARY = pathlib.Path(os.environ.get("ORDERS_BINARY", ROOT / ".build/debug/orders")).resolve()
 TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
 ORDER = {"customer": "Ada", "amount": "12.30", "details": {"isGift": True, "parcels": 2}}
 MEMBERS = ["amount", "customer", "details", "id", "placedAt"]
@@ -43,7 +43,7 @@ def orders(*arguments, **environment):
 
 @pytest.fixture(scope="session", autouse=True)
 def example():
-    assert os.access(BINARY, os.X_OK), f"{BINARY} is missing: scripts/build Orders"
+    assert os.access(BINARY, os.X_OK), f"{BINARY} is missing: make e2e"
 
 
 @pytest.fixture(scope="module")

@@ -80,6 +80,7 @@ def told(server, message):
     return [line for line in server.logs() if line["msg"] == message]
 
 
+@pytest.mark.alone
 class TestIdleConnections:
     def test_cost_little_memory_and_delay_nobody(self, database, launch, crowd):
         server = launch(database.environment, MAX_CONNECTIONS="20000", ACCESS_LOG="0").wait_until_healthy()
@@ -102,6 +103,7 @@ class TestIdleConnections:
             pytest.skip(f"held with {crowd} connections only: RLIMIT_NOFILE allows no more here")
 
 
+@pytest.mark.alone
 class TestAWaveOfRequests:
     def test_is_answered_to_the_last_one(self, database, launch, crowd):
         server = launch(database.environment, MAX_CONNECTIONS="20000", ACCESS_LOG="0", WORKERS="1").wait_until_healthy()
@@ -301,6 +303,7 @@ class TestALowLimitOfDescriptors:
         assert re.search(r"30 descriptors may be open \(RLIMIT_NOFILE\), and at least \d+ are needed", run.stdout)
 
 
+@pytest.mark.alone
 class TestPipelinedRequests:
     @pytest.fixture
     def server(self, database, launch):
@@ -381,6 +384,7 @@ class TestAPauseOfTheMachine:
 
 
 class TestADrain:
+    @pytest.mark.alone
     def test_ends_in_time_whatever_clients_hold(self, database, launch):
         server = launch(database.environment, DRAIN_TIMEOUT_MS="1000").wait_until_healthy()
         for number in range(20):

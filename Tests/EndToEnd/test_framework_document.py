@@ -4,6 +4,8 @@ The libraries are those that Examples/Orders was built with, so only the page's 
 """
 
 import json
+import os
+import pathlib
 import re
 import subprocess
 
@@ -19,7 +21,7 @@ def blocks(page):
 
 BLOCKS = blocks("docs/framework.md")
 PACKAGE, SERVICE, *FRAGMENTS = [text for language, text in BLOCKS if language == "swift"]
-BUILT = ROOT / "Examples/Orders/.build/release"
+BUILT = pathlib.Path(os.environ.get("ORDERS_BINARY", ROOT / ".build/debug/orders")).absolute().parent
 
 # What the fragments refer to, which stands in other places of the page or in the reader's own sources.
 AROUND = {

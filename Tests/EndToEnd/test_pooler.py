@@ -335,6 +335,7 @@ def test_a_start_depends_on_no_parameter_that_a_pooler_refuses(database, bouncer
         assert "DB_PREPARED=0" in lines[0]["error"], lines
 
 
+@pytest.mark.alone
 def test_the_server_itself_is_told_the_limits(database, launch):
     server = launch(database.environment, DB_STATEMENT_TIMEOUT_MS="4321", WORKERS="1").wait_until_healthy()
     prepared = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND usename = 'items'"

@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from conftest import BINARY, ROOT
 
 SECONDS = 15
 SEED = 20_241_101
 
 
+@pytest.mark.alone
 def test_honest_clients_do_not_notice_hostile_ones(database):
     environment = {"PATH": os.environ["PATH"], **database.environment}
     arguments = ["--binary", str(BINARY), "--seconds", str(SECONDS), "--seed", str(SEED)]
