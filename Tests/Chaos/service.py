@@ -1,6 +1,7 @@
 """The service under test: one process of the release binary, seen from outside."""
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
