@@ -142,6 +142,40 @@ extension OverSockets {
             }
         }
 
+        @Test func `a request that is refused for memory takes none when its client has finished`() async throws {
+            let memory = MemoryBudget(limit: 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect()
+                let field = "X-Long: \(String(repeating: "x", count: 15_000))\r\n"
+                try client.send(
+                    "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"
+                        + "POST /length HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\(field)\(field)"
+                        + "Content-Length: 1000000\r\n\r\n")
+                client.finish()
+                await server.events.wait(for: .started)
+                // The end of the stream is there when the refusal is sent.
+                gate.open()
+                #expect(try client.answer().status == 200)
+                #expect(try client.answer().status == 503)
+                await server.events.wait(for: .closed)
+                #expect(memory.used == 0)
+            }
+        }
+
+        @Test func `output for which memory was taken is sent on, whatever others take meanwhile`() async throws {
+            let memory = MemoryBudget(limit: 64 * 1_048_576)
+            try await withServer(app, options(memory)) { server in
+                let client = try server.connect(window: 4096)
+                try client.send("GET /bytes/16000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+                try await until { memory.used >= 16_000_000 }
+                let taken = memory.share(of: .statement) - memory.used
+                memory.take(taken)
+                #expect(try client.answer().body.utf8.count == 16_000_000)
+                memory.release(taken)
+                try await until { memory.used <= ConnectionQuota.connectionByteCount }
+            }
+        }
+
         @Test func `a client that does not read is cut where there is no memory for what waits for it`() async throws {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
             try await withServer(app, options(memory)) { server in
