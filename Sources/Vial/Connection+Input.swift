@@ -159,6 +159,8 @@ extension Connection {
 
     /// - Returns: whether there is memory for what is kept.
     func countInput() -> Bool {
+        // Closed within the call that kept it: all was given back.
+        if exchange.state == .closed { return true }
         let kept = input.capacity + request.body.capacity + request.head.bytes.capacity
         let bytes = kept > Self.uncountedByteLimit ? kept : 0
         if bytes > countedInput {
@@ -170,7 +172,7 @@ extension Connection {
         return true
     }
 
-    /// What came behind a request whose answer is awaited is forgotten, its own body is not.
+    /// Forgets what came behind the request, but not the request's own body.
     func forgetInput() {
         input = []
         // It can only have become less.

@@ -86,14 +86,17 @@ struct OutputBuffer {
         return true
     }
 
-    /// Counts answers that the client does not take.
+    /// Counts the whole buffer, whose answers the client does not read. It may be called again while they wait.
     ///
     /// - Returns: whether there is memory for them to wait in.
     mutating func countAll(_ memory: MemoryBudget) -> Bool {
-        let capacity = bytes.capacity
-        // It holds every answer that is counted, each behind its head.
-        guard memory.reserve(capacity - countedByteCount, for: .answer) else { return false }
-        countedByteCount = capacity
+        let missing = bytes.capacity - countedByteCount
+        if missing > 0 {
+            guard memory.reserve(missing, for: .answer) else { return false }
+        } else {
+            memory.release(-missing)
+        }
+        countedByteCount = bytes.capacity
         return true
     }
 
