@@ -1,7 +1,7 @@
 /// An integer of 64 bits in decimal.
 public enum DecimalText {
     /// The longest one: 20 digits, or 19 and a minus sign.
-    public static let byteLimit = 20
+    public static let mostByteCount = 20
 }
 
 extension [UInt8] {
@@ -22,17 +22,17 @@ extension [UInt8] {
     /// Appends `value` in decimal, with a minus sign when it is negative.
     @inlinable
     public mutating func append(decimal value: Int64) {
-        append(addingCapacity: DecimalText.byteLimit) { $0.append(decimal: value) }
+        append(addingCapacity: DecimalText.mostByteCount) { $0.append(decimal: value) }
     }
 
     @inlinable
     public mutating func append(decimal value: Int) {
-        append(addingCapacity: DecimalText.byteLimit) { $0.append(decimal: value) }
+        append(addingCapacity: DecimalText.mostByteCount) { $0.append(decimal: value) }
     }
 
     @inlinable
     public mutating func append(decimal value: UInt64) {
-        append(addingCapacity: DecimalText.byteLimit) { $0.append(decimal: value) }
+        append(addingCapacity: DecimalText.mostByteCount) { $0.append(decimal: value) }
     }
 
     /// Appends `value` in decimal, padded with zeros to `width` digits; all digits of a longer number are kept, and a

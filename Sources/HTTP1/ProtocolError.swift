@@ -1,5 +1,5 @@
-/// Why a request was refused. After any of these errors nothing more is read from the connection, because the start of
-/// the next message is unknown.
+/// Why a request was refused. After any of these errors but `bodyTooLarge` nothing more is read from the connection, because
+/// the start of the next message is unknown.
 ///
 /// The raw value is the reason in metrics and logs.
 public enum ProtocolError: String, Error, CaseIterable, Sendable {

@@ -66,7 +66,7 @@ public struct Item: JSONRepresentable, Sendable {
     /// The item's path, below that of the collection.
     func path(in collection: [UInt8]) -> [UInt8] {
         var path: [UInt8] = []
-        path.append(addingCapacity: collection.count + 1 + DecimalText.byteLimit) { path in
+        path.append(addingCapacity: collection.count + 1 + DecimalText.mostByteCount) { path in
             path.append(span: collection.span)
             path.append(0x2F)
             path.append(decimal: id)
@@ -128,7 +128,7 @@ public struct Item: JSONRepresentable, Sendable {
     }
 
     /// Bytes of an item without its texts.
-    static let frameByteLimit = Frame.byteCount + DecimalText.byteLimit + 2 * TimestampWriter.byteCount
+    static let frameByteLimit = Frame.byteCount + DecimalText.mostByteCount + 2 * TimestampWriter.byteCount
 }
 
 extension OutputSpan<UInt8> {

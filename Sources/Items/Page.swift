@@ -151,7 +151,7 @@ public struct Page: JSONRepresentable, Sendable {
         let relation: StaticString = ">; rel=\"next\""
         let literals = parameters.utf8CodeUnitCount + cursor.utf8CodeUnitCount + relation.utf8CodeUnitCount
         var link: [UInt8] = []
-        link.append(addingCapacity: 1 + path.count + literals + 2 * DecimalText.byteLimit) { link in
+        link.append(addingCapacity: 1 + path.count + literals + 2 * DecimalText.mostByteCount) { link in
             link.append(0x3C)
             link.append(span: path.span)
             link.append(literal: parameters)

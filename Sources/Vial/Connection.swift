@@ -40,7 +40,7 @@ final class Connection: ReadinessObserver {
         self.socket = socket
     }
 
-    /// Serves the client until either side has had enough.
+    /// Serves the client until either side closes.
     func serve() {
         readiness.notify(self)
         armTimer()

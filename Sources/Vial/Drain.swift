@@ -11,7 +11,7 @@ import Synchronization
 // |------------|------------------------------------------|----------------------|-------------|------------------------------------|
 // | serving    | the start                                | taken in             | keep alive  | idle for the keep-alive time       |
 // | announcing | SIGTERM; the health check fails          | taken in             | close       | as before; closed once acknowledged |
-// | closing    | the delay is over, or somebody waits     | those in the queue   | close       | idle ones close, others finish     |
+// | closing    | the delay is over, or it is skipped      | those in the queue   | close       | idle ones close, others finish     |
 // | cutting    | the timeout is over with some still open | none                 | none        | all are closed                     |
 // | ended      | none is open, or the cut took a second   | none                 | none        | –                                  |
 
@@ -97,7 +97,7 @@ extension Drain {
         ///
         /// - Parameters:
         ///   - openCount: connections that are open.
-        ///   - skipsDelay: whether somebody waits for the end.
+        ///   - skipsDelay: whether the stop was asked for by SIGINT, or before clients were served.
         package mutating func next(at now: UInt64, openCount: Int, skipsDelay: Bool) -> Phase? {
             switch phase {
             case .serving: return enter(.announcing, until: now &+ delay)

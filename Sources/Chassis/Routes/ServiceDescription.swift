@@ -35,7 +35,7 @@ final class ServiceDescription: Sendable {
         // A request that was never on a connection has no time.
         let uptime = now > start ? (now - start) / 1_000_000_000 : 0
         var body: [UInt8] = []
-        body.append(addingCapacity: beginning.count + DecimalText.byteLimit + links.count) { body in
+        body.append(addingCapacity: beginning.count + DecimalText.mostByteCount + links.count) { body in
             body.append(span: beginning.span)
             body.append(decimal: uptime)
             body.append(span: links.span)
