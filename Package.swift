@@ -60,18 +60,17 @@ let package = Package(
             name: "Telemetry", dependencies: ["Platform", "Formatting", logging], exclude: ["README.md"],
             swiftSettings: settings),
         .target(
-            name: "Postgres", dependencies: ["Platform", "Reactor", "Formatting", "CPostgres", deque, lifecycle],
+            name: "Postgres", dependencies: ["Reactor", "Formatting", "CPostgres", deque, lifecycle],
             exclude: ["README.md"],
             swiftSettings: settings),
         .target(
-            name: "Vial", dependencies: ["HTTP1", "Platform", "Reactor", "Formatting", httpTypes, lifecycle],
+            name: "Vial", dependencies: ["HTTP1", "Reactor", "Formatting", httpTypes, lifecycle],
             exclude: ["README.md"],
             swiftSettings: settings),
         .target(
             name: "Chassis",
             dependencies: [
-                "Vial", "Postgres", "Telemetry", "AWS", "HTTP1", "Reactor", "Platform", "Formatting", "CCrypto",
-                "CLinux",
+                "Vial", "Postgres", "Telemetry", "AWS", "HTTP1", "Reactor", "Formatting", "CCrypto", "CLinux",
                 "CProcess", httpTypes, logging, configuration, argumentParser, lifecycle,
             ],
             exclude: ["README.md"], swiftSettings: settings),
@@ -86,12 +85,12 @@ let package = Package(
         .testTarget(name: "FormattingTests", dependencies: ["Formatting"], swiftSettings: settings),
         .systemLibrary(name: "CScheduler", path: "Tests/ReactorTests/CScheduler"),
         .testTarget(
-            name: "ReactorTests", dependencies: ["Reactor", "Platform", "CLinux", "CScheduler"],
+            name: "ReactorTests", dependencies: ["Reactor", "CLinux", "CScheduler"],
             exclude: ["CScheduler"],
             swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: settings),
-        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Reactor", "Platform"], swiftSettings: settings),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Reactor"], swiftSettings: settings),
         .testTarget(
             name: "VialTests", dependencies: ["Vial", "HTTP1", "Reactor", "Formatting", httpTypes, lifecycleTesting],
             swiftSettings: settings),

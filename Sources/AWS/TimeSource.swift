@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// Clocks and random numbers, which tests replace.
 public struct TimeSource: Sendable {
@@ -28,11 +29,13 @@ public struct TimeSource: Sendable {
 
     /// The machine's clocks and its random numbers.
     public static let system = TimeSource(
-        monotonic: {
-            let time = read(CLOCK_MONOTONIC)
-            return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+        monotonic: { Instant.now.nanoseconds },
+        utcSeconds: {
+            var time = timespec()
+            // `time` outlives the call.
+            precondition(unsafe clock_gettime(CLOCK_REALTIME, &time) == 0, "clock_gettime(2): our bug, errno \(errno)")
+            return Int64(time.tv_sec)
         },
-        utcSeconds: { Int64(read(CLOCK_REALTIME).tv_sec) },
         sleep: { milliseconds in
             var pause = timespec(tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)
             var rest = timespec()
@@ -40,11 +43,4 @@ public struct TimeSource: Sendable {
             while unsafe nanosleep(&pause, &rest) != 0 && errno == EINTR { pause = rest }
         },
         fraction: { Double.random(in: 0..<1) })
-
-    private static func read(_ clock: clockid_t) -> timespec {
-        var time = timespec()
-        // `time` outlives the call.
-        precondition(unsafe clock_gettime(clock, &time) == 0, "clock_gettime(2): our bug, errno \(errno)")
-        return time
-    }
 }

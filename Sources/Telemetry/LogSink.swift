@@ -1,5 +1,6 @@
 import Formatting
 import Glibc
+import Platform
 import Synchronization
 
 /// Writes the lines of all threads to one descriptor, on a separate thread.
@@ -75,7 +76,7 @@ public final class LogSink: Sendable {
             queue.isClosing = true
             queue.isShut = true
         }
-        let deadline = monotonicNow() + timeLimit
+        let deadline = Instant.now.nanoseconds + timeLimit
         if queue.wait(until: \.isFinished, deadline: deadline, then: { _ in true }) == true { return true }
         let lostLines = queue.change { queue in
             defer { queue.abandon() }
@@ -112,25 +113,10 @@ public enum LogSinkError: Error, Equatable {
 // The writer thread.
 extension LogSink {
     private func startWriter() throws(LogSinkError) {
-        var attributes = pthread_attr_t()
-        // `attributes` and `thread` are local variables that outlive the calls; the thread takes over the reference to
-        // `self`.
-        unsafe pthread_attr_init(&attributes)
-        defer { unsafe pthread_attr_destroy(&attributes) }
-        // `isFinished` reports its end; a joinable thread that is blocked in write(2) could not be joined.
-        unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        var thread = pthread_t()
-        let retained = unsafe Unmanaged.passRetained(self)
-        let outcome = unsafe pthread_create(
-            &thread, &attributes,
-            { context in
-                guard let context = unsafe context else { fatalError("the writer got no sink") }
-                unsafe Unmanaged<LogSink>.fromOpaque(context).takeRetainedValue().writeUntilClosed()
-                return nil
-            }, retained.toOpaque())
-        if outcome == 0 { return }
-        unsafe retained.release()
-        throw .noThread(errno: outcome)
+        // `isFinished` tells when it ended: a thread that is stuck in write(2) could not be waited for.
+        do throws(Thread.NoThread) { try Thread.start { self.writeUntilClosed() } } catch {
+            throw .noThread(errno: error.errno)
+        }
     }
 
     private func writeUntilClosed() {
@@ -188,12 +174,4 @@ extension LogSink {
         }
         return (written, false)
     }
-}
-
-/// Nanoseconds of the monotonic clock.
-private func monotonicNow() -> UInt64 {
-    var time = timespec()
-    // `time` is a local variable that outlives the call.
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
