@@ -53,10 +53,7 @@ public struct RequestReader: Sendable {
                 state = parser.hasBegun ? .head : .idle
                 return .incomplete(used: 0)
             }
-            switch head.framing {
-            case .none, .length(0): state = .idle
-            case .length, .chunked: beginBody(of: head, dropping: false)
-            }
+            beginBody(of: head, dropping: false)
             return .head(used: used)
         case .body(let remaining):
             let used = min(remaining, bytes.count)
@@ -79,10 +76,11 @@ public struct RequestReader: Sendable {
         beginBody(of: head, dropping: true)
     }
 
+    @inline(__always)
     private mutating func beginBody(of head: RequestHead, dropping: Bool) {
         dropsBody = dropping
         switch head.framing {
-        case .none: state = .idle
+        case .none, .length(0): state = .idle
         case .length(let length): state = .body(remaining: length)
         case .chunked:
             state = .chunks

@@ -14,7 +14,7 @@ final class RequestMetrics {
 
     /// The methods with series of their own: those of `KnownMethod` in its order, without the last two. Any other is `other`.
     private static let methods = [KnownMethod.get, .head, .post, .put, .patch, .delete, .options]
-    private static let otherMethod = 7
+    private static let otherMethod = methods.count
 
     /// One route and method: created when it first occurs.
     private final class Series {
@@ -53,7 +53,6 @@ final class RequestMetrics {
     }
 
     func observe(_ request: Request, status: Int, nanoseconds: UInt64) {
-        // Without the array, which would be held and let go of.
         let method = request.head.knownMethod.map { min(Int($0.rawValue), Self.otherMethod) } ?? Self.otherMethod
         series(request.route, method).observe(status: status, nanoseconds: nanoseconds)
     }
