@@ -1,18 +1,18 @@
-/// A value that lives on one event loop, where it has to cross a border that only `Sendable` values cross: into a `@Sendable`
-/// closure, a task, or an object that other threads use too.
+/// Carries a value that belongs to one event loop into a place that takes `Sendable` values only: a `@Sendable` closure, a task,
+/// or an object that other threads use too.
 ///
-/// Objects of a loop are plain classes. They are not `Sendable`, so the compiler keeps them on the loop, and they need neither a lock nor
-/// an actor. This is the one way around the compiler, and its `value` is the one door: in debug builds it ends the process when it is
-/// opened on another thread than the loop's. In release builds nothing is checked, and nothing but the value is stored.
+/// Objects of a loop are plain classes. They are not `Sendable`, so the compiler keeps them on their loop, and they need neither a
+/// lock nor an actor. This type is the only exception. In debug builds, `value` ends the process when it is read on another
+/// thread than the loop's. In release builds nothing is checked, and only the value is stored.
 ///
-/// The value may be released on another thread when the last reference to it goes there, so a `deinit` of its must not touch the loop.
+/// The last reference may be released on another thread, so the value's `deinit` must not use the loop.
 public struct LoopBound<Value>: @unchecked Sendable {
     private let bound: Value
     #if DEBUG
         private let loop: EventLoop
     #endif
 
-    /// A value that the loop has. Called on the loop's thread.
+    /// A value that belongs to the loop already. Called on the loop's thread.
     @inline(__always)
     public init(_ value: Value, on loop: EventLoop) {
         loop.assertCurrent()
@@ -22,7 +22,7 @@ public struct LoopBound<Value>: @unchecked Sendable {
         #endif
     }
 
-    /// A value that nobody else has, as the compiler checks, and that the loop has from now on. Called on any thread.
+    /// A value without other references, which the compiler checks; from now on it belongs to the loop. Called on any thread.
     @inline(__always)
     public init(handing value: sending Value, to loop: EventLoop) {
         bound = value

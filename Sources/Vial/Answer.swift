@@ -137,7 +137,7 @@ public struct Answer {
     }
 }
 
-/// Who waits for an answer that work brings.
+/// The request that waits for the answer of work.
 @usableFromInline
 package struct Caller: Sendable {
     /// One reference in each case: a caller is copied into every closure of the work.

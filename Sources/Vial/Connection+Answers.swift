@@ -10,7 +10,8 @@ extension Connection {
     /// An idle connection keeps at most this much of a body's memory.
     private static let retainedByteLimit = 1024
 
-    /// Rare, and larger than all the rest of a connection's state.
+    /// A deferred response that is there before the call returns that began it. Stored indirectly, because it is rare and larger
+    /// than the rest of a connection's state.
     indirect enum EarlyResponse {
         case response(Response)
     }

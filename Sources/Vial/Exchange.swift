@@ -19,7 +19,9 @@ import HTTP1
 // wait for the loop. Five rules explain the rest.
 //
 // 1. Nothing is read while a response is awaited or output is blocked: a client that sends faster than it reads is held
-//    back by its own socket. One request is in flight at a time, so answers cannot change their order.
+//    back by its own socket. One request is in flight at a time, so answers cannot change their order. Output that is
+//    blocked while a response is awaited leaves with that response; requests that were received before may be answered
+//    into it, within the bounds of rule 2.
 // 2. Answers to pipelined requests are gathered while complete requests are at hand, and leave in one write. After
 //    `Limits.pipelineDepthLimit` answers, `outputByteLimit` bytes of them, or a read that filled its buffer, the
 //    connection yields to the loop's other clients. Before it waits for anything, what was gathered is sent.
@@ -86,18 +88,20 @@ package struct Exchange: Sendable {
     }
 
     package enum State: Equatable, Sendable {
-        /// Bytes of a request. May become any state but `awaiting` and `blocked`.
+        /// Bytes of a request. Becomes `answering`, `sending`, `yielding`, `delivering` or `closed`.
         case reading(Stage)
         /// The performer gets the response, within this call. Becomes `awaiting` when it is deferred; `reading` or `sending`
-        /// when it was appended.
+        /// when it was appended; `closed` when the socket fails.
         case answering
-        /// A handler's response is awaited. Becomes `answering` when it comes or its time is over; `closed` by the cut.
+        /// A handler's response is awaited. Becomes `answering` when it comes or its time is over; `closed` by the cut, and when
+        /// gathered output cannot be sent or kept.
         case awaiting
         /// The performer writes the output, within this call. Becomes what follows, `blocked`, or `closed`.
         case sending(Stage, then: Next)
         /// Room for the rest of the output is awaited. Becomes what follows, or `closed`.
         case blocked(Stage, then: Next)
-        /// The loop's other clients have their turn. Becomes `reading`, or `closed` by the cut.
+        /// The loop's other clients have their turn. Becomes `reading`; `answering` when there is no memory for what was
+        /// received; `closed` by the cut, or when the socket fails.
         case yielding(Stage)
         /// Everything is said; the end of the client's stream is awaited. Becomes `delivering` or `closed`.
         case lingering
