@@ -42,7 +42,7 @@ extension Service {
         guard let loop = try? EventLoop(index: 0) else { return [] }
         let connector = Connector(options: { () throws(DatabaseError) in throw .closing })
         let pool = Pool(
-            on: loop, minimum: 0, maximum: 1, waitMilliseconds: 0, statementMilliseconds: 0, connector: connector,
+            on: loop, minimum: 0, maximum: 1, waitLimit: .zero, statementLimit: .zero, connector: connector,
             observe: { _ in })
         var app = App()
         addRoutes(&app, Context(pool: pool, values: values, registry: Registry()))

@@ -15,7 +15,7 @@ final class RunningService: Sendable {
     private let drain: Drain
     private let description: ServiceDescription
     private let database: Database
-    private let keyExpiry: KeyExpiry?
+    private let keepsIdempotencyKeys: Bool
     private let server: Server
     private let admin: Server?
     private let memory: MemoryBudget
@@ -45,7 +45,7 @@ final class RunningService: Sendable {
             connector: Connector(
                 of: service, configuration, credentials: credentials, logger: start.logger, interruption: interruption),
             observe: { [observers] loop in { [observer = observers[loop.index]] in observer.observe($0) } })
-        keyExpiry = service.keepsIdempotencyKeys ? KeyExpiry(on: loops[0], pool: database.pool(for: loops[0])) : nil
+        keepsIdempotencyKeys = service.keepsIdempotencyKeys
         description = ServiceDescription(of: service, configuration, instanceID: start.instanceID)
         (drain, lastSeen) = (Drain(), LastSeen())
         let routes = loops.map { [database, description, drain, lastSeen] loop in
@@ -122,7 +122,7 @@ final class RunningService: Sendable {
         // service that is not ready.
         await database.open()
         await isNamed
-        await keyExpiry?.begin()
+        if keepsIdempotencyKeys { KeyExpiry.begin(on: loops[0], pool: database.pool(for: loops[0])) }
         if drain.isDraining { return }
         isReady.store(true, ordering: .relaxed)
         start.logger.info(

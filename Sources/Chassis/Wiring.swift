@@ -37,8 +37,8 @@ extension Database.Options {
         self.memory = memory
         minimum = configuration.database.poolMinimum
         maximum = configuration.database.poolMaximum
-        waitTimeout = configuration.database.poolTimeoutMilliseconds
-        statementTimeout = configuration.database.statementTimeoutMilliseconds
+        waitTimeout = .milliseconds(configuration.database.poolTimeoutMilliseconds)
+        statementTimeout = .milliseconds(configuration.database.statementTimeoutMilliseconds)
     }
 }
 

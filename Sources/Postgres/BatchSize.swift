@@ -15,7 +15,7 @@ struct BatchSize: Equatable {
 
     /// The same with one statement more.
     @inline(__always)
-    func adding(_ pending: PendingStatement) -> BatchSize {
+    func adding(_ pending: PoolState.Request) -> BatchSize {
         adding(
             parameters: pending.parameterByteCount, result: pending.resultByteLimit, isLookup: pending.isLookup,
             isAlone: pending.isAlone)

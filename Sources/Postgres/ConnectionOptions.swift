@@ -1,4 +1,5 @@
 import CPostgres
+import Platform
 
 /// Where the database is, who asks, and how a connection is to behave; libpq's parameters by their meaning.
 public struct ConnectionOptions: Sendable {
@@ -13,9 +14,9 @@ public struct ConnectionOptions: Sendable {
     public var sslMode: String
     public var sslRootCertificate: String?
     /// Longest time for one host to be connected to, name resolution aside.
-    public var connectTimeoutMilliseconds: Int
+    public var connectTimeout: Duration
     /// The server ends a statement after this; the pool does so itself, too.
-    public var statementTimeoutMilliseconds: Int
+    public var statementTimeout: Duration
     /// Off for poolers: unnamed statements only, and nothing that a session keeps.
     public var prepares: Bool
     /// Who is connected, for those who look at the server's sessions.
@@ -26,8 +27,8 @@ public struct ConnectionOptions: Sendable {
 
     public init(
         host: String, port: String = "5432", database: String, user: String, password: String? = nil,
-        sslMode: String = "prefer", sslRootCertificate: String? = nil, connectTimeoutMilliseconds: Int = 3000,
-        statementTimeoutMilliseconds: Int = Database.Options().statementTimeout, prepares: Bool = true,
+        sslMode: String = "prefer", sslRootCertificate: String? = nil, connectTimeout: Duration = .seconds(3),
+        statementTimeout: Duration = Database.Options().statementTimeout, prepares: Bool = true,
         applicationName: String = "unnamed", sessionSettings: [(name: String, value: String)] = []
     ) {
         self.host = host
@@ -37,8 +38,8 @@ public struct ConnectionOptions: Sendable {
         self.password = password
         self.sslMode = sslMode
         self.sslRootCertificate = sslRootCertificate
-        self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
-        self.statementTimeoutMilliseconds = statementTimeoutMilliseconds
+        self.connectTimeout = connectTimeout
+        self.statementTimeout = statementTimeout
         self.prepares = prepares
         self.applicationName = applicationName
         self.sessionSettings = sessionSettings
@@ -66,7 +67,7 @@ public struct ConnectionOptions: Sendable {
         // A warning says that a commit was not replicated; the role's own setting may hide it.
         let warnings = ("client_min_messages", "warning")
         guard prepares else { return [warnings] }
-        return [("statement_timeout", "\(statementTimeoutMilliseconds)")] + sessionSettings + [warnings]
+        return [("statement_timeout", "\(statementTimeout.milliseconds)")] + sessionSettings + [warnings]
     }
 
     /// Where nothing can be: libpq's way to be told of no file, since an empty value is one that it fills in by itself.

@@ -1,4 +1,5 @@
 import CPostgres
+import Platform
 public import Reactor
 import Synchronization
 
@@ -88,18 +89,18 @@ public struct Connector: Sendable {
     }
 
     /// Gives up what is on its way to a connection, and waits until the server has heard of what it is not to run on; at most
-    /// for `milliseconds`. A name that is being resolved, or a secret that is being read, is not waited for.
-    func interrupt(on loop: EventLoop, withinMilliseconds milliseconds: Int) async {
+    /// for `limit`. A name that is being resolved, or a secret that is being read, is not waited for.
+    func interrupt(on loop: EventLoop, within limit: Duration) async {
         guard let interruption else { return }
         interruption.begin()
-        let limit = EventLoop.monotonicNanoseconds() + UInt64(milliseconds) * 1_000_000
-        while sessionCount.value > 0 && EventLoop.monotonicNanoseconds() < limit {
-            await loop.pause(nanoseconds: Self.interruptionPause)
+        let end = Instant.now + limit
+        while sessionCount.value > 0 && Instant.now < end {
+            await loop.pause(nanoseconds: Self.interruptionPause.nanoseconds)
         }
     }
 
     /// Between two looks whether the last session is gone.
-    private static let interruptionPause: UInt64 = 5_000_000
+    private static let interruptionPause = Duration.milliseconds(5)
 
     /// Sessions that prepare to be connections.
     final class SessionCount: Sendable {
@@ -144,8 +145,7 @@ public struct Connector: Sendable {
     /// Sends a cancel request on a thread of its own, best effort.
     ///
     /// - Parameter loop: the loop that runs the caller.
-    static func cancel(_ request: CancelRequest, on loop: EventLoop, within nanoseconds: UInt64) async -> CancelOutcome
-    {
+    static func cancel(_ request: CancelRequest, on loop: EventLoop, within limit: Duration) async -> CancelOutcome {
         defer { cancelCount.wrappingSubtract(1, ordering: .relaxed) }
         guard cancelCount.wrappingAdd(1, ordering: .relaxed).newValue <= cancelLimit else { return .refused }
         guard cancelThreadCount.wrappingAdd(1, ordering: .relaxed).newValue <= cancelThreadLimit else {
@@ -163,7 +163,7 @@ public struct Connector: Sendable {
             return .ended
         }
         let deadline = loop.makeDeadline { end.give(.overdue) }
-        loop.arm(deadline, at: loop.now + nanoseconds)
+        loop.arm(deadline, at: (Instant(nanoseconds: loop.now) + limit).nanoseconds)
         defer { loop.cancel(deadline) }
         return await end.value()
     }

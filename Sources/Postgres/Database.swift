@@ -4,19 +4,21 @@ public import ServiceLifecycle
 /// The pools of several event loops, with bounds on the connections of all of them together.
 public final class Database: Service {
     /// How long the end waits for statements in flight; requests are over by then.
-    private static let closeMilliseconds = 2000
+    private static let closeLimit = Duration.seconds(2)
 
     private let pools: [Pool]
     private let connector: Connector
 
-    /// The bounds and time limits, in milliseconds.
+    /// The bounds and time limits.
     public struct Options: Sendable {
         /// Connections kept open over all loops.
         public var minimum = 2
         /// Connections never exceeded over all loops; at least 1.
         public var maximum = 10
-        public var waitTimeout = 3000
-        public var statementTimeout = 5000
+        /// Longest wait for a connection.
+        public var waitTimeout = Duration.seconds(3)
+        /// Longest run of one statement.
+        public var statementTimeout = Duration.seconds(5)
         /// What parameters and results are counted in.
         public var memory = MemoryBudget.unlimited
 
@@ -36,8 +38,8 @@ public final class Database: Service {
         pools = (0..<shares).map { index in
             Pool(
                 on: loops[index], minimum: Self.share(index, of: options.minimum, in: shares),
-                maximum: Self.share(index, of: options.maximum, in: shares), waitMilliseconds: options.waitTimeout,
-                statementMilliseconds: options.statementTimeout, memory: options.memory, connector: connector,
+                maximum: Self.share(index, of: options.maximum, in: shares), waitLimit: options.waitTimeout,
+                statementLimit: options.statementTimeout, memory: options.memory, connector: connector,
                 observe: observe(loops[index]))
         }
     }
@@ -76,10 +78,10 @@ public final class Database: Service {
         try? await gracefulShutdown()
         await withTaskGroup { group in
             for pool in pools {
-                group.addTask { await pool.close(withinMilliseconds: Self.closeMilliseconds) }
+                group.addTask { await pool.close(within: Self.closeLimit) }
             }
             let (connector, loop) = (connector, pools[0].loop)
-            group.addTask { await connector.interrupt(on: loop, withinMilliseconds: Self.closeMilliseconds) }
+            group.addTask { await connector.interrupt(on: loop, within: Self.closeLimit) }
         }
     }
 

@@ -1,303 +1,210 @@
-/// What a pool decides, without clock, socket or `await`: events go in, decisions come out. Times are nanoseconds of one
-/// monotonic clock, handed in by the caller.
-struct PoolState {
-    /// The bounds of one pool.
-    struct Limits: Equatable {
-        /// Connections kept open while the database is there.
-        var minimum: Int
-        /// Connections open or being opened, and those that were given up while the server may still work for them. Never
-        /// more, but for one beside those.
-        var maximum: Int
-        /// Statements that may wait: 100 batches of the longest kind are more than a request's patience covers.
-        var queueLimit = 10_000
-        /// Longest wait for a connection, in nanoseconds.
-        var waitLimit = UInt64(Database.Options().waitTimeout) * 1_000_000
-        /// A statement waiting this long shows that the open connections do not suffice: one more is opened.
-        var growAfter: UInt64 = 5_000_000
-        /// A connection above the minimum that did nothing for this long is closed.
-        var idleLimit: UInt64 = 60_000_000_000
-        /// Statements sent with one Sync: bounds how long the first of them waits for the last.
-        var batchLimit = 128
-        /// Rows that they may return together: bounds what their answers take in memory, which all stand there until the
-        /// Sync. A statement that may return more is sent alone.
-        var batchRowLimit = 1000
-        /// Their parameters together: libpq keeps a buffer of twice that. A statement with more is sent alone.
-        var batchParameterByteLimit = 1_048_576
-    }
+import DequeModule
+package import Platform
 
-    enum Slot: Equatable {
-        /// Being opened off the loop.
-        case connecting
-        /// Open, nothing in flight. May become `.busy`, `.leased` or be removed.
-        case idle(since: UInt64)
-        /// A batch is in flight. Becomes `.idle` or is removed.
-        case busy
-        /// Lent to one transaction. Becomes `.idle` or is removed.
-        case leased
-        /// Given up while the server may still work for it, which has not heard the cancel request yet: it still counts
-        /// there, so it keeps its place. Is removed.
-        case ending(since: UInt64)
-
-        /// Open or being opened.
-        var isLive: Bool { if case .ending = self { false } else { true } }
-    }
-
+/// What a pool decides. There is no clock, socket, memory budget or random number in here: an `Event` goes in at a moment, and `Action`s
+/// come out, in the order in which they are to be performed. `LoopPool` performs them; a simulation can do so as well.
+///
+/// **Statements.** A statement is submitted, and refused at once where the queue is full, the database is away or the pool closes. Else
+/// it waits in the queue until the end of the loop's iteration. Then everything that waits is sent on an idle connection as one batch:
+/// statements that may share a transaction share a Sync, and none is answered before its Sync is confirmed. What becomes of it then:
+///
+/// | the Sync, or the connection | the statement |
+/// |---|---|
+/// | confirmed, nothing failed | is answered |
+/// | confirmed, and it was alone and failed | fails |
+/// | confirmed, and one of several failed | did nothing: each runs again, alone |
+/// | confirmed, failed because of outdated prepared statements | did nothing: runs again, on another connection |
+/// | confirmed, failed by a cancel request that was meant for another | did nothing: runs again |
+/// | the connection is lost | a read runs again, a write fails: it may have happened |
+/// | its deadline passes | fails at once, and the server is asked to stop it; its neighbours run again |
+///
+/// Only what certainly did nothing, or only reads, runs again, and at most `Limits.repeatLimit` times.
+///
+/// **Connections.** `Use` says what each is doing and what it may become. They are opened when a statement has waited for `growAfter`,
+/// one attempt at a time, between the minimum and the maximum; closed when idle for long; and replaced when lost. What one connection met
+/// that all others may meet (the server became read-only, prepared statements are outdated) retires all of them: those that are idle
+/// are closed at once, the others when they would become idle.
+///
+/// **Availability.** Before the first attempt is decided statements wait. Once attempts fail and no connection is open the database
+/// counts as away, and statements are refused without waiting, until an attempt succeeds or another pool says that it has found it.
+///
+/// **Time.** A moment that passed is acted on only at the end of the iteration that learns of it, or after the events of that moment were
+/// handled: a process that stood still finds answers and deadlines at once, and takes the answers first.
+package struct PoolState {
     /// Whether statements are taken in.
-    enum Availability: Equatable {
-        /// The first attempt is not decided: statements wait.
+    package enum Availability: Equatable, Sendable {
+        /// The first attempt is not decided: statements wait. Becomes `up` or `down` when it is.
         case unknown
-        /// A connection is open, or one is being opened that should succeed: statements wait for it.
+        /// A connection is open, or one is being opened that should succeed: statements wait for it. Becomes `down`.
         case up
-        /// No connection is open, and two attempts failed, or one that took its time: statements are refused at once.
-        case down
-        /// Nothing new is taken in or opened.
+        /// No connection is open, and two attempts failed, or one that took its time: statements are refused with this error. Becomes
+        /// `up` when an attempt succeeds, or another pool's did.
+        case down(DatabaseError)
+        /// Nothing new is taken in or opened; this is for good.
         case closing
     }
 
-    /// What to do for those who wait.
-    enum Next: Equatable {
-        /// Send a batch on this idle connection, which counts as busy from now on.
-        case use(Int)
-        /// Open one more connection under this number; then ask again.
-        case connect(Int)
-        /// Ask again when something changes, or at this moment.
-        case wait(until: UInt64?)
-    }
+    package let limits: Limits
+    package internal(set) var availability = Availability.unknown
+    var slots = Slots()
+    var queue = Deque<Request>()
+    var leaseQueue = Deque<Lease>()
 
-    /// The pause before an attempt grows to this while statements come in, so that their first success comes well within a
-    /// second of the server's return …
-    static let busyPauseLimit: UInt64 = 500_000_000
-    /// … and to this while nobody asks.
-    static let idlePauseLimit: UInt64 = 5_000_000_000
-    static let firstPause: UInt64 = 50_000_000
-    /// The first pause when the server has no connection to give (53300): others wait for one, too.
-    static let crowdedPause: UInt64 = 400_000_000
-    /// An attempt that fails within this was refused or reset.
-    static let quickAttempt: UInt64 = 250_000_000
-    /// When all places are those of connections that were given up for so long, one more is opened: the server that does
-    /// not hear of them may be gone, and another one there.
-    static let endingPause: UInt64 = 500_000_000
-    /// How often all connections may be opened anew because the server takes no writes.
-    static let retirementPause: UInt64 = 1_000_000_000
+    /// Whether the end of this iteration has something to do here: then `Event.iterationEnded` has to come.
+    package internal(set) var hasWork = false
+    /// A caller has waited enough: for the end of the iteration to see to, when answers were taken and callers served.
+    var isWaitOver = false
+    /// There was no memory for a batch: nothing is sent before something else happens.
+    var lacksMemory = false
+    var timers = Timers()
 
-    let limits: Limits
-    private(set) var slots: [Int: Slot] = [:]
-    private(set) var availability = Availability.unknown
     /// Attempts that failed since one succeeded.
-    private(set) var failures = 0
-    /// Statements refused since the last attempt: whether anybody is asking.
-    private(set) var isWanted = false
-    private var nextIdentifier = 0
-    /// After a failed attempt the next one waits until then, whoever asks.
-    private var nextAttempt: UInt64 = 0
-    private var nextRetirement: UInt64 = 0
-    /// Idle connections, the one used last at the end: it is used first, so that the others can go.
-    private var idle: [Int] = []
+    var failures = 0
+    /// Statements were refused since the last attempt: there are callers.
+    var isWanted = false
+    /// After a failed attempt the next one waits until then, however many callers wait.
+    var nextAttempt = Instant(nanoseconds: 0)
+    var nextRetirement = Instant(nanoseconds: 0)
+    /// Connections that were lost and whose place is still empty.
+    var lostCount = 0
+    /// Whether the database was last reported to be there; nil: neither was, so far.
+    var reportedUp: Bool?
+    var reportedLoad = PoolLoad()
 
-    init(limits: Limits) {
+    /// The moment of the event that is being handled.
+    var now = Instant(nanoseconds: 0)
+    private var actions: [Action] = []
+    /// Of the limits, in nanoseconds, for what is looked at for every statement.
+    let waitSpan: UInt64
+    let statementSpan: UInt64
+
+    package init(limits: Limits) {
         precondition(
             limits.minimum >= 0 && limits.maximum >= 1 && limits.minimum <= limits.maximum, "pool bounds \(limits)")
         self.limits = limits
+        waitSpan = limits.waitLimit.nanoseconds
+        statementSpan = (limits.statementLimit + Cancellation.grace).nanoseconds
     }
 
-    var openCount: Int { liveCount - connectingCount }
-    var idleCount: Int { idle.count }
-    var inUseCount: Int { openCount - idle.count }
-    private var connectingCount: Int { slots.values.reduce(0) { $1 == .connecting ? $0 + 1 : $0 } }
-    private var liveCount: Int { slots.count - endingCount }
-    /// Of the slots, those of connections that are gone here; rarely above 0.
-    private var endingCount = 0
-
-    /// Whether one more statement may wait beside `waiting` others; nil means yes.
-    mutating func refusal(waiting: Int) -> DatabaseError? {
-        switch availability {
-        case .unknown, .up: return waiting < limits.queueLimit ? nil : .queueFull
-        case .down:
-            isWanted = true
-            return .unavailable
-        case .closing: return .closing
-        }
-    }
-
-    /// What to do next while somebody has been waiting since `oldest`.
-    mutating func next(oldest: UInt64, now: UInt64) -> Next {
-        if let identifier = takeIdle(for: .busy) { return .use(identifier) }
-        // One attempt at a time: a second would not be there sooner than the first.
-        if availability == .closing || availability == .down || connectingCount > 0 { return .wait(until: nil) }
-        if slots.count >= limits.maximum {
-            guard mayOpenBeside, let first = firstEnding else { return .wait(until: nil) }
-            if now < first + Self.endingPause { return .wait(until: first + Self.endingPause) }
-        }
-        if openCount > 0 && now < oldest + limits.growAfter { return .wait(until: oldest + limits.growAfter) }
-        if now < nextAttempt { return .wait(until: nextAttempt) }
-        return .connect(beginConnect())
-    }
-
-    /// Lends an idle connection to one transaction; nil when none is idle.
-    mutating func lease() -> Int? {
-        takeIdle(for: .leased)
-    }
-
-    /// The connections to open so that the minimum is there.
-    mutating func refill() -> [Int] {
-        guard availability != .closing, availability != .down else { return [] }
-        let missing = min(limits.minimum - liveCount, limits.maximum - slots.count)
-        return (0..<max(0, missing)).map { _ in beginConnect() }
-    }
-
-    mutating func connected(_ identifier: Int, now: UInt64) {
-        precondition(slots[identifier] == .connecting, "connection \(identifier) opened while \(state(identifier))")
-        failures = 0
-        isWanted = false
-        if availability != .closing { availability = .up }
-        slots[identifier] = .idle(since: now)
-        idle.append(identifier)
-    }
-
-    /// An attempt failed.
+    /// The one door: whatever changes the state comes in here.
     ///
-    /// - Parameters:
-    ///   - took: how long the attempt was on its way.
-    ///   - isCrowded: the server is there and has no connection to give.
-    ///   - jitter: 0…1, evenly spread, so that a fleet does not come back in step.
-    /// - Returns: when to call `retry`; nil when the pool closes.
-    mutating func connectFailed(
-        _ identifier: Int, took: UInt64 = 0, isCrowded: Bool = false, now: UInt64, jitter: Double
-    ) -> UInt64? {
-        precondition(slots[identifier] == .connecting, "connection \(identifier) failed while \(state(identifier))")
-        slots[identifier] = nil
-        failures += 1
-        let limit = isWanted ? Self.busyPauseLimit : Self.idlePauseLimit
-        isWanted = false
-        if availability == .closing { return nil }
-        // One attempt may have met the very fault that ended the connections before it; one that nobody answered has not.
-        let isDecided = availability == .unknown || failures > 1 || took > Self.quickAttempt
-        if openCount == 0 && isDecided { availability = .down }
-        // Doubled at most ten times, so that the shift cannot overflow; then spread over 0…pause.
-        let first = isCrowded ? Self.crowdedPause : Self.firstPause
-        let pause = min(limit, first << UInt64(min(failures - 1, 10)))
-        nextAttempt = now + max(Self.firstPause / 2, UInt64(Double(pause) * jitter))
-        return nextAttempt
+    /// - Parameter output: what is to be done is appended, so that its storage can be used again.
+    package mutating func handle(_ event: Event, at now: Instant, into output: inout [Action]) {
+        self.now = now
+        swap(&actions, &output)
+        decide(event)
+        swap(&actions, &output)
+        assert(isConsistent, "\(self)")
     }
 
-    /// The pause is over: opens one connection, unless one is being opened or the minimum is there.
-    mutating func retry() -> Int? {
-        guard availability != .closing, connectingCount == 0, liveCount < max(1, limits.minimum) else { return nil }
-        // The pause before it was one for those that were given up, too.
-        guard slots.count < limits.maximum || mayOpenBeside else { return nil }
-        return beginConnect()
+    /// As above, with what is to be done as a value.
+    package mutating func handle(_ event: Event, at now: Instant) -> [Action] {
+        var output: [Action] = []
+        handle(event, at: now, into: &output)
+        return output
     }
 
-    /// Another pool has found the database again: statements wait from now on for the attempt that is on its way, or that
-    /// begins now.
-    ///
-    /// - Returns: a connection to open, unless one is being opened.
-    mutating func expectReturn() -> Int? {
-        guard availability == .down else { return nil }
-        availability = .up
-        failures = 0
-        return retry()
-    }
-
-    /// A batch was answered, or a transaction ended, and the connection is as good as before.
-    mutating func finished(_ identifier: Int, now: UInt64) {
-        switch slots[identifier] {
-        case .busy, .leased: break
-        case nil, .connecting, .idle, .ending:
-            fatalError("connection \(identifier) finished while \(state(identifier))")
-        }
-        slots[identifier] = .idle(since: now)
-        idle.append(identifier)
-    }
-
-    /// An open connection is gone.
-    ///
-    /// - Parameter moment: the present, when a cancel request is on its way to the server for what ran on it: then `ended`
-    ///   follows. Nil: it is gone at the server, as far as anybody knows.
-    /// - Returns: a connection to open at once in its place, when none is left.
-    mutating func lost(_ identifier: Int, endingSince moment: UInt64? = nil) -> Int? {
-        switch slots[identifier] {
-        case .idle, .busy, .leased: break
-        case nil, .connecting, .ending: fatalError("lost connection \(identifier) while \(state(identifier))")
-        }
-        idle.removeAll { $0 == identifier }
-        if let moment {
-            slots[identifier] = .ending(since: moment)
-            endingCount += 1
-        } else {
-            slots[identifier] = nil
-        }
-        return replacement()
-    }
-
-    /// The server has heard that it is to stop what a connection ran that is gone, or it is not known to work on it any more.
-    ///
-    /// - Returns: as of `lost`.
-    mutating func ended(_ identifier: Int) -> Int? {
-        guard case .ending? = slots[identifier] else { return nil }
-        let wasFull = slots.count >= limits.maximum
-        slots[identifier] = nil
-        endingCount -= 1
-        // While all places were kept, it may be this that the next attempt waits for.
-        return availability == .down && wasFull ? retry() : replacement()
-    }
-
-    private mutating func replacement() -> Int? {
-        guard availability == .up, liveCount < max(1, limits.minimum), slots.count < limits.maximum,
-            connectingCount == 0
-        else { return nil }
-        return beginConnect()
-    }
-
-    /// Whether one more than `Limits.maximum` counts at the server may be opened: all of them are gone here.
-    private var mayOpenBeside: Bool { liveCount == 0 && slots.count <= limits.maximum }
-
-    private var firstEnding: UInt64? {
-        slots.values.reduce(nil) { first, slot in
-            if case .ending(let since) = slot { min(first ?? .max, since) } else { first }
+    private mutating func decide(_ event: Event) {
+        // What any event brings may let something be sent.
+        hasWork = true
+        switch event {
+        case .submitted(let request, let hasMemory): submit(request, hasMemory: hasMemory)
+        case .leaseWanted(let lease): want(lease)
+        case .submittedOn(let id, let request): submit(request, on: id)
+        case .leaseReturned(let id, let isInTransaction): giveBack(id, isInTransaction: isInTransaction)
+        case .started: start()
+        case .iterationEnded: endIteration()
+        case .timer(let timer): fire(timer)
+        case .opened(let id, let took, let isPooled): opened(id, took: took, isPooled: isPooled)
+        case .openFailed(let id, let error, let took, let jitter): openFailed(id, error, took: took, jitter: jitter)
+        case .heard(let id, let heard, let isBusy, let hasGrown):
+            hear(heard, on: id, isBusy: isBusy, hasGrown: hasGrown)
+        case .broke(let id, let error, let unsent): broke(id, error, unsent: unsent)
+        case .noMemory(let id): takeBack(from: id)
+        case .cancelEnded(let id, let isOverdue): cancelEnded(id, isOverdue: isOverdue)
+        case .siblingOpened: expectReturn()
+        case .siblingRetired(let error): retireGeneration(error)
+        case .closing: availability = .closing
+        case .closed: close()
         }
     }
 
-    /// Whether all connections may be opened anew, which counts as done then.
-    mutating func mayRetireGeneration(now: UInt64) -> Bool {
-        guard now >= nextRetirement else { return false }
-        nextRetirement = now + Self.retirementPause
-        return true
-    }
-
-    /// Takes out the connections above the minimum that were idle for too long; the caller closes them.
-    mutating func retireIdle(now: UInt64) -> [Int] {
-        var retired: [Int] = []
-        for identifier in idle where liveCount > limits.minimum {
-            guard case .idle(let since) = slots[identifier], now >= since + limits.idleLimit else { continue }
-            slots[identifier] = nil
-            retired.append(identifier)
+    private mutating func fire(_ timer: Timer) {
+        if case .connection(let id) = timer { return checkDeadline(of: id) }
+        timers[timer] = nil
+        switch timer {
+        case .wait: isWaitOver = true
+        case .retry: tryAgain()
+        case .idle: closeIdle()
+        case .shrink: closeGrown()
+        case .grow, .connection: break
         }
-        idle.removeAll { retired.contains($0) }
-        return retired
     }
 
-    /// Takes nothing in from now on.
-    mutating func close() {
-        availability = .closing
+    mutating func emit(_ action: Action) {
+        actions.append(action)
     }
 
-    private mutating func takeIdle(for slot: Slot) -> Int? {
-        guard let identifier = idle.popLast() else { return nil }
-        slots[identifier] = slot
-        return identifier
+    mutating func arm(_ timer: Timer, at moment: Instant) {
+        timers[timer] = moment
+        emit(.arm(timer, at: moment))
     }
 
-    private mutating func beginConnect() -> Int {
-        nextIdentifier += 1
-        slots[nextIdentifier] = .connecting
-        precondition(
-            slots.count <= limits.maximum || liveCount == 1 && slots.count == limits.maximum + 1,
-            "\(slots.count) connections with a maximum of \(limits.maximum)")
-        return nextIdentifier
+    mutating func disarm(_ timer: Timer) {
+        if timers[timer] == nil { return }
+        timers[timer] = nil
+        emit(.disarm(timer))
+    }
+}
+
+// What may be looked at.
+extension PoolState {
+    package var openCount: Int { slots.openCount }
+    package var idleCount: Int { slots.idle.count }
+    package var inUseCount: Int { openCount - idleCount }
+    /// Statements and transactions that have no connection yet.
+    var waitingCount: Int { queue.count + leaseQueue.count }
+
+    package var load: PoolLoad {
+        var load = PoolLoad()
+        load.idle = idleCount
+        load.inUse = inUseCount
+        load.waiting = waitingCount
+        return load
     }
 
-    private func state(_ identifier: Int) -> String {
-        slots[identifier].map { "\($0)" } ?? "unknown"
+    package var uses: [Int: Use] { Dictionary(uniqueKeysWithValues: slots.all.map { ($0.id, $0.use) }) }
+
+    package func inFlight(on connection: Int) -> [Request] {
+        slots.index(of: connection).map { slots[$0].inFlight } ?? []
+    }
+
+    /// Statements that wait, in the order in which they are sent.
+    package var waiting: [Request] { Array(queue) }
+    package var waitingLeases: [Lease] { Array(leaseQueue) }
+
+    /// What holds after every event.
+    private var isConsistent: Bool {
+        var idleCount = 0
+        for index in slots.all.indices {
+            if slots[index].isIdle {
+                idleCount += 1
+                if !slots.idle.contains(slots[index].id) || slots[index].retirement != nil { return false }
+            }
+            // Only what is sent may be in flight, and only a transaction's statements are held.
+            if !slots[index].isBusy && !slots[index].inFlight.isEmpty { return false }
+            if slots[index].use != .leased && !slots[index].held.isEmpty { return false }
+        }
+        return idleCount == slots.idle.count && slots.liveCount <= limits.maximum
+    }
+
+    /// The moment of a timer that has not fired; nil while it has none, and of those of connections.
+    package func moment(of timer: Timer) -> Instant? { timers[timer] }
+
+    /// Whether a cancel request that found too many others on their way is made again.
+    package func mayCancelAgain(_ connection: Int, at now: Instant) -> Bool {
+        guard let index = slots.index(of: connection) else { return false }
+        let isBusy = slots[index].isBusy || !slots[index].isOpen
+        return slots[index].cancellation.mayAskAgain(isBusy: isBusy, now: now)
     }
 }

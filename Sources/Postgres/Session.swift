@@ -1,5 +1,6 @@
 import CPostgres
 import Glibc
+import Platform
 import Reactor
 
 /// A connection used by one blocking thread: what runs before a connection joins a pool, and one-off commands.
@@ -9,13 +10,13 @@ import Reactor
 /// is undone, as soon as the server has heard of it.
 public final class Session {
     /// How much longer than a statement's own limit on the server its answer is waited for.
-    private static let replyGraceMilliseconds = 1000
+    private static let replyGrace = Duration.seconds(1)
     /// How long a command that was interrupted has to end, and after how long of that another cancel request is sent.
-    private static let cancelMilliseconds = 1000
+    private static let cancelLimit = Duration.seconds(1)
     private static let cancelPauseMilliseconds: Int32 = 100
 
     let handle: Handle
-    private let replyMilliseconds: Int
+    private let replyLimit: Duration
     private let interruption: Interruption?
 
     /// Connects to the first server that lets it; blocks for at most the connect timeout per host, and for the resolution
@@ -53,7 +54,7 @@ public final class Session {
         unless interruption: Interruption?
     ) throws(DatabaseError) {
         var options = options
-        let deadline = Deadline(options.connectTimeoutMilliseconds)
+        let deadline = Deadline(options.connectTimeout)
         let isPreferred = options.sslMode == "prefer"
         if isPreferred { options.sslMode = "require" }
         do throws(DatabaseError) {
@@ -63,7 +64,7 @@ public final class Session {
                 throw error
             }
             options.sslMode = "disable"
-            options.connectTimeoutMilliseconds = Int(deadline.remainingMilliseconds)
+            options.connectTimeout = deadline.end - .now
             try self.init(options, to: target, unless: interruption)
         }
     }
@@ -77,7 +78,7 @@ public final class Session {
     ) throws(DatabaseError) {
         if interruption?.hasBegun == true { throw .closing }
         self.interruption = interruption
-        replyMilliseconds = options.statementTimeoutMilliseconds + Self.replyGraceMilliseconds
+        replyLimit = options.statementTimeout + Self.replyGrace
         let pairs = options.keywords(for: target)
         handle = try unsafe Self.withCStrings(pairs.map(\.0), pairs.map(\.1)) { keywords, values in
             // Both arrays end with NULL; libpq copies every string. 0: `dbname` is a name, never a connection string.
@@ -85,7 +86,7 @@ public final class Session {
         }
         // So that a refusal carries its SQLSTATE, which libpq keeps to itself while it connects.
         _ = unsafe PQsetErrorVerbosity(handle.pointer, PQERRORS_VERBOSE)
-        try finishConnecting(within: options.connectTimeoutMilliseconds)
+        try finishConnecting(within: options.connectTimeout)
         _ = unsafe PQsetErrorVerbosity(handle.pointer, PQERRORS_DEFAULT)
         // Such a database keeps whatever bytes it was given, and as UTF-8 it would refuse to return those that are none: with
         // them the whole page that they stand on.
@@ -98,8 +99,8 @@ public final class Session {
         unsafe PQparameterStatus(handle.pointer, "server_encoding").map { unsafe String(cString: $0) }
     }
 
-    private func finishConnecting(within milliseconds: Int) throws(DatabaseError) {
-        let deadline = Deadline(milliseconds)
+    private func finishConnecting(within limit: Duration) throws(DatabaseError) {
+        let deadline = Deadline(limit)
         guard unsafe PQstatus(handle.pointer) != CONNECTION_BAD else { throw handle.connectError }
         // As if it had asked for writing (PostgreSQL documentation §34.1, PQconnectPoll).
         var state = PGRES_POLLING_WRITING
@@ -108,7 +109,7 @@ public final class Session {
             let events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT
             switch wait(for: events, until: deadline) {
             case .ready: break
-            case .timedOut: throw .connectFailed("no answer within \(milliseconds) ms from \(serverName)")
+            case .timedOut: throw .connectFailed("no answer within \(limit.milliseconds) ms from \(serverName)")
             case .interrupted: throw .closing
             }
             state = unsafe PQconnectPoll(handle.pointer)
@@ -117,16 +118,16 @@ public final class Session {
 
     /// Runs one or more statements without parameters, as they stand; several form one transaction.
     ///
-    /// - Parameter milliseconds: how long the answer may take; by default as long as a statement may, and a second.
+    /// - Parameter limit: how long the answer may take; by default as long as a statement may, and a second.
     /// - Returns: the last statement's rows, every value as text.
     /// - Throws: `DatabaseError.server`; `.connectionLost` when the answer did not come, `.closing` when it was not waited
     ///   for: the session is of no use then.
     @discardableResult
-    public func execute(_ sql: String, within milliseconds: Int? = nil) throws(DatabaseError) -> [[String?]] {
+    public func execute(_ sql: String, within limit: Duration? = nil) throws(DatabaseError) -> [[String?]] {
         if interruption?.hasBegun == true { throw .closing }
         // libpq copies the text.
         let isSent = unsafe PQsendQuery(handle.pointer, sql) == 1
-        let result = try unsafe lastResult(isSent: isSent, within: milliseconds)
+        let result = try unsafe lastResult(isSent: isSent, within: limit)
         defer { unsafe PQclear(result) }
         guard unsafe PQresultStatus(result) == PGRES_TUPLES_OK else { return [] }
         let columns = unsafe PQnfields(result)
@@ -200,7 +201,7 @@ public final class Session {
             }
         }
         guard unsafe PQpipelineSync(handle.pointer) == 1 else { throw .connectionLost }
-        let deadline = Deadline(replyMilliseconds)
+        let deadline = Deadline(replyLimit)
         for _ in 0..<(statements.count + (command == nil ? 0 : 1)) { try finishCommand(by: deadline) }
         guard let end = try unsafe nextResult(by: deadline) else { throw .connectionLost }
         defer { unsafe PQclear(end) }
@@ -234,7 +235,7 @@ public final class Session {
 
     /// Has the server end what runs: it would go on to its end, with its locks, before it notices that nobody is there.
     private func cancel() {
-        let deadline = Deadline(Self.cancelMilliseconds)
+        let deadline = Deadline(Self.cancelLimit)
         while unsafe PQisBusy(handle.pointer) == 1 && deadline.remainingMilliseconds > 0 {
             CancelRequest(handle)?.send()
             // A request that comes before the command it is meant for does nothing, and another has to follow it.
@@ -246,9 +247,9 @@ public final class Session {
     }
 
     /// The result of the last command of those sent, the caller's to clear; never one that failed.
-    private func lastResult(isSent: Bool, within milliseconds: Int?) throws(DatabaseError) -> OpaquePointer {
+    private func lastResult(isSent: Bool, within limit: Duration?) throws(DatabaseError) -> OpaquePointer {
         guard isSent else { throw .connectionLost }
-        let deadline = Deadline(milliseconds ?? replyMilliseconds)
+        let deadline = Deadline(limit ?? replyLimit)
         var last: OpaquePointer?
         do throws(DatabaseError) {
             // Each result is cleared or returned, once; a failed command is the last of those sent.
@@ -275,16 +276,16 @@ public final class Session {
 
     /// A moment on the monotonic clock.
     private struct Deadline {
-        private let end: UInt64
+        let end: Instant
 
-        init(_ milliseconds: Int) {
-            end = EventLoop.monotonicNanoseconds() + UInt64(max(milliseconds, 0)) * 1_000_000
+        init(_ limit: Duration) {
+            end = .now + limit
         }
 
         /// For poll(2): rounded up, so that it does not spin through the last millisecond.
         var remainingMilliseconds: Int32 {
-            let now = EventLoop.monotonicNanoseconds()
-            return now >= end ? 0 : Int32(clamping: (end - now + 999_999) / 1_000_000)
+            let rest = end.nanoseconds(since: .now)
+            return Int32(clamping: rest / 1_000_000 + (rest % 1_000_000 > 0 ? 1 : 0))
         }
     }
 

@@ -13,7 +13,7 @@ import Synchronization
     static let eventBatch = 256
     /// Jobs run in one turn; more wait for the next one, so that a task that only yields does not keep the loop from its events.
     private static let jobBatch = 4096
-    /// How much later than asked for the kernel may wake the thread; 50 µs unless it is told, a quarter of a gathering's wait.
+    /// How much later than asked for the kernel may wake the thread; 50 µs unless it is told, as long as a `linger` may be.
     private static let timerSlackNanoseconds: UInt = 1_000
 
     /// Descriptors that a loop has open for itself.
@@ -35,7 +35,8 @@ import Synchronization
     private var ready: [UnownedJob] = []
     private var arrived: [UnownedJob] = []
     private var watched: [Readiness?] = []
-    private var watchedCount = 0
+    /// Descriptors that are watched.
+    public private(set) var watchedCount = 0
     private var lastGeneration: UInt32 = 0
     private var wheel: DeadlineWheel
     /// Deadlines whose moment has passed: they fire after another look for events.
@@ -44,7 +45,9 @@ import Synchronization
     private var fullBatches = 0
     private var turnHooks: [() -> Void] = []
     private var yielded: [() -> Void] = []
-    private var gathering = Gathering()
+    /// For how long this iteration waits for more events, and who asked for that.
+    private var lingerSpan: UInt64 = 0
+    private var lingerers: [(Int) -> Void] = []
     private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: EventLoop.eventBatch)
 
     public init(index: Int) throws(SystemError) {
@@ -121,6 +124,12 @@ import Synchronization
         Task(executorPreference: self) { await bound.value() }
     }
 
+    /// Runs `body` on the loop's thread: at once when it is called there, else as a job, in the order of the calls.
+    public func execute(_ body: @escaping @Sendable () -> Void) {
+        if isCurrent { return body() }
+        Task(executorPreference: self) { body() }
+    }
+
     /// Runs `body` on the loop's thread and returns its value; from any task.
     public func perform<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
         await Task(executorPreference: self) { body() }.value
@@ -194,13 +203,25 @@ import Synchronization
         }
     }
 
-    /// Has this turn take in what comes within the next moment before it ends, where `Gathering` finds that worth the wait:
-    /// for what its end sends, and what costs less the more of it is sent at once.
+    /// Has this iteration take in what comes within the next moment before it ends: for what its end sends, and what costs less the
+    /// more of it is sent at once. The longest of the waits asked for counts.
     ///
-    /// - Parameter recent: how many came together the last time.
-    public func gather(recent: Int) {
+    /// - Parameter then: called after the wait with the number of events that it brought, all of which were reported.
+    public func linger(for duration: Duration, then: @escaping (Int) -> Void) {
         assertOwned()
-        gathering.ask(recent: recent, watched: watchedCount)
+        lingerSpan = max(lingerSpan, duration.nanoseconds)
+        lingerers.append(then)
+    }
+
+    private func linger() {
+        sleepThread(nanoseconds: lingerSpan)
+        let found = waitForEvents(0) ?? 0
+        runJobs()
+        lingerSpan = 0
+        // Those who ask from now on ask for the next iteration.
+        let asked = lingerers
+        lingerers.removeAll(keepingCapacity: true)
+        for then in asked { then(found) }
     }
 
     private func resumeYielded() {
@@ -258,12 +279,7 @@ import Synchronization
         clinux_set_timer_slack(Self.timerSlackNanoseconds)
         while !isStopping.load(ordering: .acquiring) {
             runJobs()
-            if gathering.begin() {
-                pause(nanoseconds: Gathering.nanoseconds)
-                let found = waitForEvents(0)
-                runJobs()
-                gathering.end(found: found ?? 0)
-            }
+            if !lingerers.isEmpty { linger() }
             for hook in turnHooks { hook() }
             look()
             resumeYielded()
@@ -289,8 +305,8 @@ import Synchronization
         due = wheel.expired(now: now)
     }
 
-    private func pause(nanoseconds: Int) {
-        var time = timespec(tv_sec: 0, tv_nsec: nanoseconds)
+    private func sleepThread(nanoseconds: UInt64) {
+        var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
         // `time` outlives the call. A signal may end it early, which does no harm.
         _ = unsafe clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nil)
     }

@@ -92,14 +92,19 @@ public protocol ReadinessObserver: AnyObject {
         }
     }
 
+    /// Has the observer of a level-triggered descriptor told once a write is worth a try, once. By edge it is told by itself.
+    public func requestWritable() {
+        guard isWatched, !wantsWrite else { return }
+        precondition(mode == .level, "an edge tells of room by itself")
+        wantsWrite = true
+        mayWrite = false
+        loop.rewatch(self, events: Self.levelEvents | EPOLLOUT.rawValue)
+    }
+
     /// Returns once a write is worth a try; never as expired. The deadline is the reading side's alone: of two waits that
     /// heard of it, one could take it from the other.
     public func untilWritable() async -> Wake {
-        if mode == .level && !wantsWrite {
-            wantsWrite = true
-            mayWrite = false
-            loop.rewatch(self, events: Self.levelEvents | EPOLLOUT.rawValue)
-        }
+        if mode == .level { requestWritable() }
         if mayWrite { return .ready }
         return await unsafe withUnsafeContinuation { continuation in
             precondition(unsafe writer == nil, "two waits for one descriptor's writing side")
@@ -191,11 +196,10 @@ public protocol ReadinessObserver: AnyObject {
             // An edge of one side reports both.
             let isNews = !mayWrite
             mayWrite = true
+            // Before the observer is told, which may ask again. It may also have ended the watch when it was told of a read.
+            if wantsWrite && isWatched { loop.rewatch(self, events: Self.levelEvents) }
+            wantsWrite = false
             if isNews { observer?.becameWritable() }
-            if wantsWrite {
-                wantsWrite = false
-                loop.rewatch(self, events: Self.levelEvents)
-            }
             if let waiting = unsafe writer {
                 unsafe writer = nil
                 unsafe waiting.resume(returning: .ready)

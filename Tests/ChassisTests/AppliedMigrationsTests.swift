@@ -204,7 +204,7 @@ struct AppliedMigrationsTests {
         let applied = try await BlockingThread.run {
             Result<[String], any Error> {
                 var options = Schema.options
-                options.statementTimeoutMilliseconds = 1000
+                options.statementTimeout = .milliseconds(1000)
                 let session = try Session(options)
                 try schema.use(in: session)
                 return try AppliedMigrationsTests.migrations(lockTimeout: "30s", lockKey: key).apply(to: session)

@@ -37,14 +37,14 @@ struct KeyExpiryTests {
         try loop.start()
         defer { loop.stop() }
         let pool = Pool(
-            on: loop, minimum: 1, maximum: 1, waitMilliseconds: 3000, statementMilliseconds: 5000,
+            on: loop, minimum: 1, maximum: 1, waitLimit: .milliseconds(3000), statementLimit: .milliseconds(5000),
             connector: Connector(
                 options: { () throws(DatabaseError) in Schema.options },
                 prepare: { (session) throws(DatabaseError) in try schema.use(in: session) }), observe: { _ in })
         await pool.open()
-        await KeyExpiry(on: loop, pool: pool, pace: .init(pauseBetweenLooks: 5_000_000)).begin()
+        KeyExpiry.begin(on: loop, pool: pool, pace: .init(pauseBetweenLooks: 5_000_000))
         try body(first, second)
-        await pool.close(withinMilliseconds: 1000)
+        await pool.close(within: .milliseconds(1000))
     }
 
     private func keys(_ session: Session) throws -> [String?] {

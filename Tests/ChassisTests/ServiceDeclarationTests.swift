@@ -111,7 +111,8 @@ import Vial
             let observer = observability.makeObserver(on: loop)
             let connector = Connector(options: { () throws(DatabaseError) in throw .closing })
             let pool = Pool(
-                on: loop, minimum: 0, maximum: 1, waitMilliseconds: 0, statementMilliseconds: 0, connector: connector,
+                on: loop, minimum: 0, maximum: 1, waitLimit: .milliseconds(0), statementLimit: .milliseconds(0),
+                connector: connector,
                 observe: { _ in })
             let context = Service.Context(
                 pool: pool, values: try configuration(of: service).values, registry: observability.registry)

@@ -159,7 +159,7 @@ import Vial
         try loop.start()
         defer { loop.stop() }
         let pool = Pool(
-            on: loop, minimum: 1, maximum: 1, waitMilliseconds: 3000, statementMilliseconds: 5000,
+            on: loop, minimum: 1, maximum: 1, waitLimit: .milliseconds(3000), statementLimit: .milliseconds(5000),
             connector: Connector(
                 options: { () throws(DatabaseError) in Schema.options },
                 prepare: { (session) throws(DatabaseError) in try schema.use(in: session) }), observe: { _ in })
@@ -170,7 +170,7 @@ import Vial
             .write(to: &json)
         let text = String(decoding: json.bytes, as: UTF8.self)
         #expect(text.contains(#","estimated_orders":\#(isThere ? "0" : "null"),"is_replica":"#))
-        await pool.close(withinMilliseconds: 1000)
+        await pool.close(within: .milliseconds(1000))
     }
 
     @Test(arguments: ["", "Orders", "1st", "_a", "order-lines", "a b", "ä", String(repeating: "a", count: 41)])

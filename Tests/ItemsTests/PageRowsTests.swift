@@ -21,7 +21,7 @@ struct PageRowsTests {
         try loop.start()
         defer { loop.stop() }
         let pool = Pool(
-            on: loop, minimum: 1, maximum: 1, waitMilliseconds: 30_000, statementMilliseconds: 30_000,
+            on: loop, minimum: 1, maximum: 1, waitLimit: .milliseconds(30_000), statementLimit: .milliseconds(30_000),
             connector: Connector(options: { () throws(DatabaseError) in Schema.options }), observe: { _ in })
         await pool.open()
         let rows = Statement(
@@ -29,7 +29,7 @@ struct PageRowsTests {
             "SELECT n::int8, \(name)::text, \(description)::text, now(), now() FROM generate_series(1, \(count)) AS n")
         let request = try PageRequest(try Request(.get, "/api/items?limit=\(limit)&order=\(order)"))
         let page = try await Page(pool.query(rows), for: request)
-        await pool.close(withinMilliseconds: 1000)
+        await pool.close(within: .milliseconds(1000))
         return page
     }
 

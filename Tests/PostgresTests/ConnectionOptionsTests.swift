@@ -27,7 +27,7 @@ struct ConnectionOptionsTests {
         var options = ConnectionOptions(
             host: "a", database: "d", user: "u",
             sessionSettings: [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")])
-        options.statementTimeoutMilliseconds = 4321
+        options.statementTimeout = .milliseconds(4321)
         #expect(
             options.settings.map { "\($0.name)=\($0.value)" } == [
                 "statement_timeout=4321", "plan_cache_mode=force_generic_plan", "enable_seqscan=off",

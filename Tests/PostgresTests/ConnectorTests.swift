@@ -1,5 +1,6 @@
 import CPostgres
 import Glibc
+import Platform
 import Reactor
 import Synchronization
 import Testing
@@ -71,7 +72,7 @@ struct ConnectorTests {
         try await withPool(PoolBounds(minimum: 1, maximum: 1), options: options) { (test) async throws in
             await #expect(throws: DatabaseError.unavailable) { try await test.pool.query(PoolTests.one) }
             supply.power.store(.delayed, ordering: .relaxed)
-            await test.pool.expectReturn()
+            await test.pool.onLoop { $0.heardOfSibling(.opened) }
             async let rows = test.pool.query(PoolTests.one)
             while await test.pool.load().waiting == 0 { await Task.yield() }
             supply.power.store(.on, ordering: .relaxed)
@@ -168,7 +169,7 @@ struct ConnectorTests {
         let connecting = Task { await connector.connect() }
         while !isPreparing.isSet.load(ordering: .relaxed) { await Task.yield() }
         let interrupting = Task(executorPreference: loop) {
-            await connector.interrupt(on: loop, withinMilliseconds: limit)
+            await connector.interrupt(on: loop, within: .milliseconds(limit))
             return isOver.isSet.load(ordering: .relaxed)
         }
         try await body(loop, interrupting)
@@ -200,8 +201,12 @@ private final class Flag: Sendable {
 extension Pool {
     /// What is left of it, in nanoseconds; nil when it is not the first any more.
     fileprivate var pauseBeforeNextAttempt: UInt64? {
-        guard state.failures == 1 else { return nil }
-        let now = loop.now
-        return max(now, retryDeadline.expiry ?? now) - now
+        get async {
+            await onLoop { pool in
+                guard pool.state.failures == 1 else { return nil }
+                let now = pool.loop.now
+                return max(now, pool.state.moment(of: .retry)?.nanoseconds ?? now) - now
+            }
+        }
     }
 }

@@ -107,7 +107,7 @@ struct DatabaseTests {
         let logs = [EventLog(), EventLog()]
         let pools = zip(loops, logs).map { loop, log in
             Pool(
-                on: loop, minimum: 1, maximum: 1, waitMilliseconds: 1000, statementMilliseconds: 1000,
+                on: loop, minimum: 1, maximum: 1, waitLimit: .milliseconds(1000), statementLimit: .milliseconds(1000),
                 connector: connector, observe: log.note)
         }
         for (pool, other) in zip(pools, pools.reversed()) { await pool.open(beside: [other]) }
@@ -121,16 +121,18 @@ struct DatabaseTests {
             await loops[1].pause(nanoseconds: milliseconds)
         }
         #expect(logs[1].has(\.isUp))
-        for pool in pools { await pool.close(withinMilliseconds: 1000) }
+        for pool in pools { await pool.close(within: .milliseconds(1000)) }
     }
 }
 
 extension Pool {
     /// Ends the pauses before attempts, which never come then.
     fileprivate func stopTrying() async {
-        repeat {
-            await loop.sleep(nanoseconds: milliseconds)
-            loop.cancel(retryDeadline)
-        } while !state.slots.isEmpty
+        await onLoop { pool in
+            repeat {
+                await pool.loop.sleep(nanoseconds: milliseconds)
+                if let pause = pool.timers[.retry] { pool.loop.cancel(pause) }
+            } while !pool.state.uses.isEmpty
+        }
     }
 }

@@ -1,3 +1,4 @@
+import Platform
 import Reactor
 import Testing
 
@@ -63,7 +64,7 @@ struct PoolCancellationTests {
                 // As a pooler that passes the request on in its own time.
                 try await Server.execute("SELECT pg_cancel_backend(\(backend))")
                 // The other half is the loop's, to hear of it.
-                let isInTime = EventLoop.monotonicNanoseconds() - start < Cancellation.lateLimit / 2
+                let isInTime = EventLoop.monotonicNanoseconds() - start < (Cancellation.lateLimit / 2).nanoseconds
                 let error = await next.value
                 guard isInTime else { continue }
                 #expect(error == nil)
@@ -90,7 +91,7 @@ struct PoolCancellationTests {
                 """)
             let stays = Statement("stays", "SELECT \(table)_stays()")
             var options = Server.options
-            options.statementTimeoutMilliseconds = 60_000
+            options.statementTimeout = .milliseconds(60_000)
             let bounds = PoolBounds(minimum: 1, maximum: 1, wait: 10_000, statement: 60_000)
             try await withPool(bounds, options: always(options)) { (test) async throws in
                 let backend = try await test.backend()
@@ -122,7 +123,7 @@ struct PoolCancellationTests {
 
     @Test func `of more statements that are late than requests may be on their way, each is stopped`() async throws {
         var options = Server.options
-        options.statementTimeoutMilliseconds = 60_000
+        options.statementTimeout = .milliseconds(60_000)
         let count = 2 * Connector.cancelLimit
         let bounds = PoolBounds(minimum: count, maximum: count, statement: 60_000)
         try await withPool(bounds, options: always(options)) { (test) async throws in
@@ -181,7 +182,7 @@ struct PoolCancellationTests {
 
     @Test func `a statement that runs into its own limit after a cancellation does not run again`() async throws {
         var options = Server.options
-        options.statementTimeoutMilliseconds = 200
+        options.statementTimeout = .milliseconds(200)
         let bounds = PoolBounds(minimum: 1, maximum: 1, statement: 200)
         try await withPool(bounds, options: always(options)) { (test) async throws in
             let (late, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
@@ -289,7 +290,7 @@ struct PoolCancellationTests {
         async throws
     {
         var options = Server.options
-        options.statementTimeoutMilliseconds = 60_000
+        options.statementTimeout = .milliseconds(60_000)
         let bounds = PoolBounds(minimum: 1, maximum: 1, statement: 60_000)
         try await withPool(bounds, options: always(options)) { (test) async throws in
             let update = Statement("update", "SELECT pg_sleep($1::int8 / 1000.0)", kind: .update)
@@ -302,7 +303,7 @@ struct PoolCancellationTests {
                     "SELECT count(*) FROM pg_stat_activity WHERE pid = \(backend) AND wait_event = 'PgSleep'"
                 #expect(try await Server.wait(for: running, toBe: "1"))
                 if let (after, next) = await test.pool.loseWhenLate() {
-                    #expect(after.map(\.isLive) == [false])
+                    #expect(after.map(\.isEnding) == [true])
                     if case .wait(until: _?) = next {} else { Issue.record("\(next)") }
                     isTried = true
                 }
@@ -319,25 +320,33 @@ struct PoolCancellationTests {
     }
 }
 
+extension PoolState.Use {
+    fileprivate var isEnding: Bool { if case .ending = self { true } else { false } }
+}
+
 extension Pool {
     /// Whether connections that are gone count as there.
-    fileprivate var keepsPlaces: Bool { state.slots.values.contains { !$0.isLive } }
+    fileprivate var keepsPlaces: Bool {
+        get async { await onLoop { $0.state.uses.values.contains(where: \.isEnding) } }
+    }
 
     /// Has the only connection break in the very turn in which the deadline of what it runs passes.
     ///
     /// - Returns: what is known of it then, and what those who wait are told; nil when the deadline had passed before.
-    fileprivate func loseWhenLate() async -> ([PoolState.Slot], PoolState.Next)? {
-        await withCheckedContinuation { continuation in
-            let end = makeDeadline { pool in
-                guard let connection = pool.connections.values.first, connection.isBusy,
-                    !connection.cancellation.isOnItsWay, pool.loop.now >= connection.deadline
-                else { return continuation.resume(returning: nil) }
-                pool.checkDeadline(of: connection)
-                pool.lose(connection, .connectionLost)
-                let next = pool.state.next(oldest: 0, now: pool.loop.now)
-                continuation.resume(returning: (Array(pool.state.slots.values), next))
+    fileprivate func loseWhenLate() async -> ([PoolState.Use], PoolState.Next)? {
+        await onLoop { pool in
+            await withCheckedContinuation { continuation in
+                let end = pool.loop.makeDeadline {
+                    guard let slot = pool.state.slots.all.first, slot.isBusy, !slot.cancellation.isOnItsWay,
+                        pool.loop.now >= slot.deadline.nanoseconds
+                    else { return continuation.resume(returning: nil) }
+                    pool.handle(.timer(.connection(slot.id)))
+                    pool.handle(.broke(slot.id, .connectionLost, unsent: 0))
+                    let next = pool.state.next(oldest: Instant(nanoseconds: 0))
+                    continuation.resume(returning: (Array(pool.state.uses.values), next))
+                }
+                pool.loop.arm(end, at: pool.state.slots.all.first?.deadline.nanoseconds ?? 0)
             }
-            loop.arm(end, at: connections.values.first?.deadline ?? 0)
         }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Reactor
 import Testing
 
@@ -144,7 +145,7 @@ struct PoolLossTests {
                     async let patient = write(1, within: 400 * milliseconds)
                     #expect(await write(2, within: 50 * milliseconds) == .deadlineExceeded)
                     // As a process that stands still: the time of the other one and the server's pass in one turn.
-                    let end = EventLoop.monotonicNanoseconds() + Pool.cancelGrace
+                    let end = EventLoop.monotonicNanoseconds() + Cancellation.grace.nanoseconds
                     while EventLoop.monotonicNanoseconds() < end {}
                     #expect(await patient == .deadlineExceeded)
                 }
@@ -164,7 +165,7 @@ struct PoolLossTests {
                 ELSE (SELECT 1::int8 FROM pg_sleep(40)) END
                 """)
             var options = Server.options
-            options.statementTimeoutMilliseconds = 50_000
+            options.statementTimeout = .milliseconds(50_000)
             let bounds = PoolBounds(minimum: 1, maximum: 1, wait: 200, statement: 50_000)
             try await withPool(bounds, options: always(options)) { (test) async throws in
                 let backend = try await test.backend()
@@ -368,21 +369,27 @@ struct PoolLossTests {
 extension Pool {
     /// Whether what is armed for the only connection is the end of the server's time to react, or nothing.
     fileprivate var isDeadlineForServer: Bool {
-        guard let connection = connections.values.first else { return true }
-        return connection.deadline == connection.cancellation.limit ?? .max
+        get async {
+            await onLoop { pool in
+                guard let slot = pool.state.slots.all.first(where: \.isOpen) else { return true }
+                return slot.deadline == slot.cancellation.limit ?? .distantFuture
+            }
+        }
     }
 
     /// As its reader and its writer would.
-    fileprivate func loseTwice() {
-        guard let connection = connections.values.first else { return }
-        lose(connection, .connectionLost)
-        lose(connection, .connectionLost)
+    fileprivate func loseTwice() async {
+        await onLoop { pool in
+            guard let connection = pool.connections.values.first else { return }
+            pool.handle(.broke(connection.id, .connectionLost, unsent: 0))
+            pool.handle(.broke(connection.id, .connectionLost, unsent: 0))
+        }
     }
 
     /// As a transaction whose ROLLBACK was stopped.
     fileprivate func leaveTransactionOpen() async throws {
         let identifier = try await lease()
         _ = try await execute(Transaction.begin, [], on: identifier)
-        release(identifier)
+        giveBack(identifier)
     }
 }

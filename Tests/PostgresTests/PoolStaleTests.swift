@@ -157,6 +157,7 @@ struct PoolStaleTests {
             try await withPool(PoolBounds(minimum: 1, maximum: 1), statements: [update]) { (test) async throws in
                 // As the first of them would have it done.
                 await test.pool.noteRetirement()
+                await test.log.wait(for: 2, \.isOpened)
                 try await Server.execute("ALTER TABLE \(table) RENAME TO \(table)_away")
                 let outcomes = try await test.queryTogether((0..<10).map { (update, [.int64($0)]) })
                 for outcome in outcomes { #expect(outcome.error?.sqlState == "42P01") }
@@ -168,8 +169,8 @@ struct PoolStaleTests {
 }
 
 extension Pool {
-    /// From now on a generation of connections counts as given up already, for as long as that is not done twice.
-    fileprivate func noteRetirement() {
-        _ = state.mayRetireGeneration(now: EventLoop.monotonicNanoseconds())
+    /// Gives a generation of connections up, which is not done twice for a while.
+    fileprivate func noteRetirement() async {
+        await onLoop { $0.handle(.siblingRetired(.unavailable)) }
     }
 }

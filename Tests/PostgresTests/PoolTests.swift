@@ -294,7 +294,7 @@ struct PoolTests {
         // Longer than anything here is waited for.
         let minute = 60_000
         var options = Server.options
-        options.statementTimeoutMilliseconds = minute
+        options.statementTimeout = .milliseconds(minute)
         let bounds = PoolBounds(minimum: 1, maximum: 1, statement: minute)
         try await withPool(bounds, options: always(options)) { (test) async throws in
             let (error, elapsed) = try await test.failure(
@@ -309,7 +309,7 @@ struct PoolTests {
 
     @Test func `the statement's limit is the server's, and the pool's where the server has none`() async throws {
         var options = Server.options
-        options.statementTimeoutMilliseconds = 100
+        options.statementTimeout = .milliseconds(100)
         try await withPool(options: always(options)) { (test) async throws in
             let error = await failure { () throws(DatabaseError) in
                 try await test.pool.query(Self.sleep, [.int64(4000)])
@@ -374,7 +374,7 @@ struct PoolTests {
             await test.log.wait(\.isSent)
             // In this order, since they begin on one loop.
             let refusal = try await test.onLoop {
-                async let closing: Void = test.pool.close(withinMilliseconds: 5000)
+                async let closing: Void = test.pool.close(within: .milliseconds(5000))
                 async let refusal = failure { () throws(DatabaseError) in try await test.pool.query(Self.one) }
                 await closing
                 return await refusal
@@ -392,7 +392,7 @@ struct PoolTests {
                 await failure { () throws(DatabaseError) in try await test.pool.query(Self.sleep, [.int64(4000)]) }
             }
             await test.log.wait(\.isSent)
-            await test.pool.close(withinMilliseconds: 50)
+            await test.pool.close(within: .milliseconds(50))
             // Had it waited for the statement, that would have succeeded.
             #expect(await busy.value == .connectionLost)
         }
@@ -400,8 +400,8 @@ struct PoolTests {
 }
 
 extension Pool {
-    /// When somebody has waited enough; nil while nobody waits, and from then on until it is told.
-    fileprivate var waitEnd: UInt64? { waitDeadline.expiry }
+    /// When a caller has waited enough; nil while none waits, and from then on until it is told.
+    fileprivate var waitEnd: UInt64? { get async { await onLoop { $0.timers[.wait]?.expiry } } }
     /// The socket of its only connection.
-    fileprivate var socket: Int32? { connections.values.first?.readiness.number }
+    fileprivate var socket: Int32? { get async { await onLoop { $0.connections.values.first?.readiness.number } } }
 }

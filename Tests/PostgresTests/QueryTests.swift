@@ -48,7 +48,7 @@ struct QueryTests {
 
     @Test func `what is refused at once is answered before the call returns`() async throws {
         try await withPool { (test) async throws in
-            await test.pool.close(withinMilliseconds: 0)
+            await test.pool.close(within: .milliseconds(0))
             let errors = try await test.onLoop {
                 let errors = Mutex<[DatabaseError]>([])
                 test.pool.query(PoolTests.one) { $0 }.begin(on: test.loop, until: nil) { outcome in

@@ -78,7 +78,7 @@ struct SessionTests {
         let interruption = try Interruption()
         var options = Server.options
         // Only the interruption ends it, however late the test looks.
-        options.statementTimeoutMilliseconds = 60_000
+        options.statementTimeout = .milliseconds(60_000)
         let connector = Connector(options: always(options), interruption: interruption)
         let name = Server.uniqueName()
         let (errors, error) = AsyncStream<DatabaseError?>.makeStream()
@@ -87,7 +87,7 @@ struct SessionTests {
             do throws(DatabaseError) {
                 let session = try connector.session()
                 try session.execute("SET application_name = '\(name)'")
-                try session.execute("SELECT pg_sleep(60)", within: 60_000)
+                try session.execute("SELECT pg_sleep(60)", within: .seconds(60))
                 error.yield(nil)
             } catch let reason { error.yield(reason) }
         }
@@ -115,9 +115,9 @@ struct SessionTests {
         async throws
     {
         var options = Server.options
-        options.statementTimeoutMilliseconds = -900
+        options.statementTimeout = .milliseconds(-900)
         let session = try Session(options)
-        #expect(try session.execute("SELECT 1 FROM pg_sleep(0.3)", within: 30_000) == [["1"]])
+        #expect(try session.execute("SELECT 1 FROM pg_sleep(0.3)", within: .seconds(30)) == [["1"]])
         #expect(throws: DatabaseError.connectionLost) { try session.execute("SELECT pg_sleep(30)") }
     }
 
@@ -171,7 +171,7 @@ struct SessionWithoutTLSTests {
     @Test func `prefer goes on without it in the time that is left`() async throws {
         let server = ServerWithoutTLS()
         var options = server.options
-        options.connectTimeoutMilliseconds = 2000
+        options.connectTimeout = .milliseconds(2000)
         guard case .connectFailed(let reason)? = await error(of: options) else {
             Issue.record("no reason")
             return

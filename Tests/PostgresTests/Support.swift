@@ -246,15 +246,15 @@ func withPool<Value>(
         try session.execute("SET application_name = '\(name)'; \(sql)")
     }
     let pool = Pool(
-        on: loop, minimum: bounds.minimum, maximum: bounds.maximum, waitMilliseconds: bounds.wait,
-        statementMilliseconds: bounds.statement, memory: bounds.memory, connector: connector, observe: log.note)
+        on: loop, minimum: bounds.minimum, maximum: bounds.maximum, waitLimit: .milliseconds(bounds.wait),
+        statementLimit: .milliseconds(bounds.statement), memory: bounds.memory, connector: connector, observe: log.note)
     await pool.open()
     do {
         let value = try await body(TestPool(loop: loop, pool: pool, log: log, name: name))
-        await pool.close(withinMilliseconds: 2000)
+        await pool.close(within: .milliseconds(2000))
         return value
     } catch {
-        await pool.close(withinMilliseconds: 0)
+        await pool.close(within: .milliseconds(0))
         throw error
     }
 }

@@ -134,25 +134,48 @@ struct ReadinessTests {
         }
     }
 
-    @Test(arguments: [
-        (others: Gathering.othersMinimum, ["readable", "end of turn"]), (0, ["end of turn", "readable"]),
-    ])
-    func `a turn takes in what has come before it ends, if others are watched who may come`(
-        others: Int, order: [String]
-    ) async throws {
+    @Test(arguments: [(lingers: true, ["readable", "end of turn"]), (false, ["end of turn", "readable"])])
+    func `an iteration that lingers takes in what has come before it ends`(lingers: Bool, order: [String]) async throws
+    {
         try await watching { resident, pair, readiness in
             let log = Log<String>()
+            let found = Log<Int>()
             readiness.notify(Witness(log))
-            // Of those who come together, one is the pair's own.
-            let pairs = (1..<(others + Gathering.recentMinimum)).map { _ in SocketPair() }
-            let watches = try pairs.map { try Readiness($0.near.number, on: resident.loop) }
             await resident.loop.nextTurn()
             resident.loop.atTurnEnd { if !log.entries.contains("end of turn") { log.note("end of turn") } }
             try send("x", to: pair.far)
-            resident.loop.gather(recent: Gathering.recentMinimum)
+            if lingers { resident.loop.linger(for: .microseconds(10)) { found.note($0) } }
             while log.entries.count < 2 { await resident.loop.nextTurn() }
             #expect(log.entries == order)
-            for watch in watches { watch.cancel() }
+            #expect(found.entries == (lingers ? [1] : []))
+        }
+    }
+
+    @Test func `an observer of a level-triggered descriptor is told of room each time it asks`() async throws {
+        try await watching(mode: .level) { resident, pair, readiness in
+            let log = Log<String>()
+            readiness.notify(Witness(log))
+            for count in 1...3 {
+                readiness.requestWritable()
+                readiness.requestWritable()
+                while log.entries.count < count { await resident.loop.nextTurn() }
+                for _ in 0..<3 { await resident.loop.nextTurn() }
+                #expect(log.entries == Array(repeating: "writable", count: count))
+            }
+        }
+    }
+
+    @Test func `an observer may end the watch when it is told of a read, though it waits for room as well`()
+        async throws
+    {
+        try await watching(mode: .level) { resident, pair, readiness in
+            let log = Log<String>()
+            readiness.notify(Witness(log) { readiness.cancel() })
+            readiness.requestWritable()
+            try send("x", to: pair.far)
+            while log.entries.isEmpty { await resident.loop.nextTurn() }
+            for _ in 0..<3 { await resident.loop.nextTurn() }
+            #expect(log.entries == ["readable"])
         }
     }
 

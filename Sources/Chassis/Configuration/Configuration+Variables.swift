@@ -1,4 +1,5 @@
 import HTTP1
+import Platform
 import Postgres
 import Vial
 
@@ -113,13 +114,13 @@ extension Configuration {
                 "DB_POOL_MAX", .integer(1...1000), default: .number(pool.maximum),
                 "connections the whole process may open"),
             Variable(
-                "DB_POOL_TIMEOUT_MS", .timeout, default: .number(pool.waitTimeout),
+                "DB_POOL_TIMEOUT_MS", .timeout, default: .number(pool.waitTimeout.milliseconds),
                 "longest wait for a connection, then 503"),
             Variable(
-                "DB_STATEMENT_TIMEOUT_MS", .timeout, default: .number(pool.statementTimeout),
+                "DB_STATEMENT_TIMEOUT_MS", .timeout, default: .number(pool.statementTimeout.milliseconds),
                 "longest run of one statement"),
             Variable(
-                "DB_CONNECT_TIMEOUT_MS", .timeout, default: .number(connection.connectTimeoutMilliseconds),
+                "DB_CONNECT_TIMEOUT_MS", .timeout, default: .number(connection.connectTimeout.milliseconds),
                 "longest attempt to connect"),
 
             // AWS

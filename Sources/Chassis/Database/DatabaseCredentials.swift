@@ -82,8 +82,8 @@ extension ConnectionOptions {
         self.init(
             host: database.host ?? "", port: database.port, database: database.name, user: database.user,
             sslMode: database.sslMode.rawValue, sslRootCertificate: database.sslRootCertificate,
-            connectTimeoutMilliseconds: database.connectTimeoutMilliseconds,
-            statementTimeoutMilliseconds: database.statementTimeoutMilliseconds,
+            connectTimeout: .milliseconds(database.connectTimeoutMilliseconds),
+            statementTimeout: .milliseconds(database.statementTimeoutMilliseconds),
             prepares: database.usesPreparedStatements, applicationName: service.name,
             sessionSettings: service.sessionSettings)
     }

@@ -3,7 +3,7 @@ import Reactor
 
 /// Deletes expired idempotency keys in small batches, for as long as its loop runs. Every instance does so and skips
 /// rows that another one is deleting.
-actor KeyExpiry {
+final class KeyExpiry {
     /// Keys that one batch deletes at most: few enough not to delay requests.
     static let batchLimit = 500
     static let statement = Statement(
@@ -36,21 +36,20 @@ actor KeyExpiry {
     }
 
     private let loop: EventLoop
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
     private let pool: Pool
     private let pace: Pace
-    // Its action retains the actor as long as the loop retains the deadline.
-    private lazy var deadline = loop.makeDeadline { [self] in assumeIsolated { $0.look() } }
+    // Its action retains this object as long as the loop retains the deadline.
+    private lazy var deadline = loop.makeDeadline { [self] in look() }
 
-    init(on loop: EventLoop, pool: Pool, pace: Pace = Pace()) {
+    private init(on loop: EventLoop, pool: Pool, pace: Pace) {
         self.loop = loop
         self.pool = pool
         self.pace = pace
     }
 
     /// Starts the schedule, with a pause first.
-    func begin() {
-        look(after: pace.pauseBetweenLooks)
+    static func begin(on loop: EventLoop, pool: Pool, pace: Pace = Pace()) {
+        loop.execute { KeyExpiry(on: loop, pool: pool, pace: pace).look(after: pace.pauseBetweenLooks) }
     }
 
     private func look(after pause: UInt64) {
@@ -58,7 +57,7 @@ actor KeyExpiry {
     }
 
     private func look() {
-        Task(executorPreference: loop) { await self.removeBatch() }
+        loop.task { [self] in await removeBatch() }
     }
 
     /// Deletes one batch of expired keys. An unreachable database is ignored here, because the pool has reported it.

@@ -8,8 +8,8 @@ final class Migrations: Sendable {
     /// Longest wait of a step for a table's lock: every later client of that table, readers included, waits behind it.
     private static let tableLockTimeout = "1s"
     /// Longest run of one step: building an index over a large table takes time.
-    private static let stepMilliseconds = 3_600_000
-    private static let lockMilliseconds = 35_000
+    private static let stepLimit = Duration.seconds(3600)
+    private static let lockLimit = Duration.seconds(35)
 
     /// The outcome of the last attempt; nil when none has ended, or its effect may be gone. Locked during migration.
     private let last = Mutex<Result<Void, DatabaseError>?>(nil)
@@ -98,11 +98,11 @@ final class Migrations: Sendable {
                 SET LOCAL client_min_messages = warning;
                 SELECT pg_advisory_xact_lock(\(lockKey));
                 SET LOCAL lock_timeout = '\(tableLockTimeout)';
-                """, within: Self.lockMilliseconds)
+                """, within: Self.lockLimit)
             try createRecord(session)
             let pending = steps.enumerated().dropFirst(try version(session))
             for (index, step) in pending {
-                try session.execute(step.sql, within: Self.stepMilliseconds)
+                try session.execute(step.sql, within: Self.stepLimit)
                 try session.execute("INSERT INTO \(record) (version, name) VALUES (\(index + 1), '\(step.name)')")
             }
             try run(kept.completion, on: session)
@@ -129,7 +129,7 @@ final class Migrations: Sendable {
     }
 
     private func run(_ changes: KeptSchema.Changes, on session: Session) throws(DatabaseError) {
-        for change in try changes(session) { try session.execute(change, within: Self.stepMilliseconds) }
+        for change in try changes(session) { try session.execute(change, within: Self.stepLimit) }
     }
 
     private func isCurrent(_ session: Session) throws(DatabaseError) -> Bool {

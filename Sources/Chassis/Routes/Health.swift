@@ -60,8 +60,6 @@ import Vial
             // A caller that asks again at once starts another check.
             let sharing = waiting
             waiting.removeAll()
-            // They may ask again at once, and share the next check.
-            loop.gather(recent: sharing.count)
             for caller in sharing { caller.answer { Answer(response) } }
         }
     }

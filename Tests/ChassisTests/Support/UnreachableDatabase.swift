@@ -60,7 +60,7 @@ func withUnreachableRoutes(
     try loop.start()
     await database.open()
     let result = await Task(executorPreference: loop) { try await body(routes) }.result
-    await pool.close(withinMilliseconds: 0)
+    await pool.close(within: .milliseconds(0))
     loop.stop()
     try result.get()
 }

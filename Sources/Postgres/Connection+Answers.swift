@@ -1,0 +1,149 @@
+import CPostgres
+
+// What the server says, on its way in.
+extension Connection {
+    /// Takes what libpq has read apart.
+    ///
+    /// - Returns: why the connection is of no use any more.
+    func collect(into heard: inout [PoolState.Heard]) -> DatabaseError? {
+        var endedStatement = false
+        var loss: DatabaseError?
+        while let next = expected.first, unsafe PQisBusy(handle.pointer) == 0 {
+            guard let result = unsafe PQgetResult(handle.pointer) else {
+                // The end of one statement's results; said twice, libpq and this list disagree, or the connection broke.
+                if endedStatement { return .connectionLost }
+                endedStatement = true
+                continue
+            }
+            endedStatement = false
+            do throws(DatabaseError) {
+                switch next {
+                case .sync:
+                    guard unsafe try isSync(result, into: &heard) else { continue }
+                    confirm(into: &heard)
+                case .answer(let pending):
+                    let outcome = unsafe try outcome(of: result)
+                    loss = outcome?.loss ?? loss
+                    settle(outcome, of: pending, into: &heard)
+                case .group(let group):
+                    let outcome = unsafe try outcome(of: result)
+                    loss = outcome?.loss ?? loss
+                    try settle(outcome, of: group, into: &heard)
+                }
+            } catch {
+                return error
+            }
+            expected.removeFirst()
+            if loss == .connectionLost { return loss }
+        }
+        return loss
+    }
+
+    /// Whether the server confirmed a Sync; else its commit failed, and the confirmation follows.
+    ///
+    /// - Throws: the error that ends the connection, or `DatabaseError.unexpectedResult` when that is no answer to a Sync.
+    private func isSync(
+        _ result: OpaquePointer, into heard: inout [PoolState.Heard]
+    ) throws(DatabaseError) -> Bool {
+        defer { unsafe PQclear(result) }
+        switch unsafe PQresultStatus(result) {
+        case PGRES_PIPELINE_SYNC: return true
+        case PGRES_FATAL_ERROR:
+            let error = unsafe Handle.error(in: result)
+            if error.retiresConnection { throw error }
+            heard.append(.commitFailed(error))
+            return false
+        case let status: throw .unexpectedResult("status \(status.rawValue) where a Sync was due")
+        }
+    }
+
+    /// The Sync of all that was answered since the one before.
+    private func confirm(into heard: inout [PoolState.Heard]) {
+        heard.append(
+            .synced(count: answeredCount, isComplete: isComplete, wasWarned: handle.endedReplicationWait))
+        handle.endedReplicationWait = false
+        answeredCount = 0
+        isComplete = true
+    }
+
+    /// What the server said to one statement, or to several that ran as one; nil when it passed them over, after another's failure.
+    ///
+    /// - Throws: `DatabaseError.unexpectedResult` when that is no answer to a statement.
+    private func outcome(of result: OpaquePointer) throws(DatabaseError) -> Result<Execution, DatabaseError>? {
+        // Cleared here, or by the execution that takes it over.
+        let status = unsafe PQresultStatus(result)
+        if status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK {
+            return .success(unsafe Execution(owning: result, isUTF8: isUTF8))
+        }
+        defer { unsafe PQclear(result) }
+        switch status {
+        case PGRES_PIPELINE_ABORTED: return nil
+        case PGRES_FATAL_ERROR: return .failure(unsafe Handle.error(in: result))
+        default: throw .unexpectedResult("status \(status.rawValue)")
+        }
+    }
+
+    private func settle(
+        _ outcome: Result<Execution, DatabaseError>?, of pending: PendingStatement, into heard: inout [PoolState.Heard]
+    ) {
+        switch outcome {
+        case nil: isComplete = false
+        case .failure(let error)?:
+            heard.append(.failed([pending.id], error, isPrepared: isPrepared(pending.statement)))
+        case .success(let execution)?:
+            guard hold(execution, of: pending.statement) else { return heard.append(.unheld([pending.id])) }
+            pending.result = Rows(execution)
+        }
+        answeredCount += 1
+    }
+
+    private func settle(
+        _ outcome: Result<Execution, DatabaseError>?, of group: [PendingStatement], into heard: inout [PoolState.Heard]
+    ) throws(DatabaseError) {
+        switch outcome {
+        case nil: isComplete = false
+        case .failure(let error)?:
+            heard.append(.failed(group.map(\.id), error, isPrepared: isPrepared(group[0].statement)))
+        case .success(let execution)?:
+            guard hold(execution, of: group[0].statement) else { return heard.append(.unheld(group.map(\.id))) }
+            if let error = try Self.share(execution, among: group) {
+                heard.append(.failed(group.map(\.id), error, isPrepared: false))
+            }
+        }
+        answeredCount += group.count
+    }
+
+    /// Gives each of the statements that ran as one its row.
+    ///
+    /// - Returns: the error of lookups whose result names no key.
+    /// - Throws: `DatabaseError.unexpectedResult` for inserts that returned another number of rows than they are: they may
+    ///   not run again.
+    private static func share(
+        _ execution: Execution, among group: [PendingStatement]
+    ) throws(DatabaseError) -> DatabaseError? {
+        guard group[0].statement.kind != .insert else {
+            guard execution.count == group.count else {
+                throw .unexpectedResult("\(execution.count) rows of \(group.count) inserts")
+            }
+            for index in group.indices { group[index].result = Rows(execution, at: index) }
+            return nil
+        }
+        do throws(DatabaseError) {
+            var found: [Int64] = []
+            found.reserveCapacity(execution.count)
+            for row in 0..<execution.count { found.append(try Rows(execution)[row].int64(0)) }
+            // In whatever order they come; an index brings them in that of the keys.
+            for pending in group { pending.result = Rows(execution, at: found.firstIndex(of: pending.key)) }
+            return nil
+        } catch {
+            return error
+        }
+    }
+}
+
+extension Result where Failure == DatabaseError {
+    /// The error, when it means that the connection serves nobody any more.
+    fileprivate var loss: DatabaseError? {
+        if case .failure(let error) = self, error.retiresConnection { error } else { nil }
+    }
+}

@@ -1,0 +1,106 @@
+import CPostgres
+
+// Statements on their way out.
+extension Connection {
+    /// Sends statements: neighbours that may share a transaction share one Sync, the others have their own.
+    ///
+    /// - Parameter requests: the same statements, as the pool decided about them.
+    /// - Returns: nil when libpq took all of them; else the connection is broken, and so many at the end were certainly not sent.
+    func send(_ batch: [PendingStatement], _ requests: [PoolState.Request]) -> Int? {
+        var position = 0
+        while position < batch.count {
+            let end = endOfGroup(from: position, in: batch, requests)
+            let isSent =
+                if end - position == 1 {
+                    send(batch[position])
+                } else {
+                    // Most often all of them.
+                    send(group: end - position == batch.count ? batch : Array(batch[position..<end]))
+                }
+            guard isSent else { return batch.count - position }
+            position = end
+            if end == batch.count || requests[end - 1].isApart(from: requests[end]) {
+                // Also sends what was gathered, as far as the socket takes it.
+                guard unsafe PQpipelineSync(handle.pointer) == 1 else { return batch.count - end }
+                expected.append(.sync)
+            }
+        }
+        return nil
+    }
+
+    /// Where the statements end that may run as one with the one at `start`.
+    private func endOfGroup(
+        from start: Int, in batch: [PendingStatement], _ requests: [PoolState.Request]
+    ) -> Int {
+        var end = start + 1
+        guard end < batch.count, !requests[start].isAlone, batch[start].mayBeGrouped else { return end }
+        while end < batch.count, end - start < Self.groupLimit, batch[end].statement === batch[start].statement,
+            !requests[end].isAlone, batch[end].mayBeGrouped
+        {
+            end += 1
+        }
+        return end
+    }
+
+    private func send(_ pending: PendingStatement) -> Bool {
+        guard send(pending.statement, pending.arguments.parameters) else { return false }
+        expected.append(.answer(pending))
+        return true
+    }
+
+    /// Sends statements that differ in their parameters alone as one.
+    private func send(group: [PendingStatement]) -> Bool {
+        guard let statement = group[0].statement.many else { fatalError("\(group[0].statement.name) runs alone") }
+        guard send(statement, Arguments.joined(group)) else { return false }
+        expected.append(.group(group))
+        return true
+    }
+
+    private func send(_ statement: Statement, _ parameters: [Parameter]) -> Bool {
+        if isPrepared(statement) {
+            unsafe sendParameters(parameters) { count, values, lengths, formats in
+                unsafe PQsendQueryPrepared(handle.pointer, statement.name, count, values, lengths, formats, 1)
+            }
+        } else {
+            unsafe sendParameters(parameters) { count, values, lengths, formats in
+                unsafe PQsendQueryParams(handle.pointer, statement.sql, count, nil, values, lengths, formats, 1)
+            }
+        }
+    }
+
+    /// Lends libpq the parameters' bytes for one call, which copies them.
+    private func sendParameters(
+        _ parameters: [Parameter],
+        _ body: (Int32, UnsafePointer<UnsafePointer<CChar>?>, UnsafePointer<Int32>, UnsafePointer<Int32>) -> Int32
+    ) -> Bool {
+        scratch.removeAll(keepingCapacity: true)
+        let count = parameters.count
+        // One slot at least: an empty allocation has no address to pass.
+        let capacity = max(count, 1)
+        return unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * capacity) { numbers in
+            let lengths = numbers.baseAddress!
+            let formats = unsafe lengths + capacity
+            for index in parameters.indices {
+                let start = scratch.count
+                parameters[index].append(to: &scratch)
+                let length = parameters[index].isNull ? -1 : Int32(scratch.count - start)
+                unsafe (lengths + index).initialize(to: length)
+                unsafe (formats + index).initialize(to: 1)
+            }
+            // An empty text needs an address too: NULL would mean null.
+            scratch.append(0)
+            return unsafe scratch.withUnsafeBytes { bytes in
+                unsafe withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: capacity) { values in
+                    var offset = 0
+                    for index in 0..<count {
+                        let length = unsafe Int(lengths[index])
+                        let start = unsafe bytes.baseAddress!.advanced(by: offset).assumingMemoryBound(to: CChar.self)
+                        unsafe (values.baseAddress! + index).initialize(to: length < 0 ? nil : start)
+                        offset += max(length, 0)
+                    }
+                    return unsafe body(Int32(count), values.baseAddress!, lengths, formats) == 1
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import Platform
+
+// What the server said, and what becomes of the statements that it is about.
+extension PoolState {
+    /// What one read of a connection leaves to be done when all of it was looked at.
+    private struct Outcome {
+        /// Undone by another statement's failure.
+        var undone: [Request] = []
+        /// Undone because prepared statements are outdated.
+        var stale: [Request] = []
+        var staleness: DatabaseError?
+        var readOnly: DatabaseError?
+        var loss: DatabaseError?
+    }
+
+    mutating func hear(_ heard: [Heard], on id: Int, isBusy: Bool, hasGrown: Bool) {
+        guard let index = slots.index(of: id), slots[index].isOpen else {
+            fatalError("heard of connection \(id) while \(uses[id].map { "\($0)" } ?? "unknown")")
+        }
+        slots[index].isBusy = isBusy
+        slots[index].hasGrown = hasGrown
+        var outcome = Outcome()
+        for next in heard where outcome.loss == nil { hear(next, on: index, &outcome) }
+        if let staleness = outcome.staleness { renew(id, staleness, outcome.stale) }
+        for request in outcome.undone.reversed() { repeatAlone(request) }
+        if let loss = outcome.loss {
+            lose(id, loss)
+        } else if isBusy {
+            if let index = slots.index(of: id), slots[index].cancellation.isOpen { renewDeadline(of: index) }
+        } else {
+            becomeIdle(id)
+        }
+        if let readOnly = outcome.readOnly { retireGeneration(readOnly, tellingSiblings: true) }
+    }
+
+    private mutating func hear(_ heard: Heard, on index: Int, _ outcome: inout Outcome) {
+        switch heard {
+        case .failed(let ids, let error, let isPrepared):
+            for id in ids { slots[index].refusals.append((id, error, isPrepared)) }
+            noteCancellation(error, of: ids.first, on: index)
+        case .commitFailed(let error):
+            slots[index].commitError = error
+            noteCancellation(error, of: slots[index].inFlight.first?.id, on: index)
+        case .unheld(let ids):
+            for id in ids { letGo(of: id, on: index, &outcome) }
+        case .synced(let count, let isComplete, let wasWarned):
+            endTransaction(of: count, on: index, isComplete: isComplete, wasWarned: wasWarned, &outcome)
+        case .lost(let error):
+            outcome.loss = error
+        }
+    }
+
+    private mutating func noteCancellation(_ error: DatabaseError, of id: Request.ID?, on index: Int) {
+        guard error.isCancellation else { return }
+        let sent = slots[index].inFlight.first { $0.id == id }?.sent ?? Instant(nanoseconds: 0)
+        slots[index].cancellation.struck(sent: sent, ownLimit: limits.statementLimit, now: now)
+    }
+
+    /// A read for whose result there was no memory runs again by itself, when there is some; one that did so already fails.
+    private mutating func letGo(of id: Request.ID, on index: Int, _ outcome: inout Outcome) {
+        guard let place = slots[index].inFlight.firstIndex(where: { $0.id == id }) else {
+            fatalError("statement \(id) is not in flight on connection \(slots[index].id)")
+        }
+        let request = slots[index].inFlight.remove(at: place)
+        if request.isAlone { fail(request, .outOfMemory) } else { outcome.undone.append(request) }
+    }
+
+    /// A Sync is confirmed: the next `count` statements in flight happened together, or none of them did.
+    private mutating func endTransaction(
+        of count: Int, on index: Int, isComplete: Bool, wasWarned: Bool, _ outcome: inout Outcome
+    ) {
+        let isDoubtful = wasWarned || slots[index].cancellation.mayMeetCommit
+        let hasFailed = !slots[index].refusals.isEmpty || slots[index].commitError != nil
+        if !hasFailed && !isDoubtful && isComplete {
+            return answer(takeInFlight(count, on: index))
+        }
+        judge(count, on: index, isComplete: isComplete, isDoubtful: isDoubtful, &outcome)
+    }
+
+    /// As `endTransaction`, of what did not simply succeed.
+    private mutating func judge(
+        _ count: Int, on index: Int, isComplete: Bool, isDoubtful: Bool, _ outcome: inout Outcome
+    ) {
+        let ids = slots[index].inFlight.prefix(count).map(\.id)
+        let refusal = slots[index].refusals.first { ids.contains($0.id) }
+        let commitError = slots[index].commitError
+        let failure = refusal?.error ?? commitError
+        let isStale =
+            failure.map { $0.isStalePlan || $0.isMissingObject && refusal?.isPrepared == true } ?? false
+        let end = TransactionEnd(
+            failure: failure, isStale: isStale, count: count, isDoubtful: isDoubtful, isComplete: isComplete)
+        if end == .unknown {
+            outcome.loss = .unexpectedResult("a statement that was passed over, though none failed")
+            return
+        }
+        let requests = takeInFlight(count, on: index)
+        slots[index].refusals.removeAll { ids.contains($0.id) }
+        slots[index].commitError = nil
+        switch end {
+        case .decided:
+            if let error = commitError ?? failure { return fail(requests, error, on: index, &outcome) }
+            answer(requests)
+        case .unconfirmed:
+            answer(requests.filter { !$0.isWrite })
+            for request in requests where request.isWrite { fail(request, .unconfirmed) }
+        case .undone: outcome.undone += requests
+        case .stale(let error):
+            outcome.stale += requests
+            outcome.staleness = error
+        case .unknown: break
+        }
+    }
+
+    /// The one statement of a transaction failed, unless it is certain to have done nothing for no fault of its own.
+    private mutating func fail(
+        _ requests: [Request], _ error: DatabaseError, on index: Int, _ outcome: inout Outcome
+    ) {
+        if error.isReadOnlyServer { outcome.readOnly = error }
+        for request in requests where !request.isAnswered {
+            let sent = request.sent ?? Instant(nanoseconds: 0)
+            // Meant for another statement, or too late.
+            if error.isCancellation && slots[index].use != .leased
+                && slots[index].cancellation.struckAnother(sent: sent, ownLimit: limits.statementLimit, now: now)
+            {
+                self.repeat(request, orFail: error)
+            } else {
+                fail(request, error)
+            }
+        }
+    }
+
+    private mutating func answer(_ requests: [Request]) {
+        let waiting = requests.contains(where: \.isAnswered) ? requests.filter { !$0.isAnswered } : requests
+        if !waiting.isEmpty { emit(.answer(waiting)) }
+    }
+
+    private mutating func takeInFlight(_ count: Int, on index: Int) -> [Request] {
+        precondition(
+            count <= slots[index].inFlight.count,
+            "\(count) statements ended of \(slots[index].inFlight.count) on connection \(slots[index].id)")
+        if count == slots[index].inFlight.count {
+            var taken: [Request] = []
+            swap(&taken, &slots[index].inFlight)
+            return taken
+        }
+        let taken = Array(slots[index].inFlight.prefix(count))
+        slots[index].inFlight.removeFirst(count)
+        return taken
+    }
+
+    /// The prepared statements of a connection are outdated, and so may be those of all others: they are opened anew, and what did not
+    /// happen runs on another one.
+    private mutating func renew(_ id: Int, _ error: DatabaseError, _ undone: [Request]) {
+        let isNews = retireGeneration(error, tellingSiblings: true)
+        guard let index = slots.index(of: id) else { fatalError("connection \(id) is gone while it is heard") }
+        // This one has no use for itself, however short ago others were opened anew.
+        if error.isStalePlan { slots[index].retirement = error }
+        let isRetired = isNews || slots[index].retirement != nil
+        for request in undone.reversed() where !request.isAnswered {
+            switch TransactionEnd.Repeat(
+                isConnectionRetired: isRetired, isAlone: request.isAlone, count: undone.count)
+            {
+            case .elsewhere: self.repeat(request, orFail: error)
+            case .alone: repeatAlone(request)
+            case .none: fail(request, error)
+            }
+        }
+    }
+
+    /// Nothing is in flight on it: it serves the next batch, unless a cancel request is on its way, or it is a transaction's or
+    /// retired.
+    mutating func becomeIdle(_ id: Int) {
+        guard let index = slots.index(of: id), !slots[index].isBusy else { return }
+        guard slots[index].cancellation.nothingRuns() else { return armDeadline(of: index) }
+        if slots[index].hasGrown, timers[.shrink] == nil { arm(.shrink, at: now + Self.shrinkPause) }
+        switch slots[index].use {
+        case .batch:
+            if let retirement = slots[index].retirement { return lose(id, retirement) }
+            slots.change(index, to: .idle(since: now))
+        case .leased, .idle: break
+        case .connecting, .ending: fatalError("connection \(id) would become idle while \(slots[index].use)")
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import Platform
+
+// Connections that come.
+extension PoolState {
+    mutating func start() {
+        arm(.idle, at: now + limits.idleLimit)
+        refill()
+    }
+
+    /// Opens what is missing to the minimum.
+    private mutating func refill() {
+        switch availability {
+        case .unknown, .up: break
+        case .down, .closing: return
+        }
+        let missing = min(limits.minimum - slots.liveCount, limits.maximum - slots.all.count)
+        for _ in 0..<max(0, missing) { open() }
+    }
+
+    mutating func open() {
+        let id = slots.add()
+        precondition(
+            slots.all.count <= limits.maximum || slots.liveCount == 1 && slots.all.count == limits.maximum + 1,
+            "\(slots.all.count) connections with a maximum of \(limits.maximum)")
+        emit(.open(id))
+    }
+
+    mutating func opened(_ id: Int, took: Duration, isPooled: Bool) {
+        let index = connecting(id)
+        guard availability != .closing else {
+            slots.remove(index)
+            return emit(.close(id))
+        }
+        slots[index].isPooled = isPooled
+        slots.change(index, to: .idle(since: now))
+        failures = 0
+        isWanted = false
+        availability = .up
+        emit(.report(.opened(took: took)))
+        if lostCount > 0 {
+            lostCount -= 1
+            emit(.report(.reconnected))
+        }
+        if reportedUp != true {
+            reportedUp = true
+            emit(.report(.up))
+            emit(.tellSiblings(.opened))
+        }
+        refill()
+    }
+
+    mutating func openFailed(_ id: Int, _ error: DatabaseError, took: Duration, jitter: Double) {
+        slots.remove(connecting(id))
+        failures += 1
+        let limit = isWanted ? Self.busyPauseLimit : Self.idlePauseLimit
+        isWanted = false
+        emit(.report(.openFailed(error)))
+        if availability == .closing { return }
+        // One attempt may have met the very fault that ended the connections before it; one that timed out has not.
+        let isDecided = availability != .up || failures > 1 || took > Self.quickAttempt
+        if slots.openCount == 0 && isDecided { goDown(error) }
+        pause(atMost: limit, isCrowded: error.errorClass == .resources, jitter: jitter)
+    }
+
+    private mutating func goDown(_ error: DatabaseError) {
+        // What the database has against this build's statements is for callers to know.
+        let reason = error.errorClass == .statement ? error : .unavailable
+        availability = .down(reason)
+        if reportedUp != false {
+            reportedUp = false
+            emit(.report(.down(error)))
+        }
+        failWaiting(reason)
+    }
+
+    /// No attempt is made for a while.
+    ///
+    /// - Parameters:
+    ///   - isCrowded: the server is there and has no connection to give.
+    ///   - jitter: where in it the next attempt comes, 0…1.
+    private mutating func pause(atMost limit: Duration, isCrowded: Bool, jitter: Double) {
+        let first = isCrowded ? Self.crowdedPause : Self.firstPause
+        // Doubled at most ten times, so that the shift cannot overflow; then spread over 0…pause.
+        let pause = min(limit.nanoseconds, first.nanoseconds << UInt64(min(failures - 1, 10)))
+        let spread = max(Self.firstPause.nanoseconds / 2, UInt64(Double(pause) * jitter))
+        nextAttempt = now.advanced(byNanoseconds: spread)
+        arm(.retry, at: nextAttempt)
+    }
+
+    /// The pause is over: opens one connection, unless one is being opened or the minimum is there.
+    mutating func tryAgain() {
+        guard availability != .closing, slots.connectingCount == 0, slots.liveCount < max(1, limits.minimum) else {
+            return
+        }
+        // The pause before it was one for those that were given up, too.
+        guard slots.all.count < limits.maximum || mayOpenBeside else { return }
+        open()
+    }
+
+    /// Another pool has found the database again: no pause is of use any more, and statements wait from now on for the attempt that
+    /// is on its way, or that begins now.
+    mutating func expectReturn() {
+        guard case .down = availability else { return }
+        availability = .up
+        failures = 0
+        guard slots.connectingCount == 0 else { return }
+        let before = slots.all.count
+        tryAgain()
+        if slots.all.count > before { disarm(.retry) }
+    }
+
+    /// One in the place of one that is gone, when too few are left.
+    mutating func replace() {
+        guard availability == .up, slots.liveCount < max(1, limits.minimum), slots.all.count < limits.maximum,
+            slots.connectingCount == 0
+        else { return }
+        open()
+    }
+
+    /// Whether one more than `Limits.maximum` counts at the server may be opened: all of them are gone here.
+    var mayOpenBeside: Bool { slots.liveCount == 0 && slots.all.count <= limits.maximum }
+
+    private func connecting(_ id: Int) -> Int {
+        guard let index = slots.index(of: id), slots[index].use == .connecting else {
+            fatalError("connection \(id) opened or failed while \(uses[id].map { "\($0)" } ?? "unknown")")
+        }
+        return index
+    }
+}

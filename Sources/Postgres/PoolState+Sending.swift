@@ -1,0 +1,197 @@
+import DequeModule
+import Platform
+
+// What waits, on its way to the server.
+extension PoolState {
+    /// What to do for those who wait.
+    enum Next: Equatable {
+        /// Send a batch on this idle connection.
+        case use(Int)
+        /// Open one more connection; then ask again.
+        case connect
+        /// Ask again when something changes, or at this moment.
+        case wait(until: Instant?)
+    }
+
+    mutating func endIteration() {
+        hasWork = false
+        if lacksMemory {
+            lacksMemory = false
+        } else {
+            serveLeases()
+            sendBatches()
+        }
+        if isWaitOver {
+            isWaitOver = false
+            expireWaiting()
+        }
+        reportLoad()
+    }
+
+    /// What to do next while a caller has been waiting since `oldest`.
+    func next(oldest: Instant) -> Next {
+        if let id = slots.idle.last { return .use(id) }
+        // One attempt at a time: a second would not be there sooner than the first.
+        if slots.connectingCount > 0 { return .wait(until: nil) }
+        switch availability {
+        case .down, .closing: return .wait(until: nil)
+        case .unknown, .up: break
+        }
+        if slots.all.count >= limits.maximum {
+            guard mayOpenBeside, let first = firstEnding else { return .wait(until: nil) }
+            let end = first + Self.endingPause
+            if now < end { return .wait(until: end) }
+        }
+        let patience = oldest + limits.growAfter
+        if openCount > 0 && now < patience { return .wait(until: patience) }
+        return now < nextAttempt ? .wait(until: nextAttempt) : .connect
+    }
+
+    private var firstEnding: Instant? {
+        slots.all.reduce(nil) { first, slot in
+            if case .ending(let since) = slot.use { min(first ?? .distantFuture, since) } else { first }
+        }
+    }
+
+    private mutating func serveLeases() {
+        while let waiting = leaseQueue.first {
+            switch next(oldest: waiting.enqueued) {
+            case .use(let id):
+                leaseQueue.removeFirst()
+                guard let index = slots.index(of: id) else { fatalError("idle connection \(id) is unknown") }
+                slots.change(index, to: .leased)
+                emit(.lend(id, to: waiting.id))
+                continue
+            case .connect: open()
+            case .wait: arm(.grow, at: now + limits.growAfter)
+            }
+            return armWait()
+        }
+    }
+
+    private mutating func sendBatches() {
+        while let oldest = queue.first {
+            switch next(oldest: oldest.enqueued) {
+            case .use(let id):
+                guard let index = slots.index(of: id) else { fatalError("idle connection \(id) is unknown") }
+                sendBatch(on: index)
+            case .connect: open()
+            case .wait(let moment):
+                if let moment { arm(.grow, at: moment) }
+                return armWait()
+            }
+        }
+    }
+
+    private mutating func sendBatch(on index: Int) {
+        var size = BatchSize()
+        let batch = takeBatch(isPooled: slots[index].isPooled, &size)
+        // All that waited was late.
+        if batch.isEmpty { return }
+        slots.change(index, to: .batch)
+        slots[index].inFlight = batch
+        slots[index].isBusy = true
+        var (first, last) = (batch[0].deadline, batch[0].deadline)
+        for request in batch.dropFirst() { (first, last) = (min(first, request.deadline), max(last, request.deadline)) }
+        (slots[index].deadline, slots[index].lastDeadline) = (first, last)
+        emit(.send(Batch(requests: batch, deadline: slots[index].deadline, size: size), on: slots[index].id))
+    }
+
+    /// Takes as many statements from the front of the queue as one batch may have, and fails those that are late.
+    private mutating func takeBatch(isPooled: Bool, _ size: inout BatchSize) -> [Request] {
+        var batch: [Request] = []
+        batch.reserveCapacity(min(queue.count, limits.batchLimit))
+        var (rows, hasRead, hasWrite) = (0, false, false)
+        while batch.count < limits.batchLimit, var request = queue.popFirst() {
+            rows += request.rows
+            let larger = size.adding(request)
+            let isTooMuch =
+                rows > limits.batchRowLimit || larger.parameters > limits.batchParameterByteLimit
+                || larger.bytes > limits.batchByteLimit
+            if let last = batch.last, isTooMuch || isPooled && last.isApart(from: request) {
+                queue.prepend(request)
+                break
+            }
+            // Sent, it would at once cost its neighbours the connection.
+            if now >= request.deadline {
+                fail(request, .deadlineExceeded)
+                continue
+            }
+            if request.isWrite { hasWrite = true } else { hasRead = true }
+            request.sent = now
+            batch.append(request)
+            size = larger
+        }
+        // A commit may have to wait for locks or for a standby, and a read for neither.
+        if hasRead && hasWrite { batch = batch.filter { !$0.isWrite } + batch.filter(\.isWrite) }
+        return batch
+    }
+
+    /// There was no memory for a batch: there may be enough for the first statement of it. Else large buffers in which nothing runs are
+    /// of less use than what waits.
+    mutating func takeBack(from id: Int) {
+        guard let index = slots.index(of: id) else { fatalError("no memory for connection \(id), which is unknown") }
+        let batch = slots[index].inFlight
+        if batch.count > 1 {
+            for request in batch.dropFirst().reversed() { queue.prepend(request) }
+            slots[index].inFlight = [batch[0]]
+            (slots[index].deadline, slots[index].lastDeadline) = (batch[0].deadline, batch[0].deadline)
+            let size = BatchSize().adding(batch[0])
+            return emit(.send(Batch(requests: [batch[0]], deadline: batch[0].deadline, size: size), on: id))
+        }
+        for request in batch { queue.prepend(request) }
+        slots[index].inFlight = []
+        slots[index].isBusy = false
+        slots.change(index, to: .idle(since: now))
+        if closeGrown() { return }
+        lacksMemory = true
+        // They may have waited enough, which was not seen while they were on their way.
+        isWaitOver = true
+        arm(.grow, at: now + Self.memoryPause)
+        armWait()
+    }
+
+    // Transactions.
+
+    mutating func submit(_ request: Request, on id: Int) {
+        var request = request
+        request.isAlone = true
+        request.isOfTransaction = true
+        request.deadline = min(request.deadline, now.advanced(byNanoseconds: statementSpan))
+        guard let index = slots.index(of: id), slots[index].use == .leased else {
+            return fail(request, .connectionLost)
+        }
+        // A cancel request might stop this statement instead of the one before.
+        if slots[index].cancellation.isOnItsWay { return slots[index].held.append(request) }
+        send(request, on: index)
+    }
+
+    private mutating func send(_ request: Request, on index: Int) {
+        var request = request
+        request.sent = now
+        slots[index].lastDeadline =
+            slots[index].isBusy ? max(slots[index].lastDeadline, request.deadline) : request.deadline
+        slots[index].inFlight.append(request)
+        slots[index].isBusy = true
+        setDeadline(of: index)
+        let size = BatchSize().adding(request)
+        emit(.send(Batch(requests: [request], deadline: slots[index].deadline, size: size), on: slots[index].id))
+    }
+
+    /// Sends what a transaction asked for while a cancel request was on its way.
+    mutating func sendHeld(on index: Int) {
+        let held = slots[index].held
+        slots[index].held = []
+        for request in held { send(request, on: index) }
+    }
+
+    mutating func giveBack(_ id: Int, isInTransaction: Bool) {
+        guard let index = slots.index(of: id), slots[index].use == .leased else { return }
+        slots.change(index, to: .batch)
+        for request in slots[index].held { fail(request, .connectionLost) }
+        slots[index].held = []
+        // A cancellation may have met the ROLLBACK.
+        if isInTransaction { return lose(id, .unexpectedResult("a transaction that did not end")) }
+        becomeIdle(id)
+    }
+}

@@ -1,0 +1,107 @@
+import DequeModule
+import Platform
+
+// Statements and transactions that have no connection yet.
+extension PoolState {
+    mutating func submit(_ request: Request, hasMemory: Bool) {
+        if let refusal = refusal() { return fail(request, refusal) }
+        if !hasMemory { return fail(request, .outOfMemory) }
+        var request = request
+        request.deadline = min(request.deadline, now.advanced(byNanoseconds: statementSpan))
+        hastenWait(to: waitEnd(of: request))
+        queue.append(request)
+    }
+
+    mutating func want(_ lease: Lease) {
+        if let refusal = refusal() { return emit(.refuse(lease.id, refusal)) }
+        var lease = lease
+        lease.deadline = min(lease.deadline, now.advanced(byNanoseconds: waitSpan))
+        hastenWait(to: lease.deadline)
+        leaseQueue.append(lease)
+    }
+
+    /// Why one more may not wait; nil when it may.
+    private mutating func refusal() -> DatabaseError? {
+        switch availability {
+        case .unknown, .up: return waitingCount < limits.queueLimit ? nil : .queueFull
+        case .down(let reason):
+            isWanted = true
+            return reason
+        case .closing: return .closing
+        }
+    }
+
+    mutating func fail(_ request: Request, _ error: DatabaseError) {
+        if !request.isAnswered { emit(.fail(request, error)) }
+    }
+
+    /// Queues a statement again, before all others, that certainly did nothing, unless that happened often enough or the pool
+    /// closes.
+    mutating func `repeat`(_ request: Request, orFail error: DatabaseError) {
+        guard !request.isOfTransaction, request.repeats < limits.repeatLimit, availability != .closing else {
+            return fail(request, error)
+        }
+        var request = request
+        request.repeats += 1
+        requeue(request)
+    }
+
+    /// Queues a statement again, before all others, that another one's failure has undone. It cannot happen twice.
+    mutating func repeatAlone(_ request: Request) {
+        if request.isAnswered { return }
+        var request = request
+        request.isAlone = true
+        requeue(request)
+    }
+
+    private mutating func requeue(_ request: Request) {
+        var request = request
+        request.hasRun = true
+        hastenWait(to: request.deadline)
+        emit(.undo(request.id))
+        queue.prepend(request)
+    }
+
+    /// When a statement that is not in flight has waited enough.
+    func waitEnd(of request: Request) -> Instant {
+        // It has waited for its turn already.
+        if request.hasRun { return request.deadline }
+        return min(request.deadline, request.enqueued.advanced(byNanoseconds: waitSpan))
+    }
+
+    /// While the timer is armed, whatever is queued with less time than it has left moves it.
+    mutating func armWait() {
+        guard timers[.wait] == nil else { return }
+        var moment = queue.reduce(Instant.distantFuture) { min($0, waitEnd(of: $1)) }
+        moment = leaseQueue.reduce(moment) { min($0, $1.deadline) }
+        if moment < .distantFuture { arm(.wait, at: moment) }
+    }
+
+    private mutating func hastenWait(to moment: Instant) {
+        if let armed = timers[.wait], moment < armed { arm(.wait, at: moment) }
+    }
+
+    mutating func expireWaiting() {
+        let late = queue.filter { now >= waitEnd(of: $0) }
+        if !late.isEmpty { queue = Deque(queue.filter { now < waitEnd(of: $0) }) }
+        for request in late { fail(request, now >= request.deadline ? .deadlineExceeded : .waitTimedOut) }
+        let lateLeases = leaseQueue.filter { now >= $0.deadline }
+        if !lateLeases.isEmpty { leaseQueue = Deque(leaseQueue.filter { now < $0.deadline }) }
+        for lease in lateLeases { emit(.refuse(lease.id, .waitTimedOut)) }
+    }
+
+    mutating func failWaiting(_ error: DatabaseError) {
+        let waiting = queue
+        queue.removeAll()
+        for request in waiting { fail(request, error) }
+        while let lease = leaseQueue.popFirst() { emit(.refuse(lease.id, error)) }
+        reportLoad()
+    }
+
+    mutating func reportLoad() {
+        let load = load
+        if load == reportedLoad { return }
+        reportedLoad = load
+        emit(.report(.load(load)))
+    }
+}
