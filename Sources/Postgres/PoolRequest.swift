@@ -12,9 +12,9 @@ extension PoolState {
         /// Whether it looks up one row by its key; those of one batch may run as one.
         package let isLookup: Bool
         /// How many rows it may return.
-        package let rows: Int
-        package let parameterByteCount: Int
-        package let resultByteLimit: Int
+        package var rows: Int { Int(rowCount) }
+        package var parameterByteCount: Int { Int(parameterBytes) }
+        package var resultByteLimit: Int { Int(resultBytes) }
         /// When its caller began to wait.
         package let enqueued: Instant
         /// When its answer is of no use any more. The pool sets it to the end of the statement limit where that comes first.
@@ -25,14 +25,25 @@ extension PoolState {
         /// It belongs to a transaction, where nothing runs again.
         package internal(set) var isOfTransaction = false
         /// How often it was queued again after it certainly did nothing.
-        package internal(set) var repeats = 0
+        package internal(set) var repeats: UInt16 = 0
         /// It was sent, did nothing, and is to run again.
         package internal(set) var hasRun = false
         /// When it was sent last; nil: it was not.
-        package internal(set) var sent: Instant?
+        package internal(set) var sent: Instant? {
+            get { lastSent == Self.never ? nil : lastSent }
+            set { lastSent = newValue ?? Self.never }
+        }
         /// Its deadline passed while it was in flight, and its caller was told so.
         package internal(set) var isAnswered = false
 
+        // It is copied at every step, so it is kept small.
+        private let rowCount: Int32
+        private let parameterBytes: Int32
+        private let resultBytes: Int32
+        private var lastSent = never
+        private static let never = Instant(nanoseconds: 0)
+
+        @inline(__always)
         package init(
             id: ID, kind: Statement.Kind, isLookup: Bool = false, rows: Int = 1, parameterByteCount: Int = 0,
             resultByteLimit: Int = 4096, enqueued: Instant, deadline: Instant = .distantFuture
@@ -40,9 +51,9 @@ extension PoolState {
             self.id = id
             self.kind = kind
             self.isLookup = isLookup
-            self.rows = rows
-            self.parameterByteCount = parameterByteCount
-            self.resultByteLimit = resultByteLimit
+            rowCount = Int32(clamping: rows)
+            parameterBytes = Int32(clamping: parameterByteCount)
+            resultBytes = Int32(clamping: resultByteLimit)
             self.enqueued = enqueued
             self.deadline = deadline
             isAlone = kind == .update

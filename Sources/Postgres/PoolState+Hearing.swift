@@ -130,7 +130,9 @@ extension PoolState {
     }
 
     private mutating func answer(_ requests: [Request]) {
-        let waiting = requests.contains(where: \.isAnswered) ? requests.filter { !$0.isAnswered } : requests
+        var hasAnswered = false
+        for index in requests.indices where requests[index].isAnswered { hasAnswered = true }
+        let waiting = hasAnswered ? requests.filter { !$0.isAnswered } : requests
         if !waiting.isEmpty { emit(.answer(waiting)) }
     }
 

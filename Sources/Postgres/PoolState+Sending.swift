@@ -1,4 +1,3 @@
-import DequeModule
 import Platform
 
 // What waits, on its way to the server.
@@ -84,47 +83,52 @@ extension PoolState {
     }
 
     private mutating func sendBatch(on index: Int) {
-        var size = BatchSize()
-        let batch = takeBatch(isPooled: slots[index].isPooled, &size)
-        // All that waited was late.
-        if batch.isEmpty { return }
+        // All that waited may be late.
+        guard let (batch, last) = takeBatch(isPooled: slots[index].isPooled) else { return }
         slots.change(index, to: .batch)
-        slots[index].inFlight = batch
+        slots[index].inFlight = batch.requests
         slots[index].isBusy = true
-        var (first, last) = (batch[0].deadline, batch[0].deadline)
-        for request in batch.dropFirst() { (first, last) = (min(first, request.deadline), max(last, request.deadline)) }
-        (slots[index].deadline, slots[index].lastDeadline) = (first, last)
-        emit(.send(Batch(requests: batch, deadline: slots[index].deadline, size: size), on: slots[index].id))
+        (slots[index].deadline, slots[index].lastDeadline) = (batch.deadline, last)
+        emit(.send(batch, on: slots[index].id))
     }
 
     /// Takes as many statements from the front of the queue as one batch may have, and fails those that are late.
-    private mutating func takeBatch(isPooled: Bool, _ size: inout BatchSize) -> [Request] {
-        var batch: [Request] = []
-        batch.reserveCapacity(min(queue.count, limits.batchLimit))
-        var (rows, hasRead, hasWrite) = (0, false, false)
-        while batch.count < limits.batchLimit, var request = queue.popFirst() {
-            rows += request.rows
-            let larger = size.adding(request)
+    ///
+    /// - Returns: the batch, and the last deadline in it; nil when all were late.
+    private mutating func takeBatch(isPooled: Bool) -> (Batch, last: Instant)? {
+        var size = BatchSize()
+        var (first, last) = (Instant.distantFuture, now)
+        var (count, rows, hasRead, hasWrite) = (0, 0, false, false)
+        while count < min(queue.count, limits.batchLimit) {
+            // Sent, it would at once cost its neighbours the connection.
+            if now >= queue[count].deadline {
+                fail(queue.remove(at: count), .deadlineExceeded)
+                continue
+            }
+            rows += queue[count].rows
+            let larger = size.adding(queue[count])
             let isTooMuch =
                 rows > limits.batchRowLimit || larger.parameters > limits.batchParameterByteLimit
                 || larger.bytes > limits.batchByteLimit
-            if let last = batch.last, isTooMuch || isPooled && last.isApart(from: request) {
-                queue.prepend(request)
-                break
-            }
-            // Sent, it would at once cost its neighbours the connection.
-            if now >= request.deadline {
-                fail(request, .deadlineExceeded)
-                continue
-            }
-            if request.isWrite { hasWrite = true } else { hasRead = true }
-            request.sent = now
-            batch.append(request)
+            if count > 0, isTooMuch || isPooled && queue[count - 1].isApart(from: queue[count]) { break }
+            if queue[count].isWrite { hasWrite = true } else { hasRead = true }
+            (first, last) = (min(first, queue[count].deadline), max(last, queue[count].deadline))
+            queue[count].sent = now
             size = larger
+            count += 1
+        }
+        if count == 0 { return nil }
+        var batch: [Request] = []
+        if count == queue.count {
+            // Most often all of them, which need not be copied then.
+            swap(&batch, &queue)
+        } else {
+            batch = Array(queue.prefix(count))
+            queue.removeFirst(count)
         }
         // A commit may have to wait for locks or for a standby, and a read for neither.
         if hasRead && hasWrite { batch = batch.filter { !$0.isWrite } + batch.filter(\.isWrite) }
-        return batch
+        return (Batch(requests: batch, deadline: first, size: size), last)
     }
 
     /// There was no memory for a batch: there may be enough for the first statement of it. Else large buffers in which nothing runs are
@@ -133,13 +137,13 @@ extension PoolState {
         guard let index = slots.index(of: id) else { fatalError("no memory for connection \(id), which is unknown") }
         let batch = slots[index].inFlight
         if batch.count > 1 {
-            for request in batch.dropFirst().reversed() { queue.prepend(request) }
+            queue.insert(contentsOf: batch.dropFirst(), at: 0)
             slots[index].inFlight = [batch[0]]
             (slots[index].deadline, slots[index].lastDeadline) = (batch[0].deadline, batch[0].deadline)
             let size = BatchSize().adding(batch[0])
             return emit(.send(Batch(requests: [batch[0]], deadline: batch[0].deadline, size: size), on: id))
         }
-        for request in batch { queue.prepend(request) }
+        queue.insert(contentsOf: batch, at: 0)
         slots[index].inFlight = []
         slots[index].isBusy = false
         slots.change(index, to: .idle(since: now))

@@ -3,12 +3,13 @@ import Platform
 
 // Statements and transactions that have no connection yet.
 extension PoolState {
+    @inline(__always)
     mutating func submit(_ request: Request, hasMemory: Bool) {
         if let refusal = refusal() { return fail(request, refusal) }
         if !hasMemory { return fail(request, .outOfMemory) }
         var request = request
         request.deadline = min(request.deadline, now.advanced(byNanoseconds: statementSpan))
-        hastenWait(to: waitEnd(of: request))
+        if timers[.wait] != nil { hastenWait(to: waitEnd(of: request)) }
         queue.append(request)
     }
 
@@ -21,6 +22,7 @@ extension PoolState {
     }
 
     /// Why one more may not wait; nil when it may.
+    @inline(__always)
     private mutating func refusal() -> DatabaseError? {
         switch availability {
         case .unknown, .up: return waitingCount < limits.queueLimit ? nil : .queueFull
@@ -38,7 +40,7 @@ extension PoolState {
     /// Queues a statement again, before all others, that certainly did nothing, unless that happened often enough or the pool
     /// closes.
     mutating func `repeat`(_ request: Request, orFail error: DatabaseError) {
-        guard !request.isOfTransaction, request.repeats < limits.repeatLimit, availability != .closing else {
+        guard !request.isOfTransaction, Int(request.repeats) < limits.repeatLimit, availability != .closing else {
             return fail(request, error)
         }
         var request = request
@@ -59,7 +61,7 @@ extension PoolState {
         request.hasRun = true
         hastenWait(to: request.deadline)
         emit(.undo(request.id))
-        queue.prepend(request)
+        queue.insert(request, at: 0)
     }
 
     /// When a statement that is not in flight has waited enough.
@@ -83,7 +85,7 @@ extension PoolState {
 
     mutating func expireWaiting() {
         let late = queue.filter { now >= waitEnd(of: $0) }
-        if !late.isEmpty { queue = Deque(queue.filter { now < waitEnd(of: $0) }) }
+        if !late.isEmpty { queue = queue.filter { now < waitEnd(of: $0) } }
         for request in late { fail(request, now >= request.deadline ? .deadlineExceeded : .waitTimedOut) }
         let lateLeases = leaseQueue.filter { now >= $0.deadline }
         if !lateLeases.isEmpty { leaseQueue = Deque(leaseQueue.filter { now < $0.deadline }) }

@@ -47,7 +47,8 @@ package struct PoolState {
     package let limits: Limits
     package internal(set) var availability = Availability.unknown
     var slots = Slots()
-    var queue = Deque<Request>()
+    /// Statements that wait, in the order in which they are sent. Most often all of them leave together.
+    var queue: [Request] = []
     var leaseQueue = Deque<Lease>()
 
     /// Whether the end of this iteration has something to do here: then `Event.iterationEnded` has to come.
@@ -89,10 +90,18 @@ package struct PoolState {
     /// The one door: whatever changes the state comes in here.
     ///
     /// - Parameter output: what is to be done is appended, so that its storage can be used again.
+    @inline(__always)
     package mutating func handle(_ event: Event, at now: Instant, into output: inout [Action]) {
         self.now = now
+        // What any event brings may let something be sent.
+        hasWork = true
         swap(&actions, &output)
-        decide(event)
+        if case .submitted(let request, let hasMemory) = event {
+            // Of all by far the most frequent, and the least to do.
+            submit(request, hasMemory: hasMemory)
+        } else {
+            decide(event)
+        }
         swap(&actions, &output)
         assert(isConsistent, "\(self)")
     }
@@ -104,9 +113,8 @@ package struct PoolState {
         return output
     }
 
+    @inline(never)
     private mutating func decide(_ event: Event) {
-        // What any event brings may let something be sent.
-        hasWork = true
         switch event {
         case .submitted(let request, let hasMemory): submit(request, hasMemory: hasMemory)
         case .leaseWanted(let lease): want(lease)
@@ -180,7 +188,7 @@ extension PoolState {
     }
 
     /// Statements that wait, in the order in which they are sent.
-    package var waiting: [Request] { Array(queue) }
+    package var waiting: [Request] { queue }
     package var waitingLeases: [Lease] { Array(leaseQueue) }
 
     /// What holds after every event.

@@ -1,40 +1,45 @@
 /// The statements of a pool that have no answer yet, by number. Each has a number of its own for the life of the pool: its place, and
 /// how often that was taken before.
 struct StatementTable {
-    private var places: [(statement: PendingStatement?, turn: UInt32)] = []
-    private var free: [UInt32] = []
+    private var places: [PendingStatement?] = []
+    private var free: [Int] = []
+    /// How many were inserted so far.
+    private var total: UInt64 = 0
 
-    private(set) var count = 0
+    /// The bits of a number that are its place: more statements than the queue and all connections of a pool have.
+    private static let placeBits: UInt64 = 24
+
+    var count: Int { places.count - free.count }
 
     /// Keeps a statement, and numbers it.
+    @inline(__always)
     mutating func insert(_ statement: PendingStatement) {
-        count += 1
+        total += 1
         if let place = free.popLast() {
-            places[Int(place)].statement = statement
-            statement.id = UInt64(places[Int(place)].turn) << 32 | UInt64(place)
+            statement.id = total << Self.placeBits | UInt64(place)
+            places[place] = statement
         } else {
-            statement.id = UInt64(places.count)
-            places.append((statement, 0))
+            statement.id = total << Self.placeBits | UInt64(places.count)
+            places.append(statement)
+            precondition(places.count < 1 << Self.placeBits, "\(places.count) statements have no answer yet")
         }
     }
 
     subscript(id: PoolState.Request.ID) -> PendingStatement {
-        guard let statement = places[Self.place(of: id)].statement, statement.id == id else {
+        guard let statement = places[Self.place(of: id)], statement.id == id else {
             fatalError("statement \(id) is unknown")
         }
         return statement
     }
 
     /// Takes out a statement that is answered now.
+    @inline(__always)
     mutating func remove(_ id: PoolState.Request.ID) -> PendingStatement {
-        let statement = self[id]
         let place = Self.place(of: id)
-        places[place].statement = nil
-        places[place].turn &+= 1
-        free.append(UInt32(truncatingIfNeeded: place))
-        count -= 1
+        guard let statement = places[place].take(), statement.id == id else { fatalError("statement \(id) is unknown") }
+        free.append(place)
         return statement
     }
 
-    private static func place(of id: PoolState.Request.ID) -> Int { Int(id & 0xFFFF_FFFF) }
+    private static func place(of id: PoolState.Request.ID) -> Int { Int(id & (1 << placeBits - 1)) }
 }

@@ -1,0 +1,159 @@
+import Platform
+import Reactor
+
+// What is done.
+extension LoopPool {
+    @inline(never)
+    func handle(_ event: PoolState.Event) {
+        var actions: [PoolState.Action] = []
+        // What is done may lead to other events at once, which have a list of their own.
+        swap(&actions, &spareActions)
+        state.handle(event, at: now, into: &actions)
+        for action in actions { perform(action) }
+        actions.removeAll(keepingCapacity: true)
+        spareActions = actions
+    }
+
+    func perform(_ action: PoolState.Action) {
+        switch action {
+        case .answer(let requests): for index in requests.indices { answer(requests[index]) }
+        case .fail(let request, let error): fail(request, error)
+        case .undo(let id): statements[id].result = nil
+        case .lend(let id, to: let lease): end(lease, .success(id))
+        case .refuse(let lease, let error): end(lease, .failure(error))
+        case .open(let id): begin(id)
+        case .send(let batch, on: let id): send(batch, on: id)
+        case .requestCancel(let id): requestCancel(id)
+        case .check(let id, let error): check(id, error)
+        case .close(let id): connections.removeValue(forKey: id)?.close()
+        case .arm(let timer, at: let moment): arm(timer, at: moment)
+        case .disarm(let timer): if let deadline = timers[timer] { loop.cancel(deadline) }
+        case .tellSiblings(let news): tellSiblings(news)
+        case .report(let report): self.report(report)
+        }
+    }
+
+    @inline(__always)
+    private func answer(_ request: PoolState.Request) {
+        let pending = statements.remove(request.id)
+        guard let sent = request.sent, let rows = pending.result.take() else {
+            fatalError("\(pending.statement.name) is answered without a result")
+        }
+        observe(.completed(pending.statement, nanoseconds: now.nanoseconds(since: sent)))
+        if rows.byteCount > pending.statement.enoughByteCount, fallsBack(pending, rows, until: request.deadline) {
+            return
+        }
+        pending.resume(.success(rows))
+    }
+
+    /// Has another statement answer the caller, where these rows are not enough.
+    @inline(never)
+    private func fallsBack(_ pending: PendingStatement, _ rows: Rows, until deadline: Instant) -> Bool {
+        guard let fallback = pending.statement.fallback, fallback.isNeeded(rows) else { return false }
+        submit(pending.followed(by: fallback.statement), until: deadline.nanoseconds)
+        return true
+    }
+
+    private func fail(_ request: PoolState.Request, _ error: DatabaseError) {
+        let pending = statements.remove(request.id)
+        // What a transaction could not send, since its connection is lost, follows from what was reported before.
+        if !request.isOfTransaction || request.sent != nil { observe(.failed(pending.statement, error)) }
+        pending.resume(.failure(error))
+    }
+
+    private func end(_ lease: PoolState.Lease.ID, _ outcome: Result<Int, DatabaseError>) {
+        guard let pending = leases.removeValue(forKey: lease) else { fatalError("lease \(lease) is unknown") }
+        pending.resume(outcome)
+    }
+
+    private func begin(_ id: Int) {
+        if case .starting = opening {
+            opening = .first(id)
+        } else {
+            loop.task { [self] in await connect(id) }
+        }
+    }
+
+    func connect(_ id: Int) async {
+        let start = Instant.now
+        let outcome = await connector.connect()
+        let took = Instant.now - start
+        do throws(DatabaseError) {
+            let opened = try outcome.get()
+            connections[id] = try Connection(id, opened, of: self, memory: memory)
+            handle(.opened(id, took: took, isPooled: opened.isPooled))
+        } catch {
+            handle(.openFailed(id, error, took: took, jitter: .random(in: 0...1)))
+        }
+    }
+
+    private func send(_ batch: PoolState.Batch, on id: Int) {
+        guard let connection = connections[id] else { fatalError("connection \(id) is unknown") }
+        if !batch.requests[0].isOfTransaction {
+            guard connection.reserve(batch.size) else { return handle(.noMemory(id)) }
+            lastBatchCount = batch.requests.count
+        }
+        var pending: [PendingStatement] = []
+        pending.reserveCapacity(batch.requests.count)
+        let now = now
+        for index in batch.requests.indices {
+            observe(.waited(nanoseconds: now.nanoseconds(since: batch.requests[index].enqueued)))
+            pending.append(statements[batch.requests[index].id])
+        }
+        if let unsent = connection.send(pending, batch.requests) {
+            return handle(.broke(id, .connectionLost, unsent: unsent))
+        }
+        guard connection.flush() else { return handle(.broke(id, .connectionLost, unsent: 0)) }
+        connection.readiness.arm(expiry: batch.deadline.nanoseconds)
+    }
+
+    private func requestCancel(_ id: Int) {
+        // Made now: the connection may be gone when the task runs, and what the server runs is not.
+        let request = connections[id].flatMap { CancelRequest($0.handle) }
+        loop.task { [self] in
+            var outcome = Connector.CancelOutcome.ended
+            while let request {
+                outcome = await Connector.cancel(request, on: loop, within: Cancellation.patience)
+                guard outcome == .refused else { break }
+                await loop.sleep(nanoseconds: Self.cancelPause.nanoseconds)
+                guard state.mayCancelAgain(id, at: now) else { break }
+            }
+            handle(.cancelEnded(id, isOverdue: outcome == .overdue))
+        }
+    }
+
+    private func check(_ id: Int, _ error: DatabaseError) {
+        if connections[id]?.isStale == true { handle(.broke(id, error, unsent: 0)) }
+    }
+
+    private func arm(_ timer: PoolState.Timer, at moment: Instant) {
+        if case .connection(let id) = timer {
+            connections[id]?.readiness.arm(expiry: moment.nanoseconds)
+        } else if let deadline = timers[timer] {
+            loop.arm(deadline, at: moment.nanoseconds)
+        } else {
+            let deadline = loop.makeDeadline { [self] in handle(.timer(timer)) }
+            timers[timer] = deadline
+            loop.arm(deadline, at: moment.nanoseconds)
+        }
+    }
+
+    private func tellSiblings(_ news: PoolState.SiblingNews) {
+        for sibling in siblings {
+            let core = sibling.core
+            sibling.loop.execute { core.value.heardOfSibling(news) }
+        }
+    }
+
+    private func report(_ report: PoolState.Report) {
+        switch report {
+        case .opened(let took): observe(.opened(duration: took.nanoseconds))
+        case .openFailed(let error): observe(.openFailed(error))
+        case .lost(let error): observe(.lost(error))
+        case .reconnected: observe(.reconnected)
+        case .up: observe(.up)
+        case .down(let error): observe(.down(error))
+        case .load(let load): observe(.load(load))
+        }
+    }
+}
