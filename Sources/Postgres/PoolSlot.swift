@@ -25,8 +25,8 @@ extension PoolState {
         var isPooled = false
         /// Sent, and not yet decided by a Sync, in this order.
         var inFlight: [Request] = []
-        /// Of those, what the server refused, and whether it was prepared when the connection was opened.
-        var refusals: [(id: Request.ID, error: DatabaseError, isPrepared: Bool)] = []
+        /// Of those, what the server refused.
+        var refusals: [Refusal] = []
         var commitError: DatabaseError?
         /// Of a transaction: what it asked for while a cancel request was on its way, which might have stopped it.
         var held: [Request] = []
@@ -40,6 +40,16 @@ extension PoolState {
         var deadline = Instant.distantFuture
         /// When the last answer is too late of what was sent since nothing was in flight: then the server owes nothing any more.
         var lastDeadline = Instant(nanoseconds: 0)
+
+        /// The server's error for one statement.
+        struct Refusal {
+            let id: Request.ID
+            let error: DatabaseError
+            /// It was prepared when the connection was opened.
+            let isPrepared: Bool
+            /// It ran as one with others, one of which may be at fault alone.
+            let isShared: Bool
+        }
 
         init(connecting id: Int) {
             self.id = id

@@ -36,7 +36,10 @@ extension PoolState {
     private mutating func hear(_ heard: Heard, on index: Int, _ outcome: inout Outcome) {
         switch heard {
         case .failed(let ids, let error, let isPrepared):
-            for id in ids { slots[index].refusals.append((id, error, isPrepared)) }
+            for id in ids {
+                slots[index].refusals.append(
+                    .init(id: id, error: error, isPrepared: isPrepared, isShared: ids.count > 1))
+            }
             noteCancellation(error, of: ids.first, on: index)
         case .commitFailed(let error):
             slots[index].commitError = error

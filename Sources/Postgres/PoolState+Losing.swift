@@ -47,7 +47,7 @@ extension PoolState {
     /// What becomes of the statements on a connection that was given up: reads run again, writes may have happened.
     private mutating func abandon(_ slot: Slot, _ error: DatabaseError) {
         for request in slot.inFlight.reversed() where !request.isAnswered {
-            let reason = slot.refusals.last { $0.id == request.id }?.error ?? .connectionLost
+            let reason = slot.reason(of: request)
             if error == .deadlineExceeded && now >= request.deadline {
                 fail(request, .deadlineExceeded)
             } else if !request.isWrite && (reason.retiresConnection || reason.isStalePlan) {
@@ -112,5 +112,14 @@ extension PoolState {
             abandon(drop(index, keepingPlace: false), .closing)
         }
         failWaiting(.closing)
+    }
+}
+
+extension PoolState.Slot {
+    /// Why a statement in flight has no answer when its connection is lost: its own error where the server said one. That of statements
+    /// that ran as one may be the fault of another.
+    fileprivate func reason(of request: PoolState.Request) -> DatabaseError {
+        guard let refusal = refusals.last(where: { $0.id == request.id }) else { return .connectionLost }
+        return refusal.isShared && !refusal.error.retiresConnection ? .connectionLost : refusal.error
     }
 }

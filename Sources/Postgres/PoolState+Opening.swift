@@ -35,6 +35,8 @@ extension PoolState {
         slots.change(index, to: .idle(since: now))
         failures = 0
         isWanted = false
+        // The database is there: no pause is of use any more.
+        nextAttempt = now
         availability = .up
         emit(.report(.opened(took: took)))
         if lostCount > 0 {

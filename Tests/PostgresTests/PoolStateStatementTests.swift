@@ -203,6 +203,19 @@ struct PoolStateStatementTests {
         #expect(other.failures == [1: .server("22012")] && other.undone == [2])
     }
 
+    @Test
+    func
+        `of statements that ran as one and were refused none is told that, when the connection is lost before their Sync`()
+    {
+        var model = PoolModel.open(2)
+        model.send(.insert, .insert)
+        let actions = model.hear(2, [.failed([1, 2], .duplicate, isPrepared: true), .lost(.connectionLost)])
+        #expect(actions.failures == [1: .connectionLost, 2: .connectionLost])
+        model.send(.insert)
+        let alone = model.hear(1, [.failed([3], .duplicate, isPrepared: true), .lost(.connectionLost)])
+        #expect(alone.failures == [3: .duplicate])
+    }
+
     @Test func `while the pool closes nothing runs again after a loss`() {
         var model = PoolModel.open()
         model.send(.read)

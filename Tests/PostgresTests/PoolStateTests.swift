@@ -242,6 +242,20 @@ struct PoolStateTests {
         #expect(model.refusal == .unavailable)
     }
 
+    @Test func `a success ends the pause, also for those that open beside it`() {
+        var model = PoolModel(0, 2)
+        model.send(.read)
+        model.failed(1)
+        for _ in 0..<8 { model.failed(model.tell(.timer(.retry)).opening[0]) }
+        let opening = model.tell(.siblingOpened).opening
+        model.connected(opening[0])
+        model.send(.read)
+        model.submit()
+        model.pass(model.state.limits.growAfter)
+        let more = model.tell(.iterationEnded).opening
+        #expect(more.count == 1)
+    }
+
     @Test func `an attempt that is on its way is the one that is waited for`() {
         var model = PoolModel(1)
         model.tell(.started)
