@@ -81,7 +81,7 @@ let package = Package(
             name: "items", dependencies: ["Items", "Chassis"], path: "Sources/ItemsCommand", exclude: ["README.md"],
             swiftSettings: settings),
         .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: settings),
-        .testTarget(name: "AWSTests", dependencies: ["AWS"], swiftSettings: settings),
+        .testTarget(name: "AWSTests", dependencies: ["AWS", "Platform"], swiftSettings: settings),
         .testTarget(name: "FormattingTests", dependencies: ["Formatting"], swiftSettings: settings),
         .systemLibrary(name: "CScheduler", path: "Tests/ReactorTests/CScheduler"),
         .testTarget(
@@ -100,7 +100,7 @@ let package = Package(
         .testTarget(
             name: "ChassisTests",
             dependencies: [
-                "Chassis", "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", "TestSupport", httpTypes,
+                "Chassis", "Vial", "Postgres", "Telemetry", "HTTP1", "Reactor", "Platform", "TestSupport", httpTypes,
                 configuration, configurationTesting,
             ], exclude: ["Support"], swiftSettings: settings),
         .testTarget(

@@ -1,3 +1,5 @@
+import Platform
+
 /// Caches the secret: reads it when it is first needed, keeps it for about an hour, and replaces it at once when the
 /// database refuses it.
 ///
@@ -64,13 +66,13 @@ public final class SecretCache: Sendable {
         }
     }
 
-    private func need(_ decide: (SecretCacheState, UInt64) -> SecretCacheState.Need) -> SecretCacheState.Need {
+    private func need(_ decide: (SecretCacheState, Instant) -> SecretCacheState.Need) -> SecretCacheState.Need {
         state.withLock { decide($0, time.monotonic()) }
     }
 
     /// Fetches if that is still necessary; the caller holds `flight`.
     private func fly(
-        isRefetch: Bool = false, _ decide: (SecretCacheState, UInt64) -> SecretCacheState.Need
+        isRefetch: Bool = false, _ decide: (SecretCacheState, Instant) -> SecretCacheState.Need
     ) throws(SecretError) -> Entry {
         switch need(decide) {
         case .use(let entry): return entry

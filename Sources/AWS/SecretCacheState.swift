@@ -1,24 +1,26 @@
+import Platform
+
 /// Decides when the cached secret is used and when Secrets Manager is asked. It performs nothing.
 struct SecretCacheState {
     /// One hour, as in AWS's own caching clients. The database's refusal reveals a rotation, so this only bounds how
     /// long one of two alternating users stays in use.
-    static let lifetimeMilliseconds = 3_600_000
+    static let lifetime = Duration.seconds(3600)
 
     /// The lifetime is shortened at random by up to this fraction, so that a fleet that started together does not fetch
     /// together.
     static let lifetimeJitter = 0.25
 
     /// Pause after a failed refresh: outages of Secrets Manager last minutes, and the previous secret serves meanwhile.
-    static let retryIntervalMilliseconds = 60_000
+    static let retryInterval = Duration.seconds(60)
 
     /// Interval between two fetches that a refusal by the database caused. A rotation changes the password some seconds
     /// before the secret, and in between no connection can be opened. A secret that stays wrong must not cause a fetch
     /// per connection attempt.
-    static let refetchIntervalMilliseconds = 250
+    static let refetchInterval = Duration.milliseconds(250)
 
-    /// Pause after a failed fetch without a previous secret: as `refetchIntervalMilliseconds`, but no request can be
-    /// served meanwhile.
-    static let failureIntervalMilliseconds = 1000
+    /// Pause after a failed fetch without a previous secret: as `refetchInterval`, but no request can be served
+    /// meanwhile.
+    static let failureInterval = Duration.seconds(1)
 
     enum Need: Equatable {
         case use(SecretCache.Entry)
@@ -29,12 +31,11 @@ struct SecretCacheState {
     }
 
     private var entry: SecretCache.Entry?
-    /// Instants are in monotonic nanoseconds.
-    private var dueAt: UInt64 = 0
+    private var dueAt = Instant(nanoseconds: 0)
     private var error: SecretError?
-    private var refetchAllowedAt: UInt64 = 0
+    private var refetchAllowedAt = Instant(nanoseconds: 0)
 
-    func need(at now: UInt64) -> Need {
+    func need(at now: Instant) -> Need {
         guard let entry else {
             if let error, now < dueAt { return .refuse(error) }
             return .fetch
@@ -43,22 +44,21 @@ struct SecretCacheState {
     }
 
     /// As `need`, after the database has refused this generation.
-    func need(refused generation: UInt64, at now: UInt64) -> Need {
+    func need(refused generation: UInt64, at now: Instant) -> Need {
         guard let entry else { return need(at: now) }
         return entry.generation == generation && now >= refetchAllowedAt ? .refresh(entry) : .use(entry)
     }
 
     /// A fetch begins because of a refusal.
-    mutating func refetching(at now: UInt64) {
-        refetchAllowedAt = now + nanoseconds(Self.refetchIntervalMilliseconds)
+    mutating func refetching(at now: Instant) {
+        refetchAllowedAt = now + Self.refetchInterval
     }
 
-    mutating func fetched(_ secret: DatabaseSecret, at now: UInt64, fraction: Double) -> (
+    mutating func fetched(_ secret: DatabaseSecret, at now: Instant, fraction: Double) -> (
         SecretCache.Entry, SecretEvent
     ) {
         precondition(0..<1 ~= fraction, "\(fraction) is no fraction")
-        let shortened = Double(Self.lifetimeMilliseconds) * (1 - Self.lifetimeJitter * fraction)
-        dueAt = now + nanoseconds(Int(shortened))
+        dueAt = now + Self.lifetime * (1 - Self.lifetimeJitter * fraction)
         error = nil
         if let entry, entry.secret == secret { return (entry, .unchanged) }
         let newer = SecretCache.Entry(secret: secret, generation: (entry?.generation ?? 0) + 1)
@@ -67,17 +67,13 @@ struct SecretCacheState {
     }
 
     /// - Returns: nil in place of an entry when there is no previous secret.
-    mutating func failed(_ error: SecretError, at now: UInt64) -> (SecretCache.Entry?, SecretEvent) {
+    mutating func failed(_ error: SecretError, at now: Instant) -> (SecretCache.Entry?, SecretEvent) {
         self.error = error
         guard let entry else {
-            dueAt = now + nanoseconds(Self.failureIntervalMilliseconds)
+            dueAt = now + Self.failureInterval
             return (nil, .fetchFailed(error))
         }
-        dueAt = max(dueAt, now + nanoseconds(Self.retryIntervalMilliseconds))
+        dueAt = max(dueAt, now + Self.retryInterval)
         return (entry, .refreshFailed(error))
     }
-}
-
-private func nanoseconds(_ milliseconds: Int) -> UInt64 {
-    UInt64(milliseconds) * 1_000_000
 }

@@ -47,7 +47,7 @@ public struct SecretsManager: Sendable {
                 guard error.isTransient, attempt < Retry.attemptLimit else { throw error }
                 let pause = Retry.pauseMilliseconds(afterAttempt: attempt, fraction: time.fraction())
                 observe(.retrying(error, attempt: attempt, pauseMilliseconds: pause))
-                time.sleep(pause)
+                time.sleep(.milliseconds(pause))
                 attempt += 1
             }
         }

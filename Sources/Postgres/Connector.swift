@@ -153,12 +153,13 @@ public struct Connector: Sendable {
             return .refused
         }
         let end = Signal<CancelOutcome>()
-        let isStarted = BlockingThread.start {
-            request.send()
-            cancelThreadCount.wrappingSubtract(1, ordering: .relaxed)
-            end.give(.ended)
-        }
-        guard isStarted else {
+        do throws(Thread.NoThread) {
+            try Thread.start {
+                request.send()
+                cancelThreadCount.wrappingSubtract(1, ordering: .relaxed)
+                end.give(.ended)
+            }
+        } catch {
             cancelThreadCount.wrappingSubtract(1, ordering: .relaxed)
             return .ended
         }

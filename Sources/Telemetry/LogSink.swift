@@ -14,8 +14,8 @@ public final class LogSink: Sendable {
     public static let queueByteLimit = 4 * 1024 * 1024
     /// The largest array that is kept for reuse between queue, writer and buffers: some buffers of a loop.
     private static let retainedByteLimit = 128 * 1024
-    /// Default time limit of `close()`, in nanoseconds (2 s): the output may be a pipe without a reader.
-    public static let closeTimeLimit: UInt64 = 2_000_000_000
+    /// Default time limit of `close()`: the output may be a pipe without a reader.
+    public static let closeTimeLimit = Duration.seconds(2)
 
     private struct Queue {
         var bytes: [UInt8] = []
@@ -68,15 +68,15 @@ public final class LogSink: Sendable {
     /// Writes the accepted lines and ends the writer. Later lines are dropped and counted; so are those still in a
     /// `LogBuffer`, whose owner must flush it first.
     ///
-    /// - Parameter timeLimit: nanoseconds; lines that are not written by then are dropped and counted.
+    /// - Parameter timeLimit: lines that are not written by then are dropped and counted.
     /// - Returns: false when the limit was reached; then the writer may use the descriptor for the rest of the process.
     @discardableResult
-    public func close(timeLimit: UInt64 = LogSink.closeTimeLimit) -> Bool {
+    public func close(timeLimit: Duration = LogSink.closeTimeLimit) -> Bool {
         queue.change { queue in
             queue.isClosing = true
             queue.isShut = true
         }
-        let deadline = Instant.now.nanoseconds + timeLimit
+        let deadline = Instant.now + timeLimit
         if queue.wait(until: \.isFinished, deadline: deadline, then: { _ in true }) == true { return true }
         let lostLines = queue.change { queue in
             defer { queue.abandon() }

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// A value behind a lock, and threads that wait for its changes.
 @safe final class Monitor<State: Sendable>: @unchecked Sendable {
@@ -39,10 +40,9 @@ import Glibc
 
     /// Waits until `condition` holds and runs `body` in the same critical section; wakes no thread.
     ///
-    /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: nil when the deadline passed first; then `body` did not run.
     func wait<Result>(
-        until condition: (State) -> Bool, deadline: UInt64? = nil, then body: (inout State) -> Result
+        until condition: (State) -> Bool, deadline: Instant? = nil, then body: (inout State) -> Result
     ) -> Result? {
         unsafe succeed(pthread_mutex_lock(mutex))
         defer { unsafe succeed(pthread_mutex_unlock(mutex)) }
@@ -51,7 +51,8 @@ import Glibc
                 unsafe succeed(pthread_cond_wait(changed, mutex))
                 continue
             }
-            var moment = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+            let (seconds, rest) = deadline.nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+            var moment = timespec(tv_sec: Int(seconds), tv_nsec: Int(rest))
             let outcome = unsafe pthread_cond_timedwait(changed, mutex, &moment)
             if outcome == ETIMEDOUT { return nil }
             succeed(outcome)

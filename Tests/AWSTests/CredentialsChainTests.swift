@@ -63,9 +63,9 @@ struct CredentialsChainTests {
         let (chain, asked) = chain(
             time, [.success(try Self.issue(1, seconds: 3600)), .success(try Self.issue(2, seconds: 7200))])
         #expect(try chain.current().accessKeyID == "KEY1")
-        time.pass(milliseconds: (3600 - Int(CredentialsChain.refreshMarginSeconds)) * 1000 - 1000)
+        time.pass(.seconds(3600 - Int(CredentialsChain.refreshMarginSeconds) - 1))
         #expect(try chain.current().accessKeyID == "KEY1" && asked() == 1)
-        time.pass(milliseconds: 1000)
+        time.pass(.milliseconds(1000))
         #expect(try chain.current().accessKeyID == "KEY2" && asked() == 2)
     }
 
@@ -78,10 +78,10 @@ struct CredentialsChainTests {
                 .success(try Self.issue(2, seconds: 7200)),
             ])
         _ = try chain.current()
-        time.pass(milliseconds: 400_000)
+        time.pass(.milliseconds(400_000))
         #expect(try chain.current().accessKeyID == "KEY1" && asked() == 2)
         #expect(try chain.current().accessKeyID == "KEY1" && asked() == 2, "and the source is left alone for a while")
-        time.pass(milliseconds: Int(CredentialsChain.retryIntervalSeconds) * 1000)
+        time.pass(.milliseconds(Int(CredentialsChain.retryIntervalSeconds)) * 1000)
         #expect(try chain.current().accessKeyID == "KEY2" && asked() == 3)
     }
 
@@ -90,7 +90,7 @@ struct CredentialsChainTests {
         let (chain, _) = chain(
             time, [.success(try Self.issue(1, seconds: 600)), .failure(.instance(.status(500)))])
         _ = try chain.current()
-        time.pass(milliseconds: 600_000)
+        time.pass(.milliseconds(600_000))
         #expect(throws: CredentialsError.instance(.status(500))) { try chain.current() }
     }
 

@@ -45,19 +45,19 @@ struct SecretCacheTests {
     func `keeps the secret for its lifetime, shortened by chance`(fraction: Double, seconds: Int) throws {
         let fixture = Fixture(fraction: fraction, .success(try secret("a")), .success(try secret("b")))
         _ = try fixture.cache.current()
-        fixture.time.pass(milliseconds: (seconds - 1) * 1000)
+        fixture.time.pass(.milliseconds((seconds - 1)) * 1000)
         #expect(try fixture.cache.current().secret.username == "a" && fixture.fetches == 1)
-        fixture.time.pass(milliseconds: 1000)
+        fixture.time.pass(.milliseconds(1000))
         #expect(try fixture.cache.current().secret.username == "b" && fixture.fetches == 2)
     }
 
     @Test func `the same secret read again keeps its generation`() throws {
         let fixture = Fixture(.success(try secret("a")))
         _ = try fixture.cache.current()
-        fixture.time.pass(milliseconds: SecretCacheState.lifetimeMilliseconds)
+        fixture.time.pass(SecretCacheState.lifetime)
         #expect(try fixture.cache.current().generation == 1)
         #expect(fixture.fetches == 2 && fixture.events == [.changed(generation: 1), .unchanged])
-        fixture.time.pass(milliseconds: SecretCacheState.lifetimeMilliseconds - 1)
+        fixture.time.pass(SecretCacheState.lifetime - .milliseconds(1))
         #expect(try fixture.cache.current().generation == 1 && fixture.fetches == 2, "for another lifetime")
     }
 
@@ -74,7 +74,7 @@ struct SecretCacheTests {
         let fixture = Fixture(.success(try secret("a")), .success(try secret("b")), .success(try secret("c")))
         _ = try fixture.cache.current()
         _ = try fixture.cache.refetch(after: 1)
-        fixture.time.pass(milliseconds: SecretCacheState.refetchIntervalMilliseconds)
+        fixture.time.pass(SecretCacheState.refetchInterval)
         #expect(try fixture.cache.refetch(after: 1).generation == 2 && fixture.fetches == 2)
     }
 
@@ -83,10 +83,10 @@ struct SecretCacheTests {
         _ = try fixture.cache.current()
         for _ in 0..<5 { #expect(try fixture.cache.refetch(after: 1).generation == 1) }
         #expect(fixture.fetches == 2)
-        fixture.time.pass(milliseconds: SecretCacheState.refetchIntervalMilliseconds - 1)
+        fixture.time.pass(SecretCacheState.refetchInterval - .milliseconds(1))
         _ = try fixture.cache.refetch(after: 1)
         #expect(fixture.fetches == 2)
-        fixture.time.pass(milliseconds: 1)
+        fixture.time.pass(.milliseconds(1))
         _ = try fixture.cache.refetch(after: 1)
         #expect(fixture.fetches == 3)
     }
@@ -104,12 +104,12 @@ struct SecretCacheTests {
         let fixture = Fixture(
             .success(try secret("a")), .failure(.accessDenied("no")), .success(try secret("b")))
         _ = try fixture.cache.current()
-        fixture.time.pass(milliseconds: SecretCacheState.lifetimeMilliseconds)
+        fixture.time.pass(SecretCacheState.lifetime)
         #expect(try fixture.cache.current().secret.username == "a")
         #expect(fixture.events.last == .refreshFailed(.accessDenied("no")))
-        fixture.time.pass(milliseconds: SecretCacheState.retryIntervalMilliseconds - 1)
+        fixture.time.pass(SecretCacheState.retryInterval - .milliseconds(1))
         #expect(try fixture.cache.current().secret.username == "a" && fixture.fetches == 2)
-        fixture.time.pass(milliseconds: 1)
+        fixture.time.pass(.milliseconds(1))
         #expect(try fixture.cache.current().secret.username == "b" && fixture.fetches == 3)
     }
 
@@ -117,9 +117,9 @@ struct SecretCacheTests {
         let fixture = Fixture(.success(try secret("a")), .failure(.throttled), .success(try secret("b")))
         _ = try fixture.cache.current()
         _ = try fixture.cache.refetch(after: 1)
-        fixture.time.pass(milliseconds: SecretCacheState.lifetimeMilliseconds - 1)
+        fixture.time.pass(SecretCacheState.lifetime - .milliseconds(1))
         #expect(try fixture.cache.current().generation == 1 && fixture.fetches == 2)
-        fixture.time.pass(milliseconds: 1)
+        fixture.time.pass(.milliseconds(1))
         #expect(try fixture.cache.current().generation == 2 && fixture.fetches == 3)
     }
 
@@ -130,7 +130,7 @@ struct SecretCacheTests {
             #expect(throws: SecretError.notFound(region: "r")) { try fixture.cache.refetch(after: 0) }
         }
         #expect(fixture.fetches == 1 && fixture.events == [.fetchFailed(.notFound(region: "r"))])
-        fixture.time.pass(milliseconds: SecretCacheState.failureIntervalMilliseconds)
+        fixture.time.pass(SecretCacheState.failureInterval)
         #expect(try fixture.cache.current().generation == 1 && fixture.fetches == 2)
     }
 }
@@ -215,7 +215,7 @@ struct SecretCacheThreadTests {
         let (gate, calls, time, found) = (Gate(), Log<Void>(), TestTime(), Log<UInt64?>())
         let cache = cache(time, gates: [nil, gate], calls: calls)
         _ = try cache.current()
-        time.pass(milliseconds: SecretCacheState.lifetimeMilliseconds)
+        time.pass(SecretCacheState.lifetime)
         let refresher = Thread { found.note(try? cache.current().generation) }
         gate.waitUntilBegun()
         #expect(try cache.current().generation == 1)

@@ -1,3 +1,5 @@
+import Platform
+
 @testable import AWS
 
 /// Time that stands still until it is told otherwise; a sleep lets it pass at once.
@@ -13,8 +15,8 @@ final class TestTime: Sendable {
         chance = fraction
     }
 
-    func pass(milliseconds: Int) {
-        elapsed.withLock { $0 += UInt64(milliseconds) * 1_000_000 }
+    func pass(_ duration: Duration) {
+        elapsed.withLock { $0 += duration.nanoseconds }
     }
 
     /// Every sleep that was asked for, in milliseconds.
@@ -23,11 +25,11 @@ final class TestTime: Sendable {
     var source: TimeSource {
         TimeSource(
             // Not from zero, so that a moment before the start can be told from none.
-            monotonic: { self.elapsed.withLock { $0 } + 5_000_000_000 },
+            monotonic: { Instant(nanoseconds: self.elapsed.withLock { $0 } + 5_000_000_000) },
             utcSeconds: { Self.start + Int64(self.elapsed.withLock { $0 } / 1_000_000_000) },
-            sleep: { milliseconds in
-                self.pauses.withLock { $0.append(milliseconds) }
-                self.pass(milliseconds: milliseconds)
+            sleep: { duration in
+                self.pauses.withLock { $0.append(duration.milliseconds) }
+                self.pass(duration)
             },
             fraction: { self.chance })
     }

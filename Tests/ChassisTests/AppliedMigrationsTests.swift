@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Postgres
 import Reactor
 import Synchronization
@@ -193,13 +194,12 @@ struct AppliedMigrationsTests {
         let schema = try Schema()
         let key = Migrations.lockKey(of: "orders") + 5
         let (isHeld, held) = AsyncStream<Void>.makeStream()
-        let isStarted = BlockingThread.start {
+        try Thread.start {
             let other = try? schema.session()
             _ = try? other?.execute("SELECT pg_advisory_lock(\(key))")
             held.finish()
             _ = try? other?.execute("SELECT pg_advisory_unlock(\(key)) FROM pg_sleep(3)")
         }
-        precondition(isStarted, "no thread could be started")
         for await _ in isHeld {}
         let applied = try await BlockingThread.run {
             Result<[String], any Error> {
@@ -254,8 +254,7 @@ struct AppliedMigrationsTests {
                         return []
                     }
                 }
-                let isStarted = BlockingThread.start { _ = try? crowd.run() }
-                precondition(isStarted, "no thread could be started")
+                try Thread.start { _ = try? crowd.run() }
                 let observer = try schema.session()
                 while counts.withLock({ $0.calls }) < 10 { try observer.execute("SELECT pg_sleep(0.001)") }
                 let endWait = """

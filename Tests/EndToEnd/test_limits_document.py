@@ -15,7 +15,7 @@ UNITS = {
     "µs": [1, 1000],
     "ms": [1, 1_000_000],
     "s": [1, 1000, 1_000_000_000],
-    "h": [1, 3_600_000],
+    "h": [1, 3_600, 3_600_000],
 }
 SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "Sources").rglob("*.swift"))}
 
@@ -87,13 +87,14 @@ def test_every_limit_of_the_sources_has_a_row(rows):
     # The syntax of a message has a table of its own.
     page = (ROOT / "docs/http.md").read_text(encoding="utf-8")
     named |= {("Limits", name) for name in re.findall(r"`(\w+Limit)` [\d,]+", page)}
-    pattern = r"static let (\w+(?:[lL]imit|Milliseconds|Pause|Grace|Patience))(?:: \w+)? = [\d_ *]+$"
+    name = r"(\w+(?:[lL]imit|Milliseconds|Pause|Grace|Patience)|grace|patience)"
+    pattern = rf"static let {name}(?:: \w+)? = (?:Duration\.\w+\()?[\d_ *]+\)?$"
     limits, missing = 0, []
     for path, text in SOURCES.items():
         types = re.findall(r"\b(?:struct|class|actor|enum|extension) (\w+)\b", text)
-        for name in re.findall(pattern, text, re.MULTILINE):
+        for limit in re.findall(pattern, text, re.MULTILINE):
             limits += 1
-            if not any((type, name) in named for type in types):
-                missing.append(f"{path.name}: {name}")
+            if not any((type, limit) in named for type in types):
+                missing.append(f"{path.name}: {limit}")
     assert limits > 50
     assert missing == []

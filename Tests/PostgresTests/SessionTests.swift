@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Reactor
 import Synchronization
 import Testing
@@ -83,7 +84,7 @@ struct SessionTests {
         let name = Server.uniqueName()
         let (errors, error) = AsyncStream<DatabaseError?>.makeStream()
         // At once: a task would begin only when the other tests leave it a thread.
-        let isStarted = BlockingThread.start {
+        try Thread.start {
             do throws(DatabaseError) {
                 let session = try connector.session()
                 try session.execute("SET application_name = '\(name)'")
@@ -91,7 +92,6 @@ struct SessionTests {
                 error.yield(nil)
             } catch let reason { error.yield(reason) }
         }
-        #expect(isStarted)
         let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)' AND state = 'active'"
         // A busy machine may take its time to begin it.
         while try await !Server.wait(for: sleeping, toBe: "1") {}
@@ -228,7 +228,7 @@ private final class ServerWithoutTLS: Sendable {
         self.listener = listener
         port = UInt16(bigEndian: address.sin_port)
         // It ends with the listener.
-        let isStarted = BlockingThread.start { [weak self] in
+        let begin = { @Sendable [weak self] in
             while true {
                 let client = accept(listener, nil, nil)
                 guard client >= 0, let self else { break }
@@ -236,7 +236,7 @@ private final class ServerWithoutTLS: Sendable {
             }
             close(listener)
         }
-        precondition(isStarted, "no thread")
+        do throws(Thread.NoThread) { try Thread.start(begin) } catch { preconditionFailure("\(error)") }
     }
 
     deinit {

@@ -84,7 +84,7 @@ struct LogSinkTests {
         #expect(pipe.awaitByte())
         sink.submit([UInt8](repeating: 0x78, count: 49_999) + [0x0A])
         #expect(sink.droppedLines == 1)
-        #expect(!sink.close(timeLimit: 1_000_000))
+        #expect(!sink.close(timeLimit: .milliseconds(1)))
         #expect(sink.droppedLines == 2)
         pipe.closeReadEnd()
     }
@@ -93,7 +93,7 @@ struct LogSinkTests {
         let sink = try LogSink(descriptor: pipe.writeEnd)
         let line = [UInt8](repeating: 0x78, count: 99_999) + [0x0A]
         for _ in 0..<3 { sink.submit(line) }
-        #expect(!sink.close(timeLimit: 1_000_000))
+        #expect(!sink.close(timeLimit: .milliseconds(1)))
         #expect(sink.droppedLines == 3)
         sink.submit(line)
         #expect(sink.droppedLines == 4)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Logging
+import Platform
 import Postgres
 import Reactor
 
@@ -34,14 +35,16 @@ struct Migrate: ParsableCommand {
         CurrentProcess.ignoreWriteSignals()
         let interruption: Interruption
         do throws(SystemError) { interruption = try Interruption() } catch { throw Self.failure("\(error)") }
-        guard
-            BlockingThread.start({
+        do throws(Thread.NoThread) {
+            try Thread.start {
                 CurrentProcess.end(status: Self.migrate(service, configuration, unless: interruption))
-            })
-        else { throw Self.failure("no thread could be started") }
+            }
+        } catch {
+            throw Self.failure("no thread could be started")
+        }
         _ = signals.next()
         interruption.begin()
-        guard BlockingThread.start({ Self.endLate() }) else { CurrentProcess.end(status: 1) }
+        do throws(Thread.NoThread) { try Thread.start { Self.endLate() } } catch { CurrentProcess.end(status: 1) }
         _ = signals.next()
         CurrentProcess.end(status: 1)
     }
@@ -71,11 +74,10 @@ struct Migrate: ParsableCommand {
     }
 
     private static func apply(_ migrations: Migrations, to session: Session) throws(DatabaseError) -> [String] {
-        let start = EventLoop.monotonicNanoseconds()
+        let end = Instant.now + .seconds(attemptSeconds)
         while true {
             do throws(DatabaseError) { return try migrations.apply(to: session) } catch {
-                let isOver = EventLoop.monotonicNanoseconds() - start > attemptSeconds * 1_000_000_000
-                guard error.isLockTimeout, !isOver else { throw error }
+                guard error.isLockTimeout, Instant.now <= end else { throw error }
                 _ = sleep(attemptPauseSeconds)
             }
         }
