@@ -17,7 +17,10 @@ extension PoolState {
             return armDeadline(of: index)
         }
         let action = slots[index].cancellation.deadlinePassed(now: now)
-        if action == .giveUp { return lose(id, .deadlineExceeded) }
+        if action == .giveUp {
+            // A server that has answered everything has not fallen silent: only the cancel request is overdue.
+            return lose(id, slots[index].isBusy ? .deadlineExceeded : .connectionLost)
+        }
         for place in slots[index].inFlight.indices {
             let request = slots[index].inFlight[place]
             guard now >= request.deadline, !request.isAnswered else { continue }

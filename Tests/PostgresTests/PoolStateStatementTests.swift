@@ -342,6 +342,18 @@ struct PoolStateStatementTests {
         #expect(before == [] && after == [1])
     }
 
+    @Test func `a cancel request that does not arrive costs only the connection it was made for`() {
+        var model = PoolModel.open(2, maximum: 2)
+        model.send(.read, within: .milliseconds(5))
+        model.pass(.milliseconds(5))
+        let used = model.tell(.timer(.connection(2))).cancelled
+        model.confirm(2)
+        model.pass(Cancellation.patience)
+        let closed = model.tell(.timer(.connection(2))).closed
+        #expect(used == [2] && closed == [2])
+        #expect(model.state.idleCount == 1)
+    }
+
     @Test func `a server that does not react in time costs the connection, and reads with time left run again`() {
         var model = PoolModel.open(1, maximum: 1)
         model.submit(within: .milliseconds(5))
