@@ -27,7 +27,7 @@ extension LoopPool {
         case .check(let id, let error): check(id, error)
         case .close(let id): connections.removeValue(forKey: id)?.close()
         case .arm(let timer, at: let moment): arm(timer, at: moment)
-        case .disarm(let timer): if let deadline = timers[timer] { loop.cancel(deadline) }
+        case .disarm(let timer): disarm(timer)
         case .tellSiblings(let news): tellSiblings(news)
         case .report(let report): self.report(report)
         }
@@ -129,13 +129,17 @@ extension LoopPool {
     private func arm(_ timer: PoolState.Timer, at moment: Instant) {
         if case .connection(let id) = timer {
             connections[id]?.readiness.arm(expiry: moment.nanoseconds)
-        } else if let deadline = timers[timer] {
-            loop.arm(deadline, at: moment.nanoseconds)
-        } else {
-            let deadline = loop.makeDeadline { [self] in handle(.timer(timer)) }
-            timers[timer] = deadline
-            loop.arm(deadline, at: moment.nanoseconds)
+            return
         }
+        // An earlier action of the same list may have led to another decision about this timer. The later decision holds.
+        guard let latest = state.moment(of: timer) else { return }
+        let deadline = timers[timer] ?? loop.makeDeadline { [self] in handle(.timer(timer)) }
+        timers[timer] = deadline
+        loop.arm(deadline, at: latest.nanoseconds)
+    }
+
+    private func disarm(_ timer: PoolState.Timer) {
+        if state.moment(of: timer) == nil, let deadline = timers[timer] { loop.cancel(deadline) }
     }
 
     private func tellSiblings(_ news: PoolState.SiblingNews) {

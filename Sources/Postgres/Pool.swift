@@ -74,6 +74,8 @@ public final class Pool: Sendable {
             }
             return
         }
+        // A caller elsewhere that names this loop would race with it.
+        self.loop.checkIsolated()
         core.value.submit(PendingStatement(statement, arguments, rows: rows, then), until: expiry)
     }
 

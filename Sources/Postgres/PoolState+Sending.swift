@@ -20,6 +20,8 @@ extension PoolState {
             serveLeases()
             sendBatches()
         }
+        // A batch was sent and others wait: they follow when it is known whether that succeeded.
+        if hasWork { return }
         if isWaitOver {
             isWaitOver = false
             expireWaiting()
@@ -74,6 +76,8 @@ extension PoolState {
             case .use(let id):
                 guard let index = slots.index(of: id) else { fatalError("idle connection \(id) is unknown") }
                 sendBatch(on: index)
+                hasWork = !queue.isEmpty
+                return
             case .connect: open()
             case .wait(let moment):
                 if let moment { arm(.grow, at: moment) }
@@ -167,26 +171,31 @@ extension PoolState {
         }
         // A cancel request might stop this statement instead of the one before.
         if slots[index].cancellation.isOnItsWay { return slots[index].held.append(request) }
-        send(request, on: index)
+        send([request], on: index)
     }
 
-    private mutating func send(_ request: Request, on index: Int) {
-        var request = request
-        request.sent = now
-        slots[index].lastDeadline =
-            slots[index].isBusy ? max(slots[index].lastDeadline, request.deadline) : request.deadline
-        slots[index].inFlight.append(request)
+    private mutating func send(_ requests: [Request], on index: Int) {
+        var requests = requests
+        var size = BatchSize()
+        if !slots[index].isBusy { slots[index].lastDeadline = Instant(nanoseconds: 0) }
+        for place in requests.indices {
+            requests[place].sent = now
+            slots[index].lastDeadline = max(slots[index].lastDeadline, requests[place].deadline)
+            size = size.adding(requests[place])
+        }
+        slots[index].inFlight += requests
         slots[index].isBusy = true
         setDeadline(of: index)
-        let size = BatchSize().adding(request)
-        emit(.send(Batch(requests: [request], deadline: slots[index].deadline, size: size), on: slots[index].id))
+        emit(.send(Batch(requests: requests, deadline: slots[index].deadline, size: size), on: slots[index].id))
     }
 
-    /// Sends what a transaction asked for while a cancel request was on its way.
+    /// Sends what a transaction asked for while a cancel request was on its way: together, because the connection may break under
+    /// the first of them.
     mutating func sendHeld(on index: Int) {
         let held = slots[index].held
+        if held.isEmpty { return }
         slots[index].held = []
-        for request in held { send(request, on: index) }
+        send(held, on: index)
     }
 
     mutating func giveBack(_ id: Int, isInTransaction: Bool) {

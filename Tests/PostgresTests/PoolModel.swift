@@ -61,7 +61,15 @@ struct PoolModel {
     @discardableResult
     mutating func send(_ kinds: Statement.Kind..., within limit: Duration? = nil) -> [Action] {
         for kind in kinds { submit(kind, within: limit) }
-        return tell(.iterationEnded)
+        return endIteration()
+    }
+
+    /// Ends the iteration, as often as there is something to do.
+    @discardableResult
+    mutating func endIteration() -> [Action] {
+        var actions: [Action] = []
+        repeat { actions += tell(.iterationEnded) } while state.hasWork
+        return actions
     }
 
     /// Why a statement would be refused now.

@@ -25,11 +25,11 @@ struct PoolStateLossTests {
         let first = model.broke(1).opening
         #expect(first == [2])
         model.connected(2)
-        let used = model.tell(.iterationEnded).used
+        let used = model.endIteration().used
         #expect(used == [2])
         model.submit()
         model.pass(model.state.limits.growAfter)
-        let second = model.tell(.iterationEnded).opening
+        let second = model.endIteration().opening
         #expect(second == [3])
         model.connected(3)
         let third = model.broke(2).opening
@@ -96,9 +96,9 @@ struct PoolStateLossTests {
             model.send(.read)
             model.submit()
             model.pass(model.state.limits.growAfter)
-            model.tell(.iterationEnded)
+            model.endIteration()
             model.connected(id)
-            model.tell(.iterationEnded)
+            model.endIteration()
         }
         #expect(model.state.openCount == 4)
         for id in model.state.uses.keys.sorted() where model.state.inFlight(on: id).count > 0 {
@@ -120,9 +120,9 @@ struct PoolStateLossTests {
     @Test func `a busy or leased connection is never closed as idle`() {
         var model = PoolModel(0)
         _ = model.lease()
-        model.tell(.iterationEnded)
+        model.endIteration()
         model.connected(1)
-        let lent = model.tell(.iterationEnded).lent
+        let lent = model.endIteration().lent
         #expect(lent == [1])
         model.pass(.seconds(1000))
         let busy = model.tell(.timer(.idle)).closed
@@ -153,7 +153,7 @@ struct PoolStateLossTests {
         #expect(model.refusal == .closing)
         let refused = model.lease().refused
         #expect(refused == [.closing])
-        let used = model.tell(.iterationEnded).used
+        let used = model.endIteration().used
         #expect(used == [1])
         model.confirm(2)
         #expect(model.state.inUseCount == 1)
@@ -203,13 +203,13 @@ struct PoolStateLossTests {
         #expect(opening == [] && model.state.openCount == 1 && model.state.inUseCount == 1)
         model.submit()
         model.pass(.milliseconds(100))
-        let waiting = model.tell(.iterationEnded)
+        let waiting = model.endIteration()
         #expect(waiting.opening == [] && model.tell(.timer(.retry)).opening == [])
         let heard = model.tell(.cancelEnded(1, isOverdue: false)).opening
         let again = model.tell(.cancelEnded(1, isOverdue: false))
         #expect(heard == [3] && again == [])
         model.connected(3)
-        let used = model.tell(.iterationEnded).used
+        let used = model.endIteration().used
         #expect(used == [3])
     }
 
@@ -219,18 +219,18 @@ struct PoolStateLossTests {
         model.broke(2)
         let end = model.now + PoolState.endingPause
         model.submit()
-        let first = model.tell(.iterationEnded)
+        let first = model.endIteration()
         #expect(first.opening == [] && first.moment(of: .grow) == end)
         model.now = end
-        let second = model.tell(.iterationEnded).opening
+        let second = model.endIteration().opening
         #expect(second == [3])
         let third = model.connected(3).opening
         #expect(third == [])
-        let used = model.tell(.iterationEnded).used
+        let used = model.endIteration().used
         #expect(used == [3])
         model.submit()
         model.pass(.seconds(1))
-        let more = model.tell(.iterationEnded)
+        let more = model.endIteration()
         #expect(more.opening == [] && more.moment(of: .grow) == nil)
         let fourth = model.tell(.cancelEnded(1, isOverdue: false)).opening
         #expect(fourth == [])
@@ -245,7 +245,7 @@ struct PoolStateLossTests {
         model.pass(.milliseconds(300))
         model.broke(2)
         model.submit()
-        let moment = model.tell(.iterationEnded).moment(of: .grow)
+        let moment = model.endIteration().moment(of: .grow)
         #expect(moment == end)
     }
 
@@ -268,10 +268,10 @@ struct PoolStateLossTests {
         model.broke(1)
         model.submit(.update, within: .seconds(2))
         model.pass(PoolState.endingPause)
-        let second = model.tell(.iterationEnded).opening
+        let second = model.endIteration().opening
         #expect(second == [2])
         model.connected(2)
-        model.tell(.iterationEnded)
+        model.endIteration()
         model.pass(.seconds(2))
         model.tell(.timer(.connection(2)))
         model.broke(2)
@@ -279,7 +279,7 @@ struct PoolStateLossTests {
         #expect(none == [])
         model.submit()
         model.pass(PoolState.endingPause)
-        let third = model.tell(.iterationEnded).opening
+        let third = model.endIteration().opening
         #expect(third == [3])
         model.failed(3, took: PoolState.quickAttempt + .nanoseconds(1), jitter: 0)
         #expect(model.state.availability == .down(.unavailable))

@@ -19,8 +19,12 @@ struct PoolStateRandomTests {
         var cancelling: Set<Int> = []
         var open: [PoolState.Request.ID: PoolState.Request] = [:]
         var openLeases = 0
-        /// How often each was sent on a connection that may have run it.
-        var runs: [PoolState.Request.ID: Int] = [:]
+        /// Connections that broke while they sent: `mayHaveRun` has what they sent before.
+        var breaking: Set<Int> = []
+        /// Statements that were on a connection when it was lost: the server may have run them.
+        var mayHaveRun: Set<PoolState.Request.ID> = []
+        /// The moment that each timer is armed for.
+        var moments: [PoolState.Timer: Instant] = [:]
 
         init(seed: UInt64) {
             generator = SeededGenerator(state: seed)
@@ -38,9 +42,10 @@ struct PoolStateRandomTests {
             switch action {
             case .answer(let requests):
                 for request in requests { try #require(open.removeValue(forKey: request.id) != nil, "answered twice") }
+                if Int.random(in: 0..<4, using: &generator) == 0, case .up = model.state.availability { try submit() }
             case .fail(let request, _):
                 try #require(open.removeValue(forKey: request.id) != nil, "answered twice")
-            case .undo(let id): runs[id] = nil
+            case .undo(let id): try #require(open[id] != nil, "undone after it was answered")
             case .lend(let id, to: _):
                 openLeases -= 1
                 try #require(idle.remove(id) != nil || inUse[id]?.isEmpty == true)
@@ -52,26 +57,44 @@ struct PoolStateRandomTests {
                 connecting.insert(id)
             case .send(let batch, on: let id): try send(batch, on: id)
             case .requestCancel(let id): try #require(cancelling.insert(id).inserted)
-            case .check: break
+            case .check(let id, let error):
+                if idle.contains(id), Int.random(in: 0..<4, using: &generator) == 0 {
+                    try tell(.broke(id, error, unsent: 0))
+                }
             case .close(let id):
+                if !breaking.contains(id) { for request in inUse[id] ?? [] { mayHaveRun.insert(request.id) } }
                 idle.remove(id)
                 inUse[id] = nil
                 leased.remove(id)
                 if cancelling.contains(id) { ending.insert(id) }
-            case .arm(_, at: _), .disarm, .tellSiblings, .report: break
+            case .arm(let timer, at: let moment): moments[timer] = model.state.moment(of: timer) ?? moment
+            case .disarm(let timer): moments[timer] = model.state.moment(of: timer)
+            case .tellSiblings, .report: break
             }
         }
 
         private mutating func send(_ batch: PoolState.Batch, on id: Int) throws {
+            try #require(idle.contains(id) || inUse[id] != nil, "sent on a connection that is gone")
             try #require(!cancelling.contains(id), "sent while a cancel request is on its way")
             if idle.remove(id) != nil { inUse[id] = [] }
             try #require(inUse[id]?.isEmpty == true || leased.contains(id))
             for request in batch.requests {
                 try #require(open[request.id] != nil, "sent after it was answered")
                 try #require(request.isOfTransaction == leased.contains(id))
-                runs[request.id, default: 0] += 1
-                try #require(runs[request.id] == 1 || !request.isWrite, "a write may have run twice")
+                try #require(!request.isWrite || !mayHaveRun.contains(request.id), "a write may have run twice")
                 inUse[id]?.append(request)
+            }
+            switch Int.random(in: 0..<12, using: &generator) {
+            case 0:
+                let unsent = Int.random(in: 0...batch.requests.count, using: &generator)
+                for request in (inUse[id] ?? []).dropLast(unsent) { mayHaveRun.insert(request.id) }
+                breaking.insert(id)
+                try tell(.broke(id, .connectionLost, unsent: unsent))
+            case 1 where !batch.requests[0].isOfTransaction:
+                inUse[id] = nil
+                idle.insert(id)
+                try tell(.noMemory(id))
+            default: break
             }
         }
 
@@ -145,6 +168,7 @@ struct PoolStateRandomTests {
 
         private mutating func breakOne() throws {
             guard let id = Set(inUse.keys).union(idle).sorted().randomElement(using: &generator) else { return }
+            for request in inUse[id] ?? [] { mayHaveRun.insert(request.id) }
             try tell(.broke(id, .connectionLost, unsent: 0))
         }
 
@@ -174,8 +198,7 @@ struct PoolStateRandomTests {
         }
 
         private mutating func endIteration() throws {
-            let hadIdle = idle
-            try tell(.iterationEnded)
+            while model.state.hasWork { try tell(.iterationEnded) }
             // A connection whose cancel request is over may have become idle.
             for (id, use) in model.state.uses {
                 if case .idle = use, inUse[id]?.isEmpty == true {
@@ -183,7 +206,14 @@ struct PoolStateRandomTests {
                     idle.insert(id)
                 }
             }
-            try #require(idle.isEmpty || model.state.waiting.isEmpty && model.state.waitingLeases.isEmpty, "\(hadIdle)")
+            // Without memory for a batch, what waits is looked at again soon.
+            let isLookedAt = model.state.moment(of: .grow).map { $0 <= model.now + PoolState.memoryPause } ?? false
+            let isServed = model.state.waiting.isEmpty && model.state.waitingLeases.isEmpty
+            try #require(idle.isEmpty || isServed || isLookedAt, "something waits while a connection is idle")
+            for timer in [PoolState.Timer.wait, .grow] {
+                guard let moment = model.state.moment(of: timer) else { continue }
+                try #require(moments[timer] == moment, "\(timer) is armed for another moment than the state has")
+            }
             try check()
         }
 

@@ -19,15 +19,15 @@ struct PoolStateStatementTests {
     @Test func `a batch has its bounds in statements, rows and bytes of parameters`() {
         var model = PoolModel.open(3)
         for _ in 0...model.state.limits.batchLimit { model.submit() }
-        let count = model.tell(.iterationEnded).batches.map(\.count)
+        let count = model.endIteration().batches.map(\.count)
         #expect(count == [model.state.limits.batchLimit, 1])
         model = PoolModel.open(3)
         for rows in [400, 600, 1, 2000] { model.submit(rows: rows) }
-        let rows = model.tell(.iterationEnded).batches
+        let rows = model.endIteration().batches
         #expect(rows == [[1, 2], [3], [4]])
         model = PoolModel.open(3)
         for bytes in [1_048_576, 1, 2_000_000] { model.submit(bytes: bytes) }
-        let bytes = model.tell(.iterationEnded).batches
+        let bytes = model.endIteration().batches
         #expect(bytes == [[1], [2], [3]])
     }
 
@@ -43,12 +43,12 @@ struct PoolStateStatementTests {
         model.submit(within: .milliseconds(1))
         model.submit()
         model.pass(.milliseconds(1))
-        let actions = model.tell(.iterationEnded)
+        let actions = model.endIteration()
         #expect(actions.failures == [1: .deadlineExceeded] && actions.batches == [[2]])
         model.confirm(1)
         model.submit(within: .milliseconds(1))
         model.pass(.milliseconds(1))
-        let alone = model.tell(.iterationEnded)
+        let alone = model.endIteration()
         #expect(alone.batches == [] && model.state.idleCount == 1)
     }
 
@@ -60,10 +60,10 @@ struct PoolStateStatementTests {
         let second = model.tell(.noMemory(1))
         #expect(second.batches == [] && second.moment(of: .grow) == model.now + PoolState.memoryPause)
         #expect(model.state.waiting.map(\.id) == [1, 2] && model.state.idleCount == 1)
-        let none = model.tell(.iterationEnded).batches
+        let none = model.endIteration().batches
         #expect(none == [] && !model.state.hasWork)
         model.tell(.timer(.grow))
-        let again = model.tell(.iterationEnded).batches
+        let again = model.endIteration().batches
         #expect(again == [[1, 2]])
     }
 
@@ -72,9 +72,9 @@ struct PoolStateStatementTests {
         model.submit()
         model.pass(model.state.limits.waitLimit)
         model.tell(.timer(.wait))
-        let sent = model.tell(.iterationEnded).batches
+        let sent = model.endIteration().batches
         model.tell(.noMemory(1))
-        let failures = model.tell(.iterationEnded).failures
+        let failures = model.endIteration().failures
         #expect(sent == [[1]] && failures == [1: .waitTimedOut])
     }
 
@@ -85,7 +85,7 @@ struct PoolStateStatementTests {
         model.send(.read)
         let actions = model.tell(.noMemory(2))
         #expect(actions.closed == [2])
-        let batches = model.tell(.iterationEnded).used
+        let batches = model.endIteration().used
         #expect(batches == [1])
     }
 
@@ -113,7 +113,7 @@ struct PoolStateStatementTests {
         model.send(.insert, .insert, .insert)
         let actions = model.confirm(1, 3, after: [.failed([2], .duplicate, isPrepared: true)])
         #expect(actions.failures == [:] && actions.answered == [] && actions.undone.sorted() == [1, 2, 3])
-        let again = model.tell(.iterationEnded)
+        let again = model.endIteration()
         #expect(again.batches == [[1, 2, 3]])
         let requests = model.state.inFlight(on: 1)
         #expect(requests[0].isApart(from: requests[1]) && requests[1].isApart(from: requests[2]))
@@ -128,7 +128,7 @@ struct PoolStateStatementTests {
         model.send(.insert, .insert)
         let undone = model.confirm(1, 2, after: [.commitFailed(.duplicate)]).undone
         #expect(undone.sorted() == [1, 2])
-        model.tell(.iterationEnded)
+        model.endIteration()
         let failures = model.confirm(1, after: [.commitFailed(.duplicate)], isBusy: true).failures
         #expect(failures == [1: .duplicate])
     }
@@ -155,7 +155,7 @@ struct PoolStateStatementTests {
         model.send(.read, .read)
         let first = model.confirm(1, 1, after: [.unheld([1])])
         #expect(first.answered == [2] && first.undone == [1])
-        model.tell(.iterationEnded)
+        model.endIteration()
         let second = model.confirm(1, 0, after: [.unheld([1])])
         #expect(second.failures == [1: .outOfMemory] && model.state.idleCount == 1)
     }
@@ -167,7 +167,7 @@ struct PoolStateStatementTests {
         model.send(.read, .insert, .update)
         let actions = model.broke(2)
         #expect(actions.failures == [2: .connectionLost, 3: .connectionLost] && actions.undone == [1])
-        let again = model.tell(.iterationEnded)
+        let again = model.endIteration()
         #expect(again.used == [1] && again.batches == [[1]])
     }
 
@@ -182,7 +182,7 @@ struct PoolStateStatementTests {
         var model = PoolModel.open(1, maximum: 3)
         model.submit()
         for attempt in 1...5 {
-            model.tell(.iterationEnded)
+            model.endIteration()
             let id = model.state.uses.keys.max() ?? 0
             #expect(model.state.inFlight(on: id).count == 1)
             let actions = model.broke(id)
@@ -198,7 +198,7 @@ struct PoolStateStatementTests {
         model.send(.read, .read)
         let actions = model.hear(2, [.failed([1], .shutdown, isPrepared: true), .lost(.shutdown)])
         #expect(actions.undone.sorted() == [1, 2] && actions.closed == [2])
-        model.tell(.iterationEnded)
+        model.endIteration()
         let other = model.hear(1, [.failed([1], .server("22012"), isPrepared: true), .lost(.connectionLost)])
         #expect(other.failures == [1: .server("22012")] && other.undone == [2])
     }
@@ -238,7 +238,7 @@ struct PoolStateStatementTests {
         #expect(second.closed == [] && second.news == [])
         model.pass(PoolState.retirementPause)
         model.submit(.insert)
-        let used = model.tell(.iterationEnded).used
+        let used = model.endIteration().used
         let third = model.confirm(used[0], after: [.failed([3], .readOnly, isPrepared: true)])
         #expect(third.closed.contains(used[0]))
     }
@@ -258,7 +258,7 @@ struct PoolStateStatementTests {
         let actions = model.confirm(2, after: [.failed([1], .stalePlan, isPrepared: true)])
         #expect(actions.failures == [:] && actions.undone == [1] && actions.closed.sorted() == [1, 2])
         model.connected(3)
-        let again = model.tell(.iterationEnded).used
+        let again = model.endIteration().used
         #expect(again == [3])
     }
 
@@ -280,7 +280,7 @@ struct PoolStateStatementTests {
         model.send(.insert, .insert)
         let first = model.confirm(2, 2, after: [.failed([1], .missingTable, isPrepared: true)])
         #expect(first.undone.sorted() == [1, 2] && first.closed == [])
-        model.tell(.iterationEnded)
+        model.endIteration()
         let second = model.confirm(2, after: [.failed([1], .missingTable, isPrepared: true)], isBusy: true)
         #expect(second.failures == [1: .missingTable])
     }
@@ -291,7 +291,7 @@ struct PoolStateStatementTests {
         var model = PoolModel.open(1, maximum: 1)
         model.submit(.insert)
         model.submit(.insert, within: .milliseconds(5))
-        let sent = model.tell(.iterationEnded)
+        let sent = model.endIteration()
         guard case .send(let batch, on: 1)? = sent.first else { return #expect(Bool(false)) }
         #expect(batch.deadline == model.now + .milliseconds(5))
         model.pass(.milliseconds(5))
@@ -301,7 +301,7 @@ struct PoolStateStatementTests {
         model.tell(.cancelEnded(1, isOverdue: false))
         let heard = model.confirm(1, 2, after: [.failed([2], .cancelled, isPrepared: true)])
         #expect(heard.undone == [1] && heard.failures == [:])
-        let again = model.tell(.iterationEnded).batches
+        let again = model.endIteration().batches
         #expect(again == [[1]])
     }
 
@@ -318,7 +318,7 @@ struct PoolStateStatementTests {
     @Test func `a connection that owes nothing but the end of a transaction is given up, too`() {
         var model = PoolModel.open(1, maximum: 1)
         model.submit(within: .seconds(1))
-        model.tell(.iterationEnded)
+        model.endIteration()
         model.hear(1, [.unheld([1])])
         model.pass(.seconds(1))
         let asked = model.tell(.timer(.connection(1)))
@@ -338,7 +338,7 @@ struct PoolStateStatementTests {
         #expect(model.state.idleCount == 0)
         let before = model.send(.read).used
         model.tell(.cancelEnded(1, isOverdue: false))
-        let after = model.tell(.iterationEnded).used
+        let after = model.endIteration().used
         #expect(before == [] && after == [1])
     }
 
@@ -358,7 +358,7 @@ struct PoolStateStatementTests {
         var model = PoolModel.open(1, maximum: 1)
         model.submit(within: .milliseconds(5))
         model.submit()
-        model.tell(.iterationEnded)
+        model.endIteration()
         model.pass(.milliseconds(5))
         model.tell(.timer(.connection(1)))
         model.pass(Cancellation.grace)
@@ -390,7 +390,7 @@ struct PoolStateStatementTests {
         model.send(.update)
         let struck = model.confirm(1, after: [.failed([2], .cancelled, isPrepared: true)])
         #expect(struck.undone == [2] && struck.failures == [:])
-        model.tell(.iterationEnded)
+        model.endIteration()
         model.pass(Cancellation.lateLimit)
         let own = model.confirm(1, after: [.failed([2], .cancelled, isPrepared: true)])
         #expect(own.failures == [2: .cancelled])
@@ -428,17 +428,17 @@ struct PoolStateStatementTests {
         model.send(.read)
         model.submit()
         _ = model.lease(within: .milliseconds(1))
-        let armed = model.tell(.iterationEnded).moment(of: .wait)
+        let armed = model.endIteration().moment(of: .wait)
         #expect(armed == model.now + .milliseconds(1))
         model.pass(.milliseconds(1))
         model.tell(.timer(.wait))
-        let first = model.tell(.iterationEnded)
+        let first = model.endIteration()
         #expect(first.refused == [.waitTimedOut] && first.failures == [:])
         model.pass(model.state.limits.waitLimit)
         model.tell(.timer(.wait))
         model.confirm(1)
         // A process that stood still finds the answer and the moment at once.
-        let second = model.tell(.iterationEnded)
+        let second = model.endIteration()
         #expect(second.used == [1] && second.failures == [:])
     }
 
@@ -449,11 +449,11 @@ struct PoolStateStatementTests {
         model.submit()
         model.pass(model.state.limits.waitLimit)
         model.tell(.timer(.wait))
-        let first = model.tell(.iterationEnded).failures
+        let first = model.endIteration().failures
         #expect(first == [2: .waitTimedOut])
         model.pass(.seconds(60))
         model.tell(.timer(.wait))
-        let second = model.tell(.iterationEnded).failures
+        let second = model.endIteration().failures
         #expect(second == [1: .deadlineExceeded])
     }
 
@@ -472,7 +472,7 @@ struct PoolStateStatementTests {
     private static func lent() -> PoolModel {
         var model = PoolModel.open(1, maximum: 1)
         _ = model.lease()
-        model.tell(.iterationEnded)
+        model.endIteration()
         return model
     }
 

@@ -26,7 +26,7 @@ struct PoolStateTests {
         let reports = model.connected(1).reports
         #expect(reports == [.opened(took: .zero), .up])
         #expect(model.state.availability == .up)
-        let after = model.tell(.iterationEnded)
+        let after = model.endIteration()
         #expect(after.used == [1] && after.batches == [[1]])
     }
 
@@ -57,10 +57,10 @@ struct PoolStateTests {
         let third = model.send(.read).used
         #expect(third == [3])
         _ = model.lease()
-        let lent = model.tell(.iterationEnded).lent
+        let lent = model.endIteration().lent
         #expect(lent == [1])
         _ = model.lease()
-        let none = model.tell(.iterationEnded).lent
+        let none = model.endIteration().lent
         #expect(none == [])
         #expect(model.state.uses == [1: .leased, 2: .batch, 3: .batch])
         #expect(model.state.idleCount == 0 && model.state.inUseCount == 3 && model.state.openCount == 3)
@@ -74,26 +74,26 @@ struct PoolStateTests {
         let second = model.send(.read)
         #expect(second.opening == [] && second.moment(of: .grow) == enough)
         model.now = Instant(nanoseconds: enough.nanoseconds - 1)
-        let early = model.tell(.iterationEnded)
+        let early = model.endIteration()
         #expect(early.opening == [] && early.moment(of: .grow) == enough)
         model.now = enough
-        let third = model.tell(.iterationEnded).opening
+        let third = model.endIteration().opening
         #expect(third == [2])
         model.pass(.nanoseconds(1))
-        let one = model.tell(.iterationEnded)
+        let one = model.endIteration()
         #expect(one.opening == [] && one.moment(of: .grow) == nil)
         model.connected(2)
-        let used = model.tell(.iterationEnded).used
+        let used = model.endIteration().used
         #expect(used == [2])
         model.submit()
         model.pass(model.state.limits.growAfter)
-        let fourth = model.tell(.iterationEnded).opening
+        let fourth = model.endIteration().opening
         #expect(fourth == [3])
         model.connected(3)
-        model.tell(.iterationEnded)
+        model.endIteration()
         model.submit()
         model.pass(.seconds(1))
-        let most = model.tell(.iterationEnded)
+        let most = model.endIteration()
         #expect(most.opening == [] && most.moment(of: .grow) == nil)
         #expect(model.state.uses.count == 3)
     }
@@ -111,10 +111,10 @@ struct PoolStateTests {
         var model = PoolModel.open()
         model.submit()
         _ = model.lease()
-        let actions = model.tell(.iterationEnded)
+        let actions = model.endIteration()
         #expect(actions.lent == [1] && actions.used == [])
         model.pass(model.state.limits.growAfter)
-        let later = model.tell(.iterationEnded)
+        let later = model.endIteration()
         #expect(later.opening == [2])
     }
 
@@ -131,7 +131,7 @@ struct PoolStateTests {
         #expect(actions.failures == [1: .unavailable] && actions.refused == [.unavailable])
         #expect(actions.reports.contains(.down(.connectFailed("no"))))
         #expect(model.refusal == .unavailable)
-        let opening = model.tell(.iterationEnded).opening
+        let opening = model.endIteration().opening
         #expect(opening == [])
         let second = model.tell(.timer(.retry)).opening
         #expect(second == [2])
@@ -210,18 +210,18 @@ struct PoolStateTests {
         model.send(.read)
         model.submit()
         model.pass(model.state.limits.growAfter)
-        model.tell(.iterationEnded)
+        model.endIteration()
         let retry = model.failed(2).moment(of: .retry)
         #expect(retry == model.now + PoolState.firstPause)
         #expect(model.state.availability == .up)
         model.pass(.nanoseconds(1))
-        let early = model.tell(.iterationEnded)
+        let early = model.endIteration()
         #expect(early.opening == [] && early.moment(of: .grow) == retry)
         // The minimum is there, so only a waiting statement opens another one.
         let retried = model.tell(.timer(.retry)).opening
         #expect(retried == [])
         model.pass(PoolState.firstPause)
-        let opening = model.tell(.iterationEnded).opening
+        let opening = model.endIteration().opening
         #expect(opening == [3])
     }
 
@@ -252,7 +252,7 @@ struct PoolStateTests {
         model.send(.read)
         model.submit()
         model.pass(model.state.limits.growAfter)
-        let more = model.tell(.iterationEnded).opening
+        let more = model.endIteration().opening
         #expect(more.count == 1)
     }
 
