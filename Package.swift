@@ -60,7 +60,7 @@ let package = Package(
             name: "Telemetry", dependencies: ["Platform", "Formatting", logging], exclude: ["README.md"],
             swiftSettings: settings),
         .target(
-            name: "Postgres", dependencies: ["Reactor", "Formatting", "CPostgres", deque, lifecycle],
+            name: "Postgres", dependencies: ["Platform", "Reactor", "Formatting", "CPostgres", deque, lifecycle],
             exclude: ["README.md"],
             swiftSettings: settings),
         .target(
@@ -70,8 +70,8 @@ let package = Package(
         .target(
             name: "Chassis",
             dependencies: [
-                "Vial", "Postgres", "Telemetry", "AWS", "HTTP1", "Reactor", "Formatting", "CCrypto", "CLinux",
-                "CProcess", httpTypes, logging, configuration, argumentParser, lifecycle,
+                "Vial", "Postgres", "Telemetry", "AWS", "HTTP1", "Reactor", "Platform", "Formatting", "CCrypto",
+                "CLinux", "CProcess", httpTypes, logging, configuration, argumentParser, lifecycle,
             ],
             exclude: ["README.md"], swiftSettings: settings),
         .target(
@@ -90,7 +90,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: settings),
-        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Reactor"], swiftSettings: settings),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Reactor", "Platform"], swiftSettings: settings),
         .testTarget(
             name: "VialTests", dependencies: ["Vial", "HTTP1", "Reactor", "Formatting", httpTypes, lifecycleTesting],
             swiftSettings: settings),
