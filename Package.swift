@@ -115,5 +115,5 @@ if Context.environment["ITEMS_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
             name: "Fuzz", dependencies: ["HTTP1", "Vial", httpTypes], path: "Tests/Fuzz",
-            exclude: ["http.dict", "seeds.py"], swiftSettings: settings))
+            exclude: ["http.dict"], swiftSettings: settings))
 }

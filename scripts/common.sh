@@ -58,7 +58,7 @@ python=.build/test-environment/bin/python
 
 # The packages of the Python tests: kept under .build, and installed again when their list changes.
 python_environment() {
-    local environment=${python%/bin/python} list=Tests/EndToEnd/requirements.txt
+    local environment=${python%/bin/python} list=Tests/System/requirements.txt
     cmp --silent "$list" "$environment/requirements.txt" && return
     rm -rf -- "$environment"
     python3 -m venv "$environment"

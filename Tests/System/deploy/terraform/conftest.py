@@ -1,0 +1,222 @@
+"""The copy of the configuration, and an emulated AWS account with everything of prod in it."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import boto3
+import pytest
+import requests
+import workspace
+
+from support.ports import free_port
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/items:prod-0123abc-20241101120000"
+CHECKOV = "checkov>=3.2,<4"
+EMULATOR_SECONDS = 60
+INSTALL_SECONDS = 240
+
+
+def pytest_collection_modifyitems(items):
+    """What needs the apply comes last, before it what needs an installation: the other tests run in the time they take."""
+    items.sort(key=lambda item: 2 * ("applying" in item.fixturenames) + ("installing" in item.fixturenames))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def beginning(request):
+    """Begins what takes long before the first test, if any test needs it."""
+    for name in ("installing", "applying"):
+        if any(name in item.fixturenames for item in request.session.items):
+            with contextlib.suppress(pytest.skip.Exception):
+                request.getfixturevalue(name)
+
+
+class Account:
+    """An AWS account that exists in a moto server."""
+
+    def __init__(self):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        # Without this the policies that AWS manages are missing.
+        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
+        self.process = subprocess.Popen(
+            [sys.executable, pathlib.Path(__file__).with_name("emulator.py"), "-H", "127.0.0.1", "-p", str(port)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + EMULATOR_SECONDS
+        while True:
+            assert self.process.poll() is None, "moto ended"
+            with contextlib.suppress(requests.ConnectionError):
+                if requests.get(self.url + "/moto-api/", timeout=5).ok:
+                    return
+            assert time.monotonic() < deadline, "moto does not serve"
+            time.sleep(0.1)
+
+    def client(self, service, key="test", secret="test", token=None):
+        return boto3.client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+        )
+
+    def enforce(self, after):
+        """From the given number of requests on, signatures and policies count; "inf" ends that."""
+        requests.post(self.url + "/moto-api/reset-auth", data=str(after).encode(), timeout=5).raise_for_status()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def installing():
+    """checkov on its way into an environment of its own, since its dependencies are not ours; it stays for the next run."""
+    directory = workspace.WORK / "checkov"
+    python, mark = directory / "bin/python", directory / "installed"
+    process = None
+    if not mark.exists():
+        install = 'python3 -m venv --clear "$1" && "$1/bin/python" -m pip install --quiet --disable-pip-version-check "$2"'
+        process = subprocess.Popen(
+            ["nice", "sh", "-c", f'{install} && : >"$3"', "sh", directory, CHECKOV, mark],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish():
+        """The command, or None and why not."""
+        if process and not mark.exists():
+            _, complaints = process.communicate(timeout=INSTALL_SECONDS)
+            if process.returncode:
+                return None, complaints.strip().splitlines()[-1][:200]
+        return [python, directory / "bin/checkov"], None
+
+    yield finish
+    if process and process.poll() is None:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def checkov(installing):
+    """checkov's command; skips when it cannot be installed."""
+    command, reason = installing()
+    if not command:
+        pytest.skip(f"checkov is not installed and cannot be: {reason}")
+    return command
+
+
+@pytest.fixture(scope="session")
+def tree():
+    """A copy of deploy/terraform; skips when Terraform or its provider is missing."""
+    try:
+        return workspace.copy()
+    except workspace.Missing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def account(tree):
+    account = Account()
+    yield account
+    account.stop()
+
+
+@pytest.fixture(scope="session")
+def certificate(account):
+    """A certificate that the account holds: a listener with an unknown one is asked for again for minutes."""
+    return account.client("acm").request_certificate(DomainName="items.example.com")["CertificateArn"]
+
+
+@pytest.fixture(scope="session")
+def variables(certificate):
+    """What an operator gives to prod."""
+    return [
+        f"-var=image={IMAGE}",
+        "-var=github=acme/items",
+        '-var=emails=["operator@example.com"]',
+        '-var=phones=["+491701234567"]',
+        f"-var=certificate_arn={certificate}",
+        "-var=domain=items.example.com",
+        '-var=settings={LOG_LEVEL="info"}',
+    ]
+
+
+@pytest.fixture(scope="session")
+def bootstrap(tree, account):
+    """The account's own root with what the environments need, applied."""
+    terraform = workspace.Terraform(tree / "bootstrap", account.url)
+    terraform.run("init", "-input=false")
+    needed = ["-target=aws_s3_bucket.state", "-target=module.repository.aws_ecr_repository.main"]
+    terraform.run("apply", "-auto-approve", "-input=false", *needed, seconds=workspace.APPLY_SECONDS)
+    return terraform
+
+
+@pytest.fixture(scope="session")
+def applying(tree, account, bootstrap, variables):
+    """prod with its state in the bucket, and the rest of the bootstrap, on their way: they mostly wait."""
+    rest = bootstrap.background("apply", "-auto-approve", "-input=false", "-var=github=acme/items")
+    terraform = workspace.Terraform(tree / "environments/prod", account.url, data="applied")
+    bucket = bootstrap.run("output", "-raw", "state_bucket")
+    terraform.run(
+        "init",
+        "-input=false",
+        f"-backend-config=bucket={bucket}",
+        f"-backend-config=region={REGION}",
+        "-backend-config=use_path_style=true",
+    )
+    apply = terraform.background("apply", "-auto-approve", "-input=false", "-parallelism=30", *variables)
+    finished = []
+
+    def finish():
+        if not finished:
+            finished.append(True)
+            rest(workspace.APPLY_SECONDS)
+            apply(workspace.APPLY_SECONDS)
+        return terraform
+
+    yield finish
+    # Also after an interruption, so that nothing stays behind; what has ended is asked in vain.
+    for end in (rest, apply):
+        with contextlib.suppress(AssertionError):
+            end(0)
+
+
+@pytest.fixture(scope="session")
+def prod(applying):
+    """prod, applied."""
+    return applying()
+
+
+@pytest.fixture(scope="session")
+def service(prod):
+    """What the root tells other tools."""
+    return json.loads(prod.run("output", "-json", "service"))
+
+
+@pytest.fixture(scope="session")
+def plans(tree, account, bootstrap):
+    """What each environment would create in an empty account, with its state beside it instead of in the bucket."""
+    found = {}
+    for name in workspace.ENVIRONMENTS:
+        copied = tree / "environments" / f"planned-{name}"
+        shutil.copytree(tree / "environments" / name, copied)
+        (copied / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        terraform = workspace.Terraform(copied, account.url)
+        terraform.run("init", "-input=false")
+        found[name] = terraform.plan(f"-var=image={IMAGE}", "-var=github=acme/items")
+    return found

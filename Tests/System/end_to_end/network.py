@@ -1,0 +1,114 @@
+"""PostgreSQL on TCP, which asks for a password: a cluster of its own, with a database for each test."""
+
+import contextlib
+
+from psycopg import sql
+
+from support import postgresql as clusters
+from support.bouncer import Bouncer, carries_statements  # noqa: F401, for tests
+from support.database import Database
+from support.directories import temporary_directory
+from support.ports import free_port
+from support.waiting import until
+
+PASSWORD = "first-password"
+
+
+class NetworkCluster(clusters.Cluster):
+    """On 127.0.0.1, with the role `items`; its superuser comes by the unix socket and needs no password."""
+
+    def __init__(self, directory, access=None, **settings):
+        super().__init__(directory, free_port(), **settings)
+        self.access = access
+
+    def create(self):
+        super().create()
+        if self.access:
+            (self.data / "pg_hba.conf").write_text(self.access)
+        return self
+
+    def environment(self, database):
+        # By name: certificates name hosts, and not every libpq compares addresses.
+        return {
+            "DB_HOST": "localhost",
+            "DB_PORT": str(self.port),
+            "DB_USER": "items",
+            "DB_NAME": database,
+            "DB_PASSWORD": PASSWORD,
+        }
+
+    def set_password(self, password, role="items"):
+        with self.connect() as admin:
+            admin.execute(
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
+            )
+
+    def reload(self):
+        """Returns when a new connection meets the new files."""
+        loaded = "SELECT pg_conf_load_time()"
+        before = self.execute(loaded)
+        self.execute("SELECT pg_reload_conf()")
+        until(lambda: self.execute(loaded) != before, what="the server to read its files again")
+
+    def mark(self):
+        """Afterwards `since(mark)` is what the server wrote from now on."""
+        return self.log.stat().st_size
+
+    def since(self, mark):
+        return self.log.read_bytes()[mark:].decode(errors="replace")
+
+
+class NetworkDatabase(Database):
+    """Owned by the role that the service logs in as."""
+
+    def __init__(self, cluster):
+        super().__init__(cluster)
+        self.admin.execute(f'ALTER DATABASE "{self.name}" OWNER TO items')
+
+    def end_connections(self):
+        """Returns when they are gone."""
+        query = "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        ended = [row[0] for row in self.admin.execute(query, [self.name])]
+        remaining = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
+        until(lambda: self.admin.execute(remaining, [ended]).fetchone()[0] == 0, what="the connections to end")
+        return ended
+
+    def drop(self):
+        if self.admin.closed:  # the test restarted the server
+            self.admin = self.cluster.connect()
+        super().drop()
+
+
+@contextlib.contextmanager
+def network_cluster(access=None, prepare=None, **settings):
+    """A running cluster; `prepare` is called between its creation and its first start."""
+    with temporary_directory() as directory:
+        cluster = NetworkCluster(directory / "pg", access, **settings)
+        try:
+            cluster.create()
+            if prepare:
+                prepare(cluster)
+            cluster.start()
+            cluster.provide(PASSWORD)
+            yield cluster
+        finally:
+            cluster.remove()
+
+
+def unreachable_lines(server):
+    """What the service said about a database that it cannot reach."""
+    return [line for line in server.logs() if line["msg"] == "Database is unreachable"]
+
+
+def attempts(server):
+    """How often it tried to connect in vain; wants LOG_LEVEL=debug."""
+    return [line for line in server.logs() if line["msg"] == "Database connection attempt failed"]
+
+
+def wait_until_steady(server, seconds=10):
+    """Each event loop finds the database again by itself: twenty checks in a row have to be answered well."""
+
+    def steady():
+        return all(server.get("/health").status_code == 200 for _ in range(20))
+
+    until(steady, seconds, what="every event loop to find the database")

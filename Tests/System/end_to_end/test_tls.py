@@ -1,0 +1,296 @@
+"""The way to the database over TLS: whose certificate is believed, what is said when it is not, and that nothing waits in it."""
+
+import concurrent.futures
+import subprocess
+import time
+
+import pytest
+import requests
+from network import (
+    NetworkDatabase,
+    attempts,
+    clusters,
+    network_cluster,
+    temporary_directory,
+    unreachable_lines,
+    wait_until_steady,
+)
+from records import RecordProxy
+
+from support.certificates import Authority, openssl, serial
+from support.server import problem
+from support.waiting import until
+
+ACCESS = """local all all trust
+hostssl all all 127.0.0.0/8 scram-sha-256
+"""
+CLIENTS = 64
+
+
+@pytest.fixture(scope="module")
+def directory():
+    with temporary_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def authority(directory):
+    return Authority(directory, "authority")
+
+
+@pytest.fixture(scope="module")
+def stranger(directory):
+    return Authority(directory, "stranger")
+
+
+def install(cluster, certificate, key):
+    for name, text in (("server.crt", certificate), ("server.key", key)):
+        file = cluster.data / name
+        file.write_text(text)
+        file.chmod(0o600)
+        clusters.own(file)
+
+
+@pytest.fixture(scope="module")
+def cluster(authority):
+    """Takes TLS connections alone, with a certificate for `localhost` and for no address."""
+
+    def prepare(cluster):
+        install(cluster, *authority.issue("localhost"))
+
+    with network_cluster(ACCESS, prepare, ssl="on") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def database(cluster):
+    database = NetworkDatabase(cluster)
+    yield database
+    database.drop()
+
+
+@pytest.fixture(scope="module")
+def plain_cluster():
+    """One without TLS."""
+    with network_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def large_records(plain_cluster, authority, directory):
+    """A proxy that speaks TLS in large records, and what a service needs to connect by it."""
+    certificate, key = directory / "proxy.pem", directory / "proxy.key"
+    for file, text in zip((certificate, key), authority.issue("localhost")):
+        file.write_text(text)
+    database = NetworkDatabase(plain_cluster)
+    proxy = RecordProxy(("127.0.0.1", plain_cluster.port), certificate, key)
+    trust = {"DB_PORT": str(proxy.port), "DB_SSLROOTCERT": str(authority.certificate)}
+    yield proxy, {**database.environment, **trust}
+    proxy.close()
+    database.drop()
+
+
+def encryption(database):
+    """One row for each of the service's connections: whether it is encrypted."""
+    query = "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname = %s AND usename = 'items'"
+    return [row[0] for row in database.admin.execute(query, [database.name])]
+
+
+def assert_serves(server, name="Over TLS"):
+    item = server.create(name, "described")
+    assert server.get(f"/api/items/{item['id']}").json() == item
+    assert item in server.get("/api/items").json()["items"]
+
+
+def refusal(server):
+    """The reason of a service that finds no database, said once; its health check and its items answer 503."""
+    server.wait_until_live()
+    lines = until(lambda: unreachable_lines(server), 5, what="the line about the database")
+    assert server.get("/health").status_code == 503
+    problem(server.get("/api/items"), 503)
+    time.sleep(0.3)  # for more attempts, which are to say nothing more
+    assert len(unreachable_lines(server)) == len(lines) == 1 and lines[0]["level"] == "ERROR"
+    return lines[0]["error"]
+
+
+class TestVerification:
+    def test_in_full_serves_over_tls(self, database, launch, authority):
+        mode = {"DB_SSLMODE": "verify-full", "DB_SSLROOTCERT": str(authority.certificate)}
+        server = launch(database.environment, **mode).wait_until_healthy()
+        assert_serves(server)
+        rows = encryption(database)
+        assert rows and all(rows)
+
+    def test_is_in_full_where_only_the_authority_is_named(self, database, launch, authority):
+        trust = {"DB_SSLROOTCERT": str(authority.certificate)}
+        assert_serves(launch(database.environment, **trust).wait_until_healthy())
+        # The certificate names no address, which only the full verification minds.
+        reason = refusal(launch(database.environment, **trust, DB_HOST="127.0.0.1"))
+        assert 'certificate for "localhost"' in reason and 'does not match host name "127.0.0.1"' in reason
+
+    def test_of_another_name_is_left_to_the_full_one(self, database, launch, authority):
+        by_address = {"DB_HOST": "127.0.0.1", "DB_SSLROOTCERT": str(authority.certificate)}
+        assert_serves(launch(database.environment, **by_address, DB_SSLMODE="verify-ca").wait_until_healthy())
+        assert all(encryption(database))
+
+    @pytest.mark.parametrize("mode", ["verify-ca", "verify-full"])
+    def test_refuses_another_authority(self, database, launch, stranger, mode):
+        trust = {"DB_SSLMODE": mode, "DB_SSLROOTCERT": str(stranger.certificate)}
+        assert "certificate verify failed" in refusal(launch(database.environment, **trust))
+        assert encryption(database) == []
+
+    def test_that_fails_is_tried_again_at_a_bounded_rate(self, cluster, database, launch, stranger):
+        mark = cluster.mark()
+        server = launch(database.environment, DB_SSLROOTCERT=str(stranger.certificate), LOG_LEVEL="debug")
+        refusal(server)
+        before = len(attempts(server))
+        with requests.Session() as session:
+            end = time.monotonic() + 2
+            while time.monotonic() < end:  # the busiest case: somebody asks all the time
+                assert session.get(server.url + "/api/items").status_code == 503
+        # Two loops, a pause of a quarter of a second on average at its longest, the shorter ones before it.
+        assert 2 <= len(attempts(server)) - before <= 40
+        received = cluster.since(mark).count("connection received: host=127.0.0.1")
+        assert abs(received - len(attempts(server))) <= 2, "an attempt is one connection"
+
+    def test_takes_a_bundle_of_many_authorities(self, database, launch, directory, authority, stranger):
+        others = [Authority(directory, f"region-{number}") for number in range(5)]
+        bundle = directory / "bundle.pem"
+        bundle.write_text("".join(one.certificate.read_text() for one in [stranger, *others[:3], authority, *others[3:]]))
+        assert_serves(launch(database.environment, DB_SSLROOTCERT=str(bundle)).wait_until_healthy())
+        bundle.write_text("".join(one.certificate.read_text() for one in [stranger, *others]))
+        assert "certificate verify failed" in refusal(launch(database.environment, DB_SSLROOTCERT=str(bundle)))
+
+
+class TestMode:
+    @pytest.mark.parametrize("mode", [None, "allow", "prefer", "require"])
+    def test_without_verification_encrypts(self, database, launch, mode):
+        assert_serves(launch(database.environment, DB_SSLMODE=mode).wait_until_healthy())
+        assert all(encryption(database))
+
+    def test_disable_is_refused_in_the_servers_words(self, database, launch):
+        reason = refusal(launch(database.environment, DB_SSLMODE="disable"))
+        assert reason.startswith("28000 ") and "no pg_hba.conf entry" in reason and "no encryption" in reason
+
+    def test_prefer_tells_of_the_password_and_not_of_the_second_attempt_without_tls(self, database, launch):
+        reason = refusal(launch(database.environment, DB_PASSWORD="not-the-password"))
+        assert reason.startswith("28P01 ") and 'password authentication failed for user "items"' in reason
+
+    def test_require_with_an_authority_verifies_it(self, database, launch, stranger):
+        """As libpq does for a root certificate that is named."""
+        trust = {"DB_SSLMODE": "require", "DB_SSLROOTCERT": str(stranger.certificate)}
+        assert "certificate verify failed" in refusal(launch(database.environment, **trust))
+
+
+class TestCertificate:
+    @pytest.fixture
+    def present(self, cluster, authority):
+        """The server presents another certificate to new connections, until the test is over."""
+
+        def present(certificate, key):
+            install(cluster, certificate, key)
+            cluster.reload()
+
+        yield present
+        present(*authority.issue("localhost"))
+
+    def test_that_expired_is_refused_until_it_is_renewed(self, database, launch, authority, present):
+        present(*authority.issue("localhost", expired=True))
+        server = launch(database.environment, DB_SSLROOTCERT=str(authority.certificate))
+        assert "certificate verify failed" in refusal(server)
+        present(*authority.issue("localhost"))
+        wait_until_steady(server)
+        assert_serves(server)
+
+    def test_for_another_host_is_refused(self, database, launch, authority, present):
+        present(*authority.issue("db.example", "db-replica.example"))
+        reason = refusal(launch(database.environment, DB_SSLROOTCERT=str(authority.certificate)))
+        assert "db.example" in reason and 'does not match host name "localhost"' in reason
+
+    def test_may_name_several_hosts(self, database, launch, authority, present):
+        present(*authority.issue("db.example", "localhost"))
+        trust = {"DB_SSLROOTCERT": str(authority.certificate)}
+        assert_serves(launch(database.environment, **trust).wait_until_healthy())
+
+    def test_renewed_at_a_restart_is_taken_without_one_of_the_service(self, cluster, database, launch, authority):
+        trust = {"DB_SSLROOTCERT": str(authority.certificate)}
+        server = launch(database.environment, **trust).wait_until_healthy()
+        assert_serves(server)
+        certificate, key = authority.issue("localhost")
+        cluster.stop("fast")
+        until(lambda: server.get("/health").status_code == 503, 5, what="the outage to be seen")
+        install(cluster, certificate, key)
+        cluster.start()
+        database.admin = cluster.connect()
+        wait_until_steady(server)
+        assert_serves(server, "After the restart")
+        assert all(encryption(database)) and presented(cluster) == serial(certificate)
+
+
+def presented(cluster):
+    """The serial number of the certificate that the server presents now."""
+    text = openssl("s_client", "-connect", f"127.0.0.1:{cluster.port}", "-starttls", "postgres", text="")
+    return serial(text[text.index("-----BEGIN") : text.index("-----END CERTIFICATE-----") + 26])
+
+
+@pytest.fixture(scope="module")
+def undrained(tmp_path_factory):
+    """The environment of a process whose libpq believes that the TLS library has nothing decrypted that was not read.
+
+    Newer ones ask, and read on; those of before leave the rest of a record in the library.
+    """
+    directory = tmp_path_factory.mktemp("preload")
+    source, library = directory / "pending.c", directory / "pending.so"
+    source.write_text("int SSL_pending(const void *ssl) { (void)ssl; return 0; }\n")
+    subprocess.run(["clang", "-shared", "-fPIC", "-o", library, source], check=True)
+    return {"LD_PRELOAD": str(library)}
+
+
+class TestBatches:
+    """What a TLS library has decrypted, its socket no longer tells of."""
+
+    def test_of_many_clients_are_all_answered(self, database, launch, authority):
+        environment = {"DB_SSLROOTCERT": str(authority.certificate), "WORKERS": "1", "DB_POOL_MAX": "2"}
+        server = launch(database.environment, **environment).wait_until_healthy()
+        many_clients(server)
+        rows = database.connect().execute("SELECT count(*), count(DISTINCT xmin::text) FROM items").fetchone()
+        assert rows[0] == CLIENTS * 5 and rows[1] < rows[0], "some shared a transaction"
+
+    # Rows of a few bytes and of more than one record, which make libpq's buffer grow.
+    @pytest.mark.parametrize("description", ["short", "d" * 2000, "😀" * 10_000], ids=["short", "medium", "long"])
+    def test_are_answered_from_the_largest_records(self, large_records, launch, undrained, description):
+        proxy, environment = large_records
+        server = launch(environment, **undrained, DB_POOL_MAX="2", WORKERS="1").wait_until_healthy()
+        many_clients(server, 2, description)
+        assert len(description) < 100 or proxy.largest == 16384
+
+    def test_that_end_with_a_full_record_are_read_to_the_end(self, large_records, launch, undrained):
+        """Two reads of what a socket has may end in the middle of a record, of whose rest the socket says nothing."""
+        proxy, environment = large_records
+        server = launch(environment, **undrained, WORKERS="1").wait_until_healthy()
+        for number in range(9):
+            server.create(f"Item {number}", "d" * 2000)
+        for limit in range(1, 10):  # the last ones: a record that is not full, and one that is
+            page = server.get(f"/api/items?limit={limit}")
+            assert page.status_code == 200 and len(page.json()["items"]) == limit, page.text
+        assert proxy.largest == 16384
+
+
+def many_clients(server, rounds=5, description="d" * 2000):
+    """Creates and lists by 64 clients at once; each answer has to be there, right and in time."""
+    limit = 5 if len(description) > 5000 else 200
+
+    def client(number):
+        with requests.Session() as session:
+            for turn in range(rounds):
+                name = f"Client {number}, {turn}"
+                item = session.post(
+                    f"{server.url}/api/items", json={"name": name, "description": description}, timeout=10
+                )
+                assert item.status_code == 201 and item.json()["name"] == name, item.text
+                page = session.get(f"{server.url}/api/items?limit={limit}&order=desc", timeout=10)
+                assert page.status_code == 200, page.text
+                assert all(one["description"] == description for one in page.json()["items"])
+
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(client, range(CLIENTS)))
