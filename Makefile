@@ -6,7 +6,8 @@
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build the release binary, .build/release/items
+build: ## install what is missing and build the release binary, .build/release/items
+	@scripts/install-dependencies build
 	@scripts/build
 
 run: ## install what is missing, build, start a private PostgreSQL unless DB_HOST is set, and serve
