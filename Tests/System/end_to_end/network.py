@@ -2,10 +2,12 @@
 
 import contextlib
 
+import pytest
 from psycopg import sql
 
 from support import postgresql as clusters
 from support.bouncer import Bouncer, carries_statements  # noqa: F401, for tests
+from support.certificates import Authority
 from support.database import Database
 from support.directories import temporary_directory
 from support.ports import free_port
@@ -43,6 +45,14 @@ class NetworkCluster(clusters.Cluster):
                 sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
             )
 
+    def install(self, certificate, key):
+        """The server's own, for TLS; it reads them when it starts or reloads."""
+        for name, text in (("server.crt", certificate), ("server.key", key)):
+            file = self.data / name
+            file.write_text(text)
+            file.chmod(0o600)
+            clusters.own(file)
+
     def reload(self):
         """Returns when a new connection meets the new files."""
         loaded = "SELECT pg_conf_load_time()"
@@ -77,6 +87,23 @@ class NetworkDatabase(Database):
         if self.admin.closed:  # the test restarted the server
             self.admin = self.cluster.connect()
         super().drop()
+
+
+@pytest.fixture(scope="module")
+def directory():
+    with temporary_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def authority(directory):
+    return Authority(directory, "authority")
+
+
+@pytest.fixture(scope="module")
+def stranger(directory):
+    """Another authority, which nobody trusts."""
+    return Authority(directory, "stranger")
 
 
 @contextlib.contextmanager

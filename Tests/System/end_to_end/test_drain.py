@@ -1,6 +1,5 @@
 """What a signal does: the drain, its delay, its limit, and the second signal."""
 
-import http.client
 import json
 import os
 import signal
@@ -12,50 +11,24 @@ import time
 
 import pytest
 import requests
-from unkind import narrow
+from unkind import HOST, POST_JSON, narrow
 
+from support.client import Client
 from support.project import BINARY
 from support.server import items
 from support.waiting import until
 from support.wire import Wire
 
-HOST = "Host: items.test\r\n"
-POST = f"POST /api/items HTTP/1.1\r\n{HOST}Content-Type: application/json\r\n"
 
+class Writer(Client):
+    """Creates an item, lists three times, and so on."""
 
-class Client(threading.Thread):
-    """Sends requests over kept-alive connections until told to stop; every answer but 200 or 201 is a failure."""
-
-    def __init__(self, server):
-        super().__init__(daemon=True)
-        self.server, self.enough = server, threading.Event()
-        self.answers, self.closes, self.failures = 0, 0, []
-
-    def run(self):
-        connection = None
-        while not self.enough.is_set():
-            try:
-                connection = connection or http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
-                if self.answers % 4:
-                    connection.request("GET", "/api/items?limit=5")
-                else:
-                    body = json.dumps({"name": f"{self.name} {self.answers}"})
-                    connection.request("POST", "/api/items", body, {"Content-Type": "application/json"})
-                response = connection.getresponse()
-                response.read()
-                if response.status not in (200, 201):
-                    self.failures.append(response.status)
-                self.answers += 1
-                if response.will_close:
-                    self.closes += 1
-                    connection.close()
-                    connection = None
-            except OSError as failure:
-                self.failures.append(failure)
-                connection = None
-            except http.client.HTTPException as failure:
-                self.failures.append(failure)
-                connection = None
+    def request(self, connection):
+        if self.answers % 4:
+            connection.request("GET", "/api/items?limit=5")
+        else:
+            body = json.dumps({"name": f"{self.name} {self.answers}"})
+            connection.request("POST", "/api/items", body, {"Content-Type": "application/json"})
 
 
 def draining(server):
@@ -65,7 +38,7 @@ def draining(server):
 
 def test_sigterm_under_load_fails_no_request(database, launch):
     server = launch(database.environment, DRAIN_DELAY_MS="1500").wait_until_healthy()
-    clients = [Client(server) for _ in range(12)]
+    clients = [Writer(server.port) for _ in range(12)]
     for client in clients:
         client.start()
     until(lambda: all(client.answers > 20 for client in clients))
@@ -97,7 +70,7 @@ def test_a_request_in_flight_is_finished(database, launch):
     server = launch(database.environment).wait_until_healthy()
     body = json.dumps({"name": "In flight"})
     with Wire(server) as wire:
-        wire.send(f"{POST}Content-Length: {len(body)}\r\n\r\n{body[:5]}")
+        wire.send(f"{POST_JSON}Content-Length: {len(body)}\r\n\r\n{body[:5]}")
         until(lambda: requests.get(f"{server.url}/health/live", timeout=5).ok)
         server.signal(signal.SIGTERM)
         time.sleep(0.3)  # the subject: the rest comes after the drain has begun
@@ -123,7 +96,7 @@ def test_an_idle_connection_does_not_hold_the_server(database, launch):
 def test_a_client_that_never_finishes_is_given_the_limit(database, launch):
     server = launch(database.environment, DRAIN_TIMEOUT_MS="700").wait_until_healthy()
     with Wire(server) as wire:
-        wire.send(f"{POST}Content-Length: 10\r\n\r\n{{")
+        wire.send(f"{POST_JSON}Content-Length: 10\r\n\r\n{{")
         until(lambda: server.get("/health/live").status_code == 200)
         began = time.monotonic()
         server.signal(signal.SIGTERM)

@@ -3,19 +3,18 @@
 The binary is the one that scripts/test builds with the Swift tests; ORDERS_BINARY names another.
 """
 
-import http.client
 import json
 import os
 import pathlib
 import re
 import signal
 import subprocess
-import threading
 import uuid
 
 import psycopg
 import pytest
 
+from support.client import Client
 from support.ports import free_port
 from support.project import ROOT
 from support.server import Server, problem, stop_all
@@ -282,37 +281,26 @@ class TestCommands:
         assert orders("healthcheck", HOST="127.0.0.1", PORT=str(free_port())).returncode == 1
 
 
-class Client(threading.Thread):
-    """Places orders over kept-alive connections until told to stop."""
+class Customer(Client):
+    """Places orders."""
 
     def __init__(self, server):
-        super().__init__(daemon=True)
-        self.server, self.enough = server, threading.Event()
-        self.placed, self.failures = [], []
+        super().__init__(server.port)
+        self.placed = []
 
-    def run(self):
-        connection = None
-        while not self.enough.is_set():
-            try:
-                connection = connection or http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
-                connection.request("POST", "/api/orders", json.dumps(ORDER), {"Content-Type": "application/json"})
-                response = connection.getresponse()
-                body = json.loads(response.read())
-                if response.status != 201:
-                    self.failures.append(body)
-                    continue
-                self.placed.append(body["id"])
-                if response.will_close:
-                    connection.close()
-                    connection = None
-            except (OSError, http.client.HTTPException) as failure:
-                self.failures.append(failure)
-                connection = None
+    def request(self, connection):
+        connection.request("POST", "/api/orders", json.dumps(ORDER), {"Content-Type": "application/json"})
+
+    def take(self, status, body):
+        if status == 201:
+            self.placed.append(json.loads(body)["id"])
+        else:
+            self.failures.append(body)
 
 
 def test_a_stop_under_load_loses_no_order(database):
     server = Orders({**database.environment, "DRAIN_DELAY_MS": "700"})
-    clients = [Client(server) for _ in range(8)]
+    clients = [Customer(server) for _ in range(8)]
     try:
         server.wait_until_healthy()
         for client in clients:

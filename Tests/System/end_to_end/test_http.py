@@ -8,14 +8,12 @@ import socket
 import time
 
 import pytest
+from unkind import HOST, LIVE, POST_JSON
 
 from support.server import problem
 from support.wire import Wire
 
-HOST = "Host: items.test\r\n"
-LIVE = f"GET /health/live HTTP/1.1\r\n{HOST}\r\n"
 POST = f"POST /api/items HTTP/1.1\r\n{HOST}"
-POST_JSON = f"{POST}Content-Type: application/json\r\n"
 NAME = json.dumps({"name": "Over the wire"})
 
 

@@ -3,9 +3,8 @@
 import pathlib
 
 import pytest
-from network import PASSWORD, NetworkDatabase, clusters, network_cluster, temporary_directory, unreachable_lines
+from network import PASSWORD, NetworkDatabase, authority, directory, network_cluster, stranger, unreachable_lines  # noqa: F401, fixtures
 
-from support.certificates import Authority
 from support.server import items
 from support.waiting import until
 
@@ -49,31 +48,11 @@ VARIABLES = {
 
 
 @pytest.fixture(scope="module")
-def directory():
-    with temporary_directory() as directory:
-        yield directory
-
-
-@pytest.fixture(scope="module")
-def authority(directory):
-    return Authority(directory, "authority")
-
-
-@pytest.fixture(scope="module")
-def stranger(directory):
-    return Authority(directory, "stranger")
-
-
-@pytest.fixture(scope="module")
 def cluster(authority):
     """Offers TLS, with a certificate for `localhost`, and asks nobody to use it."""
 
     def prepare(cluster):
-        for name, text in zip(("server.crt", "server.key"), authority.issue("localhost")):
-            file = cluster.data / name
-            file.write_text(text)
-            file.chmod(0o600)
-            clusters.own(file)
+        cluster.install(*authority.issue("localhost"))
 
     with network_cluster(ACCESS, prepare, ssl="on") as cluster:
         yield cluster

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 import requests
+from unkind import HOST
 
 from support.ports import free_port
 from support.project import BINARY, ROOT
@@ -16,7 +17,6 @@ from support.server import Server, stop_all
 from support.waiting import until
 from support.wire import Wire
 
-HOST = "Host: items.test\r\n"
 TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 LEVELS = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
 EVERY_LINE = {"timestamp": str, "level": str, "msg": str, "instance_id": str, "environment": str}

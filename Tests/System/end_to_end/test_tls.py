@@ -6,12 +6,13 @@ import time
 
 import pytest
 import requests
-from network import (
+from network import (  # noqa: F401, fixtures
     NetworkDatabase,
     attempts,
-    clusters,
+    authority,
+    directory,
     network_cluster,
-    temporary_directory,
+    stranger,
     unreachable_lines,
     wait_until_steady,
 )
@@ -28,35 +29,11 @@ CLIENTS = 64
 
 
 @pytest.fixture(scope="module")
-def directory():
-    with temporary_directory() as directory:
-        yield directory
-
-
-@pytest.fixture(scope="module")
-def authority(directory):
-    return Authority(directory, "authority")
-
-
-@pytest.fixture(scope="module")
-def stranger(directory):
-    return Authority(directory, "stranger")
-
-
-def install(cluster, certificate, key):
-    for name, text in (("server.crt", certificate), ("server.key", key)):
-        file = cluster.data / name
-        file.write_text(text)
-        file.chmod(0o600)
-        clusters.own(file)
-
-
-@pytest.fixture(scope="module")
 def cluster(authority):
     """Takes TLS connections alone, with a certificate for `localhost` and for no address."""
 
     def prepare(cluster):
-        install(cluster, *authority.issue("localhost"))
+        cluster.install(*authority.issue("localhost"))
 
     with network_cluster(ACCESS, prepare, ssl="on") as cluster:
         yield cluster
@@ -188,7 +165,7 @@ class TestCertificate:
         """The server presents another certificate to new connections, until the test is over."""
 
         def present(certificate, key):
-            install(cluster, certificate, key)
+            cluster.install(certificate, key)
             cluster.reload()
 
         yield present
@@ -219,7 +196,7 @@ class TestCertificate:
         certificate, key = authority.issue("localhost")
         cluster.stop("fast")
         until(lambda: server.get("/health").status_code == 503, 5, what="the outage to be seen")
-        install(cluster, certificate, key)
+        cluster.install(certificate, key)
         cluster.start()
         database.admin = cluster.connect()
         wait_until_steady(server)

@@ -4,7 +4,6 @@ import contextlib
 import http.server
 import json
 import os
-import pathlib
 import subprocess
 import sys
 import threading
@@ -113,18 +112,17 @@ def value(secret):
 
 
 class Moto:
-    """A private moto server."""
+    """A private moto server, or another program that takes its options."""
 
-    def __init__(self):
+    def __init__(self, program=("-m", "moto.server"), log=subprocess.DEVNULL, **environment):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
         self.process = subprocess.Popen(
-            [pathlib.Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(self.port)],
-            env=environment,
+            [sys.executable, *program, "-H", "127.0.0.1", "-p", str(self.port)],
+            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
 
         def serves():
@@ -135,8 +133,8 @@ class Moto:
         until(serves, 60, what="moto to serve")
 
     def client(self, service, **options):
-        options = {"aws_access_key_id": "root", "aws_secret_access_key": "root", **options}
-        return boto3.client(service, region_name=REGION, endpoint_url=self.url, **options)
+        options = {"region_name": REGION, "aws_access_key_id": "root", "aws_secret_access_key": "root", **options}
+        return boto3.client(service, endpoint_url=self.url, **options)
 
     def enforce(self, after):
         """From the given number of requests on, moto checks signatures and policies."""

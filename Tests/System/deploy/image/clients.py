@@ -1,19 +1,18 @@
 """Clients that keep a service busy over kept-alive connections, and remember every answer that is not a success."""
 
-import http.client
 import json
-import threading
-import time
+
+from support.client import Client
 
 
-class Client(threading.Thread):
-    """Creates, lists and finds items in turn until it is told to stop."""
+class Reader(Client):
+    """Creates, lists and finds items in turn."""
+
+    timeout = 20
 
     def __init__(self, port, number, description="d" * 200):
-        super().__init__(daemon=True)
-        self.port, self.number, self.description = port, number, description
-        self.enough = threading.Event()
-        self.answers, self.closes, self.created, self.failures = 0, 0, [], []
+        super().__init__(port)
+        self.number, self.description, self.created = number, description, []
 
     def request(self, connection):
         turn = self.answers % 4
@@ -24,37 +23,18 @@ class Client(threading.Thread):
             connection.request("GET", "/api/items?limit=100&order=desc")
         else:
             connection.request("GET", f"/api/items/{self.created[-1]}")
-        return connection.getresponse()
 
-    def run(self):
-        connection = None
-        while not self.enough.is_set():
-            try:
-                connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-                response = self.request(connection)
-                body = response.read()
-                if response.status == 201:
-                    self.created.append(json.loads(body)["id"])
-                elif response.status != 200:
-                    self.failures.append(response.status)
-                self.answers += 1
-                if response.will_close:
-                    self.closes += 1
-                    connection.close()
-                    connection = None
-            except (OSError, http.client.HTTPException) as failure:
-                self.failures.append(repr(failure))
-                connection = None
-                time.sleep(0.01)
-        if connection:
-            connection.close()
+    def take(self, status, body):
+        super().take(status, body)
+        if status == 201:
+            self.created.append(json.loads(body)["id"])
 
 
 class Clients:
     """Several of them at once, from `with` to its end."""
 
     def __init__(self, container, count, **options):
-        self.all = [Client(container.port, number, **options) for number in range(count)]
+        self.all = [Reader(container.port, number, **options) for number in range(count)]
 
     def __enter__(self):
         for client in self.all:

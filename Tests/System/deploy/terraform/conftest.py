@@ -2,25 +2,19 @@
 
 import contextlib
 import json
-import os
 import pathlib
 import shutil
 import subprocess
-import sys
-import time
 
-import boto3
 import pytest
-import requests
 import workspace
 
-from support.ports import free_port
+from support.emulators import Moto
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/items:prod-0123abc-20241101120000"
 CHECKOV = "checkov>=3.2,<4"
-EMULATOR_SECONDS = 60
 INSTALL_SECONDS = 240
 
 
@@ -38,47 +32,21 @@ def beginning(request):
                 request.getfixturevalue(name)
 
 
-class Account:
+class Account(Moto):
     """An AWS account that exists in a moto server."""
 
     def __init__(self):
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        # Without this the policies that AWS manages are missing.
-        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
-        self.process = subprocess.Popen(
-            [sys.executable, pathlib.Path(__file__).with_name("emulator.py"), "-H", "127.0.0.1", "-p", str(port)],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + EMULATOR_SECONDS
-        while True:
-            assert self.process.poll() is None, "moto ended"
-            with contextlib.suppress(requests.ConnectionError):
-                if requests.get(self.url + "/moto-api/", timeout=5).ok:
-                    return
-            assert time.monotonic() < deadline, "moto does not serve"
-            time.sleep(0.1)
+        # Without the variable the policies that AWS manages are missing.
+        super().__init__([pathlib.Path(__file__).with_name("emulator.py")], MOTO_IAM_LOAD_MANAGED_POLICIES="true")
 
     def client(self, service, key="test", secret="test", token=None):
-        return boto3.client(
+        return super().client(
             service,
             region_name=REGION,
-            endpoint_url=self.url,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             aws_session_token=token,
         )
-
-    def enforce(self, after):
-        """From the given number of requests on, signatures and policies count; "inf" ends that."""
-        requests.post(self.url + "/moto-api/reset-auth", data=str(after).encode(), timeout=5).raise_for_status()
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
 
 
 @pytest.fixture(scope="session")
