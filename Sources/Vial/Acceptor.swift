@@ -1,30 +1,30 @@
 import Reactor
 
-/// Takes clients from one loop's listener; an object of that loop.
+/// Accepts clients from the listener of one event loop. Used only on that loop.
 final class Acceptor {
-    /// Clients taken in one turn, so that a crowd of new ones does not keep the loop from those it has.
+    /// Clients accepted per loop iteration, so that a burst of new ones does not starve the connections that are open.
     static let batch = 64
-    /// How long accepting pauses when there is no descriptor, or no place, for a client, or accepting fails again and again.
+    /// Pause in accepting when there is no descriptor or no place for a client, or when accepting fails repeatedly.
     private static let pause: UInt64 = 20_000_000
-    /// A lack that lasts, or comes and goes, is reported this often.
+    /// Minimum interval between two reports of the same shortage.
     private static let reportInterval: UInt64 = 10_000_000_000
-    /// So many clients may be lost one after the other before accepting pauses: more are no chance, but an error that lasts.
+    /// Clients that may be lost in a row before accepting pauses: more is not chance but a persistent error.
     static let lossLimit = 8
 
-    /// What is reported at intervals, each for itself.
+    /// Shortages; each has its own report interval.
     private enum Lack {
         case place, descriptor, client
     }
 
     let worker: Worker
-    /// Nil once it is closed: from then on clients are refused instead of waiting for nobody.
+    /// Nil once closed: new clients are then refused instead of left waiting in the queue.
     private var listener: Listener?
     private var isOpen = true
     private var nextReports: [Lack: UInt64] = [:]
     private var readiness: Readiness?
-    /// The server's others, which have idle connections to give up when this loop has none.
+    /// The acceptors of the server's other loops; asked to close an idle connection when this loop has none.
     private var siblings: [RemoteAcceptor] = []
-    /// Clients lost since the last one that came in.
+    /// Clients lost since the last successful accept.
     private(set) var losses = 0
 
     init(_ listener: consuming Listener, worker: Worker) {
@@ -32,7 +32,7 @@ final class Acceptor {
         self.worker = worker
     }
 
-    /// Makes ready for `run`.
+    /// Registers the listener with the loop; call before `run`.
     ///
     /// - Throws: `SystemError` when the listener cannot be watched: its clients would wait for ever.
     func begin(beside siblings: [RemoteAcceptor]) throws(SystemError) {
@@ -50,10 +50,10 @@ final class Acceptor {
         }
     }
 
-    /// Takes in what stands in the queue, waiting for places where there are none, then stops listening, also when clients
-    /// go on coming.
+    /// Accepts the clients that are in the queue, waits for places if there are none, then closes the listener, even if
+    /// clients keep coming.
     ///
-    /// - Parameter limit: when the wait for places is over, on the loop's clock.
+    /// - Parameter limit: when waiting for places ends, on the loop's clock.
     func finish(by limit: UInt64) async {
         isOpen = false
         defer { siblings = [] }
@@ -79,9 +79,10 @@ final class Acceptor {
         listener = nil
     }
 
-    /// Takes clients from the queue. While it is open, it waits for places and descriptors.
+    /// Accepts clients from the queue; waits for places and descriptors while the acceptor is open.
     ///
-    /// - Returns: how many it has taken; fewer than `limit` when the queue was emptied, or there is no place and it is closing.
+    /// - Returns: the number of accepted clients; fewer than `limit` when the queue is empty, or when there is no place
+    ///   and the acceptor is closing.
     private func accept(_ readiness: Readiness, atMost limit: Int) async -> Int {
         var count = 0
         while count < limit {
@@ -117,7 +118,7 @@ final class Acceptor {
             case .outOfDescriptors(let error):
                 worker.quota.release()
                 report(.descriptor, .outOfDescriptors(error))
-                // One for the next client, and one for whatever else of the process lacks it.
+                // One place for the next client, one descriptor for other users in the process.
                 var freed = 0
                 while freed < 2, await freePlace() {
                     worker.quota.release()
@@ -131,9 +132,9 @@ final class Acceptor {
         return count
     }
 
-    /// Takes the place of the connection that has been idle longest, of this loop or else of another.
+    /// Frees a place by closing the longest idle connection, of this loop if it has one, else of another.
     ///
-    /// - Returns: whether there was one.
+    /// - Returns: whether a place was freed.
     private func freePlace() async -> Bool {
         if takeIdlePlace() { return true }
         for sibling in siblings {
@@ -164,7 +165,7 @@ final class Acceptor {
     }
 }
 
-/// An acceptor as seen from other loops and from the server.
+/// Access to an acceptor from other threads.
 struct RemoteAcceptor: Sendable {
     let loop: EventLoop
     let bound: LoopBound<Acceptor>

@@ -4,11 +4,11 @@ import HTTP1
 public import HTTPTypes
 public import Reactor
 
-/// What a handler returns. It decides how the request is answered: at once with a response, by work on the request's event loop
-/// such as a query to the database (`work`), or by a task (`task`).
+/// What a handler returns: a finished response, work on the request's event loop such as a database query (`work`), or
+/// a task (`task`).
 ///
-/// The server owns the answer: it is sent exactly once. When there is none half a second after `ServerOptions.requestTimeout`,
-/// which is what the handler and its queries have, it is 504 in any case.
+/// The server sends exactly one response. `ServerOptions.requestTimeout` limits the handler and its queries; if there
+/// is still no response half a second later, the server sends 504.
 public struct Answer {
     @usableFromInline
     enum Kind {
@@ -24,34 +24,34 @@ public struct Answer {
         self.kind = kind
     }
 
-    /// A response that is there.
+    /// A finished response.
     @inlinable
     public init(_ response: Response) {
         kind = .response(response)
     }
 
-    /// A response with these bytes.
+    /// A response with this body.
     ///
-    /// - Parameter contentType: nil for an answer without a body.
+    /// - Parameter contentType: nil for a response without a body.
     public init(status: HTTPResponse.Status, contentType: StaticString? = nil, body: [UInt8] = []) {
         self.init(Response(status: status, contentType: contentType, body: body))
     }
 
-    /// Whatever `make` returns, in a task on the request's loop. What it throws is answered as what a handler throws.
+    /// Runs `make` in a task on the request's loop. An error it throws is handled like one that the handler throws.
     public static func task(_ make: @escaping () async throws -> Answer) -> Answer {
         Answer(kind: .task(make))
     }
 
-    /// The answer that work brings which needs no task. For this package alone: whoever does the work answers exactly once, on
-    /// the request's loop, which nobody else could be held to.
+    /// Work that calls back when it is done, without a task. Package access, because the caller must answer exactly
+    /// once and on the request's loop, which the compiler cannot check.
     ///
-    /// - Parameter begin: begins the work, and must not block. It has `Caller.answer` called.
+    /// - Parameter begin: starts the work; must not block. Passes its result to `Caller.answer`.
     @inlinable
     package static func work(_ begin: @escaping (Caller) -> Void) -> Answer {
         Answer(kind: .work(begin))
     }
 
-    /// A value as `application/json`, in the bytes that it writes itself.
+    /// `application/json`, written by the value's own `write(to:)`.
     public static func json(_ value: some JSONRepresentable, status: HTTPResponse.Status = .ok) throws -> Answer {
         try json(represented: value, status: status)
     }
@@ -63,23 +63,23 @@ public struct Answer {
         return Answer(status: status, contentType: "application/json", body: json.bytes)
     }
 
-    /// The same of a type that `JSONEncoder` could write as well.
+    /// As above, for types that are also `Encodable`: `JSONRepresentable` takes precedence.
     public static func json(
         _ value: some JSONRepresentable & Encodable, status: HTTPResponse.Status = .ok
     ) throws -> Answer {
         try json(represented: value, status: status)
     }
 
-    /// A value as `application/json`, by `JSONEncoder`: members in the order of their names, dates as RFC 3339 has them.
+    /// `application/json`, written by `JSONEncoder` with sorted keys and RFC 3339 dates.
     ///
-    /// - Throws: `EncodingError`, for instance of a number that is infinite.
+    /// - Throws: `EncodingError`, for instance for an infinite number.
     public static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Answer {
         let encoder = JSONEncoder.writingDates()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return Answer(status: status, contentType: "application/json", body: Array(try encoder.encode(value)))
     }
 
-    /// JSON written in place, as `application/json`.
+    /// `application/json`, written by the closure.
     public static func json(
         status: HTTPResponse.Status = .ok, _ write: (inout JSONWriter) throws -> Void
     ) rethrows -> Answer {
@@ -91,19 +91,19 @@ public struct Answer {
     /// 204 without a body.
     public static var noContent: Answer { Answer(status: .noContent) }
 
-    /// The same with a field more.
+    /// Adds a header field.
     ///
-    /// - Throws: `FieldError` for a name or a value that cannot be sent, such as one with a line break; of an answer that comes
-    ///   later, when it comes.
+    /// - Throws: `FieldError` for a name or value that cannot be sent, such as one with a line break. For `work` and
+    ///   `task` the error becomes the response later.
     public func field(_ name: String, _ value: String) throws -> Answer {
         try changed { response in try response.fields.append(name, value) }
     }
 
-    /// The same with a field more, whose value is UTF-8.
+    /// Adds a header field whose value is UTF-8.
     ///
     /// - Throws: as `field(_:_:)`.
     public func field(_ name: StaticString, utf8 value: [UInt8]) throws -> Answer {
-        // Of most answers, and without a closure.
+        // Most answers are finished responses; they need no closure.
         if case .response(var response) = kind {
             try response.fields.append(literal: name, utf8: value.span)
             return Answer(response)
@@ -111,19 +111,19 @@ public struct Answer {
         return try changed { response in try response.fields.append(literal: name, utf8: value.span) }
     }
 
-    /// The same with `Location`.
+    /// Adds a `Location` field.
     ///
     /// - Throws: as `field(_:_:)`.
     public func location(_ target: String) throws -> Answer {
         try field("Location", utf8: Array(target.utf8))
     }
 
-    /// The same, after which the connection closes, whatever the client wants.
+    /// Closes the connection after the response, even if the client asked to keep it open.
     public func closing() throws -> Answer {
         try changed { response in response.closes = true }
     }
 
-    /// The same with another response, once that is there.
+    /// Applies `change` to the response, at once or when it arrives.
     fileprivate func changed(_ change: @escaping @Sendable (inout Response) throws -> Void) throws -> Answer {
         switch kind {
         case .response(var response):
@@ -140,7 +140,7 @@ public struct Answer {
 /// The request that waits for the answer of work.
 @usableFromInline
 package struct Caller: Sendable {
-    /// One reference in each case: a caller is copied into every closure of the work.
+    /// Each case holds a single reference, because a caller is copied into every closure of the work.
     enum Receiver: Sendable {
         case connection(LoopBound<Connection>)
         case changing(ChangingReceiver)
@@ -148,10 +148,10 @@ package struct Caller: Sendable {
     }
 
     let receiver: Receiver
-    /// The moment on the monotonic clock by which the request is to be answered; nil: there is none.
+    /// Deadline for the response on the monotonic clock, in nanoseconds; nil if there is none.
     @usableFromInline package let deadline: UInt64?
 
-    /// Called on the connection's loop.
+    /// Call on the connection's loop.
     init(_ connection: Connection, deadline: UInt64) {
         receiver = .connection(LoopBound(connection, on: connection.worker.loop))
         self.deadline = deadline
@@ -159,19 +159,19 @@ package struct Caller: Sendable {
 
     /// A caller without a loop.
     ///
-    /// - Parameter deliver: called as `answer` is.
+    /// - Parameter deliver: receives the result, under the same rules as `answer`.
     init(_ deliver: @escaping @Sendable (() throws -> Answer) -> Void) {
         receiver = .other(OtherReceiver(deliver))
         deadline = nil
     }
 
-    /// The same, which gets another response than the answer has.
+    /// Applies `change` to the response before `caller` receives it.
     fileprivate init(_ caller: Caller, _ change: @escaping @Sendable (inout Response) throws -> Void) {
         receiver = .changing(ChangingReceiver(caller, change))
         deadline = caller.deadline
     }
 
-    /// The loop that the request is on, and the calling code; nil where there is none, as in tests.
+    /// The request's loop, on which the calling code runs; nil where there is none, as in tests.
     @usableFromInline package var loop: EventLoop? {
         switch receiver {
         case .connection(let bound): bound.value.worker.loop
@@ -180,8 +180,8 @@ package struct Caller: Sendable {
         }
     }
 
-    /// Answers with what `make` returns, or with what its error becomes. Called exactly once, on `loop` where there is one,
-    /// possibly before the function returns that began the work.
+    /// Answers with the result of `make`, or with the response for its error. Call exactly once, on `loop` if there is
+    /// one; calling it before `begin` returns is allowed.
     @usableFromInline
     package func answer(_ make: () throws -> Answer) {
         switch receiver {
@@ -192,7 +192,7 @@ package struct Caller: Sendable {
     }
 }
 
-/// A caller whose answers get a change on their way.
+/// Applies a change to the response before the caller receives it.
 final class ChangingReceiver: Sendable {
     let caller: Caller
     let change: @Sendable (inout Response) throws -> Void

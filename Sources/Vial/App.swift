@@ -2,46 +2,47 @@ public import HTTP1
 import HTTPTypes
 import Reactor
 
-/// A function behind a route, as the router keeps it.
+/// A handler as the router stores it.
 typealias Handler = @Sendable (Request) throws -> Answer
-/// A function that looks at a request before its handler does, and throws to refuse it.
+/// Inspects a request before its handler runs; throws to refuse the request.
 public typealias Hook = @Sendable (Request) throws -> Void
 
-/// The application as a value: routes and what becomes of errors. A server calls it for every request; a test does so
+/// An application as a value: routes, hooks and error rules. A server calls it for every request; a test calls it
 /// without a socket: `await app.respond(to: Request(.get, "/api/orders"))`.
 ///
-/// A handler takes the request and the values of the path's parameters, and returns its answer:
+/// A handler takes the request and the values of the path's parameters and returns an `Answer`:
 /// ```swift
 /// app.get("/api/orders/{order}/lines/{line}") { (request, order: Int64, line: String) in … }
 /// ```
-/// A segment that is no value of its parameter's type makes the route not match: 404. An `async` handler runs as a task; any
-/// other is called while the request is read, and must not block.
+/// If a segment cannot be converted to its parameter's type, the response is 404. An `async` handler runs in a task;
+/// any other runs inline on the event loop and must not block.
 public struct App: Sendable {
-    /// What a request's body must be.
+    /// What a route requires of a request's body.
     public enum Content: Sendable {
-        /// Declared as JSON, in UTF-8 and without a content coding; else it is refused with 415 before it is read.
+        /// Must be declared as JSON, in UTF-8 and without a content coding; otherwise the request is refused with 415
+        /// before its body is read.
         case json
-        /// Anything, or nothing.
+        /// Any body, or none.
         case any
     }
 
-    /// Put in front of every pattern: empty, or `/x` without a slash at the end.
+    /// Prefix of every pattern: empty, or `/x` without a trailing slash.
     public let basePath: String
-    /// Of the group that is being built: in front of its patterns, and before its handlers.
+    /// Prefix and hooks of the group that is being registered.
     private var prefix = ""
     private var hooks: [Hook] = []
     private var router = Router()
     private var errorRules: [@Sendable (any Error, Request) -> HTTPError?] = []
 
-    /// - Parameter basePath: put in front of every pattern: empty, or `/x` without a slash at the end.
+    /// - Parameter basePath: prefix of every pattern: empty, or `/x` without a trailing slash.
     public init(basePath: String = "") {
         self.basePath = basePath
     }
 
-    /// Every registered route, in order; the labels of metrics.
+    /// All routes in registration order; metrics use them as labels.
     public var routes: [Route] { router.routes }
 
-    /// Registers a handler. A GET route answers HEAD too.
+    /// Registers a handler. A GET route also serves HEAD.
     @inlinable @inline(__always)
     public mutating func get<each Value: PathParameter & SendableMetatype>(
         _ pattern: String, _ handler: @escaping @Sendable (Request, repeat each Value) throws -> Answer
@@ -49,7 +50,7 @@ public struct App: Sendable {
         on(.get, pattern, handler)
     }
 
-    /// Registers a handler that runs as a task. A GET route answers HEAD too.
+    /// Registers a handler that runs in a task. A GET route also serves HEAD.
     public mutating func get<each Value: PathParameter & SendableMetatype>(
         _ pattern: String, _ handler: @escaping @Sendable (Request, repeat each Value) async throws -> Answer
     ) {
@@ -65,7 +66,7 @@ public struct App: Sendable {
         on(.post, pattern, accepts: content, handler)
     }
 
-    /// Registers a handler that runs as a task.
+    /// Registers a handler that runs in a task.
     public mutating func post<each Value: PathParameter & SendableMetatype>(
         _ pattern: String, accepts content: Content = .json,
         _ handler: @escaping @Sendable (Request, repeat each Value) async throws -> Answer
@@ -82,7 +83,7 @@ public struct App: Sendable {
         on(.put, pattern, accepts: content, handler)
     }
 
-    /// Registers a handler that runs as a task.
+    /// Registers a handler that runs in a task.
     public mutating func put<each Value: PathParameter & SendableMetatype>(
         _ pattern: String, accepts content: Content = .json,
         _ handler: @escaping @Sendable (Request, repeat each Value) async throws -> Answer
@@ -99,7 +100,7 @@ public struct App: Sendable {
         on(.patch, pattern, accepts: content, handler)
     }
 
-    /// Registers a handler that runs as a task.
+    /// Registers a handler that runs in a task.
     public mutating func patch<each Value: PathParameter & SendableMetatype>(
         _ pattern: String, accepts content: Content = .json,
         _ handler: @escaping @Sendable (Request, repeat each Value) async throws -> Answer
@@ -107,7 +108,7 @@ public struct App: Sendable {
         on(.patch, pattern, accepts: content, handler)
     }
 
-    /// Registers a handler. Its request may have a body, which nothing is asked of.
+    /// Registers a handler. The request may have a body; its type is not checked.
     @inlinable @inline(__always)
     public mutating func delete<each Value: PathParameter & SendableMetatype>(
         _ pattern: String, _ handler: @escaping @Sendable (Request, repeat each Value) throws -> Answer
@@ -115,14 +116,15 @@ public struct App: Sendable {
         on(.delete, pattern, handler)
     }
 
-    /// Registers a handler that runs as a task.
+    /// Registers a handler that runs in a task.
     public mutating func delete<each Value: PathParameter & SendableMetatype>(
         _ pattern: String, _ handler: @escaping @Sendable (Request, repeat each Value) async throws -> Answer
     ) {
         on(.delete, pattern, handler)
     }
 
-    // Inlined where the parameters' types are known: code for any type takes several times the instructions.
+    // Inlined so that the parameter types are known at compile time: unspecialized generic code is several times
+    // slower.
     @inlinable @inline(__always)
     mutating func on<each Value: PathParameter & SendableMetatype>(
         _ method: KnownMethod, _ pattern: String, accepts content: Content = .any,
@@ -152,7 +154,7 @@ public struct App: Sendable {
         return count
     }
 
-    /// - Parameter count: of the values that the handler takes: all of the path's.
+    /// - Parameter count: how many parameters the handler takes; must be all of the path's.
     @usableFromInline
     mutating func add(
         _ method: KnownMethod, _ pattern: String, accepts content: Content, parameters count: Int,
@@ -165,10 +167,10 @@ public struct App: Sendable {
         router.add(method, whole, base: basePath, Router.Target(handler: handler, hooks: hooks, content: content))
     }
 
-    /// Registers what `build` does with a prefix in front of every pattern. Its hooks are those that are there already and its
-    /// own, which end with it.
+    /// Registers routes under a common prefix. Hooks added so far apply to them; hooks added in `build` apply only
+    /// inside the group.
     ///
-    /// - Parameter prefix: empty, or `/x` without a slash at the end; its parameters are the first of the handlers'.
+    /// - Parameter prefix: empty, or `/x` without a trailing slash. Its parameters precede those of the pattern.
     public mutating func group(_ prefix: String = "", _ build: (inout App) throws -> Void) rethrows {
         precondition(
             prefix.isEmpty || prefix.hasPrefix("/") && !prefix.hasSuffix("/"),
@@ -179,23 +181,23 @@ public struct App: Sendable {
         try build(&self)
     }
 
-    /// Has `hook` look at every request for a route that is registered after it in the same group, once the head is read and
-    /// before the body is. What it throws is the answer. Several run in the order in which they were added.
+    /// Runs `hook` for every route registered after it in the same group, when the head is complete and before the body
+    /// is read. An error it throws becomes the response. Hooks run in the order in which they were added.
     ///
-    /// 404, 405 and the answer to OPTIONS come from the router, without a hook.
+    /// The router itself answers 404, 405 and OPTIONS; no hook runs for these.
     public mutating func before(_ hook: @escaping Hook) {
         hooks.append(hook)
     }
 
-    /// Says what an error of one type becomes for a request; nil leaves it to later rules. Errors without a rule are a 500 that
-    /// tells nothing.
+    /// Maps errors of one type to a response; a rule that returns nil leaves the error to later rules. An error without
+    /// a rule becomes a 500 that reveals no details.
     public mutating func onError<Failure: Error>(
         _ type: Failure.Type, _ rule: @escaping @Sendable (Failure, Request) -> HTTPError?
     ) {
         errorRules.append { error, request in (error as? Failure).flatMap { rule($0, request) } }
     }
 
-    /// Answers a complete request. Never fails: an error is an answer too.
+    /// Answers a complete request. Never throws: an error becomes a response.
     public func respond(to request: Request) async -> Response {
         switch plan(for: request) {
         case .answer(let response): return response
@@ -209,7 +211,7 @@ public struct App: Sendable {
                     let outcome = await withCheckedContinuation { continuation in
                         begin(
                             Caller { make in
-                                // Made here, and passed on whole.
+                                // `make` runs on this thread; only the finished result crosses to the continuation.
                                 nonisolated(unsafe) let outcome = Result { try make() }
                                 unsafe continuation.resume(returning: outcome)
                             })
@@ -220,9 +222,9 @@ public struct App: Sendable {
         }
     }
 
-    /// What a head alone decides: enough to refuse a request without waiting for its body.
+    /// What the head alone decides, so that a request can be refused without waiting for its body.
     enum Plan {
-        // Rare, and larger than all the rest of a connection's state.
+        // Indirect: a response is rare here, and larger than the rest of a connection's state together.
         indirect case answer(Response)
         case target(Router.Target)
     }
@@ -261,13 +263,13 @@ public struct App: Sendable {
         }
     }
 
-    /// The answer of a task.
+    /// Runs a task's closure; an error becomes the response that the rules give.
     func run(_ make: () async throws -> Answer, _ request: Request) async -> Answer {
         do { return try await make() } catch { return Answer(response(to: request, after: error)) }
     }
 
-    /// The answer that `make` makes, or that its error becomes. The application is asked for only when there is an error: who
-    /// has it as another's property would hold on to all it has, meanwhile.
+    /// Runs `make`; an error becomes the response that the rules give. `app` is evaluated only on failure, so the
+    /// success path does not retain it.
     static func run(_ make: () throws -> Answer, _ request: Request, of app: @autoclosure () -> App) -> Answer {
         do { return try make() } catch { return Answer(app().response(to: request, after: error)) }
     }
@@ -277,7 +279,7 @@ public struct App: Sendable {
         for rule in errorRules {
             guard let known = rule(error, request) else { continue }
             var response = known.response(to: request)
-            // What the client did wrong is no failure of the service's.
+            // A 4xx is the client's error and is not logged as a failure of the service.
             if known.status.code >= 500 { response.failure = error }
             return response
         }

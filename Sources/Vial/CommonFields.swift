@@ -2,7 +2,7 @@ import Formatting
 import HTTP1
 import Reactor
 
-/// `Server` and `Date`, which every response has, rendered once a second.
+/// The `Server` and `Date` fields of every response, rendered once per second.
 struct CommonFields {
     private let server: [UInt8]
     private var clock = WallClock()
@@ -15,7 +15,8 @@ struct CommonFields {
         self.server = Array("Server: \(server)\r\nDate: ".utf8)
     }
 
-    /// The lines of both, without the end of the last one, with the IMF-fixdate of a moment on the monotonic clock.
+    /// Both lines, without the final CRLF; `Date` is the IMF-fixdate of `now`, a time on the monotonic clock in
+    /// nanoseconds.
     mutating func bytes(at now: UInt64) -> [UInt8] {
         let current = clock.utc(now) / 1_000_000_000
         if current != second {

@@ -2,23 +2,23 @@ import HTTP1
 import HTTPTypes
 import Reactor
 
-// Admits requests and has them answered.
+// Admits requests and answers them.
 extension Connection {
-    /// Added to the request's time before the server answers in the handler's place: the waits of the handler itself end within
-    /// that time, and their errors say more.
+    /// Added to the request timeout before the server sends 504 itself: the handler's own waits end within the timeout,
+    /// and their errors are more specific.
     static let responseGraceMilliseconds = 500
-    /// An idle connection keeps at most this much of a body's memory.
+    /// Body buffer capacity that an idle connection keeps.
     private static let retainedByteLimit = 1024
 
-    /// A deferred response that is there before the call returns that began it. Stored indirectly, because it is rare and larger
-    /// than the rest of a connection's state.
+    /// A deferred response that arrives before the call that started it returns. Stored indirectly, because it is rare
+    /// and larger than the rest of a connection's state.
     indirect enum EarlyResponse {
         case response(Response)
     }
 
     // MARK: Requests
 
-    /// The head is complete: names the request, and finds out what it leads to.
+    /// Starts a request whose head is complete: assigns its identifier and routes it.
     private func admit() -> App.Plan {
         let request = request
         request.start = worker.loop.now
@@ -27,7 +27,7 @@ extension Connection {
         return worker.app.plan(for: request)
     }
 
-    /// There is no head to go by: an empty request takes the place of the one that cannot be read.
+    /// Starts an empty request in place of one whose head could not be parsed.
     private func admitUnparsed() {
         request = request.next()
         request.start = worker.loop.now
@@ -35,7 +35,6 @@ extension Connection {
         worker.observe(.started)
     }
 
-    /// A head is complete.
     @inline(__always)
     func beginRequest() {
         let plan = admit()
@@ -73,7 +72,7 @@ extension Connection {
         perform(action)
     }
 
-    /// The head is complete and declares a larger body than is taken.
+    /// Starts a request whose head declares a body above the limit.
     func admitTooLarge() {
         let refusal = ServerEvent.Refusal.malformed(.bodyTooLarge)
         worker.observe(.refused(refusal))
@@ -84,7 +83,6 @@ extension Connection {
         beginBody(.answer(response))
     }
 
-    /// The body is complete.
     func endBody() {
         _ = report(.bodyEnded)
         if request.body.count > Self.uncountedByteLimit && !countInput() {
@@ -109,7 +107,7 @@ extension Connection {
         }
     }
 
-    /// Begins what the response waits for.
+    /// Starts the work or the task that a deferred response comes from.
     private func awaitResponse(of answer: Answer.Kind) {
         _ = report(.deferred)
         isBeginning = true
@@ -129,15 +127,15 @@ extension Connection {
         }
     }
 
-    /// Takes the deferred answer to the request that `make` makes, or that its error becomes.
-    // Inlined, its caller would retain what it only looks at.
+    /// Receives the result of deferred work; an error becomes the response that the application's rules give.
+    // Not inlined: an inlined copy would make the caller retain what it only inspects.
     @inline(never)
     func deliver(_ make: () throws -> Answer) {
         if exchange.discardsAnswers { return }
         deliver(App.run(make, request, of: worker.app).kind)
     }
 
-    /// Takes a deferred answer to the request: its response, or what that waits for.
+    /// Receives a deferred answer: a response, or further work.
     func deliver(_ answer: consuming Answer.Kind) {
         if exchange.discardsAnswers { return }
         switch consume answer {
@@ -153,7 +151,7 @@ extension Connection {
         }
     }
 
-    /// Sends the response to the request in flight, and makes ready for the next one.
+    /// Appends the response of the request in flight and prepares for the next request.
     @inline(never)
     private func conclude(_ response: Response) {
         guard case .append(let persists) = report(.answered(closes: response.closes)) else { return }
@@ -173,15 +171,15 @@ extension Connection {
         if countedInput > 0 { _ = countInput() }
     }
 
-    /// Frees the body once the handler has returned, unless the handler kept the request.
+    /// Frees the body once the handler has returned, unless the handler retains the request.
     private func letGoOfBody() {
         guard isKnownUniquelyReferenced(&request) else { return }
         request.body = []
-        // It can only have become less.
+        // The count can only decrease here, so the reservation cannot fail.
         _ = countInput()
     }
 
-    /// Empties a buffer, and gives its memory back when that is more than an idle connection should hold.
+    /// Empties a buffer; frees its memory when it exceeds `retainedByteLimit`.
     private static func empty(_ buffer: inout [UInt8]) {
         if buffer.capacity > retainedByteLimit { buffer = [] } else { buffer.removeAll(keepingCapacity: true) }
     }
@@ -206,7 +204,7 @@ extension Connection {
         }
     }
 
-    /// Answers for a handler that had no response in time.
+    /// Sends 504 in place of a handler that has not answered in time.
     func answerOverdue() {
         var response = HTTPError(.gatewayTimeout, "The request took too long.").response(to: request)
         response.closes = true
@@ -216,7 +214,7 @@ extension Connection {
 }
 
 extension ServerEvent.Refusal {
-    /// What the client is answered.
+    /// The response to a refused message.
     fileprivate var error: HTTPError {
         switch self {
         case .malformed(let error): HTTPError(error)
@@ -227,7 +225,7 @@ extension ServerEvent.Refusal {
     }
 }
 
-/// Behind a 504 of the server's own.
+/// The failure logged with a 504 that the server sends itself.
 private struct HandlerOverdue: Error, CustomStringConvertible {
     var description: String { "the handler had no response in time" }
 }

@@ -2,22 +2,22 @@ import Formatting
 import HTTP1
 import Reactor
 
-// Reads the socket, parses what it brings, and keeps what has to wait.
+// Reads the socket, parses the bytes and keeps those that cannot be used yet.
 extension Connection {
-    /// Below it, what is kept is among what every connection takes (`ConnectionQuota.connectionByteCount`); above, it is
-    /// counted in the process's memory.
+    /// Up to this size, kept input is covered by `ConnectionQuota.connectionByteCount`; above it is reserved in the
+    /// process's memory budget.
     static let uncountedByteLimit = 1024
-    /// A body's buffer grows to this at once, then by doubling, up to the body's declared length.
+    /// First capacity of a body's buffer; it then doubles, up to the declared length of the body.
     private static let firstBodyByteCount = 16_384
 
-    /// Uses what is kept, then what the socket has.
+    /// Uses the kept input, then reads the socket.
     func readOn() {
         guard exchange.isReading else { return }
         if !input.isEmpty { useInput() }
         read()
     }
 
-    /// Reads what the socket has, and answers what is complete.
+    /// Reads the socket until it would block and answers the complete requests.
     func read() {
         while exchange.isReading && readiness.mayRead {
             let buffer = worker.readBuffer
@@ -44,7 +44,7 @@ extension Connection {
         }
     }
 
-    /// Reads and drops what comes after the last answer.
+    /// Reads and drops bytes that arrive after the last response.
     func drop() {
         while exchange.isDropping && readiness.mayRead {
             let buffer = worker.readBuffer
@@ -61,22 +61,22 @@ extension Connection {
         }
     }
 
-    /// Answers what was kept, and keeps the rest of it.
+    /// Parses the kept input and keeps the unused rest.
     private func useInput() {
         let kept = input
         input = []
         let used = advance(kept.span)
-        // A head that comes byte by byte is not copied each time.
+        // Moved, not copied: a head may arrive in very small pieces.
         if used == 0 && exchange.isReading { input = kept } else { keep(kept.span.extracting(used...)) }
         if countedInput > 0 { countKept() }
     }
 
-    /// Parses what was received, and answers what is complete.
+    /// Parses received bytes and answers the complete requests.
     ///
-    /// - Returns: how many bytes from the start of `bytes` are done with.
+    /// - Returns: how many bytes from the start of `bytes` were used.
     private func advance(_ bytes: Span<UInt8>) -> Int {
         var used = 0
-        // A message begins with a byte: to have the parser find out that there is none would be a cost of each request.
+        // Checked here because calling the parser without bytes would cost every request a call.
         while exchange.isReading && (used < bytes.count || reader.state != .idle) {
             let step: RequestReader.Step
             do { step = try readStep(bytes.extracting(used...)) } catch {
@@ -121,7 +121,7 @@ extension Connection {
         return try reader.read(bytes, head: &request.head, body: &request.body)
     }
 
-    /// Makes room in the body's buffer, no more than the body will take.
+    /// Grows the body's buffer, at most to what the rest of the body needs.
     private func growBody(for count: Int, of remaining: Int) {
         let needed = request.body.count + count
         guard needed > request.body.capacity else { return }
@@ -134,7 +134,7 @@ extension Connection {
         perform(report(.malformed(error)))
     }
 
-    /// All bytes were used, the last `count` of them for an unfinished message.
+    /// Reports that all bytes were used, the last `count` of them for an unfinished message.
     @inline(never)
     private func endInput(usingLast count: Int) {
         switch reader.state {
@@ -146,7 +146,7 @@ extension Connection {
         }
     }
 
-    /// Keeps what was received and not used, unless no request can follow.
+    /// Keeps received but unused bytes, unless no request can follow.
     private func keep(_ rest: Span<UInt8>) {
         if rest.isEmpty || exchange.discardsInput { return }
         input.append(span: rest)
@@ -157,9 +157,11 @@ extension Connection {
         if !countInput() { perform(report(.outOfMemory(.input))) }
     }
 
-    /// - Returns: whether there is memory for what is kept.
+    /// Updates the reservation for the kept input.
+    ///
+    /// - Returns: false when the memory budget has no room for it.
     func countInput() -> Bool {
-        // Closed within the call that kept it: all was given back.
+        // The call that kept the input has closed the connection and released everything.
         if exchange.state == .closed { return true }
         let kept = input.capacity + request.body.capacity + request.head.bytes.capacity
         let bytes = kept > Self.uncountedByteLimit ? kept : 0
@@ -172,10 +174,10 @@ extension Connection {
         return true
     }
 
-    /// Forgets what came behind the request, but not the request's own body.
+    /// Drops the bytes behind the request, but not the request's body.
     func forgetInput() {
         input = []
-        // It can only have become less.
+        // The count can only decrease here, so the reservation cannot fail.
         _ = countInput()
     }
 }

@@ -2,9 +2,9 @@ import Formatting
 import HTTP1
 import Reactor
 
-// Writes answers into the output and the output into the socket.
+// Encodes responses into the output buffer and writes that to the socket.
 extension Connection {
-    /// Appends the answer to the request in flight, and reports it.
+    /// Appends the response to the request in flight and reports it as completed.
     func append(_ response: Response, persists: Bool) {
         guard response.body.count <= Self.uncountedByteLimit || output.count(response.body.count, of: request, worker)
         else { return appendRefusal(persists: persists) }
@@ -32,7 +32,7 @@ extension Connection {
 
     private func encode(_ response: Response, persists: Bool) {
         let status = response.code
-        // RFC 9110 §8.6: these have no content, and say no length.
+        // RFC 9110 §8.6: these have no content and no Content-Length.
         let hasContent = status != 204 && status != 304 && status >= 200
         let isBodySent = hasContent && request.head.knownMethod != .head
         let commonFields = worker.commonFields.bytes(at: worker.loop.now)
@@ -46,7 +46,7 @@ extension Connection {
             body: response.body.span.extracting(first: isBodySent ? response.body.count : 0), into: &output.bytes)
     }
 
-    /// Sends the output as far as the socket takes it.
+    /// Writes output until everything is sent or the socket's buffer is full.
     func send() {
         switch output.send(to: socket) {
         case .sent:
@@ -61,20 +61,20 @@ extension Connection {
     }
 }
 
-/// Answers on their way to one client.
+/// Responses that are being sent to one client.
 struct OutputBuffer {
     enum Progress { case sent, blocked, failed }
 
-    /// In the worker's spare buffer where that is free.
+    /// The loop's spare buffer if that was free.
     var bytes: [UInt8] = []
-    /// Of `bytes`, how many have left.
+    /// Bytes of `bytes` that the socket has accepted.
     private var sentByteCount = 0
-    /// How much is taken from the process's memory.
+    /// Bytes reserved in the process's memory budget.
     private var countedByteCount = 0
 
-    /// Takes memory for an answer until it has left.
+    /// Reserves memory for a response body until it has been sent.
     ///
-    /// - Returns: false when there is none, and the request may be asked again: nothing was changed by it.
+    /// - Returns: false when the budget has no room and the request can be refused, because it changed nothing (GET).
     mutating func count(_ byteCount: Int, of request: Request, _ worker: Worker) -> Bool {
         switch request.head.knownMethod {
         case .head: return true
@@ -86,9 +86,10 @@ struct OutputBuffer {
         return true
     }
 
-    /// Counts the whole buffer, whose answers the client does not read. It may be called again while they wait.
+    /// Reserves memory for the whole buffer when the client does not read its responses. May be called repeatedly while
+    /// they wait.
     ///
-    /// - Returns: whether there is memory for them to wait in.
+    /// - Returns: false when the budget has no room.
     mutating func countAll(_ memory: MemoryBudget) -> Bool {
         let missing = bytes.capacity - countedByteCount
         if missing > 0 {
@@ -100,7 +101,7 @@ struct OutputBuffer {
         return true
     }
 
-    /// All of it has left.
+    /// Releases the reservation; everything has been sent.
     @inline(__always)
     mutating func release(_ memory: MemoryBudget) {
         sentByteCount = 0
@@ -109,13 +110,13 @@ struct OutputBuffer {
         countedByteCount = 0
     }
 
-    /// Forgets what has not left.
+    /// Drops unsent output.
     mutating func discard(_ memory: MemoryBudget) {
         bytes = []
         release(memory)
     }
 
-    /// Sends what has not left yet, as far as the socket takes it.
+    /// Sends until everything is sent or the socket would block.
     @inline(__always)
     mutating func send(to socket: borrowing FileDescriptor) -> Progress {
         while sentByteCount < bytes.count {

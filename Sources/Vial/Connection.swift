@@ -1,32 +1,32 @@
 import HTTP1
 import Reactor
 
-/// One client's connection, from accept to close; an object of its loop.
+/// One client's connection, from accept to close. Used only on its event loop.
 ///
-/// It performs what its `Exchange` decides: reads and parses (`Connection+Input`), has requests answered
-/// (`Connection+Answers`), writes (`Connection+Output`) and arms the timer. Each entry from the loop reports an event, performs
-/// the action, reads on if that is what follows, and arms the timer.
+/// It performs what its `Exchange` decides: reads and parses (`Connection+Input`), calls the application
+/// (`Connection+Answers`), writes (`Connection+Output`) and arms the timer. Each call from the loop reports an event,
+/// performs the resulting action, continues reading if that follows, and arms the timer.
 final class Connection: ReadinessObserver {
     let worker: Worker
     let socket: FileDescriptor
     let readiness: Readiness
     private(set) var exchange: Exchange
-    /// For which the timer is armed; 0 once it has fired.
+    /// The deadline for which the timer is armed; 0 after it has fired.
     private var armed: UInt64 = 0
 
     var reader: RequestReader
     var request = Request()
-    /// Received and not used: part of a request, or what came behind one whose answer is awaited.
+    /// Received but unused bytes: part of a request, or pipelined requests behind the one in flight.
     var input: [UInt8] = []
-    /// Of what was received and is kept, the bytes that are taken from the process's memory.
+    /// Bytes of kept input that are reserved in the process's memory budget.
     var countedInput = 0
-    /// Whether more was received than has been parsed.
+    /// Whether bytes were received that have not been parsed.
     var hasMoreInput = false
-    /// How the request is answered once its body is there.
+    /// How to answer the request once its body is complete.
     var plan: App.Plan?
-    /// Whether a deferred response is being begun, within this call.
+    /// Whether the call that starts a deferred response is still running.
     var isBeginning = false
-    /// The response that was there before that call returned.
+    /// A response that arrived before that call returned.
     var early: EarlyResponse?
     var output = OutputBuffer()
 
@@ -62,9 +62,9 @@ final class Connection: ReadinessObserver {
 
     func drainChanged() { enter(.drainChanged) }
 
-    /// Closes it in favour of another client, unless a request has come meanwhile.
+    /// Closes the connection to make room for another client, unless a request has arrived meanwhile.
     ///
-    /// - Returns: whether it is closed.
+    /// - Returns: whether the connection is closed.
     func giveUp() -> Bool {
         enter(.displaced)
         return exchange.state == .closed
@@ -75,7 +75,7 @@ final class Connection: ReadinessObserver {
         goOn()
     }
 
-    /// Ends an entry.
+    /// Ends a call from the loop.
     func goOn() {
         readOn()
         armTimer()
@@ -98,7 +98,7 @@ final class Connection: ReadinessObserver {
     @inline(__always)
     func perform(_ action: Exchange.Action) {
         switch action {
-        // The function that reported the event goes on reading.
+        // Reading continues in the function that reported the event.
         case .wait, .read: break
         case .send: send()
         default: performRare(action)
@@ -128,7 +128,7 @@ final class Connection: ReadinessObserver {
         case .finishWriting: socket.shutdownWrite()
         case .close(let abandonsRequest): close(abandonsRequest: abandonsRequest)
         case .cut:
-            // The handler keeps this object, and with it the socket, until it has its response.
+            // A handler holds this object, and with it the socket, until it has its response.
             socket.shutdownWrite()
             close(abandonsRequest: true)
         case .wait, .read, .send, .begin, .append, .discardAnswer:
@@ -139,7 +139,7 @@ final class Connection: ReadinessObserver {
     private func close(abandonsRequest: Bool) {
         if abandonsRequest { worker.observe(.abandoned) }
         readiness.cancel()
-        // A handler that is still to answer keeps this object, and the request with its body.
+        // A handler that has not answered yet holds this object and the request with its body.
         input = []
         worker.options.memory.release(countedInput)
         countedInput = 0

@@ -4,45 +4,46 @@ import Synchronization
 // What happens after SIGTERM
 // ==========================
 //
-// A load balancer goes on sending for a while after it was told to stop, so the end comes in phases. `Drain.Course` says
-// when each begins, `Drain.Phase` what it means for connections, and `Drain.Intake` what still comes in from the accept queue.
+// A load balancer keeps sending for a while after it was asked to stop, so the server stops in phases. `Drain.Course`
+// decides when each begins, `Drain.Phase` what it means for connections, and `Drain.Intake` which clients of the accept
+// queue are still accepted.
 //
-// | phase      | from                                     | new clients          | answers     | connections                        |
-// |------------|------------------------------------------|----------------------|-------------|------------------------------------|
-// | serving    | the start                                | taken in             | keep alive  | idle for the keep-alive time       |
-// | announcing | SIGTERM; the health check fails          | taken in             | close       | as before; closed once acknowledged |
-// | closing    | the delay is over, or it is skipped      | those in the queue   | close       | idle ones close, others finish     |
-// | cutting    | the timeout is over with some still open | none                 | none        | all are closed                     |
-// | ended      | none is open, or the cut took a second   | none                 | none        | –                                  |
+// | phase      | begins                                   | new clients          | responses   | connections                         |
+// |------------|------------------------------------------|----------------------|-------------|-------------------------------------|
+// | serving    | at the start                             | accepted             | keep alive  | idle for the keep-alive time        |
+// | announcing | on SIGTERM; the health check fails       | accepted             | close       | as before; closed once acknowledged |
+// | closing    | after the delay, or when it is skipped   | those in the queue   | close       | idle ones close, others finish      |
+// | cutting    | after the timeout, if some are open      | none                 | none        | all are closed                      |
+// | ended      | when none is open, or 1 s after the cut  | none                 | none        | –                                   |
 
-/// How far the server is on its way to its end. Shared by all loops; it only moves forward.
+/// The server's drain phase, shared by all loops; it only moves forward.
 public final class Drain: Sendable {
     public enum Phase: Int, Comparable, Sendable {
         case serving
-        /// Everything is served; answers ask the client to close, and the health check fails.
+        /// Requests are served; responses ask the client to close, and the health check fails.
         case announcing
-        /// Idle connections close, the others finish their request; of new clients, only those in the queue are taken in.
+        /// Idle connections close, others finish their request; only clients in the accept queue are accepted.
         case closing
-        /// Connections that are left are cut.
+        /// Remaining connections are cut.
         case cutting
         case ended
 
         public static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
 
-        /// Whether a connection may go on after an answer.
+        /// Whether a connection may stay open after a response.
         var keepsConnections: Bool { self == .serving }
 
-        /// Whether a connection closes only when its client's side has acknowledged every byte: a process that ends may take its
-        /// network with it, as a container does, and with that what the kernel holds for clients.
+        /// Whether a connection closes only after the client's kernel has acknowledged every byte. When the process
+        /// ends its network may go with it (a container's does), and with that the data in the kernel's send buffers.
         var awaitsDelivery: Bool { self != .serving }
 
         /// Whether a connection closes instead of waiting for the next request.
         var closesIdleConnections: Bool { self >= .closing }
 
-        /// Whether connections close whatever they are doing.
+        /// Whether connections close in any state.
         var cutsConnections: Bool { self >= .cutting }
 
-        /// Whether tasks that run handlers are kept for further requests.
+        /// Whether idle handler tasks are kept for further requests.
         var keepsRunners: Bool { self < .ended }
     }
 
@@ -60,7 +61,7 @@ public final class Drain: Sendable {
     @inline(__always)
     public var isDraining: Bool { value.load(ordering: .relaxed) != Phase.serving.rawValue }
 
-    /// Makes the drain begin, or go on, without the time for the load balancer: a person at a terminal waits.
+    /// Starts or continues the drain without the load balancer's delay, for a person at a terminal.
     public func skipDelay() {
         skips.store(true, ordering: .relaxed)
     }
@@ -74,30 +75,31 @@ public final class Drain: Sendable {
 }
 
 extension Drain {
-    /// When each phase begins, as a value: asked at intervals, it names the next phase once it is due. Times are nanoseconds.
+    /// When each phase begins, as a pure value: called periodically, it returns the next phase once it is due. Times
+    /// are in nanoseconds.
     package struct Course: Sendable {
-        /// How long the connections that are cut have to go.
+        /// Time after the cut for connections to disappear.
         private static let cutMilliseconds = 1000
 
         private let delay: UInt64
         private let timeout: UInt64
         package private(set) var phase = Phase.serving
-        /// When the phase is over at the latest.
+        /// The latest end of the current phase.
         package private(set) var limit: UInt64 = 0
 
         /// - Parameters:
-        ///   - delay: for the load balancer, from the announcement on.
-        ///   - timeout: for what is in flight, from then on.
+        ///   - delay: time for the load balancer, from the announcement.
+        ///   - timeout: time for requests in flight, from the end of the delay.
         package init(delay: UInt64, timeout: UInt64) {
             self.delay = delay
             self.timeout = timeout
         }
 
-        /// The phase that begins now; nil while the present one lasts.
+        /// The phase that begins now; nil while the current one continues.
         ///
         /// - Parameters:
-        ///   - openCount: connections that are open.
-        ///   - skipsDelay: whether the stop was asked for by SIGINT, or before clients were served.
+        ///   - openCount: number of open connections.
+        ///   - skipsDelay: whether the stop was requested by SIGINT, or before clients were served.
         package mutating func next(at now: UInt64, openCount: Int, skipsDelay: Bool) -> Phase? {
             switch phase {
             case .serving: return enter(.announcing, until: now &+ delay)
@@ -115,10 +117,10 @@ extension Drain {
         }
     }
 
-    /// What one listener still takes in once the server closes: who is in its queue, also when others go on coming.
+    /// What one listener still accepts once the server closes: the clients in its queue, even if more keep coming.
     package struct Intake: Sendable {
         package enum Step: Equatable, Sendable {
-            /// More clients wait, and the loop's others have their turn first.
+            /// More clients wait; first the loop's connections get an iteration.
             case nextTurn
             /// Clients wait for places.
             case pause
@@ -129,17 +131,17 @@ extension Drain {
         private let limit: UInt64
 
         /// - Parameters:
-        ///   - queueLength: what the queue holds at most: everyone who came before is among them.
-        ///   - limit: when clients in it are not waited with any longer for places.
+        ///   - queueLength: capacity of the queue; every client that connected before closing is among that many.
+        ///   - limit: when to stop waiting for places for clients in the queue.
         package init(queueLength: Int, until limit: UInt64) {
             remaining = queueLength
             self.limit = limit
         }
 
-        /// How many clients one attempt may take.
+        /// How many clients the next attempt may accept.
         package func allowance(batch: Int) -> Int { min(remaining, batch) }
 
-        /// What follows an attempt that took in `count` clients of `batch`.
+        /// The step after an attempt that accepted `count` clients of `batch`.
         package mutating func took(
             _ count: Int, batch: Int, hasClient: Bool, isFailing: Bool, at now: UInt64
         ) -> Step {

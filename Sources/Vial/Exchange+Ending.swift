@@ -1,4 +1,4 @@
-// What ends a connection: time, the drain, another client's need, the client itself.
+// Events that end a connection: timeouts, the drain, another client that needs the place, the client's close.
 extension Exchange {
     private static let lingerTime = nanoseconds(lingerMilliseconds)
     private static let deliveryPoll = nanoseconds(deliveryPollMilliseconds)
@@ -10,14 +10,14 @@ extension Exchange {
         case .reading: return beginLook(.timeout)
         case .awaiting:
             isOverdue = true
-            // A late response must not meet another request.
+            // A late response must not be sent for a later request.
             endsWithAnswer = true
             become(.answering)
             return .answerOverdue
         case .blocked: return close()
         case .lingering: return finish(drain)
         case .delivering: return .checkDelivery
-        // It expires again when reading goes on.
+        // The timer fires again when reading resumes.
         case .yielding, .closed: return .wait
         case .answering, .sending: unexpected("a timer")
         }
@@ -63,7 +63,7 @@ extension Exchange {
         }
     }
 
-    /// The client sends nothing more.
+    /// Handles the end of the client's stream.
     mutating func end(_ drain: Drain.Phase) -> Action {
         switch state {
         case .reading(.refusedBody): answerAndEnd()
@@ -88,8 +88,8 @@ extension Exchange {
         return filledBuffer ? .dropLater : .drop
     }
 
-    /// Nothing is expected of the client any more. A process that ends may take its network with it, as a container does, and
-    /// with that what the kernel holds for the client: then its side first has to acknowledge it.
+    /// Closes when nothing more is expected from the client. During a drain the client's kernel first has to
+    /// acknowledge all data (`Drain.Phase.awaitsDelivery`).
     private mutating func finish(_ drain: Drain.Phase) -> Action {
         drain.awaitsDelivery ? .checkDelivery : close()
     }

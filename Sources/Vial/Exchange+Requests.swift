@@ -1,6 +1,6 @@
 import HTTP1
 
-// Reading requests, having them answered, sending the answers.
+// Events that read requests, answer them and send the responses.
 extension Exchange {
     // MARK: Reading
 
@@ -28,7 +28,7 @@ extension Exchange {
     ) -> Action {
         if head.isDecided {
             let fits = if case .length(let count) = head.body { count <= Limits.droppedBodyByteLimit } else { true }
-            // A client that waits to be told to go on sends no body at all after another answer.
+            // After any other response a client that expects 100 Continue sends no body at all.
             guard head.keepsAlive && drain.keepsConnections && fits && !head.expectsContinue else {
                 return answerAndEnd()
             }
@@ -36,7 +36,7 @@ extension Exchange {
         }
         limit = now &+ times.body
         let stage = head.isDecided ? Stage.refusedBody : .body
-        // Nor is one waiting that has sent some of the body already (RFC 9110 §10.1.1).
+        // A client that has already sent part of the body does not wait for 100 Continue (RFC 9110 §10.1.1).
         if head.expectsContinue && !head.hasMoreInput {
             become(.sending(stage, then: .read))
             return .sendContinue
@@ -60,7 +60,7 @@ extension Exchange {
         return answer()
     }
 
-    /// What was gathered leaves before more is waited for.
+    /// Sends the gathered responses before waiting for more input.
     mutating func flush(_ stage: Stage) -> Action {
         guard isReading else { unexpected("the end of the input") }
         return send(stage, then: .read)
@@ -83,7 +83,7 @@ extension Exchange {
         }
     }
 
-    /// Reads after a wait for something else. While the server closes, an idle connection goes no further than that.
+    /// Reads after waiting for something else. While the server closes, an idle connection gets only a last read.
     private mutating func readOn(_ drain: Drain.Phase) -> Action {
         drain.closesIdleConnections ? beginLook(.drain) : .read
     }
@@ -95,7 +95,7 @@ extension Exchange {
         return .answer
     }
 
-    /// Answers a request whose body is not, or not entirely, read.
+    /// Answers a request whose body is not, or not completely, read.
     mutating func answerAndEnd() -> Action {
         endsWithAnswer = true
         return answer()
@@ -103,7 +103,7 @@ extension Exchange {
 
     mutating func refuse(_ error: ProtocolError) -> Action {
         guard case .reading(let stage) = state else { unexpected("a malformed message") }
-        // Too large to be dropped, but without a fault in what was read of it.
+        // The body is too large to be dropped; what was read of it is well formed.
         if stage == .refusedBody && error == .bodyTooLarge { return answerAndEnd() }
         return refuse(.malformed(error), isHeadComplete: error.isHeadComplete)
     }
@@ -120,7 +120,7 @@ extension Exchange {
         switch (shortage, state) {
         case (.output, _): return close()
         case (_, .reading), (_, .yielding), (.request, .answering),
-            // What is lost is part of the request.
+            // The lost bytes are part of the request.
             (_, .sending(.body, _)), (_, .sending(.refusedBody, _)),
             (_, .blocked(.body, _)), (_, .blocked(.refusedBody, _)):
             return refuse(.outOfMemory)
@@ -212,9 +212,9 @@ extension Exchange {
         case .sending(let stage, let next):
             interim = now &+ times.write
             become(.blocked(stage, then: next))
-        // One limit for the whole output, however often a little of it leaves.
+        // One deadline for the whole output: sending a few bytes does not extend it.
         case .blocked: break
-        // The rest leaves with the response, or when there is room before.
+        // The rest is sent with the response, or as soon as the socket has room.
         case .awaiting: break
         case .reading, .answering, .yielding, .lingering, .delivering, .closed: unexpected("blocked output")
         }

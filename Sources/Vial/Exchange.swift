@@ -3,53 +3,57 @@ import HTTP1
 // Theory of operation
 // ===================
 //
-// An `Exchange` decides what happens on one client's connection. It has no socket, no clock and no memory of bytes: a
-// `Connection` reads, parses, calls the application, encodes and writes, and says what came of it as an `Event`. `handle`
-// answers with the one `Action` that follows. Times are nanoseconds of any monotonic clock that the caller keeps to.
+// An `Exchange` decides what happens on one client's connection. It has no socket and no clock and keeps no bytes: a
+// `Connection` reads, parses, calls the application, encodes and writes, and reports each result as an `Event`.
+// `handle` returns the one `Action` that follows. Times are nanoseconds on any monotonic clock, the same for all calls.
 //
-// A connection serves one request after another: it reads the head, then the body, has the request answered, sends the
-// answer, and reads on. `State` says which of these it is in:
+// A connection serves one request after another: it reads the head, then the body, gets the response, sends it, and
+// reads on. `State` is the current step:
 //
-//     reading ──► answering ──► sending ──► reading …        the application had its response at once
+//     reading ──► answering ──► sending ──► reading …        the application has its response at once
 //                    │  ▲          │ ▲
 //                    ▼  │          ▼ │
 //                  awaiting      blocked                     the response comes later; the socket's buffer is full
 //
-// `answering` and `sending` last no longer than the performer's call: nothing but its own report ends them. The others
+// `answering` and `sending` last no longer than the performer's call: only its own report ends them. The other states
 // wait for the loop. Five rules explain the rest.
 //
-// 1. Nothing is read while a response is awaited or output is blocked: a client that sends faster than it reads is held
-//    back by its own socket. One request is in flight at a time, so answers cannot change their order. Output that is
-//    blocked while a response is awaited leaves with that response; requests that were received before may be answered
-//    into it, within the bounds of rule 2.
-// 2. Answers to pipelined requests are gathered while complete requests are at hand, and leave in one write. After
-//    `Limits.pipelineDepthLimit` answers, `outputByteLimit` bytes of them, or a read that filled its buffer, the
-//    connection yields to the loop's other clients. Before it waits for anything, what was gathered is sent.
-// 3. An answer that ends the connection is followed by a lingering close: the write side is closed, what still comes is
-//    dropped, and the socket closes when the client has finished, or too much or too much time was spent.
-// 4. A body that is not needed, because the head alone decided the answer, is read and dropped, so that the connection
-//    can go on, if it ends within `Limits.droppedBodyByteLimit`. The answer follows the body: a fault in its framing is then
-//    answered 400, as in any body. Otherwise the answer is sent at once and ends the connection.
-// 5. A connection is timed out, displaced or closed as idle only after a last look into its socket (`Action.lookAgain`):
-//    the process may have been suspended while the bytes arrived.
+// 1. Nothing is read while a response is awaited or output is blocked, so TCP flow control slows down a client that
+//    sends faster than it reads. One request is in flight at a time, so responses keep their order. Output that is
+//    blocked while a response is awaited is sent with that response; requests received before may be answered into it,
+//    within the bounds of rule 2.
+// 2. Responses to pipelined requests are gathered while complete requests are available, and sent in one write. After
+//    `Limits.pipelineDepthLimit` responses, `outputByteLimit` bytes of them, or a read that filled its buffer, the
+//    connection yields to the loop's other connections. Gathered responses are sent before the connection waits for
+//    anything.
+// 3. A response that ends the connection is followed by a lingering close: the write side is shut down, further input
+//    is dropped, and the socket closes when the client has closed its side, or when the byte limit or the time limit is
+//    reached.
+// 4. A body that is not needed, because the head alone decided the response, is read and dropped, so that the
+//    connection can stay open, if the body ends within `Limits.droppedBodyByteLimit`. The response follows the body: a
+//    fault in its framing then gives 400, as in any body. Otherwise the response is sent at once and ends the
+//    connection.
+// 5. A connection is timed out, displaced or closed as idle only after a last read of its socket (`Action.lookAgain`):
+//    bytes may have arrived while the process was suspended.
 //
-// One timer runs, for `deadline`: that of the next request, a head, a body, a response, blocked output, the linger or the
-// delivery. It is set when the wait begins and not moved by progress, so a slow client gains nothing.
+// One timer runs, for `deadline`: that of the next request, a head, a body, a response, blocked output, the linger or
+// the delivery. It is set when the wait begins, and progress does not extend it, so a slow client gains nothing.
 //
-// The drain adds three: from its first phase on every answer ends its connection and a close waits until the client's
-// side has acknowledged everything; from `closing` on idle connections close; at `cutting` all do.
+// The drain adds three rules: from its first phase on every response ends its connection, and a close waits until the
+// client's kernel has acknowledged everything; from `closing` on idle connections close; at `cutting` all do.
 
 /// A connection's life as a pure state machine: an event in, an action out. See the theory above.
 package struct Exchange: Sendable {
-    /// Answers of pipelined requests leave in one write, but no later than at this size.
+    /// Size at which gathered responses are sent even if more requests are available.
     package static let outputByteLimit = 65_536
-    /// Read and dropped after the last answer, so that closing does not reset the connection before the client has read
-    /// it (RFC 9112 §9.6). Many clients read only once they have sent a whole body: several times the largest.
+    /// Bytes read and dropped after the last response, so that closing does not reset the connection before the client
+    /// has read it (RFC 9112 §9.6). Many clients read only after sending their whole body, so the limit is several
+    /// times the largest body.
     package static let lingerByteLimit = 16 * 1_048_576
     package static let lingerMilliseconds = 1000
-    /// A client that connects while the server closes gets this long to send its first request.
+    /// Time for a client that connects while the server closes to send its first request.
     package static let lastRequestMilliseconds = 1000
-    /// Between two looks whether the client's side has acknowledged everything.
+    /// Interval between two checks whether the client has acknowledged everything.
     package static let deliveryPollMilliseconds = 20
 
     /// The time limits of a server, in nanoseconds.
@@ -69,20 +73,20 @@ package struct Exchange: Sendable {
         }
     }
 
-    /// How far the message is read that comes next or is being read.
+    /// How far the current or next message has been read.
     package enum Stage: Equatable, Sendable {
-        /// Not a byte of it. The connection is idle.
+        /// No byte of it: the connection is idle.
         case idle
         case head
         case body
-        /// The body of a request whose answer is known; its bytes are dropped.
+        /// The body of a request whose response is already decided; its bytes are dropped.
         case refusedBody
     }
 
-    /// What follows the output.
+    /// What follows once the output is sent.
     package enum Next: Equatable, Sendable {
         case read
-        /// A client that asked for more already lets the loop's others go first.
+        /// Reads on in the next loop iteration: other connections go first, because this client has sent more already.
         case yield
         case linger
     }
@@ -90,30 +94,30 @@ package struct Exchange: Sendable {
     package enum State: Equatable, Sendable {
         /// Bytes of a request. Becomes `answering`, `sending`, `yielding`, `delivering` or `closed`.
         case reading(Stage)
-        /// The performer gets the response, within this call. Becomes `awaiting` when it is deferred; `reading` or `sending`
-        /// when it was appended; `closed` when the socket fails.
+        /// The performer gets the response within this call. Becomes `awaiting` when the response is deferred;
+        /// `reading` or `sending` when it was appended; `closed` when the socket fails.
         case answering
-        /// A handler's response is awaited. Becomes `answering` when it comes or its time is over; `closed` by the cut, and when
-        /// gathered output cannot be sent or kept.
+        /// A handler's response is awaited. Becomes `answering` when it arrives or its time is over; `closed` by the
+        /// cut, and when gathered output cannot be sent or kept.
         case awaiting
-        /// The performer writes the output, within this call. Becomes what follows, `blocked`, or `closed`.
+        /// The performer writes the output within this call. Becomes what `Next` names, `blocked` or `closed`.
         case sending(Stage, then: Next)
-        /// Room for the rest of the output is awaited. Becomes what follows, or `closed`.
+        /// The socket's buffer is full. Becomes what `Next` names, or `closed`.
         case blocked(Stage, then: Next)
-        /// The loop's other clients have their turn. Becomes `reading`; `answering` when there is no memory for what was
-        /// received; `closed` by the cut, or when the socket fails.
+        /// Other connections go first. Becomes `reading` in the next loop iteration; `answering` when the memory budget
+        /// has no room for the received bytes; `closed` by the cut, or when the socket fails.
         case yielding(Stage)
-        /// Everything is said; the end of the client's stream is awaited. Becomes `delivering` or `closed`.
+        /// The last response is sent; the end of the client's stream is awaited. Becomes `delivering` or `closed`.
         case lingering
-        /// The client's side is to acknowledge what the kernel holds, since the process ends. Becomes `closed`.
+        /// The process is ending; the client's acknowledgement of all data is awaited. Becomes `closed`.
         case delivering
         case closed
     }
 
-    /// Why a last look into the socket is taken.
+    /// Why the socket is read once more before the connection ends.
     enum Look: Equatable {
         case none
-        /// The time is over, unless a request that was read moved it.
+        /// A deadline passed; a request that the read brings extends it.
         case timeout
         /// Another client needs the place.
         case displacement
@@ -121,52 +125,51 @@ package struct Exchange: Sendable {
     }
 
     package private(set) var state = State.reading(.idle)
-    /// When the time is over for what is being read or awaited.
+    /// Deadline of the current read or wait.
     var limit: UInt64
-    /// In place of `limit` while output is blocked or its delivery awaited; 0: none.
+    /// Replaces `limit` while output is blocked or its delivery is awaited; 0: none.
     var interim: UInt64 = 0
     var look = Look.none
-    /// `limit` when the look began.
+    /// The value of `limit` when the last read began.
     var lookLimit: UInt64 = 0
-    /// Answers since the loop's other clients had their turn.
+    /// Responses gathered since the connection last yielded.
     var gathered = 0
-    /// Bytes dropped of a refused body, or of what came after the last answer.
+    /// Bytes dropped from a refused body, or after the last response.
     var droppedByteCount = 0
-    /// Whether the connection ends with the answer to the request in flight.
+    /// Whether the response to the request in flight ends the connection.
     var endsWithAnswer = false
-    /// Input was forgotten: the connection ends with the output.
+    /// Whether input was dropped for lack of memory: the connection ends once the output is sent.
     var hasLostInput = false
     var hasServed = false
-    /// A handler had no response in time and its client was told so.
+    /// Whether the server sent 504 in place of the handler.
     var isOverdue = false
 
-    /// An accepted connection.
     package init(at now: UInt64, drain: Drain.Phase, _ times: Times) {
         limit = now &+ (drain.closesIdleConnections ? Self.lastRequestTime : times.keepAlive)
     }
 
-    /// The moment for which the timer is to be armed; it reports `.expired` then.
+    /// When the timer must report `.expired`.
     package var deadline: UInt64 { interim == 0 ? limit : interim }
 
     /// Whether received bytes are parsed.
     package var isReading: Bool { if case .reading = state { true } else { false } }
 
-    /// Whether received bytes are dropped unseen.
+    /// Whether received bytes are dropped without parsing.
     package var isDropping: Bool { state == .lingering || state == .delivering }
 
-    /// Whether bytes that were received and not used are not kept.
+    /// Whether unused input is dropped instead of kept.
     package var discardsInput: Bool { hasLostInput || isDropping || state == .closed }
 
-    /// The moment until which it is kept without a request; nil while it has one, a part of one, or output.
+    /// When the idle connection times out; nil while it has a request, part of one, or output.
     package var idleDeadline: UInt64? { state == .reading(.idle) ? limit : nil }
 
-    /// Whether a response would belong to no request: it comes too late.
+    /// Whether a response would arrive too late for its request.
     package var discardsAnswers: Bool { isOverdue || state == .closed }
 
-    /// How many bytes of a refused body may still be dropped.
+    /// How many bytes of the refused body may still be dropped.
     package var droppableByteCount: Int { Limits.droppedBodyByteLimit - droppedByteCount }
 
-    /// Whether a request was admitted that has no answer in the output yet.
+    /// Whether a request was admitted whose response is not in the output yet.
     package var isInFlight: Bool {
         switch state {
         case .answering, .awaiting: true
@@ -176,10 +179,10 @@ package struct Exchange: Sendable {
         }
     }
 
-    /// The one way in: takes what happened, says what follows.
+    /// The only entry point: takes an event, changes the state, returns the action that follows.
     ///
     /// - Parameters:
-    ///   - now: never earlier than in the call before.
+    ///   - now: not earlier than in the previous call.
     ///   - drain: the server's phase; it only moves forward.
     @inline(__always)
     package mutating func handle(_ event: Event, at now: UInt64, drain: Drain.Phase, _ times: Times) -> Action {
@@ -212,7 +215,7 @@ package struct Exchange: Sendable {
         }
     }
 
-    /// Every change of state.
+    /// The only function that assigns `state`.
     @inline(__always)
     mutating func become(_ next: State) {
         state = next
@@ -223,5 +226,5 @@ package struct Exchange: Sendable {
     }
 }
 
-/// Milliseconds as nanoseconds.
+/// Converts milliseconds to nanoseconds.
 func nanoseconds(_ milliseconds: Int) -> UInt64 { UInt64(milliseconds) &* 1_000_000 }

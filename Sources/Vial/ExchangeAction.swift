@@ -1,58 +1,58 @@
 extension Exchange {
-    /// What the performer does next. Then it reports what came of it, where the comments say so.
+    /// What the performer does next. Where a comment names events, it reports one of them afterwards.
     package enum Action: Equatable, Sendable {
-        /// Nothing, until the next event.
+        /// Waits for the next event.
         case wait
-        /// Parses what is kept, then reads the socket while it may have something, and reports each step.
+        /// Parses the kept input, then reads the socket until it would block, and reports each step.
         case read
-        /// The same although the loop has not reported anything, then reports `.looked`.
+        /// As `.read`, even if the loop has not reported readiness; then reports `.looked`.
         case lookAgain
-        /// Keeps what was received and reports `.turnCame` when the loop's other clients had their turn.
+        /// Keeps the received bytes and reports `.turnCame` in the next loop iteration.
         case yield
 
         /// Appends `100 Continue` to the output and sends: `.sent`, `.sendBlocked` or `.failed`.
         case sendContinue
         /// Sends the output, which may be empty: `.sent`, `.sendBlocked` or `.failed`.
         case send
-        /// Answers the request, by its handler or as its head decided: `.answered` or `.deferred`.
+        /// Answers the request, through its handler or as its head decided: `.answered` or `.deferred`.
         case answer
-        /// Begins what the deferred response waits for: `.begun`, or `.answered` when the response is there by then.
+        /// Starts the work behind a deferred response: `.begun`, or `.answered` if it finishes during the call.
         case begin
-        /// Answers with this refusal: `.answered`.
+        /// Responds with this refusal: `.answered`.
         case refuse(ServerEvent.Refusal, Admission)
-        /// Answers in place of a handler whose response is overdue: `.answered`.
+        /// Responds in place of a handler that is overdue: `.answered`.
         case answerOverdue
-        /// Appends the response to the output, which from then on counts as answered: `.appended`.
+        /// Appends the response to the output; from then on the request counts as answered: `.appended`.
         case append(persists: Bool)
-        /// The response belongs to no request any more.
+        /// Drops a response whose request has already been answered or abandoned.
         case discardAnswer
 
-        /// Closes the write side, then reads and drops what comes: `.dropped`, `.ended` or `.failed`.
+        /// Shuts down the write side, then reads and drops: `.dropped`, `.ended` or `.failed`.
         case linger
         /// Reads and drops: `.dropped`, `.ended` or `.failed`.
         case drop
-        /// The same after the loop's other clients had their turn: `.turnCame`.
+        /// Drops in the next loop iteration: `.turnCame`.
         case dropLater
-        /// Forgets what was received and not used.
+        /// Drops received but unused bytes.
         case forgetInput
-        /// Asks the kernel whether the client's side has acknowledged everything: `.deliveryChecked`.
+        /// Asks the kernel whether the client has acknowledged everything: `.deliveryChecked`.
         case checkDelivery
-        /// Closes the write side and waits.
+        /// Shuts down the write side and waits.
         case finishWriting
         /// Closes the socket; a request in flight is abandoned.
         case close(abandonsRequest: Bool)
-        /// The same of a connection whose request a handler still has: it keeps the socket open, so the write side is closed
-        /// by itself.
+        /// As `.close`, while a handler still has the request. The handler keeps the socket open, so the write side is
+        /// shut down separately.
         case cut
     }
 
-    /// What the answer to a refused message says of its request.
+    /// What is known of the request when its message is refused.
     package enum Admission: Equatable, Sendable {
-        /// It is in flight.
+        /// The request is in flight.
         case admitted
-        /// Its head is complete, and its request is to be admitted.
+        /// The head is complete; the request is still to be admitted.
         case headComplete
-        /// There is no head: an empty request takes the place of what cannot be read.
+        /// The head could not be parsed; an empty request takes its place.
         case unparsed
     }
 }

@@ -2,9 +2,9 @@ import Formatting
 public import HTTP1
 public import HTTPTypes
 
-/// An answer by way of `throw`: rendered as `application/problem+json` (RFC 9457).
+/// An error response that handlers throw, rendered as `application/problem+json` (RFC 9457).
 public struct HTTPError: Error, Sendable {
-    /// One broken rule of a request's body.
+    /// One invalid field of a request's body.
     public struct FieldError: Equatable, Sendable {
         public let field: String
         public let message: String
@@ -16,12 +16,12 @@ public struct HTTPError: Error, Sendable {
     }
 
     public let status: HTTPResponse.Status
-    /// A sentence for the client: what is wrong with this very request, without internals.
+    /// A sentence for the client: what is wrong with this request, without internals.
     public let detail: String
     public let errors: [FieldError]
-    /// Further fields of the answer, for instance Allow or Retry-After.
+    /// Additional header fields, for instance Allow or Retry-After.
     public var fields = ResponseFields()
-    /// Whether the connection closes after the answer.
+    /// Whether the connection closes after the response.
     public var closes = false
 
     public init(_ status: HTTPResponse.Status, _ detail: String, errors: [FieldError] = []) {
@@ -30,17 +30,17 @@ public struct HTTPError: Error, Sendable {
         self.errors = errors
     }
 
-    /// The same with a `Retry-After` of whole seconds (RFC 9110 §10.2.3).
+    /// Adds `Retry-After` in whole seconds (RFC 9110 §10.2.3).
     public func retryAfter(seconds: Int) -> HTTPError {
         var error = self
         error.fields.append(known: "Retry-After", String(seconds))
         return error
     }
 
-    /// What a path without a route is answered.
+    /// The response for a path without a route.
     public static let nothingHere = HTTPError(.notFound, "There is nothing here.")
 
-    /// The answer to what would take more memory than the process has left.
+    /// The response when a request needs more memory than the budget has.
     static let outOfMemory = HTTPError(.serviceUnavailable, "The server has no memory to spare for this now.")
         .retryAfter(seconds: 1)
 
@@ -49,7 +49,7 @@ public struct HTTPError: Error, Sendable {
         closes = true
     }
 
-    /// A status of `ProtocolError` with its phrase, which a code alone does not bring along.
+    /// The status with its reason phrase, which `HTTPResponse.Status(code:)` does not add.
     private static func status(_ code: Int) -> HTTPResponse.Status {
         switch code {
         case 413: .contentTooLarge
@@ -62,7 +62,7 @@ public struct HTTPError: Error, Sendable {
         }
     }
 
-    /// The answer to `request`, which gives `instance` and `request_id`.
+    /// The response to `request`, whose path and identifier become `instance` and `request_id`.
     func response(to request: Request) -> Response {
         var json = JSONWriter(reserving: 256)
         json.beginObject()
@@ -75,7 +75,7 @@ public struct HTTPError: Error, Sendable {
         json.key("detail")
         json.value(detail)
         json.key("instance")
-        // Bytes that are no request have no path.
+        // A message that could not be parsed has no path.
         json.value(request.head.path.isEmpty ? "about:blank" : request.path)
         json.key("request_id")
         json.value(request.requestID)
@@ -101,7 +101,7 @@ public struct HTTPError: Error, Sendable {
 }
 
 extension ResponseFields {
-    /// Appends a value that the program made itself and that needs no check at the caller's.
+    /// Appends a value from the program itself; an invalid one is a bug and traps.
     mutating func append(known name: String, _ value: String) {
         do { try append(name, value) } catch { fatalError("\(name): \(value) is no field: \(error)") }
     }

@@ -2,11 +2,11 @@ import FoundationEssentials
 import HTTPTypes
 
 extension HTTPError {
-    /// A body that is JSON of another shape than expected: 422 with the field, as far as the decoder tells it.
+    /// The response to well-formed JSON of the wrong shape: 422 with the field, as far as the decoder names it.
     init(_ error: DecodingError) {
         switch error {
         case .dataCorrupted(let context) where context.codingPath.isEmpty:
-            // The body was JSON before, so what is left are numbers like 1.5 where a whole one belongs.
+            // The body has passed `JSONSyntax`, so only numbers such as 1.5 for an integer are left.
             self.init(.unprocessableContent, "The body has a number that does not fit its field.")
         case .dataCorrupted(let context):
             self.init(field: Self.path(context.codingPath), "is not valid")
@@ -30,7 +30,7 @@ extension HTTPError {
         }
     }
 
-    /// `parts.1.size`; positions in arrays count from 0.
+    /// `parts.1.size`; array positions count from 0.
     private static func path(_ keys: [any CodingKey]) -> String {
         keys.map { key in key.intValue.map(String.init) ?? key.stringValue }.joined(separator: ".")
     }

@@ -1,8 +1,8 @@
 import Formatting
 
-/// The members of a JSON object that is known to be well formed, each as it is written.
+/// The members of a well-formed JSON object, each as the bytes of the text.
 public struct JSONMembers {
-    /// Where a member stands in the text: its name with the quotes, and its value.
+    /// The position of a member in the text: its name with quotes, and its value.
     struct Member {
         let name: Range<Int>
         let value: Range<Int>
@@ -12,19 +12,19 @@ public struct JSONMembers {
 
     let text: [UInt8]
     let members: [Member]
-    /// Whether the name of any member is written with an escape.
+    /// Whether any member's name is written with an escape.
     let hasEscapedName: Bool
 
-    /// What a member is when it should be a text.
+    /// The value of a member that should be a string.
     public enum Text: Equatable, Sendable {
-        /// Not there, or null.
+        /// Absent or null.
         case none
         case text(String)
-        /// Another value, or a text with escapes: `JSONDecoder` knows what to make of it, or to say about it.
+        /// Another type, or a string with escapes: left to `JSONDecoder`.
         case other
     }
 
-    /// A member's value; `.other` also when the name of any member is written with an escape, and may so be this one.
+    /// A member's value; `.other` also when any name is written with an escape, because that name could be this one.
     public func text(_ name: StaticString) -> Text {
         if hasEscapedName { return .other }
         let members = members.span
@@ -34,7 +34,7 @@ public struct JSONMembers {
         return .none
     }
 
-    /// The same object with nothing in its arrays and objects.
+    /// The same object with its arrays and objects emptied.
     var outline: [UInt8] {
         var outline = Array("{".utf8)
         for member in members {
@@ -54,18 +54,19 @@ public struct JSONMembers {
     private func value(of member: Member) -> Text {
         guard member.isPlainText else { return text[member.value.lowerBound] == UInt8(ascii: "n") ? .none : .other }
         let content = text.span.extracting(Self.content(member.value))
-        // The pointer does not outlive the closure, in which `String` copies from it.
+        // The pointer does not outlive the closure; `String` copies the bytes.
         return .text(unsafe content.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) })
     }
 
-    /// What stands between the quotes of a string.
+    /// The range between a string's quotes.
     static func content(_ string: Range<Int>) -> Range<Int> {
         string.lowerBound + 1..<string.upperBound - 1
     }
 }
 
-/// A type that knows how it is written in most bodies: as an object with texts that have no escape.
+/// A type that can be decoded quickly from the usual body: an object whose strings have no escapes.
 public protocol JSONObjectDecodable: Decodable {
-    /// The value that `JSONDecoder` would make of the same object, or nil when that is for `JSONDecoder` to find out.
+    /// The value that `JSONDecoder` would produce from the object; nil leaves the decision, and the error, to
+    /// `JSONDecoder`.
     init?(_ members: JSONMembers)
 }

@@ -1,24 +1,23 @@
 import Formatting
 
-/// The names of one object's members as they are read: `"n\u0061me"` is `name` (RFC 8259 §8.3).
+/// The unescaped names of one object's members: `"n\u0061me"` is `name` (RFC 8259 §8.3).
 ///
-/// For objects whose names are long, many or have escapes, where comparing each with each would take the square of their
-/// size. Each name is read once and kept as a hash, seeded anew in each process so that no client can choose names of
-/// equal hashes.
+/// Used for objects with many, long or escaped names, where comparing each pair would take quadratic time. Each name is
+/// unescaped once and kept as a hash. The hash is seeded per process, so that a client cannot choose colliding names.
 struct JSONNames {
     private var hashes: Set<Int>
 
-    /// - Parameter members: of different names without escapes.
+    /// - Parameter members: with distinct names without escapes.
     init(_ members: [JSONMembers.Member], in text: [UInt8]) {
         hashes = Set(minimumCapacity: 4 * members.count)
         for member in members { hashes.insert(Self.hash(text[JSONMembers.content(member.name)])) }
     }
 
-    /// Takes one more name, which is a well-formed string with its quotes.
+    /// Adds a name, given as a well-formed string with its quotes.
     ///
     /// - Parameters:
-    ///   - hasEscape: whether the name is written with one.
-    ///   - members: those whose names were taken before.
+    ///   - hasEscape: whether the name contains an escape.
+    ///   - members: the members added before.
     /// - Returns: false when one of them has the same name.
     mutating func insert(
         _ name: Range<Int>, hasEscape: Bool, in text: [UInt8], after members: [JSONMembers.Member]
@@ -35,10 +34,10 @@ struct JSONNames {
         return hasher.finalize()
     }
 
-    /// The bytes of a well-formed string without its quotes and escapes.
+    /// The bytes of a well-formed string, unescaped and without its quotes.
     private static func read(_ string: Range<Int>, in text: [UInt8]) -> ArraySlice<UInt8> {
         let written = JSONMembers.content(string)
-        // Only an escape ends what is plain before the quote does.
+        // Only an escape can end the plain part before the closing quote.
         if text.span.endOfPlainJSON(from: written.lowerBound) == written.upperBound { return text[written] }
         var read: [UInt8] = []
         read.reserveCapacity(written.count)
@@ -62,7 +61,7 @@ struct JSONNames {
                 var code = codeUnit(in: text, at: position)
                 position += 4
                 if code & 0xFC00 == 0xD800 {
-                    // The other half of the pair stands behind another `\u`.
+                    // The second half of the surrogate pair follows in another `\u`.
                     code = 0x1_0000 + (code & 0x3FF) << 10 + codeUnit(in: text, at: position + 2) & 0x3FF
                     position += 6
                 }

@@ -1,19 +1,19 @@
 import Formatting
 
-/// The grammar of JSON, RFC 8259, as strict as it is written. Looked at before a body is decoded, because the decoder
-/// takes more than JSON (`[1,]`, `-`, `1.`, UTF-16), picks one of two members of the same name, and does not say where a
-/// text goes wrong.
+/// A strict check of the JSON grammar, RFC 8259. Runs before decoding, because `JSONDecoder` accepts more than JSON
+/// (`[1,]`, `-`, `1.`, UTF-16), picks one of two members with the same name, and does not report the position of an
+/// error.
 struct JSONSyntax {
-    /// Brackets within brackets: several times what any body of ours has, and little of a thread's stack.
+    /// Nesting of arrays and objects: several times what bodies need, and a small part of a thread's stack.
     static let depthLimit = 64
-    /// Members of one object: several times what any body of ours has.
+    /// Members of one object: several times what bodies need.
     static let memberLimit = 256
-    /// Members of one object up to which a name is compared with each name before it; above, names are looked up.
+    /// Up to this many members, a name is compared with each earlier one; above, names are looked up in a hash set.
     private static let comparedMemberLimit = 8
-    /// Room for so many is made at once.
+    /// Initial capacity of the member list.
     private static let usualMemberCount = 4
 
-    /// Why a text is not JSON, and after how many bytes that shows.
+    /// Why a text is not JSON, and the byte offset where that shows.
     struct Fault: Error, Equatable {
         enum Reason: String {
             case empty = "it is empty"
@@ -30,7 +30,7 @@ struct JSONSyntax {
         let reason: Reason
         let offset: Int
 
-        /// `unexpected character at line 1, column 5`, counted in characters from 1.
+        /// `unexpected character at line 1, column 5`; both count from 1, columns in characters.
         func description(in text: [UInt8]) -> String {
             if reason == .empty { return reason.rawValue }
             let before = text[..<offset]
@@ -49,7 +49,7 @@ struct JSONSyntax {
         self.text = text
     }
 
-    /// Returns when `text` is one JSON value with nothing but white space around it.
+    /// Checks that `text` is a single JSON value, with nothing but whitespace around it.
     ///
     /// - Returns: the members of an object; nil for any other value.
     @discardableResult
@@ -65,7 +65,7 @@ struct JSONSyntax {
         return syntax.members
     }
 
-    /// - Returns: whether it is a string without escapes.
+    /// - Returns: whether the value is a string without escapes.
     @discardableResult
     private mutating func value(depth: Int) throws(Fault) -> Bool {
         skipSpace()
@@ -81,7 +81,7 @@ struct JSONSyntax {
         return false
     }
 
-    /// Apart from the common case, of which it would cost a part.
+    /// A separate function keeps the common case small.
     @inline(never)
     private func isRepeated(
         _ name: Range<Int>, hasEscape: Bool, after members: [JSONMembers.Member], in lookup: inout JSONNames?
@@ -137,9 +137,9 @@ struct JSONSyntax {
         repeat { try value(depth: depth) } while try nextElement(closing: UInt8(ascii: "]"))
     }
 
-    /// Takes the opening bracket.
+    /// Consumes the opening bracket.
     ///
-    /// - Returns: whether elements follow; false when the bracket closes at once.
+    /// - Returns: false when the closing bracket follows at once.
     private mutating func beginsElements(closing: UInt8) throws(Fault) -> Bool {
         position += 1
         skipSpace()
@@ -148,9 +148,9 @@ struct JSONSyntax {
         return false
     }
 
-    /// Takes what stands behind an element.
+    /// Consumes the comma or bracket behind an element.
     ///
-    /// - Returns: whether another one follows.
+    /// - Returns: whether another element follows.
     private mutating func nextElement(closing: UInt8) throws(Fault) -> Bool {
         skipSpace()
         switch try current() {
@@ -164,7 +164,7 @@ struct JSONSyntax {
         }
     }
 
-    /// - Returns: whether it has an escape.
+    /// - Returns: whether the string contains an escape.
     private mutating func string() throws(Fault) -> Bool {
         position += 1
         var hasEscape = false
@@ -191,7 +191,7 @@ struct JSONSyntax {
             position += 1
         case UInt8(ascii: "u"):
             let unit = try codeUnit()
-            // A surrogate is a character only as the first of a pair and together with the second.
+            // A surrogate is valid only as the first half of a pair, followed by the second.
             if unit & 0xF800 != 0xD800 { return }
             guard unit < 0xDC00, try current() == UInt8(ascii: "\\") else {
                 throw Fault(reason: .invalidEscape, offset: start)
@@ -204,7 +204,7 @@ struct JSONSyntax {
         }
     }
 
-    /// `u` and four hexadecimal digits.
+    /// Consumes `u` and four hexadecimal digits.
     private mutating func codeUnit() throws(Fault) -> UInt16 {
         position += 1
         var unit: UInt16 = 0
@@ -237,7 +237,7 @@ struct JSONSyntax {
         }
     }
 
-    /// One digit at least.
+    /// Consumes at least one digit.
     private mutating func digits() throws(Fault) {
         guard (0x30...0x39).contains(try current()) else { throw fault(.unexpectedCharacter) }
         while position < text.count, (0x30...0x39).contains(text[position]) { position += 1 }

@@ -1,12 +1,12 @@
 public import FoundationEssentials
 
-/// A value that one segment of a path may have. What is none makes the route not match, so the answer is 404.
+/// A type that a path segment can be converted to. If the conversion fails, the response is 404.
 public protocol PathParameter {
     /// - Parameter segment: the percent-decoded bytes between two slashes, never empty.
     init?(segment: Span<UInt8>)
-    /// The same for code that does not know the type, for which an optional is dear.
+    /// As `init(segment:)`, for generic callers, where an optional of an unknown type is slow.
     ///
-    /// - Throws: `HTTPError` 404 when the segment is no value.
+    /// - Throws: `HTTPError` 404 when the segment cannot be converted.
     static func value(of segment: Span<UInt8>) throws -> Self
 }
 
@@ -18,14 +18,14 @@ extension PathParameter {
 }
 
 extension Int64: PathParameter {
-    /// Decimal digits without leading zeros, with `-` for a number below zero, so that every number has one path.
+    /// Decimal digits without leading zeros, and `-` for negative numbers, so that each number has exactly one path.
     public init?(segment: Span<UInt8>) {
         let isNegative = segment.count > 1 && segment[0] == 0x2D
         let start = isNegative ? 1 : 0
         let count = segment.count - start
-        // Int64.max has 19 digits. Empty text, which is no segment, is no number either.
+        // Int64.max has 19 digits. The count is checked because other callers than the router may pass empty text.
         guard count >= 1 && count <= 19, segment[start] != 0x30 || segment.count == 1 else { return nil }
-        // Below zero, where there is one number more.
+        // Accumulated as a negative number, because Int64.min has no positive counterpart.
         var value: Int64 = 0
         for index in start..<segment.count {
             let digit = segment[index] &- 0x30
@@ -54,13 +54,13 @@ extension String: PathParameter {
 }
 
 extension UUID: PathParameter, QueryParameter {
-    /// 36 characters, in lower or upper case: RFC 9562 §4 has both read, and Swift writes the latter.
+    /// 36 characters, in lower or upper case: RFC 9562 §4 requires both to be accepted.
     public init?(segment: Span<UInt8>) {
         guard let text = String(segment: segment) else { return nil }
         self.init(queryValue: text)
     }
 
-    /// As in a path.
+    /// 36 characters, as in a path.
     public init?(queryValue: String) {
         guard queryValue.utf8.count == 36 else { return nil }
         self.init(uuidString: queryValue)

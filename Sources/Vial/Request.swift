@@ -4,29 +4,29 @@ public import HTTP1
 public import HTTPTypes
 public import Reactor
 
-/// One request, complete with its body. Belongs to the task that handles it; the connection uses the object again for
-/// its next request, unless a handler kept it.
+/// A complete request with its body. Belongs to the task that handles it; the connection reuses the object for its next
+/// request, unless a handler retains it.
 public final class Request {
     public internal(set) var head = RequestHead()
     public internal(set) var body: [UInt8] = []
-    /// What the router matched; nil when nothing did.
+    /// The matched route; nil when none matched.
     public internal(set) var route: Route?
-    /// Where the values of the route's parameters stand in the path.
+    /// The positions of the route's parameter values in the path.
     var captures = Captures()
-    /// The other end of the connection: the load balancer, where there is one.
+    /// The other end of the connection; behind a load balancer, the balancer.
     public internal(set) var peer: SocketAddress?
-    /// Whether the peer's word on the client (X-Forwarded-For, X-Amzn-Trace-Id) is believed.
+    /// Whether the peer's statements about the client (X-Forwarded-For, X-Amzn-Trace-Id) are trusted.
     public internal(set) var isPeerTrusted = false
-    /// When its head was read, on the monotonic clock.
+    /// When the head was read, in nanoseconds on the monotonic clock.
     public internal(set) var start: UInt64 = 0
-    /// ASCII; see `RequestID`, which also finds the trace.
+    /// The request's identifier in ASCII; see `RequestID`.
     public internal(set) var requestIDBytes: [UInt8] = []
-    /// Where the root of the load balancer's trace stands in the head; nil without one, or from a peer that is not trusted.
+    /// The position of the load balancer's trace root in the head; nil without one, or if the peer is not trusted.
     public internal(set) var traceRoot: Range<Int>?
 
     public init() {}
 
-    /// An empty one of the same connection.
+    /// An empty request for the same connection.
     func next() -> Request {
         let next = Request()
         next.peer = peer
@@ -34,9 +34,9 @@ public final class Request {
         return next
     }
 
-    /// A request without a socket, for tests: `Request(.get, "/api/orders?limit=2")`.
+    /// A request for tests, without a socket: `Request(.get, "/api/orders?limit=2")`.
     ///
-    /// - Throws: `ProtocolError` when no client could send it.
+    /// - Throws: `ProtocolError` when the message is not valid HTTP.
     public convenience init(
         _ method: HTTPRequest.Method, _ target: String, fields: [(String, String)] = [], body: String = ""
     ) throws(ProtocolError) {
@@ -54,9 +54,9 @@ public final class Request {
         requestIDBytes = Array("test".utf8)
     }
 
-    /// Its method; nil for bytes that are no request.
+    /// The method; nil if the message could not be parsed.
     public var method: HTTPRequest.Method? {
-        // The common ones make no string.
+        // Common methods need no string.
         switch head.knownMethod {
         case .get: .get
         case .head: .head
@@ -68,13 +68,13 @@ public final class Request {
     /// The path as it was sent, percent-encoded, without the query.
     public var path: String { head.string(head.path) }
 
-    /// Whether some of the path's bytes were percent-encoded: then it has another spelling.
+    /// Whether part of the path is percent-encoded, so that the same path also has another spelling.
     public var hasEscapedPath: Bool { head.pathHasPercent }
 
     public var requestID: String { String(decoding: requestIDBytes, as: UTF8.self) }
 
-    /// How the client spoke to the balancer: `http` or `https` at the end of a trusted peer's X-Forwarded-Proto, which
-    /// that peer wrote itself; nil when nobody that is believed says so in exactly these words.
+    /// The scheme the client used towards the load balancer: `http` or `https`, the last element of a trusted peer's
+    /// X-Forwarded-Proto, which that peer appended itself; nil if the peer is not trusted or the element differs.
     public var forwardedScheme: Range<Int>? {
         guard isPeerTrusted, let range = head.fields.lastRange(of: .xForwardedProto) else { return nil }
         let bytes = head.bytes
@@ -92,9 +92,9 @@ public final class Request {
     /// The first value of a field; nil when absent.
     public func field(_ name: HTTPField.Name) -> String? { head.value(name.rawName) }
 
-    /// The value of the route's parameter `index`, which then is the next one.
+    /// The value of the route's parameter `index`; advances `index`.
     ///
-    /// - Throws: `HTTPError` 404 when its segment is no value of the type.
+    /// - Throws: `HTTPError` 404 when the segment cannot be converted.
     @usableFromInline
     func nextParameter<Value: PathParameter>(_ type: Value.Type, _ index: inout Int) throws -> Value {
         precondition(index < captures.count, "route \(route?.pattern ?? "") has no parameter \(index)")
@@ -108,18 +108,18 @@ public final class Request {
         return try Value.value(of: Array(decoded.utf8).span)
     }
 
-    // What has a type of the caller's is inlined there: code for any type asks the runtime for the type's optional, which took
-    // 1,700 instructions of a page and 450 of a create.
+    // Generic functions are inlined into the caller, where the type is known: unspecialized code has to ask the runtime
+    // for the metadata of the optional.
 
     /// A query parameter, or `fallback` when it is absent.
     ///
-    /// - Throws: `HTTPError` 400 when it is repeated, not well encoded, or no `Value`.
+    /// - Throws: `HTTPError` 400 when it is repeated, badly encoded, or not a `Value`.
     @inlinable
     public func query<Value: QueryParameter>(_ name: String, default fallback: Value) throws -> Value {
         try query(name) ?? fallback
     }
 
-    /// A query parameter, nil when it is absent.
+    /// A query parameter; nil when it is absent.
     ///
     /// - Throws: as `query(_:default:)`.
     @inlinable
@@ -148,16 +148,16 @@ public final class Request {
         }
     }
 
-    /// The body decoded from JSON, of dates as RFC 3339 has them.
+    /// Decodes the body from JSON, with RFC 3339 dates.
     ///
-    /// - Throws: `HTTPError` 400 with the position when it is not JSON, 422 naming the field when it has another shape.
+    /// - Throws: `HTTPError` 400 with the position when the body is not JSON, 422 with the field when it has the wrong
+    ///   shape.
     public func json<Value: Decodable>(_ type: Value.Type) throws -> Value {
         _ = try members()
         return try decoded(type, from: body)
     }
 
-    /// The same, without JSONDecoder for what most clients send: it reads the text all over again, and takes 20,000
-    /// instructions for an item.
+    /// As above, without `JSONDecoder` for the usual body: the decoder would parse the text a second time.
     @inlinable
     public func json<Value: JSONObjectDecodable>(_ type: Value.Type) throws -> Value {
         let members = try members()
@@ -165,8 +165,8 @@ public final class Request {
         return try decoded(type, from: outline(members))
     }
 
-    /// What JSONDecoder has to see of a body for a type of texts: it takes a dozen times the memory of what is in arrays and
-    /// objects, which hold none of them.
+    /// The body to pass to `JSONDecoder` for a type whose members are strings. Nested arrays and objects are emptied,
+    /// because they are not needed and the decoder takes a dozen times their size in memory.
     @usableFromInline
     func outline(_ members: JSONMembers?) -> [UInt8] {
         if let members { return members.outline }
@@ -191,9 +191,9 @@ public final class Request {
     }
 }
 
-/// A value that a query parameter may have.
+/// A type that a query parameter can be converted to.
 public protocol QueryParameter {
-    /// The value of decoded text, nil when it is none.
+    /// The value of the decoded text; nil when it cannot be converted.
     init?(queryValue: String)
     /// What a client should send, after "must be": `a whole number`.
     static var expectation: String { get }
@@ -206,7 +206,7 @@ extension String: QueryParameter {
 
 extension Int: QueryParameter {
     public init?(queryValue: String) {
-        // `Int("+5")` is 5, so the digits are looked at first.
+        // `Int("+5")` is 5, so the digits are checked before the conversion.
         guard queryValue.utf8.drop(while: { $0 == 0x2D }).allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
         self.init(queryValue)
     }

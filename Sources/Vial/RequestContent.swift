@@ -3,35 +3,35 @@ import HTTP1
 import HTTPTypes
 
 extension Request {
-    /// Why the head says that the body cannot be read as JSON; nil when it can be.
+    /// The refusal when the head shows that the body cannot be read as JSON; nil when it can.
     ///
-    /// 400 for two Content-Type fields, equal or not; 415 (RFC 9110 §15.5.16) for any type but `application/json` and those
-    /// that end in `+json`, for another character set than UTF-8, which is JSON's only one (RFC 8259 §8.1) though other
-    /// readers obey the parameter, and for a content coding. A body of any other kind is not decoded, converted or guessed.
+    /// Returns 400 for more than one Content-Type field; 415 (RFC 9110 §15.5.16) for a type other than
+    /// `application/json` or one that ends in `+json`, for a character set other than UTF-8, the only one of JSON (RFC
+    /// 8259 §8.1), and for a content coding. A body of another kind is never decoded, converted or guessed.
     var contentRefusal: HTTPError? {
         guard let range = head.firstRange(of: .contentType) else { return .notJSON }
         if head.fields.isRepeated(.contentType) {
             return HTTPError(.badRequest, "The Content-Type field occurs more than once.")
         }
         if head.fields.contains(.contentEncoding), hasContentCoding { return .contentCoding }
-        // What most clients send, as they send it.
+        // Most clients send exactly this.
         let bytes = head.bytes
         if bytes.span.extracting(range).equals("application/json") { return nil }
         return refusal(ofContentType: range)
     }
 
-    /// The same of a Content-Type that is written in another way than usual.
+    /// Checks a Content-Type in any other spelling.
     private func refusal(ofContentType range: Range<Int>) -> HTTPError? {
         let bytes = head.bytes
         guard let type = MediaType(bytes.span.extracting(range)), type.isJSON else { return .notJSON }
         let isUTF8 = type.parameters.allSatisfy { parameter in
-            // US-ASCII is a part of UTF-8.
+            // US-ASCII is a subset of UTF-8.
             parameter.name != "charset" || ["utf-8", "utf8", "us-ascii"].contains(parameter.value.lowercased())
         }
         return isUTF8 ? nil : HTTPError(.unsupportedMediaType, "The body must be UTF-8.")
     }
 
-    /// Whether a Content-Encoding names any coding; `identity` is none (RFC 9110 §12.5.3).
+    /// Whether a Content-Encoding names a coding; `identity` is none (RFC 9110 §12.5.3).
     private var hasContentCoding: Bool {
         head.values("Content-Encoding").joined(separator: ",").split(separator: ",").contains { element in
             let coding = element.drop { $0 == " " || $0 == "\t" }

@@ -1,18 +1,18 @@
 import Formatting
 import HTTP1
 
-/// Chooses the identifier of each request of one loop: the client's when it is sane, else the root of the load
-/// balancer's trace when the peer is trusted, else a new one.
+/// Chooses the identifier of each request on one loop: the client's if it is valid, else the root of the load
+/// balancer's trace if the peer is trusted, else a new one.
 struct RequestID {
-    /// Longer ones are not echoed: log lines repeat them.
+    /// Longer identifiers are not echoed, because log lines repeat them.
     static let byteLimit = 128
-    // Identifiers need to be distinct, not secret, so a fast generator (splitmix64) seeded by the system does.
+    // Identifiers have to be distinct, not secret, so a fast generator (splitmix64) with a random seed is sufficient.
     private var state = UInt64.random(in: .min ... .max)
-    /// Half an identifier's digits are enough to tell the requests of one loop apart.
+    /// Identifies the loop; the other half of the digits tells its requests apart.
     private let prefix = UInt64.random(in: .min ... .max)
     private static let newByteCount = 32
 
-    /// Writes the identifier of a request whose head is complete, and notes the root of its trace.
+    /// Sets the identifier of a request whose head is complete, and the root of its trace.
     mutating func choose(for request: Request) {
         request.traceRoot = nil
         let known = request.head.fields
@@ -27,7 +27,7 @@ struct RequestID {
         }
     }
 
-    /// Where the identifier stands that the request brought along; nil when it brought none that is taken.
+    /// The position of a usable identifier in the request's head; nil when there is none.
     private static func given(_ request: Request) -> Range<Int>? {
         if let range = request.head.firstRange(of: .xRequestID) {
             let head = request.head.bytes
@@ -42,16 +42,16 @@ struct RequestID {
         return root(head.span, range)
     }
 
-    /// Writes a new identifier: 32 hexadecimal digits, the first half this loop's own.
+    /// Writes a new identifier: 32 hexadecimal digits, the first half of which is this loop's prefix.
     mutating func make(into bytes: inout [UInt8]) {
         state &+= 0x9E37_79B9_7F4A_7C15
         var word = state
         word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
         word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
         word ^= word >> 31
-        // Nearly always the bytes of the connection's last identifier are there to be written over.
+        // Usually the buffer already holds the connection's previous identifier and can be overwritten.
         if bytes.count != Self.newByteCount { bytes = Array(repeating: 0x30, count: Self.newByteCount) }
-        // Four words of eight digits are the 32 bytes that are there.
+        // Four words of eight digits fill the 32 bytes.
         unsafe bytes.withUnsafeMutableBytes { digits in
             unsafe digits.storeBytes(of: Self.digits(of: prefix >> 32), toByteOffset: 0, as: UInt64.self)
             unsafe digits.storeBytes(of: Self.digits(of: prefix), toByteOffset: 8, as: UInt64.self)
@@ -60,14 +60,14 @@ struct RequestID {
         }
     }
 
-    /// The hexadecimal digits of the lower 32 bits, a byte each, in some order.
+    /// The hexadecimal digits of the lower 32 bits, one per byte, in an unspecified order.
     @inline(__always)
     private static func digits(of word: UInt64) -> UInt64 {
         let bytes = word & 0xFFFF_FFFF
         let spread = (bytes | bytes << 16) & 0x0000_FFFF_0000_FFFF
         let pairs = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
         let nibbles = (pairs | pairs << 4) & 0x0F0F_0F0F_0F0F_0F0F
-        // 1 in each byte whose digit is a letter; letters stand 39 characters behind the digits.
+        // 1 in each byte whose digit is a letter; "a" is 39 characters behind the character after "9".
         let letters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
         return nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
     }
@@ -87,7 +87,7 @@ struct RequestID {
         return nil
     }
 
-    /// Letters, digits and a few marks: nothing that needs quoting in a log, a query or a shell.
+    /// Whether an identifier has only letters, digits and marks that need no quoting in a log, a query or a shell.
     static func isSane(_ identifier: Span<UInt8>) -> Bool {
         guard identifier.count >= 1 && identifier.count <= byteLimit else { return false }
         for index in identifier.indices {

@@ -2,11 +2,11 @@ public import Formatting
 public import HTTP1
 public import HTTPTypes
 
-/// A value that writes itself as JSON.
+/// A type that writes itself as JSON.
 public protocol JSONRepresentable {
-    /// Writes exactly one value.
+    /// Writes exactly one JSON value.
     func write(to json: inout JSONWriter) throws
-    /// About how many bytes that takes, so that the buffer need not grow while it is written.
+    /// Estimated size in bytes, so that the buffer need not grow while the value is written.
     var byteEstimate: Int { get }
 }
 
@@ -14,18 +14,18 @@ extension JSONRepresentable {
     public var byteEstimate: Int { 512 }
 }
 
-/// A response as the server sends it. The server adds Date, Content-Length, Server, X-Request-Id and Connection.
+/// A response. The server adds Date, Content-Length, Server, X-Request-Id and Connection.
 public struct Response: Sendable {
-    /// Its code alone is kept and sent with the standard phrase: a phrase would be one more thing to hold on to.
+    /// Only the code is stored, and sent with its standard phrase: a phrase would be another object to retain.
     public var status: HTTPResponse.Status { .init(code: code) }
     let code: Int
-    /// nil: no Content-Type, for answers without a body.
+    /// nil: no Content-Type, for a response without a body.
     public var contentType: StaticString?
     public var fields = ResponseFields()
     public var body: [UInt8]
-    /// Whether the connection closes after it, whatever the client wants.
+    /// Whether the connection closes after the response, even if the client asked to keep it open.
     public var closes = false
-    /// The error behind it, for the log; never sent.
+    /// The underlying error, for the log; never sent.
     public var failure: (any Error)?
 
     public init(status: HTTPResponse.Status, contentType: StaticString? = nil, body: [UInt8] = []) {

@@ -1,13 +1,13 @@
 import Formatting
 import HTTP1
 
-/// One registered pattern, shared by its methods.
+/// A registered pattern, shared by its methods.
 public final class Route: Sendable {
     /// As registered, without the base path: `/api/orders/{id}`.
     public let pattern: String
-    /// The same as bytes: ASCII that needs no escape in JSON.
+    /// The pattern as bytes: ASCII that needs no escape in JSON.
     public let patternBytes: [UInt8]
-    /// Distinguishes routes densely from 0, in the order of registration.
+    /// Consecutive numbers from 0, in registration order.
     public let ordinal: Int
 
     init(pattern: String, ordinal: Int) {
@@ -17,10 +17,10 @@ public final class Route: Sendable {
     }
 }
 
-/// Where parameters stand in a path. A pattern with more of them is refused at registration.
+/// The positions of parameters in a path. Registration refuses a pattern with more than `limit`.
 struct Captures {
     static let limit = 8
-    // A head has less than 4 GiB.
+    // A head is smaller than 4 GiB.
     private var bounds = InlineArray<8, (start: UInt32, end: UInt32)>(repeating: (0, 0))
     private(set) var count = 0
 
@@ -36,8 +36,8 @@ struct Captures {
     }
 }
 
-/// Patterns in a tree of segments. A literal wins over a parameter; a path matches as it stands or not at all: empty and
-/// dot segments match nothing, so no handler ever sees another path than the router did.
+/// Patterns as a tree of segments. A literal takes precedence over a parameter. Paths are matched as sent: empty
+/// segments and dot segments match nothing, so a handler never sees another path than the router did.
 struct Router {
     private struct Node {
         var literals: [(bytes: [UInt8], node: Int)] = []
@@ -46,11 +46,11 @@ struct Router {
         var targets: [(method: KnownMethod, target: Target)] = []
     }
 
-    /// What a route leads to. An object, so that a request holds one thing instead of all that is in it.
+    /// The handler of a route and method. An object, so that a request retains one reference instead of the members.
     final class Target: Sendable {
         let handler: Handler
         let hooks: [Hook]
-        /// What the body must be; `.any` for methods without one.
+        /// The required content of the body; `.any` for methods without a body.
         let content: App.Content
 
         init(handler: @escaping Handler, hooks: [Hook], content: App.Content) {
@@ -60,7 +60,6 @@ struct Router {
         }
     }
 
-    /// What a request leads to.
     enum Match {
         case target(Target)
         case notFound
@@ -75,7 +74,7 @@ struct Router {
 
     /// - Parameters:
     ///   - pattern: begins with `/`; a segment in braces is a parameter.
-    ///   - base: put in front of the pattern in the tree, not in the route's name.
+    ///   - base: prefix in the tree, but not in the route's name.
     mutating func add(_ method: KnownMethod, _ pattern: String, base: String, _ target: Target) {
         precondition(pattern.hasPrefix("/"), "pattern \(pattern) does not begin with a slash")
         precondition(
@@ -120,19 +119,19 @@ struct Router {
         return nodes.count - 1
     }
 
-    /// Finds what a request leads to, and notes its route and captures.
+    /// Finds the target of a request and sets the request's route and captures.
     func match(_ request: Request, _ method: KnownMethod) -> Match {
         request.captures.removeAll()
         let path = request.head.path
-        // Borrowed, as below: a copy of an element would retain all it holds.
+        // Borrowed, as below: a copy of an element would retain its contents.
         let nodes = nodes.span
         guard let index = find(request, path), let route = nodes[index].route else {
             request.route = nil
             return .notFound
         }
-        // The object served another request before, most often for the same route.
+        // The object served an earlier request, most often for the same route.
         if request.route !== route { request.route = route }
-        // A HEAD is a GET whose body is not sent, RFC 9110 §9.3.2.
+        // HEAD is a GET without the body, RFC 9110 §9.3.2.
         let method = method == .head ? .get : method
         let targets = nodes[index].targets.span
         for position in targets.indices where targets[position].method == method {
@@ -144,14 +143,14 @@ struct Router {
     private func find(_ request: Request, _ path: Range<Int>) -> Int? {
         var index = 0
         var start = path.lowerBound + 1
-        // An empty path is the absolute form's way to write "/".
+        // In absolute form an empty path means "/".
         if start >= path.upperBound { return index }
         let isEncoded = request.head.pathHasPercent
         let bytes = request.head.bytes
         while start <= path.upperBound {
             var end = start
             while end < path.upperBound && bytes[end] != UInt8(ascii: "/") { end += 1 }
-            // The root under a base path is spelled with its slash or without.
+            // The root under a base path matches with and without its trailing slash.
             guard end > start else { return end == path.upperBound && index == root ? index : nil }
             let next: Int?
             if isEncoded {
@@ -180,10 +179,10 @@ struct Router {
         return isDots ? nil : nodes[index].parameter
     }
 
-    /// The value of the Allow field for the server as a whole: the methods of all routes.
+    /// The Allow value for `OPTIONS *`: the methods of all routes.
     var allow: String { Self.allow(nodes.flatMap(\.targets).map(\.method)) }
 
-    /// The methods with those that go without saying, each once and in a fixed order.
+    /// The methods, plus HEAD where there is GET, plus OPTIONS; each once and in a fixed order.
     private static func allow(_ methods: [KnownMethod]) -> String {
         KnownMethod.allCases.filter { method in
             switch method {

@@ -1,19 +1,19 @@
 import Reactor
 
-/// A task of one loop that makes answers which suspend, one at a time: for a request, not for a connection, so an idle
-/// connection holds no task. An object of that loop.
+/// A task that runs asynchronous handlers on one loop, one at a time. It belongs to the loop, not to a connection, so
+/// an idle connection needs no task.
 @safe final class Runner {
     private struct Job {
         let make: () async throws -> Answer
         let connection: Connection
-        /// By when the request is to be answered.
+        /// Deadline for the response.
         let expiry: UInt64
     }
 
     private unowned let worker: Worker
     private let deadline = TaskDeadline()
     private var job: Job?
-    // Resumed exactly once: `run` takes it out.
+    // Resumed exactly once: `resume` clears it first.
     private var idle: UnsafeContinuation<Void, Never>?
 
     init(_ worker: Worker) {
@@ -23,8 +23,8 @@ import Reactor
         Task(executorPreference: worker.loop) { await turn.serve(runner) }
     }
 
-    /// What the handlers are isolated to. Isolated to nothing, the task is queued again, by its loop on itself, after each
-    /// call of an asynchronous function: seven times for a lookup of one row, 5,000 instructions.
+    /// The actor that isolates the handlers. Without isolation, the loop would enqueue the task again after each call
+    /// of an asynchronous function.
     private actor Turn {
         private let loop: EventLoop
         nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
@@ -32,15 +32,15 @@ import Reactor
 
         func serve(_ bound: LoopBound<Runner>) async {
             let runner = bound.value
-            // Bound once: what waits on behalf of a request reads it, and only its moment changes.
+            // Bound once per task: code that waits on behalf of a request reads this box, and only its `expiry` changes.
             await TaskDeadline.$current.withValue(runner.deadline) {
-                // A closure is isolated to what it captures.
+                // A closure is isolated to the actor that it captures.
                 _ = self
                 while let job = await runner.next() {
                     runner.deadline.expiry = job.expiry
                     let answer = await runner.worker.app.run(job.make, job.connection.request)
                     runner.deadline.expiry = nil
-                    // Before the connection goes on, which may have another request for it.
+                    // Done before the connection continues, which may need the runner for its next request.
                     let isKept = runner.worker.keep(runner)
                     job.connection.deliver(answer.kind)
                     if !isKept { return }
@@ -49,14 +49,14 @@ import Reactor
         }
     }
 
-    /// Has an answer made to the connection's request, which then hears of it. Not called again before it has.
+    /// Runs a handler; its answer is delivered to the connection. Must not be called again before that.
     func run(_ make: @escaping () async throws -> Answer, for connection: Connection, until expiry: UInt64) {
         precondition(job == nil, "a runner has one request at a time")
         job = Job(make: make, connection: connection, expiry: expiry)
         resume()
     }
 
-    /// Ends the task, which has nothing to do.
+    /// Ends the idle task.
     func end() {
         resume()
     }
@@ -70,7 +70,8 @@ import Reactor
     private func next() async -> Job? {
         if job == nil {
             await unsafe withUnsafeContinuation { continuation in
-                // Between the look and the suspension another turn may have passed, and brought a job that woke nobody.
+                // Another loop iteration may have passed before the suspension and set a job without a continuation to
+                // resume.
                 if job == nil { unsafe idle = continuation } else { unsafe continuation.resume() }
             }
         }

@@ -2,28 +2,29 @@ public import Reactor
 public import ServiceLifecycle
 import Synchronization
 
-/// An HTTP/1.1 server on several event loops, each with its own listener, connections and copy of the application.
+/// An HTTP/1.1 server on several event loops. Each loop has its own listener, connections and copy of the application.
 public final class Server: Service {
-    /// How often the drain looks whether the last connection is gone.
+    /// Interval between two checks during the drain.
     private static let drainPoll: UInt64 = 10_000_000
 
     public let drain: Drain
-    /// One for each loop.
+    /// One per loop.
     private let acceptors: [RemoteAcceptor]
     private let quota: ConnectionQuota
     private let options: ServerOptions
     private let hasBegun = Atomic<Bool>(false)
 
-    /// Binds every listener; clients wait in their queues until `begin`.
+    /// Binds all listeners; clients wait in the accept queues until `begin`.
     ///
     /// - Parameters:
     ///   - loops: at least one, started or not.
-    ///   - adopting: the number of a socket that listens already and stays open, shared by all loops instead of binding.
-    ///   - drain: shared with whoever answers health checks.
-    ///   - trusts: whether a peer's word on its client is believed; asked once a connection.
+    ///   - adopting: the descriptor of a listening socket, which stays open and is shared by all loops; replaces
+    ///     binding.
+    ///   - drain: shared with the code that answers health checks.
+    ///   - trusts: whether a peer's statements about the client are trusted; called once per connection.
     ///   - makeApp: called once per loop.
-    ///   - observe: makes the observer of one loop, which is called there and must not block.
-    /// - Throws: `SystemError` when the address cannot be listened on.
+    ///   - observe: makes the observer of one loop. The observer runs on that loop and must not block.
+    /// - Throws: `SystemError` when the server cannot listen on the address.
     public init(
         on loops: [EventLoop], options: ServerOptions, adopting inherited: Int32? = nil, drain: Drain = Drain(),
         trusts: @escaping @Sendable (SocketAddress) -> Bool,
@@ -42,7 +43,7 @@ public final class Server: Service {
             } else {
                 listener = try Listener(host: options.host, port: port, isFirst: acceptors.isEmpty)
             }
-            // With port 0 the first choice of the kernel is everybody's.
+            // With port 0 the kernel chooses for the first listener; the others use the same port.
             port = try listener.port()
             let worker = Worker(
                 loop: loop, app: makeApp(loop), options: options, drain: drain, quota: quota, trusts: trusts,
@@ -53,12 +54,12 @@ public final class Server: Service {
         self.acceptors = acceptors
     }
 
-    /// The port it listens on.
+    /// The port on which the server listens.
     public let port: UInt16
 
-    /// Begins to accept clients, which are served from then on; `run` does it first where nobody has.
+    /// Starts accepting clients. `run` calls it if it has not been called.
     ///
-    /// - Throws: `SystemError`, before anybody is served, when a loop cannot watch its listener.
+    /// - Throws: `SystemError`, before any client is served, when a loop cannot watch its listener.
     public func begin() async throws {
         guard !hasBegun.exchange(true, ordering: .relaxed) else { return }
         for acceptor in acceptors {
@@ -69,7 +70,7 @@ public final class Server: Service {
         }
     }
 
-    /// Serves until a graceful shutdown is asked for, then drains. Returns when the last connection is gone.
+    /// Serves until a graceful shutdown is requested, then drains. Returns when the last connection is closed.
     ///
     /// - Throws: as `begin`.
     public func run() async throws {
@@ -79,7 +80,7 @@ public final class Server: Service {
                 group.addTask(executorPreference: acceptor.loop) { await acceptor.bound.value.run() }
             }
             do { try await gracefulShutdown() } catch {
-                // The task was cancelled: there is no time to be graceful.
+                // The task was cancelled: the load balancer's delay is skipped.
                 drain.skipDelay()
             }
             await finish()
@@ -106,7 +107,7 @@ public final class Server: Service {
         await report { .drain(phase) }
         for acceptor in acceptors { await acceptor.perform { $0.worker.drainChanged() } }
         guard phase == .closing else { return }
-        // Idle connections have closed, which makes room for whoever waits in the queue.
+        // Idle connections have closed, which frees places for clients in the accept queue.
         await withTaskGroup { group in
             for acceptor in acceptors {
                 group.addTask(executorPreference: acceptor.loop) { await acceptor.bound.value.finish(by: limit) }

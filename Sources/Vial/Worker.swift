@@ -2,11 +2,11 @@ import HTTP1
 import Reactor
 import Synchronization
 
-/// Connections open over all loops, and the bounds on them: their number, and the memory that each of them takes.
+/// The open connections over all loops, limited by number and by the memory that each takes.
 final class ConnectionQuota: Sendable {
-    /// What a connection takes at least: its objects, and what it keeps between two requests.
+    /// Minimum memory of a connection: its objects, and what it keeps between two requests.
     static let connectionByteCount = 3072
-    /// In sixteenths of the budget, what all of them may take together.
+    /// Share of the memory budget for all connections together, in sixteenths.
     private static let connectionSixteenths = 10
 
     let limit: Int
@@ -18,7 +18,7 @@ final class ConnectionQuota: Sendable {
         self.memory = memory
     }
 
-    /// How many connections a budget has room for.
+    /// How many connections fit into a budget.
     static func most(in memory: MemoryBudget) -> Int {
         memory.limit / 16 * connectionSixteenths / connectionByteCount
     }
@@ -42,15 +42,15 @@ final class ConnectionQuota: Sendable {
     }
 }
 
-/// What the connections of one loop share; an object of that loop.
+/// State shared by the connections of one loop. Used only on that loop.
 final class Worker {
-    /// One read takes at most this much: a whole head of the largest kind.
+    /// Bytes per read: the largest head fits.
     static let readByteLimit = 65_536
-    /// The spare buffer is no larger, whatever the largest answer was.
+    /// Larger response buffers are freed instead of kept as the spare one.
     private static let spareOutputByteLimit = 65_536
-    /// Runners that are kept while they have nothing to do: as many as a busy loop has requests at the database.
+    /// Idle handler tasks kept per loop: about as many as a busy loop has requests in flight.
     private static let idleRunnerLimit = 256
-    /// Between two searches for idle connections, which look at every connection of the loop.
+    /// Interval between two searches for idle connections; a search visits every connection of the loop.
     private static let idleSearchInterval: UInt64 = 20_000_000
 
     let loop: EventLoop
@@ -62,17 +62,17 @@ final class Worker {
     let observe: @Sendable (ServerEvent) -> Void
     let times: Exchange.Times
     let readBuffer = ReadBuffer(byteCount: Worker.readByteLimit)
-    /// Where answers are written until they have left, for one connection after the other: a buffer of its own each would be
-    /// memory that the next request finds in no cache.
+    /// A buffer for responses, lent to one connection at a time. A buffer per connection would not stay in the CPU's
+    /// caches.
     private var spareOutput: [UInt8] = []
     var commonFields: CommonFields
     var requestID = RequestID()
     private var connections: [ObjectIdentifier: Connection] = [:]
     private var idleRunners: [Runner] = []
-    /// Connections that were idle when a place was last looked for, the one that is idle longest last. Whatever became idle
-    /// later has been so for a shorter time than all of them.
+    /// Idle connections found by the last search, longest idle last. Connections that became idle later have been idle
+    /// for a shorter time than all of these.
     private var idleConnections: [(identifier: ObjectIdentifier, expiry: UInt64)] = []
-    /// When connections are looked through again, after all of those were tried.
+    /// When the next search is allowed, once the candidates are used up.
     private var nextIdleSearch: UInt64 = 0
 
     init(
@@ -101,11 +101,11 @@ final class Worker {
         observe(.closed)
     }
 
-    /// Closes the connection that has been idle longest, if it has been so for `ServerOptions.idleGrace`.
+    /// Closes the connection that has been idle longest, if that is at least `ServerOptions.idleGrace`.
     ///
     /// - Returns: whether one was closed.
     func giveUpIdle() -> Bool {
-        // What is idle then waits for its first request, and closes soon by itself.
+        // While the server closes, an idle connection waits for its first request and soon closes by itself.
         guard !drain.phase.closesIdleConnections else { return false }
         if idleConnections.isEmpty && loop.now >= nextIdleSearch {
             nextIdleSearch = loop.now + Self.idleSearchInterval
@@ -114,7 +114,7 @@ final class Worker {
             }
             idleConnections.sort { $0.expiry > $1.expiry }
         }
-        // With a shorter time for idle connections than the grace, the result is a moment that is over for all of them.
+        // Signed, because a keep-alive time below the grace gives a moment in the past.
         let latest = Int(loop.now) + (options.keepAliveTimeout - options.idleGrace) * 1_000_000
         while let oldest = idleConnections.last, Int(oldest.expiry) <= latest {
             idleConnections.removeLast()
@@ -127,13 +127,13 @@ final class Worker {
         return false
     }
 
-    /// Lends the spare buffer to a connection that has nothing to send yet.
+    /// Lends the spare buffer to a connection without output.
     @inline(__always)
     func lendOutput(_ output: inout [UInt8]) {
         if output.capacity == 0 { swap(&output, &spareOutput) }
     }
 
-    /// Takes a buffer back, all of which has left, unless it is too large or another one took its place.
+    /// Takes back an empty buffer as the spare one; frees it if it is too large or another one has been returned.
     @inline(__always)
     func returnOutput(_ output: inout [UInt8]) {
         if spareOutput.capacity > 0 || output.capacity > Self.spareOutputByteLimit {
@@ -144,22 +144,22 @@ final class Worker {
         }
     }
 
-    /// Has an answer made by a task; the connection hears of it.
+    /// Runs an answer's closure in a task, which delivers the answer to the connection.
     func run(_ make: @escaping () async throws -> Answer, for connection: Connection, until expiry: UInt64) {
         let runner = idleRunners.popLast() ?? Runner(self)
         runner.run(make, for: connection, until: expiry)
     }
 
-    /// A runner is done with its request.
+    /// Keeps a runner that has finished its request.
     ///
-    /// - Returns: whether it waits for another one.
+    /// - Returns: false when it is not kept and has to end.
     func keep(_ runner: Runner) -> Bool {
         guard idleRunners.count < Self.idleRunnerLimit && drain.phase.keepsRunners else { return false }
         idleRunners.append(runner)
         return true
     }
 
-    /// Makes every connection look at the drain's phase; at the end nobody runs handlers any more.
+    /// Reports the drain's phase to every connection; in the last phase also ends the idle runners.
     func drainChanged() {
         for connection in connections.values { connection.drainChanged() }
         guard !drain.phase.keepsRunners else { return }
