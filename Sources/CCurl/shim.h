@@ -1,7 +1,7 @@
 #ifndef CCURL_SHIM_H
 #define CCURL_SHIM_H
 
-/* The header's own type checks are macros around calls whose option is known when they are compiled; here it is not. */
+/* The header's type checks are macros that need a constant option; here the option is a parameter. */
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 
@@ -18,17 +18,17 @@ static inline CURLcode ccurl_set_text(CURL *handle, CURLoption option, const cha
     return curl_easy_setopt(handle, option, value);
 }
 
-/* As many bytes as CURLOPT_POSTFIELDSIZE_LARGE says, which has to be set before; libcurl copies them. */
+/* CURLOPT_POSTFIELDSIZE_LARGE must be set first and gives the number of bytes; libcurl copies them. */
 static inline CURLcode ccurl_copy_body(CURL *handle, const void *bytes) {
     return curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, bytes);
 }
 
-/* The list has to outlive the transfer. */
+/* The list must outlive the transfer. */
 static inline CURLcode ccurl_set_headers(CURL *handle, struct curl_slist *list) {
     return curl_easy_setopt(handle, CURLOPT_HTTPHEADER, list);
 }
 
-/* CURL_ERROR_SIZE bytes that have to outlive the handle. */
+/* `buffer` has CURL_ERROR_SIZE bytes and must outlive the handle. */
 static inline CURLcode ccurl_set_error_buffer(CURL *handle, char *buffer) {
     return curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, buffer);
 }
@@ -38,7 +38,7 @@ static inline CURLcode ccurl_set_receiver(CURL *handle, size_t (*receive)(char *
     return code != CURLE_OK ? code : curl_easy_setopt(handle, CURLOPT_WRITEDATA, context);
 }
 
-/* The option that takes names came with 7.85.0, when the one that takes bits became deprecated. */
+/* libcurl 7.85.0 added the option with names and deprecated the one with bits. */
 static inline CURLcode ccurl_allow_http_only(CURL *handle) {
 #if LIBCURL_VERSION_NUM >= 0x075500
     return curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -60,7 +60,7 @@ static inline curl_off_t ccurl_get_size(CURL *handle, CURLINFO info) {
 /* CURL_GLOBAL_DEFAULT is an expression that Swift does not import. */
 static inline CURLcode ccurl_start(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }
 
-/* Of the library that is loaded, as 0xXXYYZZ; the header's own may be another. */
+/* The version of the loaded library as 0xXXYYZZ; the header's version may differ. */
 static inline unsigned int ccurl_loaded_version(void) { return curl_version_info(CURLVERSION_NOW)->version_num; }
 
 #endif

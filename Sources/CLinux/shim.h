@@ -21,7 +21,7 @@ extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int 
 
 #ifndef __USE_GNU
 extern int sched_getaffinity(int process, size_t size, cpu_set_t *set);
-/* The beginning of what dl_iterate_phdr(3) tells of each loaded object; declared as accept4 is. */
+/* The first members of dl_iterate_phdr(3)'s structure; declared here for the same reason as accept4. */
 struct dl_phdr_info {
     ElfW(Addr) dlpi_addr;
     const char *dlpi_name;
@@ -31,16 +31,16 @@ struct dl_phdr_info {
 extern int dl_iterate_phdr(int (*visit)(struct dl_phdr_info *object, size_t size, void *context), void *context);
 #endif
 
-/* A new client's descriptor, non-blocking and closed on exec, or -1. */
+/* Returns the new client's descriptor, non-blocking and close-on-exec, or -1. */
 static inline int clinux_accept(int listener, struct sockaddr_storage *peer) {
     socklen_t length = sizeof *peer;
     return accept4(listener, (struct sockaddr *)peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-/* The cores that the calling thread may run on, of 8,192 at most; 0 when the kernel does not say. */
+/* Number of cores that the calling thread may run on, up to 8,192; 0 if the call fails. */
 static inline int clinux_usable_cores(void) {
-    cpu_set_t sets[8]; /* of 1,024 each */
-    /* What sched.h counts with; the call fills the rest with zeros. */
+    cpu_set_t sets[8]; /* 1,024 cores each */
+    /* The function behind sched.h's CPU_COUNT_S. The call has filled the unused sets with zeros. */
     return sched_getaffinity(0, sizeof sets, sets) == 0 ? __sched_cpucount(sizeof sets, sets) : 0;
 }
 
@@ -52,24 +52,24 @@ static inline int clinux_set_nonblocking(int descriptor) {
     return flags < 0 ? -1 : fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
 }
 
-/* Names the calling thread "loop 0" for `top -H` and debuggers; a name is not worth an error. */
+/* Names the calling thread "loop 0" for `top -H` and debuggers; errors are ignored. */
 static inline void clinux_name_loop(int index) {
-    char name[16]; /* as much as the kernel keeps */
+    char name[16]; /* the kernel's maximum */
     snprintf(name, sizeof name, "loop %d", index);
     prctl(PR_SET_NAME, name);
 }
 
-/* Lets the kernel wake the calling thread at most this much later than it asked for, instead of 50,000. */
+/* Limits how much later than asked for the kernel may wake the calling thread; the default is 50,000 ns. */
 static inline void clinux_set_timer_slack(unsigned long nanoseconds) { prctl(PR_SET_TIMERSLACK, nanoseconds); }
 
-/* What the kernel takes of a connection's bytes before they can be sent (tcp(7), TCP_NOTSENT_LOWAT). Connections have it from
-   the socket that they are accepted from; a kernel that refuses it takes more. */
+/* Limits the unsent bytes that the kernel buffers per connection (tcp(7), TCP_NOTSENT_LOWAT). Accepted sockets inherit the
+   option; a kernel without it buffers more. */
 static inline void clinux_limit_unsent(int listener, int bytes) {
     setsockopt(listener, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
-/* Buffers of this size are pages of their own, which go back to the kernel when they are freed. By itself the C library
-   raises its limit to the size of what was freed, and keeps such buffers among the small ones from then on. */
+/* Allocations from this size on get separate pages, which return to the kernel when they are freed. By default the C library
+   raises this threshold to the size of a freed allocation, and keeps such allocations on the heap from then on. */
 static inline void clinux_fix_mmap_threshold(int bytes) {
     mallopt(M_MMAP_THRESHOLD, bytes);
     mallopt(M_TRIM_THRESHOLD, bytes);
@@ -77,7 +77,7 @@ static inline void clinux_fix_mmap_threshold(int bytes) {
 
 static inline void clinux_trim_heaps(void) { malloc_trim(0); }
 
-/* What the peer of a TCP socket has not acknowledged, which is nothing once the connection is broken (TIOCOUTQ, tcp(7)). */
+/* Bytes that the peer of a TCP socket has not acknowledged (TIOCOUTQ, tcp(7)); 0 once the connection is broken. */
 static inline int clinux_unacknowledged(int socket) {
     int error = 0, count = 0;
     socklen_t length = sizeof error;

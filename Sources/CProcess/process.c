@@ -6,9 +6,9 @@
 static int count;
 static char **arguments;
 
-/* The GNU C library calls a constructor as it calls main. Swift's CommandLine looks for the arguments on the stack, by
-   /proc/self/maps and `environ`: without that file, or when a library has set a variable before, it finds none.
-   Until the command is known, a signal that stops a service waits. In the first process of a container it would be lost. */
+/* The GNU C library passes main's arguments to constructors. Swift's CommandLine searches the stack for them with
+   /proc/self/maps and `environ`, and fails without that file, or when a library has set a variable before.
+   SIGTERM and SIGINT stay pending until the command is known; in a container's first process they would be lost. */
 __attribute__((constructor)) static void begin(int argc, char **argv, char **environment) {
     sigset_t signals;
     (void)environment;

@@ -1,34 +1,34 @@
 import Glibc
 
-/// A thread of its own, for an event loop, for the log writer, and for work that blocks.
+/// Starts threads: for event loops, for the log writer, and for blocking work.
 public enum Thread {
     private final class Work: Sendable {
         let body: @Sendable () -> Void
         init(body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
-    /// The system has no thread to give.
+    /// The system cannot create a thread.
     public struct NoThread: Error, Equatable, Sendable {
-        /// pthread_create's error number.
+        /// The error number that pthread_create returned.
         public let errno: Int32
     }
 
-    /// Runs `body` on a new thread, which ends with it and is waited for by nobody.
+    /// Runs `body` on a new detached thread.
     ///
-    /// - Throws: `NoThread` when the system has none to give; `body` is not called then.
+    /// - Throws: `NoThread` when the system cannot create one; `body` is not called then.
     public static func start(_ body: @escaping @Sendable () -> Void) throws(NoThread) {
-        // The thread takes over the reference.
+        // The new thread takes over the reference.
         let context = unsafe Unmanaged.passRetained(Work(body: body)).toOpaque()
         var thread = pthread_t()
         let error = unsafe pthread_create(
             &thread, nil,
             { context in
-                // pthread_create passes on the pointer it was given.
+                // pthread_create passes the pointer on unchanged.
                 unsafe Unmanaged<Work>.fromOpaque(context!).takeRetainedValue().body()
                 return nil
             }, context)
         guard error == 0 else {
-            // The thread that would have taken the reference does not exist.
+            // No thread was created to take over the reference.
             unsafe Unmanaged<Work>.fromOpaque(context).release()
             throw NoThread(errno: error)
         }

@@ -1,14 +1,14 @@
-/// One moment on a loop's monotonic clock at which something is to happen, unless it is moved or cancelled first.
+/// A timer on a loop's monotonic clock. It can be moved or cancelled until it fires.
 ///
-/// Moving it later is one store: the wheel finds out when the old moment comes.
+/// Moving it later is one store: the wheel notices when the old time comes.
 public final class Deadline {
-    /// The moment in nanoseconds of the loop's clock; nil while it is not armed.
+    /// When it fires, in nanoseconds on the loop's clock; nil while it is not armed.
     public fileprivate(set) var expiry: UInt64?
-    /// What happens then; set anew by an owner that has to exist before its action can name it.
+    /// Called when it fires. Settable, for an owner that must exist before the action can refer to it.
     var action: () -> Void
-    /// Taken out of the wheel because its moment came, and not yet run, moved or cancelled.
+    /// Whether it was removed from the wheel because its time came, and has not been run, moved or cancelled since.
     fileprivate var isDue = false
-    /// Where the wheel holds it; -1 when it does not.
+    /// The wheel's slot that holds it; -1 if none does.
     fileprivate var slot = -1
     fileprivate var index = -1
     /// The tick the slot was chosen for: never later than `expiry`.
@@ -19,33 +19,34 @@ public final class Deadline {
     }
 }
 
-/// Deadlines of one loop in a ring of slots: arming, moving and cancelling take constant time.
+/// The timers of one loop in a ring of slots: arming, moving and cancelling take constant time.
 ///
-/// A deadline fires at most one tick late, one of a second or more at most eight; never early.
+/// A timer never fires early. It fires at most one tick late, or at most eight ticks if it was armed for one second or
+/// more.
 struct DeadlineWheel {
-    /// 2^24 ns: 16.8 ms, fine enough for timeouts that are given in whole milliseconds and mostly in seconds.
+    /// A tick is 2^24 ns (16.8 ms): fine enough for timeouts in whole milliseconds, most of which are seconds.
     static let tickShift: UInt64 = 24
-    /// 8.6 s a turn of the ring. Longer deadlines are looked at once a turn.
+    /// One revolution takes 8.6 s. Timers further away are checked once per revolution.
     static let slotCount = 512
-    /// Deadlines further away than this many ticks (1 s) share slots, so that idle connections wake a loop seldom.
+    /// Timers further away than this many ticks (1 s) share slots, so that idle connections rarely wake the loop.
     static let fineTicks: UInt64 = 60
     static let coarseMask: UInt64 = 7
 
     private var slots: [[Deadline]] = Array(repeating: [], count: slotCount)
     private var occupied = InlineArray<8, UInt64>(repeating: 0)
-    /// Every slot up to and including this tick has been looked at.
+    /// The last tick whose slot has been checked.
     private var currentTick: UInt64
     private(set) var count = 0
-    /// When the wheel was last asked for what has expired.
+    /// The time of the last `expired` call.
     private var lastMoment: UInt64 = 0
 
     init(now: UInt64) {
         currentTick = now >> Self.tickShift
     }
 
-    /// Arms, or moves, a deadline to `expiry`.
+    /// Arms a timer, or moves it, to `expiry`.
     mutating func arm(_ deadline: Deadline, at expiry: UInt64) {
-        // It fires all the same: who arms it at every turn for a moment that has passed would else put it off for ever.
+        // It stays due: arming it in every loop iteration for a time in the past would otherwise postpone it for ever.
         if deadline.isDue && expiry <= lastMoment { return }
         deadline.expiry = expiry
         deadline.isDue = false
@@ -62,13 +63,14 @@ struct DeadlineWheel {
         if deadline.slot >= 0 { remove(deadline) }
     }
 
-    /// When the loop has to look again: nil when nothing is armed. May be before the first expiry, never after its tick.
+    /// When the loop must call `expired` again; nil when no timer is armed. May be before the first expiry, never after
+    /// its tick.
     func nextLook() -> UInt64? {
         if count == 0 { return nil }
         var distance: UInt64 = 1
         while distance <= UInt64(Self.slotCount) {
             let slot = Int((currentTick + distance) % UInt64(Self.slotCount))
-            // The slots of one word from this one on, the nearest first.
+            // This slot and the later ones of the same word, nearest first.
             let word = occupied[slot / 64] >> UInt64(slot % 64)
             if word != 0 { return (currentTick + distance + UInt64(word.trailingZeroBitCount)) << Self.tickShift }
             distance += UInt64(64 - slot % 64)
@@ -76,7 +78,7 @@ struct DeadlineWheel {
         return nil
     }
 
-    /// Removes and returns every deadline whose moment has passed.
+    /// Removes and returns every timer whose time has passed.
     mutating func expired(now: UInt64) -> [Deadline] {
         lastMoment = now
         let target = now >> Self.tickShift
@@ -92,7 +94,7 @@ struct DeadlineWheel {
             tick += 1
             let slot = Int(tick % UInt64(Self.slotCount))
             if occupied[slot / 64] & (1 << UInt64(slot % 64)) == 0 { continue }
-            // Taken out first: a deadline that is not due yet goes back in, perhaps into this very slot.
+            // Removed first, because a timer that is not due goes back in, possibly into the same slot.
             let candidates = slots[slot]
             slots[slot].removeAll(keepingCapacity: true)
             occupied[slot / 64] &= ~(1 << UInt64(slot % 64))
@@ -113,7 +115,7 @@ struct DeadlineWheel {
     }
 
     private mutating func insert(_ deadline: Deadline, _ expiry: UInt64) {
-        // The tick after the one it falls into: the whole of its own tick must have passed.
+        // The tick after the one that contains `expiry`, because that whole tick must have passed.
         var tick = max((expiry >> Self.tickShift) + 1, currentTick + 1)
         if tick - currentTick > Self.fineTicks { tick = (tick + Self.coarseMask) & ~Self.coarseMask }
         let slot = Int(tick % UInt64(Self.slotCount))
@@ -137,9 +139,9 @@ struct DeadlineWheel {
         count -= 1
     }
 
-    /// Runs the action of a deadline that `expired` returned.
+    /// Runs the action of a timer that `expired` returned.
     static func fire(_ deadline: Deadline) {
-        // An event or another action may have armed it anew or cancelled it meanwhile.
+        // An event or another action may have armed or cancelled it since.
         guard deadline.isDue else { return }
         deadline.isDue = false
         deadline.action()

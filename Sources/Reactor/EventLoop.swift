@@ -3,25 +3,25 @@ import Glibc
 import Platform
 import Synchronization
 
-/// One thread with its own epoll set that runs the actors and tasks whose executor it is.
+/// A thread with an epoll set. It runs the actors and tasks whose executor it is.
 ///
-/// A turn: run every job, call the end-of-turn hooks, wait for events, report them. Nothing that runs on a loop may
-/// block. An actor that names it as `unownedExecutor` needs no lock for its state; a task made with
-/// `Task(executorPreference: loop)` also resumes here after a continuation instead of passing through the global pool.
+/// One iteration runs all jobs, calls the end-of-iteration hooks, waits for events and reports them. Code on a loop
+/// must not block. An actor that returns the loop as `unownedExecutor` needs no lock; a task created with
+/// `Task(executorPreference: loop)` resumes here after a continuation instead of on the global pool.
 @safe public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
-    /// Events fetched by one epoll_wait; more wait for the next turn, so that jobs get theirs in between.
+    /// Events per epoll_wait; more are left to the next iteration, so that jobs run in between.
     static let eventBatch = 256
-    /// Jobs run in one turn; more wait for the next one, so that a task that only yields does not keep the loop from its events.
+    /// Jobs per iteration; more are left to the next one, so that a task that only yields does not delay events.
     private static let jobBatch = 4096
     /// How much later than asked for the kernel may wake the thread; 50 µs unless it is told, as long as a `linger` may be.
     private static let timerSlackNanoseconds: UInt = 1_000
 
-    /// Descriptors that a loop has open for itself.
+    /// Descriptors that each loop keeps open.
     public static let descriptorCount = 2
 
-    /// Which of the process's loops this is, from 0.
+    /// The loop's number within the process, from 0.
     public let index: Int
-    /// Nanoseconds of the monotonic clock, read once a turn.
+    /// The monotonic clock in nanoseconds, read once per iteration.
     public private(set) var now: UInt64
 
     private let epoll: FileDescriptor
@@ -35,13 +35,13 @@ import Synchronization
     private var ready: [UnownedJob] = []
     private var arrived: [UnownedJob] = []
     private var watched: [Readiness?] = []
-    /// Descriptors that are watched.
+    /// Number of watched descriptors.
     public private(set) var watchedCount = 0
     private var lastGeneration: UInt32 = 0
     private var wheel: DeadlineWheel
-    /// Deadlines whose moment has passed: they fire after another look for events.
+    /// Timers whose time has passed; they fire after another check for events.
     private var due: [Deadline] = []
-    /// Full batches of events that were found since.
+    /// Full batches of events found since these timers became due.
     private var fullBatches = 0
     private var turnHooks: [() -> Void] = []
     private var yielded: [() -> Void] = []
@@ -64,23 +64,23 @@ import Synchronization
         unsafe events.deallocate()
     }
 
-    /// Starts the thread; once.
+    /// Starts the thread. Call once.
     ///
-    /// - Throws: `SystemError` when the system has no thread to give; the loop may be started again then.
+    /// - Throws: `SystemError` when the system cannot create a thread; `start` may be called again then.
     public func start() throws(SystemError) {
-        // The thread keeps the loop until it ends.
+        // The thread retains the loop until it ends.
         do throws(Thread.NoThread) { try Thread.start { self.run() } } catch {
             throw SystemError(errno: error.errno, call: "pthread_create")
         }
     }
 
-    /// Makes the thread end after its turn. Jobs that are enqueued later never run.
+    /// Ends the thread after the current iteration. Jobs enqueued later never run.
     public func stop() {
         isStopping.store(true, ordering: .releasing)
         wake()
     }
 
-    /// The monotonic clock at this moment, in nanoseconds.
+    /// Reads the monotonic clock, in nanoseconds.
     @inline(__always)
     public static func monotonicNanoseconds() -> UInt64 {
         Instant.now.nanoseconds
@@ -100,13 +100,13 @@ import Synchronization
     @inline(__always)
     public var isCurrent: Bool { UInt(pthread_self()) == thread.load(ordering: .relaxed) }
 
-    /// Ends the process when the calling thread is not the loop's; in debug builds only.
+    /// Traps when the calling thread is not the loop's; in debug builds only.
     @inline(__always)
     public func assertCurrent() {
         assert(isCurrent, "code of loop \(index) runs on another thread")
     }
 
-    /// As `assertCurrent`, for what may also be done before the loop has a thread.
+    /// As `assertCurrent`, but also allowed before the loop has a thread.
     @inline(__always)
     private func assertOwned() {
         assert(isCurrent || thread.load(ordering: .relaxed) == 0, "code of loop \(index) runs on another thread")
@@ -118,24 +118,24 @@ import Synchronization
 
     public func isIsolatingCurrentContext() -> Bool? { isCurrent }
 
-    /// Starts a task on this loop, for something that lives on it. Called on the loop's thread.
+    /// Starts a task on this loop. Call on the loop's thread.
     public func task(_ operation: @escaping () async -> Void) {
         let bound = LoopBound(operation, on: self)
         Task(executorPreference: self) { await bound.value() }
     }
 
-    /// Runs `body` on the loop's thread: at once when it is called there, else as a job, in the order of the calls.
+    /// Runs `body` on the loop's thread: at once when called there, otherwise as a job, in the order of the calls.
     public func execute(_ body: @escaping @Sendable () -> Void) {
         if isCurrent { return body() }
         Task(executorPreference: self) { body() }
     }
 
-    /// Runs `body` on the loop's thread and returns its value; from any task.
+    /// Runs `body` on the loop's thread and returns its value. May be called from any task.
     public func perform<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
         await Task(executorPreference: self) { body() }.value
     }
 
-    /// Suspends any task for `nanoseconds`, at least.
+    /// Suspends any task for at least `nanoseconds`.
     public func pause(nanoseconds: UInt64) async {
         await Task(executorPreference: self) { await Caller(loop: self).pause(nanoseconds) }.value
     }
@@ -147,26 +147,26 @@ import Synchronization
         func pause(_ nanoseconds: UInt64) async { await loop.sleep(nanoseconds: nanoseconds) }
     }
 
-    /// Adds something to do at the end of every turn, before the loop waits. Call it on the loop or before `start`.
+    /// Adds a hook called at the end of every iteration, before the loop waits. Call on the loop, or before `start`.
     public func atTurnEnd(_ hook: @escaping () -> Void) {
         assertOwned()
         turnHooks.append(hook)
     }
 
     private func wake() {
-        // One write wakes it, however many jobs come before it looks.
+        // One write wakes the loop, however many jobs arrive before it reads them.
         if isWakePending.exchange(true, ordering: .acquiringAndReleasing) { return }
         var one: UInt64 = 1
-        // Eight bytes of a local: the eventfd's counter cannot overflow with one write per wake.
+        // Writes the eight bytes of a local; with one write per wake the eventfd's counter cannot overflow.
         _ = unsafe write(wakeup.number, &one, 8)
     }
 
-    /// Something to do at a moment still to be set. Its action runs on the loop, between jobs.
+    /// Makes an unarmed timer. Its action runs on the loop, between jobs.
     public func makeDeadline(_ action: @escaping () -> Void) -> Deadline {
         Deadline(action: action)
     }
 
-    /// Arms or moves a deadline to a moment on the monotonic clock.
+    /// Arms or moves a timer; `expiry` is in nanoseconds on the monotonic clock.
     @inline(__always)
     public func arm(_ deadline: Deadline, at expiry: UInt64) {
         assertOwned()
@@ -178,26 +178,26 @@ import Synchronization
         wheel.cancel(deadline)
     }
 
-    /// Deadlines that are armed.
+    /// Number of armed timers.
     public var deadlineCount: Int { wheel.count }
 
-    /// Suspends a task that runs on this loop for `nanoseconds`, at least.
+    /// Suspends a task that runs on this loop for at least `nanoseconds`.
     public func sleep(nanoseconds: UInt64) async {
-        // The deadline fires once and is kept by the wheel until then.
+        // The timer fires once, and the wheel retains it until then.
         await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             arm(makeDeadline { unsafe continuation.resume() }, at: Self.monotonicNanoseconds() + nanoseconds)
         }
     }
 
-    /// Calls `action`, once, when the events that are there now were reported.
+    /// Calls `action` once, after the events available now have been reported.
     public func atNextTurn(_ action: @escaping () -> Void) {
         assertOwned()
         yielded.append(action)
     }
 
-    /// Suspends a task that runs on this loop until the events that are there now were reported.
+    /// Suspends a task that runs on this loop until the events available now have been reported.
     public func nextTurn() async {
-        // Called once, by the end of this turn.
+        // Resumed once, at the end of this iteration.
         await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             atNextTurn { unsafe continuation.resume() }
         }
@@ -247,7 +247,7 @@ import Synchronization
 
     func rewatch(_ readiness: Readiness, events: UInt32) {
         assertOwned()
-        // It is watched, so the kernel can only refuse for a bug of ours.
+        // The descriptor is being watched, so only a bug of ours can make the kernel refuse.
         do { try control(EPOLL_CTL_MOD, readiness.number, events: events, key: key(of: readiness)) } catch {
             fatalError("\(error)")
         }
@@ -259,7 +259,7 @@ import Synchronization
         guard index < watched.count, watched[index] === readiness else { return }
         watched[index] = nil
         watchedCount -= 1
-        // Closing a descriptor ends its watch too, but a child process may still hold a copy.
+        // Closing a descriptor also ends its watch, unless a child process still holds a copy.
         _ = try? control(EPOLL_CTL_DEL, readiness.number, events: 0, key: 0)
     }
 
@@ -287,14 +287,15 @@ import Synchronization
         thread.store(0, ordering: .relaxed)
     }
 
-    /// Waits for events, reports them, and fires the deadlines that had passed before.
+    /// Waits for events, reports them, and then fires the timers that were due before.
     ///
-    /// A process that stood still so serves whoever came in time before it calls anybody late: it may come back with events
-    /// that the kernel had gathered before the pause, with nothing but a signal, or to more than one batch of them.
+    /// After a suspension of the process, data that arrived in time must be seen before its timeout fires. `epoll_wait`
+    /// may then return events that the kernel had collected before the pause, be interrupted by a signal, or return
+    /// only the first of several batches.
     private func look() {
         guard let found = waitForEvents(timeout()) else { return }
         if !due.isEmpty {
-            // The kernel takes descriptors in turn: so many batches hold each of them, however much there is to report.
+            // The kernel reports descriptors in turn, so this many full batches have covered each of them.
             if found == Self.eventBatch && fullBatches * Self.eventBatch < watchedCount {
                 fullBatches += 1
                 return
@@ -313,9 +314,9 @@ import Synchronization
 
     /// Waits for events and reports them.
     ///
-    /// - Returns: how many there were; nil when a signal ended the wait, and there may be others.
+    /// - Returns: the number of events; nil when a signal ended the wait, and there may be more.
     private func waitForEvents(_ milliseconds: Int32) -> Int? {
-        // Non-negative: errors other than EINTR are bugs, and that is retried by the next turn.
+        // Errors other than EINTR are bugs; after EINTR the next iteration waits again.
         let count = unsafe epoll_wait(epoll.number, events.baseAddress, Int32(Self.eventBatch), milliseconds)
         precondition(count >= 0 || errno == EINTR, "epoll_wait: errno \(errno)")
         now = Self.monotonicNanoseconds()
@@ -327,7 +328,8 @@ import Synchronization
     }
 
     private func runJobs() {
-        // With the serial executor alone, a task that prefers this loop would be queued again at each call of an actor here.
+        // With the serial executor alone, a task that prefers this loop would be enqueued again at each call of an
+        // actor on it.
         let serial = unsafe asUnownedSerialExecutor()
         let task = unsafe asUnownedTaskExecutor()
         var position = 0
@@ -349,7 +351,7 @@ import Synchronization
             return
         }
         let index = Int(key & 0xFFFF_FFFF)
-        // An earlier event of this batch may have closed it, and the number may already be another's.
+        // An earlier event of this batch may have closed the descriptor, and its number may be in use again.
         guard index < watched.count, let readiness = watched[index], readiness.generation == UInt32(key >> 32) else {
             return
         }
@@ -358,7 +360,7 @@ import Synchronization
 
     private func acceptArrivals() {
         var count: UInt64 = 0
-        // Cleared before the inbox is read: a job that comes later writes again.
+        // Cleared before the inbox is read, so that a job that arrives later writes again.
         _ = unsafe read(wakeup.number, &count, 8)
         isWakePending.store(false, ordering: .sequentiallyConsistent)
         inbox.withLock { swap(&$0, &arrived) }
@@ -366,11 +368,12 @@ import Synchronization
         arrived.removeAll(keepingCapacity: true)
     }
 
-    /// Milliseconds to wait for events: 0 while jobs are ready, or something waits for the next turn, -1 without limit.
+    /// Milliseconds to wait for events: 0 while jobs are ready or an action waits for the next iteration, -1 for no
+    /// limit.
     private func timeout() -> Int32 {
         if !ready.isEmpty || !yielded.isEmpty || !due.isEmpty { return 0 }
         guard let look = wheel.nextLook() else { return -1 }
-        // Late by this turn's own length at most, which saves reading the clock.
+        // `now` is at most one iteration old; using it avoids reading the clock.
         return look <= now ? 0 : Int32((look - now + 999_999) / 1_000_000)
     }
 }

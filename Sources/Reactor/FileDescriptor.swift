@@ -1,53 +1,53 @@
 import CLinux
 import Glibc
 
-/// An open descriptor and the duty to close it: it closes when its one owner goes.
+/// An open file descriptor. Its only owner closes it by going out of scope.
 public struct FileDescriptor: ~Copyable, Sendable {
-    /// The number the kernel knows it by; valid while this value lives.
+    /// The descriptor's number; valid while this value exists.
     public let number: Int32
 
-    /// Takes over an open descriptor that nobody else will close.
+    /// Takes ownership of an open descriptor.
     public init(owning number: Int32) {
         self.number = number
     }
 
-    /// A second number for what `number` names, which stays its owner's.
+    /// A duplicate of `number`, whose owner keeps it open.
     public init(duplicating number: Int32) throws(SystemError) {
         self.number = try blockingSystem("fcntl") { clinux_duplicate(number) }
     }
 
     deinit {
-        // After EINTR Linux has closed it all the same, and no other error leaves anything to do.
+        // On Linux the descriptor is closed even after EINTR, and no other error can be handled here.
         _ = Glibc.close(number)
     }
 
-    /// Takes what a socket has, at most `buffer.count` bytes; 0 is the end of the stream. recv(2) takes a tenth less time than
-    /// read(2), which looks after files as well.
+    /// Receives at most `buffer.count` bytes from a socket; 0 is the end of the stream. Uses recv(2), which is faster
+    /// than read(2) on a socket.
     @inline(__always)
     public func receive(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Attempt<Int> {
         try system("recv") { unsafe Glibc.recv(number, buffer.baseAddress, buffer.count, 0) }
     }
 
-    /// Writes what the kernel takes of `bytes` at once; raises no SIGPIPE.
+    /// Sends as many bytes as the kernel accepts at once; raises no SIGPIPE.
     @inline(__always)
     public func send(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Attempt<Int> {
         try system("send") { unsafe Glibc.send(number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
     }
 
-    /// The same of a span.
+    /// As above, for a span.
     @inline(__always)
     public func send(_ bytes: Span<UInt8>) throws(SystemError) -> Attempt<Int> {
         // The kernel copies the bytes before the call returns.
         try unsafe bytes.withUnsafeBytes { (bytes) throws(SystemError) in try unsafe send(bytes) }
     }
 
-    /// Bytes that were sent and that the peer's side has not acknowledged, the end of the stream counted as one. 0 when the
-    /// connection is broken: nothing can arrive then.
+    /// Bytes sent but not acknowledged by the peer; the end of the stream counts as one. 0 when the connection is
+    /// broken, because nothing can arrive then.
     public var unacknowledgedByteCount: Int { Int(clinux_unacknowledged(number)) }
 
-    /// Tells the peer that nothing more comes; reading goes on.
+    /// Shuts down the write side; reading remains possible.
     public func shutdownWrite() {
-        // ENOTCONN only says that the peer was faster.
+        // ENOTCONN means that the peer has disconnected already.
         _ = Glibc.shutdown(number, Int32(SHUT_WR))
     }
 }

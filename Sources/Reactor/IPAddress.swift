@@ -1,20 +1,20 @@
 import Formatting
 
-/// An IP address of either family; an IPv4 address is held as `::ffff:a.b.c.d` (RFC 4291 §2.5.5.2), so that one
-/// comparison serves both and a client of a dual-stack socket is the same as one of an IPv4 socket.
+/// An IPv4 or IPv6 address. An IPv4 address is stored as `::ffff:a.b.c.d` (RFC 4291 §2.5.5.2), so that a client has the
+/// same address on a dual-stack and on an IPv4 socket.
 public struct IPAddress: Hashable, Sendable {
-    /// The first eight bytes, the first of them most significant.
+    /// The first eight bytes, in big-endian order.
     public let high: UInt64
-    /// The last eight bytes, the first of them most significant.
+    /// The last eight bytes, in big-endian order.
     public let low: UInt64
 
-    /// An address of two halves, each with its first byte most significant.
+    /// An address from two halves, each in big-endian order.
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
     }
 
-    /// An address of 16 bytes in network order, IPv4 as `::ffff:a.b.c.d`.
+    /// An address from 16 bytes in network order, IPv4 as `::ffff:a.b.c.d`.
     public init(bytes: InlineArray<16, UInt8>) {
         var high: UInt64 = 0
         var low: UInt64 = 0
@@ -25,13 +25,13 @@ public struct IPAddress: Hashable, Sendable {
         self.init(high: high, low: low)
     }
 
-    /// An IPv4 address, its first byte most significant.
+    /// An IPv4 address; the most significant byte is the first.
     public init(v4 address: UInt32) {
         self.init(high: 0, low: Self.v4Mark | UInt64(address))
     }
 
-    /// The address written as text: four decimal numbers without leading zeros, or RFC 4291 §2.2 in any of its three
-    /// forms. Nil for everything else, so also for a zone (`%eth0`), brackets, a port or spaces.
+    /// Parses four decimal numbers without leading zeros, or any of the three forms of RFC 4291 §2.2. Nil for anything
+    /// else, including a zone (`%eth0`), brackets, a port or spaces.
     public init?(_ text: Span<UInt8>) {
         guard text.count <= Self.textByteLimit else { return nil }
         if let v4 = Self.v4(text) {
@@ -43,7 +43,7 @@ public struct IPAddress: Hashable, Sendable {
         }
     }
 
-    /// As the initialiser for bytes.
+    /// As above, for a string.
     public init?(_ text: String) {
         let utf8 = Array(text.utf8)
         self.init(utf8.span)
@@ -52,7 +52,7 @@ public struct IPAddress: Hashable, Sendable {
     /// Whether it is an IPv4 address.
     public var isV4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
-    /// Whether it is `0.0.0.0` or `::`, which stand for every address of the machine.
+    /// Whether it is `0.0.0.0` or `::`, the wildcard addresses.
     public var isUnspecified: Bool { high == 0 && (low == 0 || low == Self.v4Mark) }
 
     /// The longest form: six groups of four digits and an IPv4 address, "ffff:…:ffff:255.255.255.255".
@@ -67,7 +67,7 @@ public struct IPAddress: Hashable, Sendable {
         for index in text.indices {
             switch text[index] {
             case let byte where 0x30...0x39 ~= byte:
-                // A leading zero is octal to some readers and decimal to others.
+                // Some parsers read a leading zero as octal, others as decimal.
                 if digits > 0 && part == 0 { return nil }
                 part = part * 10 + UInt32(byte - 0x30)
                 digits += 1
@@ -91,7 +91,7 @@ public struct IPAddress: Hashable, Sendable {
         var gap: Int?
         var index = 0
         if text.count >= 2 && text[0] == 0x3A {
-            // A colon in front is only ever the first of two.
+            // A leading colon must be the first of two.
             guard text[1] == 0x3A else { return nil }
             gap = 0
             index = 2
@@ -118,10 +118,10 @@ public struct IPAddress: Hashable, Sendable {
                 gap = count
                 index += 1
             } else if index == text.count {
-                return nil  // One colon at the end.
+                return nil  // A single colon at the end.
             }
         }
-        // "::" stands for one group of zeros at least.
+        // "::" replaces at least one group of zeros.
         guard gap == nil ? count == 8 : count < 8 else { return nil }
         let missing = 8 - count
         var high: UInt64 = 0
@@ -157,7 +157,7 @@ public struct IPAddress: Hashable, Sendable {
 }
 
 extension IPAddress: CustomStringConvertible {
-    /// `a.b.c.d`, or the text of RFC 5952.
+    /// `a.b.c.d`, or the text form of RFC 5952.
     public var description: String {
         var bytes: [UInt8] = []
         bytes.append(addingCapacity: Self.textByteLimit) { $0.append(address: self) }
@@ -166,8 +166,8 @@ extension IPAddress: CustomStringConvertible {
 }
 
 extension OutputSpan<UInt8> {
-    /// Appends an address, `IPAddress.textByteLimit` bytes at most: `a.b.c.d`, or as RFC 5952 writes it, in lower case and
-    /// with the longest run of zero groups as `::`.
+    /// Appends an address, at most `IPAddress.textByteLimit` bytes: `a.b.c.d`, or the form of RFC 5952, in lower case
+    /// and with the longest run of zero groups as `::`.
     public mutating func append(address: IPAddress) {
         if address.isV4 {
             append(octet: UInt8(truncatingIfNeeded: address.low >> 24))
@@ -184,7 +184,8 @@ extension OutputSpan<UInt8> {
             groups[place] = UInt16(truncatingIfNeeded: address.high >> UInt64(48 - 16 * place))
             groups[place + 4] = UInt16(truncatingIfNeeded: address.low >> UInt64(48 - 16 * place))
         }
-        // A single zero group is written out (RFC 5952 §4.2.2); of equal runs the first is shortened (§4.2.3).
+        // A single zero group is written out (RFC 5952 §4.2.2); of runs with equal length the first is shortened
+        // (§4.2.3).
         var longest = 0..<1
         var place = 0
         while place < 8 {
@@ -207,7 +208,7 @@ extension OutputSpan<UInt8> {
         }
     }
 
-    // Every request's line has four of them.
+    // Inlined, because each log line of a request contains four of them.
     @inline(__always)
     private mutating func append(octet: UInt8) {
         if octet >= 100 { append(0x30 + octet / 100) }

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// Ends the waits of threads that block outside the loops, from any thread and for good.
+/// Permanently interrupts the waits of threads that block outside the loops. Safe to use from any thread.
 public final class Interruption: Sendable {
     private let descriptor: FileDescriptor
 
@@ -10,17 +10,17 @@ public final class Interruption: Sendable {
             owning: try blockingSystem("eventfd") { eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) })
     }
 
-    /// Begins it; once or more often.
+    /// Interrupts all waits, current and future. May be called more than once.
     public func begin() {
         var one: UInt64 = 1
-        // Eight bytes of a local; a counter that is full is readable as well.
+        // Writes the eight bytes of a local; a full counter is readable too.
         _ = unsafe write(descriptor.number, &one, 8)
     }
 
-    /// Whether it has begun.
+    /// Whether `begin` has been called.
     public var hasBegun: Bool {
         var watch = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
-        // One entry, which outlives the call; a limit of 0 never waits.
+        // One entry that outlives the call; with a timeout of 0 the call does not wait.
         return unsafe poll(&watch, 1, 0) == 1
     }
 
@@ -29,14 +29,14 @@ public final class Interruption: Sendable {
         case ready, timedOut, interrupted
     }
 
-    /// Waits until a descriptor is ready for `events` of poll(2); once interrupted, it never waits.
+    /// Waits until a descriptor is ready for the poll(2) events `events`. Returns at once after an interruption.
     ///
-    /// - Parameter remaining: milliseconds that are left, asked for before each look.
+    /// - Parameter remaining: milliseconds left; called before each poll(2).
     public static func wait(
         for events: Int32, on number: Int32, unless interruption: Interruption?, remaining: () -> Int32
     ) -> Outcome {
         while true {
-            // A negative number is passed over.
+            // poll(2) ignores a negative descriptor.
             let other = interruption?.descriptor.number ?? -1
             var watches: InlineArray<2, pollfd> = [
                 pollfd(fd: number, events: Int16(events), revents: 0),

@@ -3,40 +3,41 @@ import Glibc
 
 /// A listening TCP socket.
 public struct Listener: ~Copyable, Sendable {
-    /// Clients that may stand in the accept queue; the kernel lowers it to net.core.somaxconn.
+    /// Length of the accept queue; the kernel lowers it to net.core.somaxconn.
     public static let backlog: Int32 = 4096
-    /// What the kernel holds of answers that it cannot send yet, for each client: it would take some megabytes, which are
-    /// charged to the process's cgroup and counted nowhere.
+    /// Unsent bytes the kernel buffers per client. Without a limit it takes several megabytes, which are charged to the
+    /// process's cgroup but are in no budget.
     private static let unsentByteLimit: Int32 = 262_144
 
-    /// Descriptors that a listener has open: its socket and the reserve.
+    /// Descriptors that a listener keeps open: its socket and the reserve.
     public static let descriptorCount = 2
 
-    /// A client that was accepted, or why there is none.
+    /// The result of accepting.
     public enum Acceptance: ~Copyable {
         case client(FileDescriptor, SocketAddress)
         /// The queue is empty.
         case none
-        /// This client is gone again (ECONNABORTED and the like); the next one may be there.
+        /// This client has already disconnected (ECONNABORTED and similar errors); the next one may still be there.
         case lost(SystemError)
-        /// No descriptor is left: the client stays in the queue.
+        /// No descriptor is left; the client stays in the queue.
         case outOfDescriptors(SystemError)
     }
 
     public let descriptor: FileDescriptor
-    /// Given up for a moment to accept and close a client when no descriptor is left, so that the queue moves on.
+    /// Closed for a moment when no descriptor is left, to accept one client and close its connection, so that the queue
+    /// shrinks.
     private var reserve: FileDescriptor?
 
-    /// Binds and listens. Several listeners of a process may share one port: the kernel spreads clients over them. The first
-    /// one shares it with nobody who was there before, nor with another process that comes at the same moment: clients
-    /// would be spread over both, unnoticed.
+    /// Binds and listens. Several listeners of a process may share a port; the kernel distributes clients among them.
+    /// The first one must be alone on the port: it fails if another process listens there, or starts to at the same
+    /// time, because clients would be distributed among both, unnoticed.
     ///
     /// - Parameters:
-    ///   - host: a numeric address; `::`, however it is spelled, takes IPv4 clients too, and becomes `0.0.0.0` where there is no
-    ///     IPv6.
+    ///   - host: a numeric address. `::` in any spelling also accepts IPv4 clients, and becomes `0.0.0.0` on a machine
+    ///     without IPv6.
     ///   - port: 0 lets the kernel choose.
-    ///   - isFirst: whether no other listener of this process has the port.
-    /// - Throws: `SystemError`; `EINVAL` for a host that is no address, `EADDRINUSE` when another process has the port.
+    ///   - isFirst: whether this is the process's first listener on the port.
+    /// - Throws: `SystemError`; `EINVAL` when `host` is not an address, `EADDRINUSE` when another process has the port.
     public init(host: String, port: UInt16, isFirst: Bool = true) throws(SystemError) {
         do {
             descriptor = try Self.bind(host: host, port: port, isFirst: isFirst)
@@ -47,12 +48,12 @@ public struct Listener: ~Copyable, Sendable {
         reserve = Self.openReserve()
     }
 
-    /// Whether a number names a TCP socket that listens; any number may be asked about.
+    /// Whether a number is the descriptor of a listening TCP socket; safe for any number.
     public static func isListening(_ number: Int32) -> Bool {
         func option(_ name: Int32) -> Int32? {
             var value: Int32 = 0
             var length = socklen_t(MemoryLayout<Int32>.size)
-            // `value` is as long as `length` says.
+            // `value` has the size that `length` says.
             return unsafe getsockopt(number, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
         }
         let families = [AF_INET, AF_INET6]
@@ -60,7 +61,7 @@ public struct Listener: ~Copyable, Sendable {
             && option(SO_DOMAIN).map(families.contains) == true
     }
 
-    /// Takes a share in a socket that listens already, as a service manager passes it; `number` stays its owner's.
+    /// Duplicates a listening socket, such as one that a service manager passes; `number` stays open.
     public init(duplicating number: Int32) throws(SystemError) {
         let copy = try FileDescriptor(duplicating: number)
         let duplicate = copy.number
@@ -70,12 +71,12 @@ public struct Listener: ~Copyable, Sendable {
         reserve = Self.openReserve()
     }
 
-    /// The port it listens on.
+    /// The port it is bound to.
     public func port() throws(SystemError) -> UInt16 {
         try SocketAddress.local(of: descriptor).port
     }
 
-    /// Accepts one client: non-blocking, closed on exec, small writes sent at once.
+    /// Accepts one client; its socket is non-blocking, close-on-exec and without Nagle's algorithm.
     public func accept() -> Acceptance {
         var storage = sockaddr_storage()
         do {
@@ -84,7 +85,7 @@ public struct Listener: ~Copyable, Sendable {
             guard case .done(let number) = attempt else { return .none }
             let client = FileDescriptor(owning: number)
             var one: Int32 = 1
-            // Refused only when the client is gone already; its first read will tell.
+            // Fails only when the client has disconnected already; the first read will report that.
             _ = unsafe setsockopt(number, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
             return .client(client, SocketAddress(storage))
         } catch {
@@ -92,16 +93,17 @@ public struct Listener: ~Copyable, Sendable {
         }
     }
 
-    /// Whether a client stands in the accept queue.
+    /// Whether a client is in the accept queue.
     public var hasClient: Bool {
         var watch = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
-        // One entry, which outlives the call; a limit of 0 never waits.
+        // One entry that outlives the call; with a timeout of 0 the call does not wait.
         return unsafe poll(&watch, 1, 0) == 1 && watch.revents & Int16(POLLIN) != 0
     }
 
-    /// With no descriptor left: closes one waiting client instead of leaving it without an answer.
+    /// Closes one waiting client's connection when no descriptor is left, instead of leaving the client without a
+    /// response.
     ///
-    /// - Returns: whether one was closed.
+    /// - Returns: whether a client was closed.
     public mutating func shedOne() -> Bool {
         if reserve == nil {
             reserve = Self.openReserve()
@@ -133,12 +135,12 @@ public struct Listener: ~Copyable, Sendable {
         try enable(SOL_SOCKET, SO_REUSEPORT, !isFirst, socket)
         if address.family == AF_INET6 { try enable(Int32(IPPROTO_IPV6), IPV6_V6ONLY, !address.isDualStack, socket) }
         try unsafe address.withPointer { (pointer, length) throws(SystemError) in
-            // `address` outlives the call, and the length is its family's.
+            // `address` outlives the call, and the length is that of its family.
             _ = try blockingSystem("bind") { unsafe Glibc.bind(socket.number, pointer, length) }
         }
         _ = try blockingSystem("listen") { Glibc.listen(socket.number, backlog) }
-        // Two sockets may be bound to a port, but without this option one alone listens on it (socket(7)). Now it is this one,
-        // and those of the same user that come after it may listen beside it.
+        // Several sockets may be bound to a port, but without this option only one of them can listen (socket(7)). This
+        // one does now; listeners of the same user may join it later.
         try enable(SOL_SOCKET, SO_REUSEPORT, true, socket)
         return socket
     }
@@ -148,7 +150,7 @@ public struct Listener: ~Copyable, Sendable {
     ) throws(SystemError) {
         var value: Int32 = isOn ? 1 : 0
         let number = socket.number
-        // The kernel copies four bytes of `value` before the call returns.
+        // The kernel copies the four bytes of `value` before the call returns.
         _ = try blockingSystem("setsockopt") {
             unsafe setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
         }

@@ -1,39 +1,40 @@
 import Synchronization
 
-/// The bytes that the buffers of a process may take together: bodies and inputs, parameters and results of statements,
-/// answers that wait for their clients. Safe to use from any thread.
+/// A limit in bytes for all buffers of a process together: input and bodies, parameters and results of statements,
+/// responses that wait for their clients. Safe to use from any thread.
 ///
-/// What clients fill, and can hold for as long as their own time limits are, leaves room for the statements that are on
-/// their way, so that those who send and ask for little are served whatever the others do.
+/// Memory that clients fill, and can hold until their timeouts, may not use the whole budget: a part is left for
+/// statements that are running, so that small requests are served whatever large ones do.
 public final class MemoryBudget: Sendable {
-    /// What bytes are for, and with it up to which part of the budget they may be taken.
+    /// The purpose of a reservation; decides up to which share of the budget it is granted.
     public enum Purpose: Sendable {
-        /// What every open connection takes, also while it is idle.
+        /// Minimum memory of an open connection, also while it is idle.
         case connection
-        /// A body that is being received, or what was received before its turn.
+        /// A body that is being received, or input behind the request in flight.
         case body
-        /// An answer that its client has not read yet.
+        /// A response that its client has not read yet.
         case answer
-        /// Parameters of a statement, from the moment it is asked for.
+        /// Parameters of a statement, from the moment it is queued.
         case parameter
-        /// What a statement takes that is on its way: the copies of its parameters, and its result.
+        /// A statement that is being executed: the copies of its parameters, and its result.
         case statement
 
-        /// In sixteenths of the budget, whatever the bytes that are taken already are for.
+        /// The share, in sixteenths of the budget; compared with all reserved bytes of any purpose.
         var sixteenths: Int {
             switch self {
             case .body: 11
             case .answer: 12
-            // Whoever comes while others hold all that clients may is still taken in.
+            // Above the share of bodies and responses, so that new clients are accepted while others hold all of that.
             case .connection: 14
-            // What waits leaves room for what is sent, or nothing would ever give back what it takes.
+            // Below the whole budget: waiting statements must leave room for those being executed, or no memory would
+            // ever be released.
             case .parameter: 14
             case .statement: 16
             }
         }
     }
 
-    /// The smallest that works: its last eighth holds the parameters and the result of any one statement.
+    /// The minimum budget: its last eighth must hold the parameters and the result of any single statement.
     public static let smallestByteCount = 16 * 1_048_576
 
     public let limit: Int
@@ -45,19 +46,19 @@ public final class MemoryBudget: Sendable {
         self.limit = limit
     }
 
-    /// One that nothing exceeds.
+    /// A budget without a limit.
     public static var unlimited: MemoryBudget { MemoryBudget(limit: .max / 16) }
 
-    /// The bytes that are taken; above `limit` by what was not refused.
+    /// The reserved bytes. May exceed `limit`, because `take` is not refused.
     public var used: Int { taken.load(ordering: .relaxed) }
 
-    /// How many bytes may be taken by what has this purpose, and nothing else.
+    /// The bytes that may be reserved for a purpose when nothing else is.
     public func share(of purpose: Purpose) -> Int { limit / 16 * purpose.sixteenths }
 
-    /// Whether so many bytes could be taken at this moment.
+    /// Whether `bytes` could be reserved now.
     public func allows(_ bytes: Int, for purpose: Purpose) -> Bool { bytes <= share(of: purpose) - used }
 
-    /// Takes bytes, which are given back by `release`; false when there is no room for them, and nothing was taken.
+    /// Reserves bytes until `release`; false when there is no room, and then nothing is reserved.
     public func reserve(_ bytes: Int, for purpose: Purpose) -> Bool {
         let sum = taken.wrappingAdd(bytes, ordering: .relaxed).newValue
         if sum <= share(of: purpose) { return true }
@@ -65,7 +66,7 @@ public final class MemoryBudget: Sendable {
         return false
     }
 
-    /// Takes bytes that are there already and cannot be refused any more.
+    /// Counts bytes that already exist and cannot be refused.
     public func take(_ bytes: Int) {
         taken.wrappingAdd(bytes, ordering: .relaxed)
     }
@@ -76,19 +77,19 @@ public final class MemoryBudget: Sendable {
     }
 }
 
-/// Bytes of a budget that are given back when the last reference to them goes.
+/// Reserved bytes that are released with the last reference.
 public final class MemoryReservation: Sendable {
     public let byteCount: Int
     private let budget: MemoryBudget
 
-    /// Nil when there is no room for them.
+    /// Nil when there is no room.
     public init?(_ byteCount: Int, for purpose: MemoryBudget.Purpose, of budget: MemoryBudget) {
         guard budget.reserve(byteCount, for: purpose) else { return nil }
         self.byteCount = byteCount
         self.budget = budget
     }
 
-    /// Takes over bytes that were reserved before.
+    /// Takes over bytes that are already reserved.
     public init(takingOver byteCount: Int, of budget: MemoryBudget) {
         self.byteCount = byteCount
         self.budget = budget

@@ -1,22 +1,22 @@
-/// The buffer into which one loop reads all its sockets. Its bytes are used or copied before the next read, so a connection that
-/// waits holds no buffer.
+/// The buffer into which a loop reads all its sockets. The bytes are used or copied before the next read, so a waiting
+/// connection needs no buffer.
 @safe public final class ReadBuffer {
-    /// What a read brought.
+    /// The result of a read.
     public enum Received: ~Escapable {
-        /// The bytes, which the next read overwrites.
+        /// The bytes; overwritten by the next read.
         case bytes(Span<UInt8>)
         /// The end of the stream.
         case end
-        /// Nothing yet: wait for readiness and try again.
+        /// No data: wait for readiness and try again.
         case wouldBlock
         case failed
     }
 
     private let storage: UnsafeMutableRawBufferPointer
 
-    /// - Parameter byteCount: what one read takes at most.
+    /// - Parameter byteCount: maximum bytes per read.
     public init(byteCount: Int) {
-        // Freed with the buffer, which no span of it outlives.
+        // Freed with this object, which every span of the storage depends on.
         unsafe storage = .allocate(byteCount: byteCount, alignment: 16)
     }
 
@@ -26,7 +26,7 @@
 
     public var byteCount: Int { unsafe storage.count }
 
-    /// Takes what a socket has.
+    /// Reads a socket once.
     @inline(__always)
     @_lifetime(borrow self)
     public func receive(from socket: borrowing FileDescriptor) -> Received {

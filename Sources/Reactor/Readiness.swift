@@ -1,60 +1,60 @@
 import CLinux
 
-/// Who is told what happens to one descriptor, on its loop's thread, while the loop reports its events: without a task
-/// that waits, and so without what its suspension and resumption cost (some 2,500 instructions).
+/// Receives the events of one descriptor on its loop's thread, while the loop reports them. Unlike a waiting task, an
+/// observer needs no suspension and resumption.
 public protocol ReadinessObserver: AnyObject {
-    /// A read is worth a try, until it would block.
+    /// A read may succeed; read until it would block.
     func becameReadable()
-    /// A write is worth a try, after one that would have blocked.
+    /// A write may succeed, after one that would have blocked.
     func becameWritable()
-    /// The moment passed for which the readiness was armed.
+    /// The armed time has passed.
     func expired()
 }
 
-/// Whether one watched descriptor can be read or written, and who waits for it; an object of its loop.
+/// Whether a watched descriptor can be read or written. Used only on its loop.
 ///
-/// Either tasks wait for it, with `untilReadable` and `untilWritable`, or one observer is told.
-/// The descriptor is borrowed: its owner calls `cancel` before closing it.
+/// Either tasks wait for it, with `untilReadable` and `untilWritable`, or one observer is notified. The descriptor is
+/// borrowed: its owner calls `cancel` before closing it.
 @safe public final class Readiness {
-    /// How a wait ended.
+    /// The result of a wait.
     public enum Wake: Sendable {
         case ready
-        /// The wait's deadline passed.
+        /// The armed time passed.
         case expired
-        /// `interrupt` was called: something else wants the waiter's attention.
+        /// `interrupt` was called.
         case interrupted
     }
 
     /// When the loop reports a descriptor.
     public enum Mode: Sendable {
-        /// Once for each change: who reads on until it would block is never told twice.
+        /// Once per change. After a report, read until the read would block.
         case edge
-        /// At every turn while there is something to read. For libpq, which may stop reading early.
+        /// In every iteration while there is something to read. For libpq, which may stop reading early.
         case level
     }
 
     let number: Int32
-    /// Tells this registration from an earlier one of the same descriptor number.
+    /// Distinguishes this registration from an earlier one of the same descriptor number.
     var generation: UInt32 = 0
     private let loop: EventLoop
     private let mode: Mode
-    /// Whether a read is worth a try: something came since the last one that drained the descriptor.
+    /// Whether a read may succeed: an event arrived since the last read that drained the descriptor.
     public private(set) var mayRead = false
     private var mayWrite = true
     private var observer: (any ReadinessObserver)?
-    /// The peer has finished or failed; no further edge comes, so reading stays worth a try.
+    /// The peer has closed or the socket failed. No further edge comes, so reads always count as possible.
     private var hungUp = false
-    // Resumed exactly once: whoever resumes one takes it out first.
+    // Resumed exactly once: cleared before it is resumed.
     private var reader: UnsafeContinuation<Wake, Never>?
     private var writer: UnsafeContinuation<Wake, Never>?
     private var wantsWrite = false
-    /// The deadline passed while nobody waited for a read: the next such wait has to hear of it.
+    /// The time passed while no task waited for a read; reported to the next wait.
     private var missedExpiry = false
-    /// Until `cancel`: whoever has heard of something in the same turn may still ask for a deadline.
+    /// False after `cancel`. Code that runs later in the same iteration may still arm the timer.
     private var isWatched = true
     private let deadline = Deadline()
 
-    /// Watches an open descriptor on the loop whose thread this is.
+    /// Watches an open descriptor. Call on the loop's thread.
     public init(_ number: Int32, on loop: EventLoop, mode: Mode = .edge) throws(SystemError) {
         self.number = number
         self.loop = loop
@@ -67,12 +67,12 @@ public protocol ReadinessObserver: AnyObject {
         EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
     private static let levelEvents = EPOLLIN.rawValue | EPOLLRDHUP.rawValue
 
-    /// Has `observer` told from now on, which is kept until `cancel`.
+    /// Notifies `observer` from now on; it is retained until `cancel`.
     public func notify(_ observer: any ReadinessObserver) {
         self.observer = observer
     }
 
-    /// Ends the watch and every wait, as interrupted. The descriptor may be closed afterwards.
+    /// Ends the watch, and every wait as interrupted. The descriptor may be closed afterwards.
     public func cancel() {
         observer = nil
         isWatched = false
@@ -81,11 +81,11 @@ public protocol ReadinessObserver: AnyObject {
         wake(.interrupted)
     }
 
-    /// Returns once a read is worth a try; at once when the last one did not drain the descriptor.
+    /// Returns when a read may succeed; at once if the last read did not drain the descriptor.
     public func untilReadable() async -> Wake {
         if takeMissedExpiry() { return .expired }
         if mayRead { return .ready }
-        // The loop resumes it exactly once: `wake` and `report` take it out first.
+        // Resumed exactly once: `wake` and `report` clear it first.
         return await unsafe withUnsafeContinuation { continuation in
             precondition(unsafe reader == nil, "two waits for one descriptor's reading side")
             unsafe reader = continuation
@@ -112,27 +112,27 @@ public protocol ReadinessObserver: AnyObject {
         }
     }
 
-    /// A read would block, or came back short: the next one waits for the loop's word.
+    /// Records that a read would block or returned less than was asked for: the next one waits for an event.
     @inline(__always)
     public func readDrained() {
         if !hungUp { mayRead = false }
     }
 
-    /// Makes a read worth a try whatever the loop has said: its word may be on its way.
+    /// Lets the next read be tried without an event, which may not have been reported yet.
     public func assumeReadable() {
         mayRead = true
     }
 
-    /// A write would block.
+    /// Records that a write would block.
     public func writeBlocked() {
         mayWrite = false
     }
 
-    /// Ends the wait for a read that `expiry`, a moment on the loop's clock, finds, or the first one after it: once, unless
-    /// the deadline is moved or disarmed before. Never after `cancel`.
+    /// Sets the time, on the loop's clock, at which the current wait for a read, or else the next one, ends as expired.
+    /// It fires once, unless it is moved or disarmed before, and never after `cancel`.
     @inline(__always)
     public func arm(expiry: UInt64) {
-        // The loop would keep a deadline that outlives what it tells.
+        // The loop would retain a timer that outlives this object's watch.
         guard isWatched else { return }
         missedExpiry = false
         loop.arm(deadline, at: expiry)
@@ -143,7 +143,7 @@ public protocol ReadinessObserver: AnyObject {
         loop.cancel(deadline)
     }
 
-    /// Ends the present waits, if there are any.
+    /// Ends the current waits as interrupted.
     public func interrupt() {
         wake(.interrupted)
     }
@@ -154,7 +154,7 @@ public protocol ReadinessObserver: AnyObject {
             return
         }
         guard let waiting = unsafe reader else {
-            // It may have been told of readiness in this very turn, and not have run yet.
+            // The task may have been resumed in this iteration and not have run yet.
             missedExpiry = true
             return
         }
@@ -180,7 +180,7 @@ public protocol ReadinessObserver: AnyObject {
         }
     }
 
-    /// The loop's word on what epoll saw.
+    /// Called by the loop with the events that epoll reported.
     func report(_ events: UInt32) {
         let failed = events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
         if failed || events & EPOLLRDHUP.rawValue != 0 { hungUp = true }

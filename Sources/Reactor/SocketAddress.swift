@@ -3,17 +3,18 @@ import Glibc
 
 /// An IP address and port of a socket.
 public struct SocketAddress: Sendable {
-    /// The address as 16 bytes in network order; IPv4 as `::ffff:a.b.c.d` (RFC 4291 §2.5.5.2). Zeros for other families.
+    /// The address as 16 bytes in network order; IPv4 as `::ffff:a.b.c.d` (RFC 4291 §2.5.5.2). Zeros for other
+    /// families.
     public let bytes: InlineArray<16, UInt8>
     public let port: UInt16
     let family: Int32
 
-    /// A numeric address; nil when `host` is none.
+    /// A numeric address; nil when `host` is not one.
     public init?(host: String, port: UInt16) {
         var bytes = InlineArray<16, UInt8>(repeating: 0)
         var v4 = in_addr()
         var v6 = in6_addr()
-        // inet_pton writes one address of the family it is told, and the structures are that family's.
+        // inet_pton writes an address of the given family, and the structures are of that family.
         if unsafe inet_pton(AF_INET, host, &v4) == 1 {
             family = AF_INET
             Self.map(v4, into: &bytes)
@@ -27,14 +28,14 @@ public struct SocketAddress: Sendable {
         self.port = port
     }
 
-    /// Whether it is every address of the machine, of both families: `::`.
+    /// Whether it is `::`, the wildcard address of both families.
     var isDualStack: Bool { family == AF_INET6 && bytes.span.indices.allSatisfy { bytes[$0] == 0 } }
 
     init(_ storage: sockaddr_storage) {
         var bytes = InlineArray<16, UInt8>(repeating: 0)
         var port: UInt16 = 0
         let family = Int32(storage.ss_family)
-        // The family says which structure the kernel wrote into the storage.
+        // The family tells which structure the kernel wrote into the storage.
         unsafe withUnsafeBytes(of: storage) { raw in
             if family == AF_INET {
                 let address = unsafe raw.load(as: sockaddr_in.self)
@@ -56,7 +57,7 @@ public struct SocketAddress: Sendable {
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let number = descriptor.number
         _ = try blockingSystem("getsockname") {
-            // The storage is as long as `length` says.
+            // The storage has the size that `length` says.
             unsafe withUnsafeMutablePointer(to: &storage) { pointer in
                 unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                     unsafe getsockname(number, $0, &length)
@@ -81,7 +82,7 @@ public struct SocketAddress: Sendable {
         var address = sockaddr_in6()
         address.sin6_family = sa_family_t(AF_INET6)
         address.sin6_port = port.bigEndian
-        // Sixteen bytes into a structure of sixteen bytes.
+        // Copies sixteen bytes into a structure of sixteen bytes.
         unsafe withUnsafeMutableBytes(of: &address.sin6_addr) { raw in
             for index in 0..<16 { unsafe raw[index] = bytes[index] }
         }
@@ -91,7 +92,7 @@ public struct SocketAddress: Sendable {
     private static func rebound<Address, Result>(
         _ address: inout Address, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
-        // Every sockaddr_* begins as a sockaddr; the pointer does not outlive the call.
+        // Every sockaddr_* begins with a sockaddr; the pointer does not outlive the call.
         try unsafe withUnsafePointer(to: &address) { (pointer) throws(SystemError) in
             try unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { (generic) throws(SystemError) in
                 try unsafe body(generic, socklen_t(MemoryLayout<Address>.size))
@@ -108,7 +109,7 @@ public struct SocketAddress: Sendable {
     }
 
     private static func copy(_ address: in6_addr, into bytes: inout InlineArray<16, UInt8>) {
-        // Sixteen bytes out of a structure of sixteen bytes.
+        // Copies sixteen bytes out of a structure of sixteen bytes.
         unsafe withUnsafeBytes(of: address) { raw in
             for index in 0..<16 { bytes[index] = unsafe raw[index] }
         }

@@ -2,9 +2,9 @@ import Glibc
 
 /// A system call that failed for a reason outside the program.
 public struct SystemError: Error, Equatable, Sendable {
-    /// The number that errno held.
+    /// The value of errno.
     public let errno: Int32
-    /// The call that failed, as its manual page is named: `accept`.
+    /// The call that failed, named as its manual page: `accept`.
     public let call: String
 
     init(errno: Int32, call: String) {
@@ -12,7 +12,7 @@ public struct SystemError: Error, Equatable, Sendable {
         self.call = call
     }
 
-    /// The process or the system has no descriptor left, or no memory for one.
+    /// Whether the process or the system has no descriptor left, or no memory for one.
     public var isOutOfDescriptors: Bool {
         switch errno {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM: true
@@ -24,23 +24,24 @@ public struct SystemError: Error, Equatable, Sendable {
 extension SystemError: CustomStringConvertible {
     /// `bind: Address already in use (errno 98)`
     public var description: String {
-        // strerror returns static or thread-local text that is copied at once.
+        // strerror returns static or thread-local text, which is copied at once.
         let text = unsafe strerror(errno).map { unsafe String(cString: $0) } ?? "unknown error"
         return "\(call): \(text) (errno \(errno))"
     }
 }
 
-/// What a call on a non-blocking descriptor gave.
+/// The result of a call on a non-blocking descriptor.
 public enum Attempt<Value> {
     case done(Value)
-    /// Nothing yet: wait for readiness and try again.
+    /// Not possible yet: wait for readiness and try again.
     case wouldBlock
 }
 
-/// The one table of errnos: makes the call, again when a signal interrupted it.
+/// The only table of errno values. Makes the call, and repeats it when a signal interrupts it.
 ///
 /// - Returns: the call's result, or `.wouldBlock` for EAGAIN.
-/// - Throws: `SystemError` for the world's faults. Our own (a closed or a wild descriptor, a wild pointer) trap.
+/// - Throws: `SystemError` for errors with a cause outside the program. Errors that only a bug can cause (closed or
+///   invalid descriptor, invalid pointer) trap.
 @inline(__always)
 func system<Result: FixedWidthInteger & SignedInteger>(
     _ name: StaticString, _ call: () -> Result
@@ -57,7 +58,7 @@ func system<Result: FixedWidthInteger & SignedInteger>(
     }
 }
 
-/// `system` for calls that never answer EAGAIN.
+/// As `system`, for calls that never return EAGAIN.
 func blockingSystem<Result: FixedWidthInteger & SignedInteger>(
     _ name: StaticString, _ call: () -> Result
 ) throws(SystemError) -> Result {

@@ -1,9 +1,9 @@
 import Synchronization
 
-/// The moment by which the present task's work must be answered, for whatever waits on its behalf.
+/// The deadline of the current task's work; read by code that waits on its behalf.
 ///
-/// A task that serves one request after the other binds one box for its whole life and changes the moment for each request, so that
-/// reading it costs one look-up and binding costs nothing per request.
+/// A task that serves one request after another binds one box for its lifetime and changes the deadline for each
+/// request, so that a request needs no binding of the task local.
 public final class TaskDeadline: Sendable {
     @TaskLocal public static var current: TaskDeadline?
 

@@ -1,10 +1,10 @@
 #ifndef CPROCESS_PROCESS_H
 #define CPROCESS_PROCESS_H
 
-/* How many arguments the process was given, its own name among them. */
+/* Number of the process's arguments, including its name. */
 int cprocess_argument_count(void);
 
-/* The argument with this number, below the count; the process's own, for as long as it lives. */
+/* The argument at `index`, which must be below the count. The text is valid for the process's lifetime. */
 const char *cprocess_argument(int index);
 
 #endif
