@@ -99,10 +99,10 @@ extension CredentialsError: CustomStringConvertible {
         case .expired(let source): "the credentials of the \(source) have expired"
         case .refused(let source, let code, let message):
             "the \(source) has no credentials: \(message.isEmpty ? code : "\(code): \(message)")"
-        case .malformed(let source): "the answer of the \(source) is not understood"
+        case .malformed(let source): "the response of the \(source) was not understood"
         case .unsafeContainerURI(let host):
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI is plain http to \(host), which is neither this machine nor the agent"
-        case .unreadableTokenFile: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE cannot be read or holds no token"
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI uses plain http for \(host), which is neither this machine nor the agent"
+        case .unreadableTokenFile: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE cannot be read or contains no token"
         case .containerStatus(let status): "the container's credentials endpoint answered with status \(status)"
         case .container(let error): "the container's credentials endpoint: \(error)"
         case .instance(let error): "no AWS credentials in variables or from a container, and \(error)"

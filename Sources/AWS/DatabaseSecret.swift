@@ -98,11 +98,11 @@ extension DatabaseSecret.Problem: CustomStringConvertible {
     public var description: String {
         switch self {
         case .noJSONObject: "is no JSON object"
-        case .noField: "holds none of username, password, host, port and dbname"
-        case .noText(let field): "holds a \(field) that is no text"
-        case .badPort: "holds a port that is no number from 1 to 65535"
-        case .zeroByte(let field): "holds a \(field) with a zero byte"
-        case .noPassword: "holds a username without a password"
+        case .noField: "contains none of username, password, host, port and dbname"
+        case .noText(let field): "has a \(field) that is not a string"
+        case .badPort: "has a port that is not a number from 1 to 65535"
+        case .zeroByte(let field): "has a \(field) that contains a zero byte"
+        case .noPassword: "has a username without a password"
         }
     }
 }

@@ -108,7 +108,7 @@ extension MetadataError: CustomStringConvertible {
         case .noRole: "the instance has no IAM role"
         case .status(403): "the instance metadata service is switched off for this instance (status 403)"
         case .status(let status): "the instance metadata service answered with status \(status)"
-        case .malformed: "the answer of the instance metadata service is not understood"
+        case .malformed: "the response of the instance metadata service was not understood"
         case .transfer(let error): "the instance metadata service: \(error)"
         }
     }

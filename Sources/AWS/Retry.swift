@@ -13,7 +13,9 @@ enum Retry {
     ///   - attempt: the failed attempt, from 1.
     ///   - fraction: from 0 up to 1.
     static func pauseMilliseconds(afterAttempt attempt: Int, fraction: Double) -> Int {
-        precondition(1..<attemptLimit ~= attempt && 0..<1 ~= fraction, "a pause after attempt \(attempt), \(fraction)")
+        precondition(
+            1..<attemptLimit ~= attempt && 0..<1 ~= fraction,
+            "no pause follows attempt \(attempt), or \(fraction) is not at least 0 and below 1")
         return Int(Double(firstPauseMilliseconds << (attempt - 1)) * fraction)
     }
 }

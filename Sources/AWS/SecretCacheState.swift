@@ -57,7 +57,7 @@ struct SecretCacheState {
     mutating func fetched(_ secret: DatabaseSecret, at now: Instant, fraction: Double) -> (
         SecretCache.Entry, SecretEvent
     ) {
-        precondition(0..<1 ~= fraction, "\(fraction) is no fraction")
+        precondition(0..<1 ~= fraction, "\(fraction) is not at least 0 and below 1")
         dueAt = now + Self.lifetime * (1 - Self.lifetimeJitter * fraction)
         error = nil
         if let entry, entry.secret == secret { return (entry, .unchanged) }

@@ -70,7 +70,7 @@ extension SecretError {
             switch status {
             case 401 where code.isEmpty, 403 where code.isEmpty:
                 // Not Secrets Manager's own answer: it comes from a proxy or a stand-in.
-                self = .accessDenied("status \(status) without a reason that is understood")
+                self = .accessDenied("status \(status) without a known error code")
             case 429: self = .throttled
             case 500...: self = .unavailable(status: status)
             default: self = .refused(status: status, code: code)
@@ -94,10 +94,10 @@ extension SecretError: CustomStringConvertible {
         case .unavailable(let status): "Secrets Manager answered with status \(status)"
         case .refused(let status, ""): "Secrets Manager answered with status \(status)"
         case .refused(let status, let code): "Secrets Manager answered with status \(status), \(code)"
-        case .malformedAnswer: "the answer of Secrets Manager is not understood"
+        case .malformedAnswer: "the response of Secrets Manager was not understood"
         case .unusable(let problem): "the secret \(problem)"
-        case .invalidARN: "DB_SECRET_ID begins with arn: and is no ARN of a secret"
-        case .invalidRegion: "the AWS region holds other characters than letters, digits and hyphens"
+        case .invalidARN: "DB_SECRET_ID begins with arn: but is not the ARN of a secret"
+        case .invalidRegion: "the AWS region contains characters other than letters, digits and hyphens"
         case .noRegion(nil): "the AWS region is not set: AWS_REGION names it"
         case .noRegion(let error?): "the AWS region is not set (AWS_REGION names it), and \(error)"
         case .credentials(let error): "\(error)"

@@ -82,7 +82,7 @@ public struct SecretsManager: Sendable {
         let credentials: Credentials
         do throws(CredentialsError) { credentials = try self.credentials.current() } catch { throw .credentials(error) }
         guard let body = try? JSONEncoder().encode(["SecretId": secretID]) else {
-            preconditionFailure("a text that is no JSON")
+            preconditionFailure("a string that is not JSON")
         }
         var request = Transfer.Request(
             method: .post([UInt8](body)), url: endpoint,

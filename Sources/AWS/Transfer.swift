@@ -47,7 +47,7 @@ struct Transfer: Sendable {
     private static let isStarted = ccurl_start() == CURLE_OK
 
     func perform(_ request: Request) throws(TransferError) -> Answer {
-        precondition(Self.isStarted, "libcurl does not start")
+        precondition(Self.isStarted, "libcurl could not be initialized")
         let host = try WebAddress(request.url).host
         if request.signature != nil, ccurl_loaded_version() < Self.signingVersion { throw .signingUnsupported }
         let handle = Handle()
@@ -176,7 +176,7 @@ struct Transfer: Sendable {
 
     /// Options fail only when there is no memory, or when libcurl was built without a required feature.
     private func succeed(_ code: CURLcode) {
-        precondition(code == CURLE_OK, "libcurl refuses an option: \(text(code))")
+        precondition(code == CURLE_OK, "libcurl rejected an option: \(text(code))")
     }
 }
 

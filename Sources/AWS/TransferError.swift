@@ -24,8 +24,8 @@ extension TransferError: CustomStringConvertible {
     /// One line for a log.
     public var description: String {
         switch self {
-        case .invalidURL: "the URL is no absolute http or https URL without a user name"
-        case .invalidHeader(let name): "the value for the header field \(name) holds a control character"
+        case .invalidURL: "the URL is not an absolute http or https URL without a user name"
+        case .invalidHeader(let name): "the value of the header field \(name) contains a control character"
         case .unresolved(let host): "\(host) cannot be resolved"
         case .unreachable(let host): "\(host) cannot be reached"
         case .timedOut(let host, connected: false): "\(host) did not accept a connection in time"

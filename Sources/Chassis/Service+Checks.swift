@@ -13,10 +13,11 @@ extension Service {
 
     private func checkVariables() {
         for variable in variables where !Self.isVariableName(variable.name) {
-            fatalError("'\(variable.name)' is no name of a variable: upper-case letters, digits and underscores")
+            fatalError(
+                "'\(variable.name)' is not a valid variable name: use upper-case letters, digits and underscores")
         }
         if let name = Self.firstTwice(Configuration.variables(of: self).map(\.name)) {
-            fatalError("two variables are called '\(name)'")
+            fatalError("two variables are named '\(name)'")
         }
     }
 
@@ -25,7 +26,7 @@ extension Service {
         // They need not be listed, and must not have another statement's name either.
         let groups = statements.compactMap(\.many).filter { seen.insert($0.ordinal).inserted }
         if let name = Self.firstTwice(statements.map(\.name) + groups.map(\.name)) {
-            fatalError("two statements are called '\(name)'")
+            fatalError("two statements are named '\(name)'")
         }
         guard keepsIdempotencyKeys else { return }
         let migrationNames = Set(migrations.map(\.name))
@@ -36,13 +37,13 @@ extension Service {
 
     private func checkNamesInSQL() {
         if let countedTable, !Self.isTableName(countedTable) {
-            fatalError("'\(countedTable)' is no table's plain name: lower-case letters, digits and underscores")
+            fatalError("'\(countedTable)' is not a plain table name: use lower-case letters, digits and underscores")
         }
         for setting in sessionSettings where !Self.isParameterName(setting.name) {
-            fatalError("'\(setting.name)' is no name of a parameter of PostgreSQL")
+            fatalError("'\(setting.name)' is not the name of a PostgreSQL parameter")
         }
         for setting in sessionSettings where setting.value.utf8.contains(0) {
-            fatalError("the value of '\(setting.name)' has a U+0000, which PostgreSQL does not take")
+            fatalError("the value of '\(setting.name)' contains U+0000, which PostgreSQL does not accept")
         }
     }
 

@@ -61,7 +61,7 @@ public struct Service: Sendable {
         countedTable: String? = nil, links: [(name: String, path: String)] = [], keepsIdempotencyKeys: Bool = false,
         routes: @escaping Routes
     ) {
-        precondition(Self.isName(name), "'\(name)' is no name of a service")
+        precondition(Self.isName(name), "'\(name)' is not a valid service name")
         self.name = name
         self.version = version
         self.summary = summary

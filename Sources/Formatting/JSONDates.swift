@@ -18,7 +18,7 @@ extension JSONDecoder {
         decoder.dateDecodingStrategy = .custom { decoder in
             let text = try decoder.singleValueContainer().decode(String.self)
             if endsAsDate(text), let date = try? Date(text, strategy: .iso8601) { return date }
-            let context = DecodingError.Context(codingPath: decoder.codingPath, debugDescription: "no date")
+            let context = DecodingError.Context(codingPath: decoder.codingPath, debugDescription: "not a date")
             throw DecodingError.dataCorrupted(context)
         }
         return decoder

@@ -13,7 +13,7 @@ extension Span<UInt8> {
     /// The index of the first byte from `start` on that JSON has to escape; `count` if there is none.
     @inlinable
     public func endOfPlainJSON(from start: Int) -> Int {
-        precondition(start >= 0, "text from \(start) on")
+        precondition(start >= 0, "the start \(start) is negative")
         var end = start
         while end + 8 <= count {
             let found = escapes(at: end, or: 0) & 0x8080_8080_8080_8080

@@ -59,7 +59,7 @@ extension OutputSpan<UInt8> {
     @inlinable
     @inline(__always)
     mutating func append(start: UnsafePointer<UInt8>, count: Int) {
-        precondition(count <= freeCapacity, "no room was reserved for \(count) bytes more")
+        precondition(count <= freeCapacity, "no capacity is reserved for \(count) more bytes")
         // There is room for `count` bytes after the first `used`.
         unsafe withUnsafeMutableBufferPointer { buffer, used in
             unsafe (buffer.baseAddress! + used).initialize(from: start, count: count)
@@ -102,7 +102,7 @@ extension OutputSpan<UInt8> {
     @inlinable
     @inline(__always)
     public mutating func append(decimal value: UInt64, digits count: Int) {
-        precondition(count <= freeCapacity, "no room was reserved for \(count) digits")
+        precondition(count <= freeCapacity, "no capacity is reserved for \(count) digits")
         // As in `append(start:count:)`; every byte of the room is written.
         unsafe withUnsafeMutableBufferPointer { buffer, used in
             var position = used + count

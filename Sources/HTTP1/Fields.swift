@@ -72,7 +72,7 @@ public struct Fields: RandomAccessCollection, Equatable, Sendable {
     public var endIndex: Int { count }
     /// The field line at a position from 0 on; traps past the last one.
     public subscript(position: Int) -> Field {
-        precondition(position < count, "a field past the last one")
+        precondition(position < count, "a position past the last field")
         return entries[position]
     }
 

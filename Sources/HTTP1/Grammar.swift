@@ -146,7 +146,7 @@ extension Span<UInt8> {
     /// Eight bytes from `offset` on, the first one as the lowest.
     @inline(__always)
     func word(at offset: Int) -> UInt64 {
-        precondition(offset >= 0 && offset <= count &- 8, "a word past the end of a span")
+        precondition(offset >= 0 && offset <= count &- 8, "a word beyond the end of a span")
         // The precondition keeps the load inside the span, and every bit pattern is a UInt64.
         let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
         return UInt64(littleEndian: word)
@@ -185,7 +185,7 @@ extension StaticString {
     /// Eight bytes from `offset` on, the first one as the lowest.
     @inline(__always)
     fileprivate func word(at offset: Int) -> UInt64 {
-        precondition(offset >= 0 && offset <= utf8CodeUnitCount &- 8, "a word past the end of a literal")
+        precondition(offset >= 0 && offset <= utf8CodeUnitCount &- 8, "a word beyond the end of a literal")
         // The literal is part of the binary, and the precondition keeps the load inside it.
         let word = unsafe UnsafeRawPointer(utf8Start).loadUnaligned(fromByteOffset: offset, as: UInt64.self)
         return UInt64(littleEndian: word)

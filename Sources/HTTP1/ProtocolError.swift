@@ -94,7 +94,7 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
         switch self {
         case .badMethod: "The method is not a token."
         case .methodTooLong: "The method is longer than any this server knows."
-        case .connectRefused: "This server is no proxy; CONNECT is not implemented."
+        case .connectRefused: "This server is not a proxy; CONNECT is not implemented."
         case .badTarget: "The request target is malformed or not allowed with this method."
         case .invalidPercentEncoding: "A percent sign is not followed by two hexadecimal digits."
         case .encodedNull: "The request target contains an encoded null character."
@@ -106,7 +106,7 @@ public enum ProtocolError: String, Error, CaseIterable, Sendable {
         case .bareLineFeed: "A line ends with LF alone instead of CR LF."
         case .bareCarriageReturn: "A CR is not followed by LF."
         case .invalidFieldName: "A field name is empty or contains a character that is not allowed."
-        case .whitespaceBeforeColon: "White space stands in a field name or between it and the colon."
+        case .whitespaceBeforeColon: "A field name contains white space or is separated from its colon by white space."
         case .lineFolding: "A field line begins with white space; line folding is not allowed."
         case .invalidFieldValue: "A field value contains a control character."
         case .fieldTooLong: "A field line is longer than 16384 bytes."

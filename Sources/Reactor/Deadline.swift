@@ -101,7 +101,7 @@ struct DeadlineWheel {
             count -= candidates.count
             for deadline in candidates {
                 deadline.slot = -1
-                guard let expiry = deadline.expiry else { fatalError("an unarmed deadline stands in the wheel") }
+                guard let expiry = deadline.expiry else { fatalError("the wheel holds an unarmed deadline") }
                 if expiry <= now {
                     deadline.expiry = nil
                     deadline.isDue = true

@@ -73,7 +73,7 @@ public final class MemoryBudget: Sendable {
 
     public func release(_ bytes: Int) {
         let rest = taken.wrappingSubtract(bytes, ordering: .relaxed).newValue
-        assert(rest >= 0, "\(-rest) bytes were given back that nobody took")
+        assert(rest >= 0, "\(-rest) bytes were released that were not reserved")
     }
 }
 

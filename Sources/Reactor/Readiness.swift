@@ -87,7 +87,7 @@ public protocol ReadinessObserver: AnyObject {
         if mayRead { return .ready }
         // Resumed exactly once: `wake` and `report` clear it first.
         return await unsafe withUnsafeContinuation { continuation in
-            precondition(unsafe reader == nil, "two waits for one descriptor's reading side")
+            precondition(unsafe reader == nil, "two waits for reads of one descriptor")
             unsafe reader = continuation
         }
     }
@@ -107,7 +107,7 @@ public protocol ReadinessObserver: AnyObject {
         if mode == .level { requestWritable() }
         if mayWrite { return .ready }
         return await unsafe withUnsafeContinuation { continuation in
-            precondition(unsafe writer == nil, "two waits for one descriptor's writing side")
+            precondition(unsafe writer == nil, "two waits for writes of one descriptor")
             unsafe writer = continuation
         }
     }

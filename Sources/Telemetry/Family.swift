@@ -15,7 +15,7 @@ struct Family {
     var collectors: [@Sendable () -> [(LabelSet, Double)]] = []
 
     init(name: String, kind: Kind, help: String) {
-        precondition(isMetricName(name, allowingColon: true), "\(name) is no metric name")
+        precondition(isMetricName(name, allowingColon: true), "\(name) is not a metric name")
         self.name = name
         self.kind = kind
         self.help = help
@@ -28,7 +28,7 @@ struct Family {
             return String(name.dropLast(6))
         }
         let isFree = !["_total", "_count", "_sum", "_bucket", "_created"].contains { name.hasSuffix($0) }
-        precondition(isFree, "\(name) ends as a sample of another type does")
+        precondition(isFree, "\(name) ends like a sample of a different type")
         return name
     }
 
@@ -62,7 +62,7 @@ struct LabelSet: Hashable, Comparable {
     init(_ labels: [(String, String)]) {
         var previous = ""
         text = labels.sorted { $0.0 < $1.0 }.map { name, value in
-            precondition(isMetricName(name, allowingColon: false), "\(name) is no label name")
+            precondition(isMetricName(name, allowingColon: false), "\(name) is not a label name")
             precondition(!name.hasPrefix("__"), "the label name \(name) is reserved")
             precondition(name != previous, "the label \(name) is given twice")
             previous = name

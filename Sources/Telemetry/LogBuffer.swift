@@ -43,7 +43,9 @@ public final class LogBuffer {
         let tail = tail.bytes
         // A StaticString's bytes are part of the binary, and `utf8CodeUnitCount` is their exact count.
         let text = unsafe Span(_unsafeStart: message.utf8Start, count: message.utf8CodeUnitCount)
-        assert(text.isPlainASCII && text.count <= LogLine.valueByteLimit, "a message that is not plain")
+        assert(
+            text.isPlainASCII && text.count <= LogLine.valueByteLimit,
+            "a message that is not plain ASCII or is too long")
         LogLine.append(
             to: &bytes, level: level, message: text, isPlain: true, stamp: &stamp, seconds: seconds,
             nanoseconds: nanoseconds, tail: tail.span, fields)

@@ -77,7 +77,7 @@ public struct LogLine: ~Copyable, ~Escapable {
     @inline(__always)
     @_lifetime(self: copy self)
     public mutating func field(_ name: StaticString, plain text: Span<UInt8>) {
-        precondition(text.count <= Self.valueByteLimit, "a value that would be cut")
+        precondition(text.count <= Self.valueByteLimit, "a value above the byte limit")
         guard let mark = open(name) else { return }
         output.append(plainLogValue: text)
         close(mark)

@@ -11,7 +11,7 @@ struct CommonFields {
 
     /// - Parameter server: a token of RFC 9110 §5.6.2.
     init(server: String) {
-        precondition(ResponseEncoder.isServerName(server), "'\(server)' cannot stand in Server")
+        precondition(ResponseEncoder.isServerName(server), "'\(server)' is not valid in the Server field")
         self.server = Array("Server: \(server)\r\nDate: ".utf8)
     }
 

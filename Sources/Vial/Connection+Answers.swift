@@ -94,7 +94,7 @@ extension Connection {
     // MARK: Answers
 
     func answerAsPlanned() {
-        guard let plan = plan.take() else { fatalError("a request without a plan is to be answered") }
+        guard let plan = plan.take() else { fatalError("the request to answer has no plan") }
         answer(plan)
     }
 
@@ -121,7 +121,7 @@ extension Connection {
     private func begin(_ answer: Answer.Kind) {
         let deadline = exchange.deadline - nanoseconds(Self.responseGraceMilliseconds)
         switch answer {
-        case .response: fatalError("a response that is there has nothing to wait for")
+        case .response: fatalError("a finished response was deferred")
         case .work(let begin): begin(Caller(self, deadline: deadline))
         case .task(let make): worker.run(make, for: self, until: deadline)
         }
@@ -227,5 +227,5 @@ extension ServerEvent.Refusal {
 
 /// The failure logged with a 504 that the server sends itself.
 private struct HandlerOverdue: Error, CustomStringConvertible {
-    var description: String { "the handler had no response in time" }
+    var description: String { "the handler did not respond in time" }
 }

@@ -47,7 +47,7 @@ extension Exchange {
         look = .none
         guard case .reading(let stage) = state else { return .wait }
         switch reason {
-        case .none: unexpected("the end of a look")
+        case .none: unexpected("the end of a last read")
         case .timeout: return limit == lookLimit ? timeOut(stage, drain) : .wait
         case .displacement: return stage == .idle && limit == lookLimit ? close() : .wait
         case .drain: return stage == .idle ? finish(drain) : .wait

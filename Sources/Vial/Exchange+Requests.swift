@@ -128,7 +128,7 @@ extension Exchange {
             hasLostInput = true
             return .forgetInput
         case (.input, .lingering), (.input, .delivering), (.input, .closed): return .forgetInput
-        case (.request, _): unexpected("a request without memory")
+        case (.request, _): unexpected("no memory for a request")
         }
     }
 

@@ -41,7 +41,7 @@ public struct HTTPError: Error, Sendable {
     public static let nothingHere = HTTPError(.notFound, "There is nothing here.")
 
     /// The response when a request needs more memory than the budget has.
-    static let outOfMemory = HTTPError(.serviceUnavailable, "The server has no memory to spare for this now.")
+    static let outOfMemory = HTTPError(.serviceUnavailable, "The server has too little free memory for this request.")
         .retryAfter(seconds: 1)
 
     init(_ error: ProtocolError) {
@@ -103,6 +103,6 @@ public struct HTTPError: Error, Sendable {
 extension ResponseFields {
     /// Appends a value from the program itself; an invalid one is a bug and traps.
     mutating func append(known name: String, _ value: String) {
-        do { try append(name, value) } catch { fatalError("\(name): \(value) is no field: \(error)") }
+        do { try append(name, value) } catch { fatalError("\(name): \(value) is not a valid field: \(error)") }
     }
 }

@@ -7,7 +7,7 @@ extension HTTPError {
         switch error {
         case .dataCorrupted(let context) where context.codingPath.isEmpty:
             // The body has passed `JSONSyntax`, so only numbers such as 1.5 for an integer are left.
-            self.init(.unprocessableContent, "The body has a number that does not fit its field.")
+            self.init(.unprocessableContent, "A number in the body is out of range or not a whole number.")
         case .dataCorrupted(let context):
             self.init(field: Self.path(context.codingPath), "is not valid")
         case .keyNotFound(let key, let context):
@@ -17,7 +17,7 @@ extension HTTPError {
         case .typeMismatch(let type, let context):
             self.init(field: Self.path(context.codingPath), "must be \(Self.name(of: type))")
         @unknown default:
-            self.init(.unprocessableContent, "The body has another shape than expected.")
+            self.init(.unprocessableContent, "The body does not have the expected shape.")
         }
     }
 
@@ -43,7 +43,7 @@ extension HTTPError {
         case is any BinaryFloatingPoint.Type: "a number"
         case is [String: Any].Type: "an object"
         case is [Any].Type: "an array"
-        default: "of another type"
+        default: "of a different type"
         }
     }
 }

@@ -65,7 +65,9 @@ struct JSONNames {
                     code = 0x1_0000 + (code & 0x3FF) << 10 + codeUnit(in: text, at: position + 2) & 0x3FF
                     position += 6
                 }
-                guard let scalar = Unicode.Scalar(code) else { fatalError("half a pair in a well-formed string") }
+                guard let scalar = Unicode.Scalar(code) else {
+                    fatalError("half a surrogate pair in a well-formed string")
+                }
                 read.append(contentsOf: String(scalar).utf8)
             default: read.append(kind)
             }

@@ -78,7 +78,7 @@ struct Router {
     mutating func add(_ method: KnownMethod, _ pattern: String, base: String, _ target: Target) {
         precondition(pattern.hasPrefix("/"), "pattern \(pattern) does not begin with a slash")
         precondition(
-            pattern == "/" || !pattern.hasSuffix("/"), "pattern \(pattern) ends with a slash, which no path does here")
+            pattern == "/" || !pattern.hasSuffix("/"), "pattern \(pattern) ends with a slash")
         precondition(
             pattern.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C },
             "pattern \(pattern) is not plain ASCII")

@@ -51,7 +51,7 @@ import Reactor
 
     /// Runs a handler; its answer is delivered to the connection. Must not be called again before that.
     func run(_ make: @escaping () async throws -> Answer, for connection: Connection, until expiry: UInt64) {
-        precondition(job == nil, "a runner has one request at a time")
+        precondition(job == nil, "a runner was given a second request")
         job = Job(make: make, connection: connection, expiry: expiry)
         resume()
     }

@@ -30,7 +30,7 @@ public final class Server: Service {
         trusts: @escaping @Sendable (SocketAddress) -> Bool,
         makeApp: (EventLoop) -> App, observe: (EventLoop) -> @Sendable (ServerEvent) -> Void
     ) throws(SystemError) {
-        precondition(!loops.isEmpty, "a server needs a loop")
+        precondition(!loops.isEmpty, "a server needs at least one loop")
         self.options = options
         self.drain = drain
         quota = ConnectionQuota(limit: options.maxConnections, memory: options.memory)

@@ -34,7 +34,7 @@ import Vial
                 statements: [Statement("find_order", "SELECT 1"), Statement(name, "SELECT 2")],
                 keepsIdempotencyKeys: true)
         }
-        #expect(Self.standardError(of: result).contains("two statements are called '\(name)'"))
+        #expect(Self.standardError(of: result).contains("two statements are named '\(name)'"))
     }
 
     @Test func `has no statement that is called as what many of another run as`() async {
@@ -46,7 +46,7 @@ import Vial
                     Statement("find_orders", "SELECT 2"),
                 ])
         }
-        #expect(Self.standardError(of: result).contains("two statements are called 'find_orders'"))
+        #expect(Self.standardError(of: result).contains("two statements are named 'find_orders'"))
     }
 
     @Test func `may list what many of a statement run as, or leave it out`() {

@@ -65,7 +65,7 @@ struct ItemTests {
                 == ["name", "description"])
     }
 
-    @Test func `a name that is missing or null is required, one of another type says so`() throws {
+    @Test func `a name that is missing or null is required, one of a different type says so`() throws {
         for body in ["{}", #"{"name":null,"description":null}"#] {
             let item = try Request(.post, "/", body: body).json(NewItem.self)
             let errors = broken(name: item.name, description: item.description)

@@ -78,7 +78,7 @@ struct JSONFaultTests {
     func `refuses a number that its field cannot hold`(body: String) throws {
         let error = try #require(try fault(body))
         #expect(error.status == .unprocessableContent)
-        #expect(error.detail == "The body has a number that does not fit its field.")
+        #expect(error.detail == "A number in the body is out of range or not a whole number.")
     }
 
     @Test(arguments: [

@@ -21,7 +21,7 @@ struct Healthcheck: ParsableCommand {
     func validate() throws {
         // The path is sent unchanged, so it must not contain a byte that ends the request line.
         guard path.hasPrefix("/"), path.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
-            throw ValidationError("--path must begin with / and hold neither spaces nor control characters")
+            throw ValidationError("--path must begin with / and contain neither spaces nor control characters")
         }
     }
 

@@ -21,7 +21,7 @@ extension Configuration {
             reading.note(
                 ConfigurationError(
                     variables: ["DB_POOL_MIN", "DB_POOL_MAX"],
-                    problem: "must not fall: \(database.poolMinimum) is above \(database.poolMaximum)"))
+                    problem: "must not decrease: \(database.poolMinimum) is above \(database.poolMaximum)"))
         }
     }
 
@@ -99,7 +99,7 @@ extension Configuration {
             } else if isServed(path, by: patterns) {
                 reading.note(
                     ConfigurationError(
-                        variable: "HEALTH_PATHS", problem: "names \(path), which is served anyway"))
+                        variable: "HEALTH_PATHS", problem: "names \(path), which is always served"))
             }
         }
     }
@@ -123,7 +123,7 @@ extension Configuration {
             reading.note(
                 ConfigurationError(
                     variables: ["DB_HOST", "DB_PORT"],
-                    problem: "must be as long as each other: there are \(ports) in DB_PORT and \(hosts) in DB_HOST"))
+                    problem: "must have the same length: DB_PORT has \(ports) entries and DB_HOST has \(hosts)"))
         }
     }
 
@@ -149,6 +149,7 @@ extension Configuration {
             ConfigurationError(
                 variables: names,
                 problem:
-                    "must rise: the first two together, \(sum), below the third, \(http.requestTimeoutMilliseconds)"))
+                    "must increase: the sum of the first two, \(sum), must be below the third, \(http.requestTimeoutMilliseconds)"
+            ))
     }
 }

@@ -161,7 +161,7 @@ extension Configuration.AWS {
 extension Configuration.Logging {
     fileprivate init(_ reading: Reading) {
         guard let level = Configuration.LogLevel(rawValue: reading.values.text("LOG_LEVEL")) else {
-            fatalError("LOG_LEVEL passed its choice and is no level")
+            fatalError("LOG_LEVEL is one of its choices but not a level")
         }
         self.init(level: level, logsAccess: reading.values.flag("ACCESS_LOG"))
     }

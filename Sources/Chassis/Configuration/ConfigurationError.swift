@@ -31,7 +31,7 @@ struct ConfigurationErrors: Error, Equatable, Sendable, CustomStringConvertible 
 
     /// - Parameter errors: at least one.
     init(errors: [ConfigurationError]) {
-        precondition(!errors.isEmpty, "an error without anything wrong")
+        precondition(!errors.isEmpty, "a configuration error without a problem")
         self.errors = errors
     }
 

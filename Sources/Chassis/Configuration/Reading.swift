@@ -35,7 +35,7 @@ struct Reading {
             shown[variable.name] = " (default: \(words))"
         case .text(let text):
             guard let value = try? variable.parse(text) else {
-                fatalError("the default of \(variable.name) is no good value")
+                fatalError("the default of \(variable.name) is invalid")
             }
             values.set(variable.name, to: value)
             shown[variable.name] = "\(variable.isSecret ? Secret.redacted : text) (default)"

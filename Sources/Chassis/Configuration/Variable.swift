@@ -81,7 +81,7 @@ public struct Variable: Sendable {
     func parse(_ text: String) throws(Problem) -> Value {
         if kind == .password { return .text(text) }
         guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
-            throw Problem("must not hold control characters")
+            throw Problem("must not contain control characters")
         }
         switch kind {
         case .text, .password:
@@ -99,7 +99,7 @@ public struct Variable: Sendable {
         case .ports:
             let ports = text.split(separator: ",", omittingEmptySubsequences: false)
             guard ports.allSatisfy({ (1...65_535).contains(plainDecimal($0) ?? 0) }) else {
-                throw Problem("must be a whole number from 1 to 65535, or several with commas between them")
+                throw Problem("must be a whole number from 1 to 65535, or several separated by commas")
             }
             return .text(text)
         case .flag:
@@ -134,7 +134,7 @@ public struct Variable: Sendable {
             let paths = elements(text)
             // A path with a slash at its end is a different path, and no route has one.
             guard paths.allSatisfy({ isAbsolutePath($0) && ($0 == "/" || !$0.hasSuffix("/")) }) else {
-                throw Problem("must be absolute paths without a slash at the end, with commas between them, or none")
+                throw Problem("must be absolute paths without a trailing slash, separated by commas, or none")
             }
             return .texts(paths)
         case .networks:
@@ -142,10 +142,10 @@ public struct Variable: Sendable {
                 return .networks(try TrustedProxies(elements(text)))
             } catch {
                 throw Problem(
-                    "must be networks like 10.0.0.0/8 with commas between them, or none: '\(error.text)' is not")
+                    "must be networks like 10.0.0.0/8 separated by commas, or none: '\(error.text)' is not")
             }
         case .file:
-            guard isReadableFile(text) else { throw Problem("names no file that can be read") }
+            guard isReadableFile(text) else { throw Problem("must name a readable file") }
             return .text(text)
         }
     }

@@ -31,7 +31,7 @@ public struct VariableValues: Sendable {
         switch value(name) {
         case .text(let text): text
         case nil: nil
-        default: fatalError("\(name) holds no text")
+        default: fatalError("\(name) is not a text variable")
         }
     }
 
@@ -46,13 +46,13 @@ public struct VariableValues: Sendable {
         switch value(name) {
         case .integer(let number): number
         case nil: nil
-        default: fatalError("\(name) holds no number")
+        default: fatalError("\(name) is not a number variable")
         }
     }
 
     /// Whether a flag, which has a default, is set.
     public func flag(_ name: String) -> Bool {
-        guard case .flag(let flag) = value(name) else { fatalError("\(name) holds no flag") }
+        guard case .flag(let flag) = value(name) else { fatalError("\(name) is not a flag variable") }
         return flag
     }
 
@@ -66,12 +66,12 @@ public struct VariableValues: Sendable {
     }
 
     func paths(_ name: String) -> [String] {
-        guard case .texts(let paths) = value(name) else { fatalError("\(name) holds no paths") }
+        guard case .texts(let paths) = value(name) else { fatalError("\(name) is not a variable of paths") }
         return paths
     }
 
     func networks(_ name: String) -> TrustedProxies {
-        guard case .networks(let networks) = value(name) else { fatalError("\(name) holds no networks") }
+        guard case .networks(let networks) = value(name) else { fatalError("\(name) is not a variable of networks") }
         return networks
     }
 

@@ -12,7 +12,7 @@ public struct Migration: Sendable {
     public init(_ name: String, _ sql: String) {
         precondition(
             !name.isEmpty && name.utf8.allSatisfy { $0 == 0x5F || isAlphanumeric($0) },
-            "'\(name)' is no name of a migration")
+            "'\(name)' is not a valid migration name")
         self.name = name
         self.sql = sql
     }

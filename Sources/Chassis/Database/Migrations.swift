@@ -39,7 +39,7 @@ final class Migrations: Sendable {
         lockTimeout: String = Migrations.lockTimeout, tableLockTimeout: String = Migrations.tableLockTimeout,
         lockKey: Int? = nil
     ) {
-        precondition(Set(steps.map(\.name)).count == steps.count, "two migrations have one name")
+        precondition(Set(steps.map(\.name)).count == steps.count, "two migrations have the same name")
         self.steps = steps
         self.kept = kept
         record = "\(service)_migrations"
@@ -152,7 +152,7 @@ final class Migrations: Sendable {
         var last = 0
         for row in rows {
             guard row.count == 2, let version = row[0].flatMap({ Int($0) }), let name = row[1] else {
-                throw .unexpectedResult("\(record) has a row that is no step")
+                throw .unexpectedResult("\(record) has a row that is not a migration step")
             }
             if steps.indices.contains(version - 1), steps[version - 1].name != name {
                 throw .unexpectedResult(

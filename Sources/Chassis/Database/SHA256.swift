@@ -7,7 +7,7 @@ public func sha256(_ bytes: [UInt8]) -> [UInt8] {
         let written = unsafe bytes.withUnsafeBufferPointer {
             unsafe SHA256($0.baseAddress, $0.count, digest.baseAddress)
         }
-        precondition(unsafe written != nil, "libcrypto has no SHA-256")
+        precondition(unsafe written != nil, "libcrypto failed to compute SHA-256")
         count = Int(SHA256_DIGEST_LENGTH)
     }
 }

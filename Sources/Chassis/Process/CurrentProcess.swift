@@ -65,7 +65,7 @@ enum CurrentProcess {
         for name in names { unsafe unsetenv(name) }
         guard !names.isEmpty else { return [] }
         return [
-            "\(names.sorted().joined(separator: ", ")): set, and not used; DB_* alone say how the database is reached"
+            "\(names.sorted().joined(separator: ", ")): set but not used; only DB_* configure the database connection"
         ]
     }
 

@@ -35,7 +35,7 @@ struct ServiceManager: Sendable {
             errors.append(
                 ConfigurationError(
                     variable: "LISTEN_FDS",
-                    problem: "says that descriptor \(firstSocket) listens for TCP, and it does not"))
+                    problem: "says that descriptor \(firstSocket) is a listening TCP socket, but it is not"))
         }
         return (variables, errors)
     }

@@ -68,7 +68,7 @@ import Vial
     private func error(in outcome: Result<Rows, DatabaseError>) -> DatabaseError? {
         do throws(DatabaseError) {
             if try outcome.get().first?.bool(0) == true { return nil }
-            return .unexpectedResult("a table of the \(serviceName) is not there, or may not be read")
+            return .unexpectedResult("a table of \(serviceName) does not exist or may not be read")
         } catch {
             return error
         }

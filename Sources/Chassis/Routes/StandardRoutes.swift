@@ -77,7 +77,7 @@ extension HTTPError {
         case .connection, .pool, .authentication, .readOnly, .resources, .shutdown, .conflict, .statement:
             self = HTTPError(.serviceUnavailable, "The database is not available.").retryAfter(seconds: 1)
         case .constraint, .data, .result, .other:
-            self.init(.internalServerError, "The server made a mistake.")
+            self.init(.internalServerError, "An internal error occurred.")
         }
     }
 }
