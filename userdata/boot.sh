@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes an instance serve, or gives its launch up and says why. Safe to run again.
-# Settings are ITEMS_* variables, none of them a secret: from the environment, or as ITEMS_NAME='value' instead of this:
+# Sets up the service, or abandons the instance's launch and logs why. May be run again.
+# Settings are ITEMS_* variables without secrets: in the environment, or as ITEMS_NAME='value' in place of:
 # @settings
-set -Eeuo pipefail # tabs below, since user data ends at 16 KB
+set -Eeuo pipefail # tabs below: user data is limited to 16 KB
 
 for name in REGION SETTINGS IMAGE BINARY_URL BINARY_SHA256 SOURCE SECRET_ID DB_HOST DB_PORT DB_NAME GROUP LAUNCH_HOOK \
 	AGENT_PARAMETER; do
@@ -12,7 +12,7 @@ done
 : "${ITEMS_ENVIRONMENT:=dev}" "${ITEMS_VERSION:=unknown}" "${ITEMS_PORT:=5001}" "${ITEMS_SOURCE_REF:=HEAD}"
 : "${ITEMS_PASSWORD_BY:=service}" "${ITEMS_MEMORY:=512M}" "${ITEMS_FILES:=20000}"
 : "${ITEMS_CERTIFICATES_URL:=https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem}"
-# Limits in seconds. BOOT bounds all but HOOK; their sum must be below the launch hook's own timeout.
+# Limits in seconds. BOOT covers all but HOOK; their sum must be below the launch hook's timeout.
 : "${ITEMS_BOOT_SECONDS:=800}" "${ITEMS_IDENTITY_SECONDS:=60}" "${ITEMS_FETCH_SECONDS:=300}"
 : "${ITEMS_BUILD_SECONDS:=600}" "${ITEMS_SECRET_SECONDS:=60}" "${ITEMS_READY_SECONDS:=300}" "${ITEMS_HOOK_SECONDS:=60}"
 
@@ -22,7 +22,7 @@ readonly imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254} pause
 readonly binary=/usr/local/bin/items libexec=/usr/local/libexec/items state=/var/lib/items-boot
 readonly units=/etc/systemd/system env=/etc/items/items.env pem=/etc/items/certificates/rds.pem
 readonly log=/var/log/items/items.log
-readonly plain='[A-Za-z0-9_.,:/@!+=~-]*' # means the same to a shell, to systemd and to Docker
+readonly plain='[A-Za-z0-9_.,:/@!+=~-]*' # needs no quoting in a shell, systemd or Docker
 step=start reason='' instance='' zone='' work='' words='' image='' password='' boot_end=0 left=0 limit=''
 declare -A service=()
 
@@ -33,7 +33,7 @@ fail() {
 	exit 1
 }
 
-# Again until it succeeds or the limit is over; `left` remains, `words` were the last.
+# Repeats a command until it succeeds or time is over. `left`: seconds; `words`: its output.
 retry() {
 	limit=ITEMS_$1_SECONDS
 	local end=$((SECONDS + limit))
@@ -51,7 +51,7 @@ try() { retry "$@" || fail "$limit are over: $words"; }
 
 limited() { timeout --kill-after=5 "$left" "$@"; }
 
-# Writes PATH with the MODE; the same again leaves it untouched.
+# Writes PATH with MODE, unless its content is the same.
 put() {
 	cat >"$work/new"
 	if cmp --silent "$work/new" "$1"; then return 0; fi
@@ -59,7 +59,7 @@ put() {
 	mv "$1.new" "$1"
 }
 
-# COMMAND, else its PACKAGE is installed.
+# Installs PACKAGE if there is no COMMAND.
 need() {
 	if command -v "$1" >/dev/null; then return 0; fi
 	command -v dnf >/dev/null || fail "there is no $1, and no dnf to install it"
@@ -73,7 +73,7 @@ fetch() {
 	esac
 }
 
-# The token goes by standard input: everybody may read arguments.
+# The token is passed on stdin: all users can read arguments.
 metadata() {
 	printf 'header = "X-aws-ec2-metadata-token: %s"\n' "$token" |
 		curl -qfsS --max-time 2 --config - "$imds/latest/meta-data/$1"
@@ -97,7 +97,7 @@ finish() {
 	trap - ERR EXIT
 	set +e
 	if ((status)); then
-		# cloud-init knows the id too.
+		# cloud-init stores it too.
 		instance=${instance:-$(cat /var/lib/cloud/data/instance-id)}
 		boot_end=$((SECONDS + ITEMS_HOOK_SECONDS))
 		if [[ -z $ITEMS_LAUNCH_HOOK ]] || is_launched; then
@@ -118,7 +118,7 @@ check_settings() {
 	local name word
 	[[ "$ITEMS_IMAGE $ITEMS_BINARY_URL $ITEMS_SOURCE" =~ ^\ *[^\ ]+\ *$ ]] ||
 		fail 'not one of ITEMS_IMAGE, ITEMS_BINARY_URL and ITEMS_SOURCE is given'
-	[[ -z $ITEMS_BINARY_URL || $ITEMS_BINARY_SHA256 =~ ^[0-9a-f]{64}$ ]] || fail 'ITEMS_BINARY_SHA256 is none'
+	[[ -z $ITEMS_BINARY_URL || $ITEMS_BINARY_SHA256 =~ ^[0-9a-f]{64}$ ]] || fail 'ITEMS_BINARY_SHA256 is not a SHA-256'
 	[[ $ITEMS_PASSWORD_BY =~ ^(service|credential)$ ]] || fail 'ITEMS_PASSWORD_BY is unknown'
 	[[ -n $ITEMS_SECRET_ID ]] || fail 'no ITEMS_SECRET_ID'
 	[[ -z $ITEMS_LAUNCH_HOOK || -n $ITEMS_GROUP ]] || fail 'no ITEMS_GROUP'
@@ -145,7 +145,7 @@ fetch_certificates() {
 	step=certificates
 	if [[ -s $pem || ${service[DB_SSLROOTCERT]:-} != "$pem" ]]; then return 0; fi
 	try FETCH fetch "$ITEMS_CERTIFICATES_URL" "$work/certificates"
-	grep --quiet 'BEGIN CERTIFICATE' "$work/certificates" || fail "$ITEMS_CERTIFICATES_URL holds no certificate"
+	grep --quiet 'BEGIN CERTIFICATE' "$work/certificates" || fail "$ITEMS_CERTIFICATES_URL contains no certificate"
 	put $pem 0644 <"$work/certificates"
 }
 
@@ -169,7 +169,7 @@ log_in() {
 
 prepare_image() {
 	step=docker
-	# What a login leaves stays on tmpfs.
+	# Keeps the credentials on tmpfs.
 	export DOCKER_CONFIG=$work/docker
 	need docker docker
 	systemctl enable --quiet --now docker.service
@@ -193,7 +193,7 @@ prepare_image() {
 		fi
 		try FETCH limited docker pull --quiet "$ITEMS_IMAGE"
 	fi
-	# By its id, so that another image of this name starts the service anew.
+	# By id, so that another image of this name restarts the service.
 	image=$(docker image inspect --format '{{.Id}}' "$ITEMS_IMAGE")
 }
 
@@ -269,7 +269,7 @@ WantedBy=multi-user.target
 UNIT
 }
 
-# systemd hears no process outside the unit, as a container's are: one inside asks and speaks.
+# A container's processes are outside the unit, so the script notifies systemd for them.
 write_container() {
 	local options=''
 	[[ ! -s $pem ]] || options+=" --volume $pem:$pem:ro"
@@ -288,7 +288,7 @@ wait \$!
 SCRIPT
 }
 
-# Before each start: a reboot empties /run, a rotation changes the password.
+# Runs before each start: a reboot empties /run, a rotation changes the password.
 write_password() {
 	local owner=0
 	[[ -z $image ]] || owner=10001
@@ -335,7 +335,7 @@ check_secret() {
 install_service() {
 	service[INSTANCE_ID]=$instance service[AWS_REGION]=$ITEMS_REGION
 	[[ $ITEMS_PASSWORD_BY == service ]] && service[DB_SECRET_ID]=$ITEMS_SECRET_ID || password=items-password.service
-	# Nothing is written before it is known to work.
+	# Checked first: files are written only if it works.
 	write_environment >"$work/env"
 	step=secret
 	try SECRET check_secret
@@ -359,7 +359,7 @@ $log {
 	missingok
 }
 CONF
-	# A day's log may exceed the disk.
+	# One day's log may fill the disk.
 	put $units/logrotate.timer.d/items.conf 0644 <<'CONF'
 [Timer]
 OnCalendar=*:0/10
@@ -387,7 +387,7 @@ start_service() {
 	{ cat $units/items* $env $binary $libexec/* 2>/dev/null || true; } | sha256sum >"$work/started"
 	if ! cmp --silent "$work/started" $state/started || ! systemctl --quiet is-active items.service; then
 		say starting
-		# First, lest the old one be taken for the new one.
+		# Else is_ready could see the old one.
 		systemctl stop items.service
 		systemctl reset-failed items.service 2>/dev/null || true
 		systemctl start --no-block items.service

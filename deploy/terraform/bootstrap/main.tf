@@ -1,4 +1,4 @@
-# Once an account: where the environments keep their state, the image repository, and how the workflows log in.
+# Applied once per account: the state bucket of the environments, the image repository, and the workflows' login.
 provider "aws" {
   region = var.region
 
@@ -10,16 +10,16 @@ provider "aws" {
 data "aws_caller_identity" "current" {}
 
 resource "aws_kms_key" "state" {
-  #checkov:skip=CKV2_AWS_64:the default policy hands the key to the account's own policies, which is what is meant
+  #checkov:skip=CKV2_AWS_64:the default policy lets the account's IAM policies control the key, which is intended
   description             = "Terraform state of items"
   enable_key_rotation     = true
   deletion_window_in_days = 30
 }
 
 resource "aws_s3_bucket" "state" {
-  #checkov:skip=CKV_AWS_144:versions guard against mistakes; a lost region takes the resources along with their state
-  #checkov:skip=CKV_AWS_18:who read or wrote the state stands in CloudTrail
-  #checkov:skip=CKV2_AWS_62:nobody waits for changes of the state
+  #checkov:skip=CKV_AWS_144:versioning guards against mistakes; a lost region loses the resources together with their state
+  #checkov:skip=CKV_AWS_18:CloudTrail records who read or wrote the state
+  #checkov:skip=CKV2_AWS_62:nothing reacts to changes of the state
   bucket = "items-state-${data.aws_caller_identity.current.account_id}"
 
   lifecycle {
@@ -99,7 +99,7 @@ module "repository" {
   source = "../modules/ecr"
 }
 
-# GitHub's certificate is checked by AWS itself; no thumbprint has to be kept here.
+# AWS verifies GitHub's certificate itself; no thumbprint is needed here.
 resource "aws_iam_openid_connect_provider" "github" {
   count = var.github == null ? 0 : 1
 

@@ -4,7 +4,7 @@ output "state_bucket" {
 }
 
 output "repository_url" {
-  description = "Where images are pushed to, without a tag."
+  description = "Repository to push images to, without a tag."
   value       = module.repository.url
 }
 

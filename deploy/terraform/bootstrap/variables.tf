@@ -1,5 +1,5 @@
 variable "region" {
-  description = "Where state and images are kept."
+  description = "Region of the state and the images."
   type        = string
   default     = "us-east-1"
 }

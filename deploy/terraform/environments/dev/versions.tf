@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # The bucket is given to init: -backend-config=bucket=items-state-<account> -backend-config=region=<region>
+  # The bucket is an argument of init: -backend-config=bucket=items-state-<account> -backend-config=region=<region>
   backend "s3" {
     key          = "items/dev.tfstate"
     encrypt      = true

@@ -6,7 +6,7 @@ provider "aws" {
   }
 }
 
-# Survives the loss of a zone: instances, NAT gateways and the database's standby are spread over three.
+# Survives the loss of a zone: instances, NAT gateways and the database's standby are in different zones.
 module "environment" {
   source = "../../modules/environment"
 

@@ -1,4 +1,4 @@
 output "service" {
-  description = "What deploy/refresh, deploy/smoke and the workflows ask for."
+  description = "Values that deploy/refresh, deploy/smoke and the workflows read."
   value       = module.environment
 }

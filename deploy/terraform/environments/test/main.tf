@@ -6,7 +6,7 @@ provider "aws" {
   }
 }
 
-# One instance, as a release is tried: a refresh still starts the new one before the old one goes.
+# One instance, for testing a release; a refresh still starts the new instance before it terminates the old one.
 module "environment" {
   source = "../../modules/environment"
 

@@ -1,11 +1,11 @@
 variable "region" {
-  description = "Where everything stands."
+  description = "Region of the environment."
   type        = string
   default     = "us-east-1"
 }
 
 variable "image" {
-  description = "The image to begin with: URI with tag or digest."
+  description = "First image: URI with tag or digest."
   type        = string
 }
 
@@ -16,13 +16,13 @@ variable "github" {
 }
 
 variable "emails" {
-  description = "Who gets every alarm."
+  description = "E-mail addresses that receive every alarm."
   type        = list(string)
   default     = []
 }
 
 variable "phones" {
-  description = "Who gets critical alarms as a text message."
+  description = "Phone numbers that receive critical alarms as text messages."
   type        = list(string)
   default     = []
 }
@@ -34,7 +34,7 @@ variable "certificate_arn" {
 }
 
 variable "domain" {
-  description = "The service's name in the DNS."
+  description = "Host name of the service."
   type        = string
   default     = null
 }

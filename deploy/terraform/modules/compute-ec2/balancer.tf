@@ -1,8 +1,8 @@
 resource "aws_lb" "main" {
-  #checkov:skip=CKV2_AWS_28:a web ACL is a monthly charge that no environment needs to work
+  #checkov:skip=CKV2_AWS_28:a web ACL costs money every month, and no environment needs one
   #checkov:skip=CKV2_AWS_20:port 80 redirects as soon as there is a certificate
-  #checkov:skip=CKV_AWS_91:switched on by naming a bucket; the service's own log has every request
-  #checkov:skip=CKV_AWS_150:dev may be thrown away, test and prod are protected
+  #checkov:skip=CKV_AWS_91:enabled by naming a bucket; the service logs every request
+  #checkov:skip=CKV_AWS_150:dev may be deleted; test and prod are protected
   name               = var.name
   load_balancer_type = "application"
   internal           = false
@@ -13,7 +13,7 @@ resource "aws_lb" "main" {
   client_keep_alive          = 3600
   desync_mitigation_mode     = "strictest"
   drop_invalid_header_fields = true
-  # The service believes the last element of X-Forwarded-For.
+  # The service trusts the last element of X-Forwarded-For.
   xff_header_processing_mode = "append"
   enable_deletion_protection = var.deletion_protection
 
@@ -28,7 +28,7 @@ resource "aws_lb" "main" {
 }
 
 resource "aws_lb_target_group" "service" {
-  #checkov:skip=CKV_AWS_378:TLS ends at the load balancer; the way to the instance stays inside the network
+  #checkov:skip=CKV_AWS_378:TLS ends at the load balancer; traffic to the instance stays inside the network
   name                 = var.name
   vpc_id               = var.vpc_id
   target_type          = "instance"
@@ -87,7 +87,7 @@ resource "aws_lb_listener" "https" {
   }
 }
 
-# On the listener that forwards: the redirect needs no rule.
+# Only on the listener that forwards; the redirect needs no rule.
 resource "aws_lb_listener_rule" "hidden" {
   listener_arn = local.tls ? aws_lb_listener.https[0].arn : aws_lb_listener.http.arn
   priority     = 1

@@ -1,16 +1,16 @@
 data "aws_region" "current" {}
 
-# The number behind the alias, read at plan time: a group that followed the alias itself could not be rolled back.
+# The version number is read at plan time: a group that followed the alias could not be rolled back.
 data "aws_ssm_parameter" "ami" {
   count = var.ami_id == null ? 1 : 0
 
   name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 }
 
-# Which image is in service. A refresh writes it after its success; from then on Terraform follows it.
+# The image in service. A successful refresh writes it, and Terraform reads it from then on.
 resource "aws_ssm_parameter" "image" {
-  #checkov:skip=CKV_AWS_337:an image's name is no secret
-  #checkov:skip=CKV2_AWS_34:an image's name is no secret
+  #checkov:skip=CKV_AWS_337:an image's name is not a secret
+  #checkov:skip=CKV2_AWS_34:an image's name is not a secret
   name           = "/items/${var.environment}/image"
   description    = "The image in service"
   type           = "String"
@@ -27,7 +27,7 @@ locals {
   version = element(split(":", local.image), -1)
 
   settings = merge({
-    HEALTH_DB_GRACE_MS = "180000" # longer than a failover, which must not look like a broken fleet
+    HEALTH_DB_GRACE_MS = "180000" # longer than a failover, during which no instance may count as unhealthy
     DRAIN_DELAY_MS     = "5000"
     DB_POOL_MAX        = tostring(var.pool_max)
   }, var.settings)
@@ -55,13 +55,13 @@ locals {
   hooks = {
     launch = {
       transition = "autoscaling:EC2_INSTANCE_LAUNCHING"
-      # A first boot takes 3-5 minutes; the script ends the wait itself, and whatever does not end it is thrown away.
+      # A first boot takes 3-5 minutes. The boot script completes the hook; an instance that does not is terminated.
       timeout = 900
       result  = "ABANDON"
     }
     terminate = {
       transition = "autoscaling:EC2_INSTANCE_TERMINATING"
-      # By now the target is deregistered and drained. The agent sends its last lines.
+      # The target is deregistered and drained already. This leaves the agent time to send the last lines.
       timeout = 60
       result  = "CONTINUE"
     }
@@ -87,7 +87,7 @@ resource "aws_launch_template" "service" {
   }
 
   metadata_options {
-    #checkov:skip=CKV_AWS_341:the service asks from inside its container
+    #checkov:skip=CKV_AWS_341:the service calls the metadata service from inside its container
     http_endpoint               = "enabled"
     http_tokens                 = "required"
     http_put_response_hop_limit = var.hop_limit
@@ -121,17 +121,17 @@ resource "aws_launch_template" "service" {
   lifecycle {
     precondition {
       condition     = length(split("\n${local.marker}\n", local.script)) == 2 && length(split(local.marker, local.script)) == 2
-      error_message = "The boot script has to have exactly one line for the settings."
+      error_message = "The boot script must have exactly one line for the settings."
     }
 
     precondition {
       condition     = length(base64encode(local.user_data)) <= 4 * floor(16384 / 3)
-      error_message = "User data is over EC2's 16 KB."
+      error_message = "User data exceeds EC2's limit of 16 KB."
     }
 
     precondition {
       condition     = alltrue([for value in values(local.variables) : !can(regex("['\n]", value))])
-      error_message = "A setting holds a single quote or a line break, which would end its line in the boot script."
+      error_message = "A setting contains a single quote or a line break, which would end its line in the boot script."
     }
   }
 }
@@ -145,24 +145,24 @@ resource "aws_autoscaling_group" "service" {
 
   target_group_arns = [aws_lb_target_group.service.arn]
   health_check_type = "ELB"
-  # An instance is in service only when its boot script has seen it ready: what is left to wait for is the load
-  # balancer's own two checks.
+  # An instance is in service only after its boot script has seen it ready; what remains are the load
+  # balancer's two health checks.
   health_check_grace_period = 60
   default_instance_warmup   = 60
 
-  # A number, for the rollback of a refresh needs one. Only at first: see what is ignored below.
+  # A number, because the rollback of a refresh needs one. Initial value only: see ignore_changes below.
   launch_template {
     id      = aws_launch_template.service.id
     version = aws_launch_template.service.latest_version
   }
 
-  # First the new instance, then the old one goes: also when a zone is rebalanced or an instance is unhealthy.
+  # Start the new instance before terminating the old one, also when zones are rebalanced or an instance is unhealthy.
   instance_maintenance_policy {
     min_healthy_percentage = 100
     max_healthy_percentage = 200
   }
 
-  # The same preferences as those of deploy/refresh, which starts every refresh.
+  # The same preferences as in deploy/refresh, which starts every refresh.
   instance_refresh {
     strategy = "Rolling"
 
@@ -172,13 +172,13 @@ resource "aws_autoscaling_group" "service" {
       max_healthy_percentage = 200
       instance_warmup        = 60
       skip_matching          = true
-      # Half of the fleet proves itself for five minutes.
+      # Half of the new instances serve for five minutes before the rest is replaced.
       checkpoint_percentages = [50, 100]
       checkpoint_delay       = 300
     }
   }
 
-  # Hooks that come after the group would miss its first instances.
+  # Hooks created after the group would miss its first instances.
   dynamic "initial_lifecycle_hook" {
     for_each = local.hooks
     content {
@@ -213,12 +213,12 @@ resource "aws_autoscaling_group" "service" {
     propagate_at_launch = true
   }
 
-  # A rule that is missing when the first instances boot costs them their time.
+  # Without their rules, the first instances would wait for the network until their boot times out.
   depends_on = [aws_lb_listener.http, aws_lb_listener.https, aws_lb_listener_rule.hidden]
 
   lifecycle {
-    # The number of instances is the scaling policies' business, the version in service deploy/refresh's. Terraform
-    # would change the group first and refresh it then, and a rollback would lead to the new version again.
+    # Scaling policies set the number of instances, and deploy/refresh the version in service. Terraform
+    # would change the group before refreshing it, so that a rollback would lead to the new version again.
     ignore_changes = [desired_capacity, launch_template[0].version]
 
     precondition {
@@ -226,13 +226,13 @@ resource "aws_autoscaling_group" "service" {
       error_message = join(" ", [
         "${var.size.max} instances with DB_POOL_MAX ${var.pool_max}, twice over while a refresh runs, open up to",
         "${var.size.max * var.pool_max * 2} connections; the database has ${var.service_connections} for them.",
-        "Take a larger class, fewer instances or smaller pools.",
+        "Choose a larger class, fewer instances or smaller pools.",
       ])
     }
   }
 }
 
-# What changes the hooks of a group that exists.
+# Changes the hooks of an existing group.
 resource "aws_autoscaling_lifecycle_hook" "service" {
   for_each = local.hooks
 

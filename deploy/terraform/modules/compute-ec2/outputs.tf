@@ -1,5 +1,5 @@
 output "url" {
-  description = "Where the service answers."
+  description = "URL of the service."
   value       = "${local.tls ? "https" : "http"}://${coalesce(var.domain, aws_lb.main.dns_name)}"
 }
 
@@ -14,17 +14,17 @@ output "balancer_zone_id" {
 }
 
 output "balancer_arn_suffix" {
-  description = "The load balancer as its metrics name it."
+  description = "Name of the load balancer in its metrics."
   value       = aws_lb.main.arn_suffix
 }
 
 output "target_group_arn" {
-  description = "Where instances are registered."
+  description = "ARN of the target group."
   value       = aws_lb_target_group.service.arn
 }
 
 output "target_group_arn_suffix" {
-  description = "The target group as its metrics name it."
+  description = "Name of the target group in its metrics."
   value       = aws_lb_target_group.service.arn_suffix
 }
 

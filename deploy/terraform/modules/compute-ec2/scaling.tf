@@ -1,5 +1,5 @@
 locals {
-  # Out after three minutes, in after fifteen: one instance too many costs little.
+  # Scale out after three minutes, in after fifteen: an unneeded instance costs little.
   scaling = {
     out = { change = 1, threshold = var.cpu.high, comparison = "GreaterThanThreshold", minutes = 3 }
     in  = { change = -1, threshold = var.cpu.low, comparison = "LessThanThreshold", minutes = 15 }

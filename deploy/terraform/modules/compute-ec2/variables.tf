@@ -14,12 +14,12 @@ variable "vpc_id" {
 }
 
 variable "public_subnet_ids" {
-  description = "Where the load balancer stands."
+  description = "Subnets of the load balancer."
   type        = list(string)
 }
 
 variable "private_subnet_ids" {
-  description = "Where the instances stand."
+  description = "Subnets of the instances."
   type        = list(string)
 }
 
@@ -34,7 +34,7 @@ variable "service_group_id" {
 }
 
 variable "instance_profile_arn" {
-  description = "Carries the instances' role."
+  description = "ARN of the instance profile."
   type        = string
 }
 
@@ -44,36 +44,36 @@ variable "kms_key_arn" {
 }
 
 variable "certificate_arn" {
-  description = "Certificate for HTTPS; port 80 then only redirects. Without one the service is served in the clear."
+  description = "Certificate for HTTPS; port 80 then only redirects. Without one the service uses plain HTTP."
   type        = string
   default     = null
 }
 
 variable "domain" {
-  description = "The service's name in the DNS, which the certificate is for; none: the load balancer's own name."
+  description = "Host name of the service, which the certificate covers; none: the load balancer's host name."
   type        = string
   default     = null
 }
 
 variable "zone_id" {
-  description = "Route 53 zone in which the domain is made an alias of the load balancer; none: elsewhere, by hand."
+  description = "Route 53 zone in which the domain becomes an alias of the load balancer; none: create the record yourself."
   type        = string
   default     = null
 
   validation {
     condition     = var.zone_id == null || var.domain != null
-    error_message = "A zone without a domain has nothing to name."
+    error_message = "A zone requires a domain."
   }
 }
 
 variable "deletion_protection" {
-  description = "Whether deleting the load balancer needs a change of this setting first."
+  description = "Whether the load balancer is protected from deletion."
   type        = bool
   default     = true
 }
 
 variable "access_log_bucket" {
-  description = "Bucket for the load balancer's access log, which has to let the log delivery write; none: no access log."
+  description = "Bucket for the load balancer's access log, whose policy must permit log delivery; none: no access log."
   type        = string
   default     = null
 }
@@ -85,12 +85,12 @@ variable "idle_timeout" {
 
   validation {
     condition     = var.idle_timeout > 15 && var.idle_timeout < 75
-    error_message = "Above the service's 15 s for a request, and below the 75 s it keeps idle connections: else 502."
+    error_message = "Above the service's 15 s for a request, and below the 75 s it keeps idle connections: otherwise clients get 502."
   }
 }
 
 variable "deregistration_delay" {
-  description = "Seconds in which a target that is taken out may finish what it began."
+  description = "Seconds for a deregistered target to finish its requests."
   type        = number
   default     = 45
 
@@ -101,18 +101,18 @@ variable "deregistration_delay" {
 }
 
 variable "hidden_paths" {
-  description = "What the load balancer answers with 404: for operators, not for the internet."
+  description = "Paths for which the load balancer returns 404: for operators, not for the internet."
   type        = list(string)
   default     = ["/metrics", "/db"]
 
   validation {
     condition     = length(var.hidden_paths) > 0 && length(var.hidden_paths) <= 5 && alltrue([for path in var.hidden_paths : startswith(path, "/")])
-    error_message = "One to five paths, the most that a rule takes."
+    error_message = "One to five paths, the maximum of a rule."
   }
 }
 
 variable "port" {
-  description = "Where the service listens."
+  description = "Port on which the service listens."
   type        = number
   default     = 5001
 }
@@ -129,18 +129,18 @@ variable "instance_type" {
 }
 
 variable "hop_limit" {
-  description = "How many hops an answer of the metadata service survives: 2 reaches into a container's own network."
+  description = "Hop limit of the metadata service's responses: 2 reaches a container with a separate network."
   type        = number
   default     = 2
 
   validation {
     condition     = contains([1, 2], var.hop_limit)
-    error_message = "1: the instance alone; 2: its containers too."
+    error_message = "1: the instance only; 2: its containers too."
   }
 }
 
 variable "size" {
-  description = "Instances: at least, at first, at most."
+  description = "Number of instances: minimum, initial, maximum."
   type        = object({ min = number, desired = number, max = number })
 
   validation {
@@ -161,7 +161,7 @@ variable "pool_max" {
 }
 
 variable "service_connections" {
-  description = "How many connections the database has for all instances together."
+  description = "Database connections available to all instances together."
   type        = number
 }
 
@@ -176,7 +176,7 @@ variable "image" {
 }
 
 variable "boot_script" {
-  description = "The boot script; none: the one beside this configuration."
+  description = "Path of the boot script; none: the one of this repository."
   type        = string
   default     = null
 }
@@ -187,7 +187,7 @@ variable "secret_id" {
 }
 
 variable "database" {
-  description = "Where the database answers."
+  description = "Host name of the database."
   type        = object({ host = string, port = number, name = string })
 }
 
@@ -209,17 +209,17 @@ variable "settings" {
 
   validation {
     condition     = length([for name in keys(var.settings) : name if can(regex("PASSWORD|SECRET_ACCESS_KEY|TOKEN", name))]) == 0
-    error_message = "User data can be read by whoever may describe the launch template: no secrets in it."
+    error_message = "User data can be read by everyone who may describe the launch template, so it must not contain secrets."
   }
 }
 
 variable "cpu" {
-  description = "Average CPU in per cent above which an instance is added, and below which one is taken away."
+  description = "Average CPU in per cent above which an instance is added, and below which one is removed."
   type        = object({ high = number, low = number })
   default     = { high = 70, low = 30 }
 
   validation {
     condition     = var.cpu.low > 0 && var.cpu.low * 2 < var.cpu.high && var.cpu.high < 100
-    error_message = "With low at half of high or more, going from two instances to one would call the second back."
+    error_message = "With low at half of high or more, scaling in from two instances to one would start the second again."
   }
 }

@@ -12,12 +12,12 @@ locals {
     "db.r6g.large" = 16, "db.r6g.xlarge" = 32, "db.r6g.2xlarge" = 64,
   }
 
-  # RDS's own default is LEAST(memory / 9531392, 5000), of a memory that nobody can look up: a share goes to the
-  # system and RDS's processes. Four fifths is what t3.micro really leaves. The parameter group states the outcome,
-  # so that the number the instances are checked against is the number the server has.
+  # RDS's default is LEAST(memory / 9531392, 5000), for an unpublished amount of memory: a part goes to the
+  # system and RDS's processes. On t3.micro four fifths remain. The parameter group sets the result,
+  # so that the number that the instances are checked against is the number of the server.
   max_connections = min(5000, floor(local.memory[var.instance_class] * 1073741824 * 0.8 / 9531392))
 
-  # Superusers (3), RDS's own sessions, a migration by hand and a person who looks.
+  # Superusers (3), RDS's sessions, a manual migration and a manual session.
   reserved_connections = 10
 }
 
@@ -41,7 +41,7 @@ resource "aws_db_parameter_group" "main" {
     apply_method = "pending-reboot"
   }
 
-  # Statements that change the schema, and slow ones. All of them would put users' data into a log.
+  # Logs statements that change the schema, and slow ones. Logging all would put users' data into the log.
   parameter {
     name  = "log_statement"
     value = "ddl"
@@ -75,9 +75,9 @@ resource "aws_iam_role_policy_attachment" "monitoring" {
   policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 }
 
-# Made here, before RDS would make it: without an end and without the key.
+# Created before RDS would create it without a retention time and without the key.
 resource "aws_cloudwatch_log_group" "main" {
-  #checkov:skip=CKV_AWS_338:the server's log serves finding faults of the last weeks
+  #checkov:skip=CKV_AWS_338:the server's log is only needed to investigate the last weeks
   name              = "/aws/rds/instance/${local.id}/postgresql"
   retention_in_days = var.log_days
   kms_key_id        = var.kms_key_arn
@@ -86,7 +86,7 @@ resource "aws_cloudwatch_log_group" "main" {
 resource "aws_db_instance" "main" {
   #checkov:skip=CKV_AWS_161:the service logs in with the rotated secret; a token would need a new connection path
   #checkov:skip=CKV_AWS_157:dev and test have no standby, prod has
-  #checkov:skip=CKV_AWS_293:dev may be thrown away, test and prod are protected
+  #checkov:skip=CKV_AWS_293:dev may be deleted; test and prod are protected
   identifier     = local.id
   engine         = "postgres"
   engine_version = "15"
@@ -94,8 +94,8 @@ resource "aws_db_instance" "main" {
   db_name        = "items"
   port           = var.port
 
-  # RDS makes the password, keeps it in Secrets Manager and changes it every seven days. It is in no variable, no plan
-  # and no state. The secret holds username and password alone; host, port and name reach the service as settings.
+  # RDS creates the password, stores it in Secrets Manager and changes it every seven days. It is in no variable, plan
+  # or state. The secret contains only user name and password; host, port and database name are settings.
   username                      = "items"
   manage_master_user_password   = true
   master_user_secret_kms_key_id = var.kms_key_arn
@@ -113,7 +113,7 @@ resource "aws_db_instance" "main" {
   parameter_group_name   = aws_db_parameter_group.main.name
   ca_cert_identifier     = "rds-ca-rsa2048-g1"
 
-  # Hours of UTC.
+  # UTC.
   backup_retention_period    = var.backup_days
   backup_window              = "01:00-02:00"
   maintenance_window         = "sun:03:00-sun:04:00"
@@ -135,7 +135,7 @@ resource "aws_db_instance" "main" {
   depends_on = [aws_cloudwatch_log_group.main, aws_iam_role_policy_attachment.monitoring]
 
   lifecycle {
-    # The time of creation tells the last snapshots of two databases of one name apart; it is no change.
+    # The creation time keeps the final snapshots of successive databases apart; it is not a change.
     ignore_changes = [final_snapshot_identifier]
   }
 }

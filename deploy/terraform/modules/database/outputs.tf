@@ -4,12 +4,12 @@ output "id" {
 }
 
 output "host" {
-  description = "Where the database answers. The name stays when the standby takes over."
+  description = "Host name of the database. It stays the same when the standby takes over."
   value       = aws_db_instance.main.address
 }
 
 output "port" {
-  description = "Where the server listens."
+  description = "Port on which the server listens."
   value       = var.port
 }
 
@@ -19,16 +19,16 @@ output "database" {
 }
 
 output "secret_arn" {
-  description = "The secret that RDS keeps: username and password."
+  description = "The secret that RDS manages: user name and password."
   value       = one(aws_db_instance.main.master_user_secret[*].secret_arn)
 }
 
 output "max_connections" {
-  description = "How many sessions the server takes."
+  description = "Maximum number of sessions of the server."
   value       = local.max_connections
 }
 
 output "service_connections" {
-  description = "How many of them all pools together may open."
+  description = "How many of the sessions all pools together may open."
   value       = local.max_connections - local.reserved_connections
 }

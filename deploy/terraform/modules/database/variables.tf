@@ -29,12 +29,12 @@ variable "instance_class" {
 }
 
 variable "multi_az" {
-  description = "A standby in another zone, which takes over within 60-120 s."
+  description = "Whether a standby in another zone takes over within 60-120 s."
   type        = bool
 }
 
 variable "backup_days" {
-  description = "How far back a point in time can be restored."
+  description = "Days of backups: how far back a point in time can be restored."
   type        = number
 
   validation {
@@ -44,24 +44,24 @@ variable "backup_days" {
 }
 
 variable "deletion_protection" {
-  description = "Whether deleting needs a change of this setting first."
+  description = "Whether the database is protected from deletion."
   type        = bool
   default     = true
 }
 
 variable "storage" {
-  description = "GiB to start with and GiB at most; between them RDS grows by itself."
+  description = "Initial and maximum storage in GiB; RDS grows it automatically."
   type        = object({ initial = number, limit = number })
   default     = { initial = 20, limit = 100 }
 
   validation {
     condition     = var.storage.initial >= 20 && var.storage.limit > var.storage.initial
-    error_message = "At least 20 GiB, or the alarm at 10 GB rings from the start; and room to grow."
+    error_message = "At least 20 GiB, or the alarm at 10 GB fires from the start; and the maximum above the initial size."
   }
 }
 
 variable "port" {
-  description = "Where the server listens."
+  description = "Port on which the server listens."
   type        = number
   default     = 5432
 }

@@ -30,8 +30,8 @@ resource "aws_iam_role" "main" {
 }
 
 resource "aws_iam_role_policy" "push" {
-  #checkov:skip=CKV_AWS_290:the registry's login names no resource
-  #checkov:skip=CKV_AWS_355:the registry's login names no resource
+  #checkov:skip=CKV_AWS_290:the registry's login call has no resource
+  #checkov:skip=CKV_AWS_355:the registry's login call has no resource
   count = var.push == null ? 0 : 1
 
   name = "push"
@@ -64,14 +64,14 @@ resource "aws_iam_role_policy" "push" {
 
 resource "aws_iam_role_policy" "refresh" {
   #checkov:skip=CKV_AWS_290:starting instances is bound to the one launch template by a condition
-  #checkov:skip=CKV_AWS_355:only calls that look stand on *
+  #checkov:skip=CKV_AWS_355:only read-only calls are allowed on *
   count = var.refresh == null ? 0 : 1
 
   name = "refresh"
   role = aws_iam_role.main.id
 
   policy = jsonencode({ Version = "2012-10-17", Statement = [
-    # Calls that only look: AWS knows no resource for them.
+    # Read-only calls that have no resource in AWS.
     {
       Sid    = "Look"
       Effect = "Allow"
@@ -108,7 +108,7 @@ resource "aws_iam_role_policy" "refresh" {
       Action   = ["ssm:GetParameter", "ssm:PutParameter"]
       Resource = [var.refresh.image_parameter_arn]
     },
-    # Two statements: the document has no tag, so that a condition for both would refuse every command.
+    # Two statements, because the document has no tag: one condition for both would refuse every command.
     {
       Sid      = "RunShellLines"
       Effect   = "Allow"
@@ -122,7 +122,7 @@ resource "aws_iam_role_policy" "refresh" {
       Resource  = ["arn:${local.partition}:ec2:${local.region}:${local.account}:instance/*"]
       Condition = { StringEquals = { "ssm:resourceTag/aws:autoscaling:groupName" = var.refresh.group_name } }
     },
-    # Whoever starts a refresh with a template has to be allowed to start what the template describes.
+    # Starting a refresh with a template requires permission to start what the template describes.
     {
       Sid       = "StartWhatTheTemplateDescribes"
       Effect    = "Allow"

@@ -1,4 +1,4 @@
 output "role_arn" {
-  description = "For the workflows' variable."
+  description = "ARN of the role, for the workflows' variable."
   value       = aws_iam_role.main.arn
 }

@@ -21,13 +21,13 @@ variable "subjects" {
 }
 
 variable "push" {
-  description = "The one repository to push images to; none: no pushing."
+  description = "The only repository to push images to; none: no permission to push."
   type        = object({ repository_arn = string })
   default     = null
 }
 
 variable "refresh" {
-  description = "The one group to refresh, with what belongs to it; none: no refreshing."
+  description = "The only group to refresh, with its resources; none: no permission to refresh."
   type = object({
     group_name          = string
     launch_template_arn = string
@@ -38,6 +38,6 @@ variable "refresh" {
 
   validation {
     condition     = var.refresh != null || var.push != null
-    error_message = "The role would be good for nothing."
+    error_message = "The role would have no permissions."
   }
 }

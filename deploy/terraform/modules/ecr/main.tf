@@ -1,5 +1,5 @@
 resource "aws_kms_key" "main" {
-  #checkov:skip=CKV2_AWS_64:the default policy hands the key to the account's own policies, which is what is meant
+  #checkov:skip=CKV2_AWS_64:the default policy lets the account's IAM policies control the key, which is intended
   description             = "Images of ${var.name}"
   enable_key_rotation     = true
   deletion_window_in_days = 30
@@ -7,7 +7,7 @@ resource "aws_kms_key" "main" {
 
 resource "aws_ecr_repository" "main" {
   name = var.name
-  # A tag says forever what it said when it was tested.
+  # A tag always names the image that was tested.
   image_tag_mutability = "IMMUTABLE"
 
   image_scanning_configuration {

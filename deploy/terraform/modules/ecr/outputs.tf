@@ -1,5 +1,5 @@
 output "url" {
-  description = "Where images are pushed to and pulled from, without a tag."
+  description = "Repository for pushing and pulling images, without a tag."
   value       = aws_ecr_repository.main.repository_url
 }
 

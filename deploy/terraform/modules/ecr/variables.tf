@@ -5,7 +5,7 @@ variable "name" {
 }
 
 variable "keep" {
-  description = "Images of each environment that stay to go back to."
+  description = "Number of images per environment kept for a rollback."
   type        = number
   default     = 30
 

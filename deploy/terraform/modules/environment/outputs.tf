@@ -1,5 +1,5 @@
 output "url" {
-  description = "Where the service answers: for deploy/smoke."
+  description = "URL of the service, for deploy/smoke."
   value       = module.compute.url
 }
 
@@ -14,12 +14,12 @@ output "launch_template_id" {
 }
 
 output "launch_template_version" {
-  description = "The number of its version in service."
+  description = "Version number of the launch template in service."
   value       = module.compute.launch_template_version
 }
 
 output "target_group_arn" {
-  description = "Where instances are registered."
+  description = "ARN of the target group."
   value       = module.compute.target_group_arn
 }
 
@@ -29,7 +29,7 @@ output "image_parameter" {
 }
 
 output "database" {
-  description = "The database: identifier, host, secret, and the sessions it takes."
+  description = "The database: identifier, host, secret, and maximum number of sessions."
   value = {
     id              = module.database.id
     host            = module.database.host
@@ -49,7 +49,7 @@ output "dashboard" {
 }
 
 output "topic_arns" {
-  description = "Where alarms go, by severity."
+  description = "SNS topics of the alarms, by severity."
   value       = module.monitoring.topic_arns
 }
 

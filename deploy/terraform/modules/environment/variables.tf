@@ -1,5 +1,5 @@
 variable "environment" {
-  description = "dev, test or prod; items-<environment> is the prefix of every name."
+  description = "dev, test or prod; items-<environment> prefixes every name."
   type        = string
 
   validation {
@@ -9,7 +9,7 @@ variable "environment" {
 }
 
 variable "image" {
-  description = "The image to begin with: URI with tag or digest. Later ones come by refreshes."
+  description = "First image: URI with tag or digest. Refreshes bring later ones."
   type        = string
 }
 
@@ -41,7 +41,7 @@ variable "database" {
 }
 
 variable "protected" {
-  description = "Whether load balancer and database refuse to be deleted."
+  description = "Whether load balancer and database are protected from deletion."
   type        = bool
 }
 
@@ -51,18 +51,18 @@ variable "log_days" {
 }
 
 variable "budget" {
-  description = "US dollars a month."
+  description = "Budget in US dollars per month."
   type        = number
 }
 
 variable "emails" {
-  description = "Who gets every alarm."
+  description = "E-mail addresses that receive every alarm."
   type        = list(string)
   default     = []
 }
 
 variable "phones" {
-  description = "Who gets critical alarms as a text message."
+  description = "Phone numbers that receive critical alarms as text messages."
   type        = list(string)
   default     = []
 }
@@ -74,7 +74,7 @@ variable "certificate_arn" {
 }
 
 variable "domain" {
-  description = "The service's name in the DNS."
+  description = "Host name of the service."
   type        = string
   default     = null
 }

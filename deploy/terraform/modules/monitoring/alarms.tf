@@ -1,7 +1,7 @@
 locals {
   severities = toset(["critical", "warning"])
 
-  # What is measured, how long, and from where on somebody hears of it. Times in seconds.
+  # Metric, period and threshold of each alarm. Times in seconds.
   alarms = {
     unhealthy-hosts = {
       severity    = "critical"
@@ -143,7 +143,7 @@ resource "aws_cloudwatch_metric_alarm" "main" {
   ok_actions          = [aws_sns_topic.main[each.value.severity].arn]
 }
 
-# The targets' answers and the load balancer's own: a target that cannot be reached shows only in the second.
+# 5xx of the targets plus 5xx of the load balancer itself: an unreachable target appears only in the second.
 resource "aws_cloudwatch_metric_alarm" "server_errors" {
   alarm_name          = "${var.name}-server-errors"
   alarm_description   = "More than 50 answers with a status of 500 or above in five minutes"

@@ -13,13 +13,13 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "service" {
-  #checkov:skip=CKV_AWS_338:how long is each environment's choice; a year of logs is more than any question needs
+  #checkov:skip=CKV_AWS_338:each environment chooses its retention; a year of logs is not needed
   name              = "/items/${var.environment}/service"
   retention_in_days = var.log_days
   kms_key_id        = var.kms_key_arn
 }
 
-# The first line of a query's file is its title. A name knows no colon; a slash would make a folder of it.
+# The first line of a query's file is its title. A name cannot contain a colon, and a slash would make a folder.
 resource "aws_cloudwatch_query_definition" "service" {
   for_each = local.queries
 
@@ -30,7 +30,7 @@ resource "aws_cloudwatch_query_definition" "service" {
   lifecycle {
     precondition {
       condition     = startswith(each.value[0], "# ")
-      error_message = "${each.key}.query has to begin with a line '# Title'."
+      error_message = "${each.key}.query must begin with a line '# Title'."
     }
   }
 }
@@ -47,18 +47,18 @@ resource "aws_cloudwatch_log_metric_filter" "service" {
     name      = each.value.metric
     value     = each.value.value
     unit      = each.value.unit
-    # Without it a quiet service has no data, and its alarms no state.
+    # Without a default an idle service would have no data, and its alarms no state.
     default_value = each.value.default
   }
 }
 
 resource "aws_ssm_parameter" "agent" {
-  #checkov:skip=CKV_AWS_337:the agent's configuration is no secret
-  #checkov:skip=CKV2_AWS_34:the agent's configuration is no secret
+  #checkov:skip=CKV_AWS_337:the agent's configuration is not a secret
+  #checkov:skip=CKV2_AWS_34:the agent's configuration is not a secret
   name        = "/items/${var.environment}/cloudwatch-agent"
   description = "Configuration of the CloudWatch agent"
   type        = "String"
-  # Parsed and written again: without its blanks it fits the 4 KB of a standard parameter.
+  # Parsed and encoded again: without white space it fits into the 4 KB of a standard parameter.
   insecure_value = jsonencode(jsondecode(templatefile("${local.directory}/agent.json", {
     environment = var.environment
     log_group   = aws_cloudwatch_log_group.service.name

@@ -14,7 +14,7 @@ output "agent_parameter" {
 }
 
 output "topic_arns" {
-  description = "Where alarms go, by severity."
+  description = "SNS topics of the alarms, by severity."
   value       = { for severity, topic in aws_sns_topic.main : severity => topic.arn }
 }
 

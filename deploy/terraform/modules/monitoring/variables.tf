@@ -19,18 +19,18 @@ variable "log_days" {
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_days)
-    error_message = "CloudWatch knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545 or 731 days."
+    error_message = "CloudWatch supports 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545 or 731 days."
   }
 }
 
 variable "emails" {
-  description = "Who gets every alarm. Each address confirms by a link that AWS sends."
+  description = "E-mail addresses that receive every alarm. Each must confirm with a link that AWS sends."
   type        = list(string)
   default     = []
 }
 
 variable "phones" {
-  description = "Who gets critical alarms as a text message: numbers with + and the country's code."
+  description = "Phone numbers that receive critical alarms as text messages: with + and the country code."
   type        = list(string)
   default     = []
 
@@ -41,12 +41,12 @@ variable "phones" {
 }
 
 variable "balancer_arn_suffix" {
-  description = "The load balancer as its metrics name it."
+  description = "Name of the load balancer in its metrics."
   type        = string
 }
 
 variable "target_group_arn_suffix" {
-  description = "The target group as its metrics name it."
+  description = "Name of the target group in its metrics."
   type        = string
 }
 
@@ -61,17 +61,17 @@ variable "database_id" {
 }
 
 variable "budget" {
-  description = "US dollars a month; a warning at 80 % spent, and when the forecast passes all of it."
+  description = "Budget in US dollars per month; warns at 80 % spent, and when the forecast exceeds it."
   type        = number
 
   validation {
     condition     = var.budget > 0
-    error_message = "A budget is more than nothing."
+    error_message = "The budget must be above 0."
   }
 }
 
 variable "cloudwatch_directory" {
-  description = "Queries, metric filters, dashboard and the agent's configuration; none: those of this repository."
+  description = "Directory with queries, metric filters, dashboard and the agent's configuration; none: that of this repository."
   type        = string
   default     = null
 }

@@ -1,5 +1,5 @@
 data "aws_availability_zones" "available" {
-  #checkov:skip=CKV_AWS_394:only the first two or three are taken, and the names come sorted
+  #checkov:skip=CKV_AWS_394:only the first two or three are used, and the names are sorted
   state = "available"
 
   # Local zones have no NAT gateway and no RDS.
@@ -15,7 +15,7 @@ locals {
   zones = slice(data.aws_availability_zones.available.names, 0, var.zones)
   tiers = { public = 0, private = 10, database = 20 }
 
-  # The number of a subnet's zone stands in its address: 10.0.11.0/24 is the private tier in the second zone.
+  # A subnet's address contains its tier and zone: 10.0.11.0/24 is the private tier in the second zone.
   subnets = {
     for tier, first in local.tiers : tier => { for index, zone in local.zones : index => {
       zone = zone
@@ -33,7 +33,7 @@ resource "aws_vpc" "main" {
   tags = { Name = var.name }
 }
 
-# Without rules: what names no group of its own reaches nothing.
+# Without rules: a resource without a security group of its own reaches nothing.
 resource "aws_default_security_group" "closed" {
   vpc_id = aws_vpc.main.id
 
@@ -138,7 +138,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private[each.key].id
 }
 
-# No route but the network's own: neither way out nor way in.
+# Only the network's local route: no traffic to or from outside.
 resource "aws_route_table" "database" {
   vpc_id = aws_vpc.main.id
 
@@ -152,7 +152,7 @@ resource "aws_route_table_association" "database" {
   route_table_id = aws_route_table.database.id
 }
 
-# A second lock, should a security group ever be opened by mistake. Addresses, since an ACL knows no groups.
+# A second barrier, in case a security group is opened by mistake. By address, because an ACL cannot name groups.
 resource "aws_network_acl" "database" {
   vpc_id     = aws_vpc.main.id
   subnet_ids = [for subnet in aws_subnet.database : subnet.id]
@@ -184,7 +184,7 @@ resource "aws_network_acl" "database" {
   tags = { Name = "${var.name}-database" }
 }
 
-# Free, and image layers come from S3: they need not pass the NAT gateway, which is paid by the gigabyte.
+# Free of charge. Image layers come from S3 and so avoid the NAT gateway, which is billed per gigabyte.
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.main.id
   service_name      = "com.amazonaws.${data.aws_region.current.name}.s3"

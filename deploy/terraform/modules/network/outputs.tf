@@ -4,16 +4,16 @@ output "vpc_id" {
 }
 
 output "public_subnet_ids" {
-  description = "Where the load balancer stands."
+  description = "Subnets of the load balancer."
   value       = [for subnet in aws_subnet.public : subnet.id]
 }
 
 output "private_subnet_ids" {
-  description = "Where the instances stand."
+  description = "Subnets of the instances."
   value       = [for subnet in aws_subnet.private : subnet.id]
 }
 
 output "database_subnet_ids" {
-  description = "Where the database stands."
+  description = "Subnets of the database."
   value       = [for subnet in aws_subnet.database : subnet.id]
 }

@@ -9,7 +9,7 @@ variable "environment" {
 }
 
 variable "cidr" {
-  description = "The network's addresses. Subnets are its /24s: public from 0, private from 10, database from 20."
+  description = "Address range of the network. Subnets are its /24s: public from 0, private from 10, database from 20."
   type        = string
   default     = "10.0.0.0/16"
 
@@ -31,18 +31,18 @@ variable "zones" {
 }
 
 variable "nat" {
-  description = "one: a single NAT gateway, whose zone is a single point of failure; per_zone: one in each zone."
+  description = "one: a single NAT gateway, whose zone is a single point of failure; per_zone: one per zone."
   type        = string
   default     = "one"
 
   validation {
     condition     = contains(["one", "per_zone"], var.nat)
-    error_message = "nat is one or per_zone."
+    error_message = "nat must be one or per_zone."
   }
 }
 
 variable "database_port" {
-  description = "The one port that the database tier's network ACL lets in."
+  description = "The only port that the database tier's network ACL admits."
   type        = number
   default     = 5432
 }

@@ -1,4 +1,4 @@
-# Inside the network a rule names a group, never an address: whoever gets an address later gets no access with it.
+# Inside the network rules name groups, never addresses: an address that is reassigned grants no access.
 
 resource "aws_security_group" "balancer" {
   #checkov:skip=CKV2_AWS_5:attached in the module compute-ec2
@@ -73,7 +73,7 @@ resource "aws_vpc_security_group_egress_rule" "service_to_database" {
   referenced_security_group_id = aws_security_group.database.id
 }
 
-# AWS's endpoints and the system's packages. Names, time and instance metadata pass no group.
+# AWS's endpoints and the system's packages. DNS, NTP and instance metadata bypass security groups.
 resource "aws_vpc_security_group_egress_rule" "service_to_https" {
   security_group_id = aws_security_group.service.id
   description       = "AWS endpoints and packages"

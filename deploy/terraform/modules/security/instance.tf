@@ -25,7 +25,7 @@ locals {
       } }
     },
     {
-      # This call names no resource; the token gives only what the next statement allows.
+      # This call has no resource; the token permits only what the next statement allows.
       Sid      = "LogInToTheRegistry"
       Effect   = "Allow"
       Action   = "ecr:GetAuthorizationToken"
@@ -57,7 +57,7 @@ locals {
       Condition = { StringEquals = { "cloudwatch:namespace" = "Items/${var.environment}" } }
     },
     {
-      # The agent asks for its own tags, which name the group; the call knows no resource.
+      # The agent reads its instance's tags, which name the group; the call has no resource.
       Sid       = "ReadOwnTags"
       Effect    = "Allow"
       Action    = "ec2:DescribeTags"
@@ -71,7 +71,7 @@ locals {
       Resource = local.group_arn
     },
     {
-      # What the agent of Session Manager needs and no more: AWS's managed policy would also read every parameter.
+      # Only what Session Manager's agent needs: AWS's managed policy could also read every parameter.
       Sid    = "SessionManager"
       Effect = "Allow"
       Action = [
@@ -101,8 +101,8 @@ resource "aws_iam_role" "instance" {
 }
 
 resource "aws_iam_role_policy" "instance" {
-  #checkov:skip=CKV_AWS_290:what stands on * names no resource by AWS's own rules; a test lists these calls
-  #checkov:skip=CKV_AWS_355:what stands on * names no resource by AWS's own rules; a test lists these calls
+  #checkov:skip=CKV_AWS_290:the calls allowed on * have no resource in AWS; a test lists them
+  #checkov:skip=CKV_AWS_355:the calls allowed on * have no resource in AWS; a test lists them
   name   = "service"
   role   = aws_iam_role.instance.id
   policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })

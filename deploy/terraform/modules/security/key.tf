@@ -48,7 +48,7 @@ resource "aws_kms_key" "main" {
         } }
       },
       {
-        # An alarm can only reach an encrypted topic with this.
+        # Alarms need this to publish to an encrypted topic.
         Sid       = "AlarmsAndBudgets"
         Effect    = "Allow"
         Principal = { Service = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"] }
@@ -57,8 +57,8 @@ resource "aws_kms_key" "main" {
         Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
       },
       {
-        # The group starts instances with a role of its own, which needs the key for their volumes. That role may not
-        # exist yet, and a key's policy cannot name a principal that does not exist: hence the condition.
+        # The group starts instances with its service-linked role, which needs the key for their volumes. That role may not
+        # exist yet, and a key policy cannot name a principal that does not exist: hence the condition.
         Sid       = "VolumesOfTheGroup"
         Effect    = "Allow"
         Principal = { AWS = "*" }

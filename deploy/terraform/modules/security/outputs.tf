@@ -19,7 +19,7 @@ output "kms_key_arn" {
 }
 
 output "instance_profile_arn" {
-  description = "For the launch template."
+  description = "Instance profile for the launch template."
   value       = aws_iam_instance_profile.instance.arn
 }
 

@@ -14,28 +14,28 @@ variable "vpc_id" {
 }
 
 variable "port" {
-  description = "Where the service listens."
+  description = "Port on which the service listens."
   type        = number
   default     = 5001
 }
 
 variable "database_port" {
-  description = "Where the database listens."
+  description = "Port on which the database listens."
   type        = number
   default     = 5432
 }
 
 variable "secret_arn" {
-  description = "The one secret that an instance may read."
+  description = "The only secret that an instance may read."
   type        = string
 }
 
 variable "repository_arn" {
-  description = "The one image repository that an instance may pull from."
+  description = "The only image repository that an instance may pull from."
   type        = string
 }
 
 variable "log_group_arn" {
-  description = "The one log group that an instance may write to."
+  description = "The only log group that an instance may write to."
   type        = string
 }
