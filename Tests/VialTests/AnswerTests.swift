@@ -8,7 +8,7 @@ import Testing
 
 @testable import Vial
 
-/// Work that is done when it is released, or never.
+/// Work that finishes when the test releases it.
 private final class Held: Sendable {
     private let waiting = Mutex<[@Sendable () -> Void]>([])
 
@@ -16,7 +16,7 @@ private final class Held: Sendable {
 
     func hold(_ end: @escaping @Sendable () -> Void) { waiting.withLock { $0.append(end) } }
 
-    /// Ends all of it, the last one first.
+    /// Finishes all held work, latest first.
     func release() {
         let held = waiting.withLock { waiting in
             defer { waiting = [] }
@@ -33,7 +33,7 @@ struct AnswerTests {
         #expect(response.text == "x")
     }
 
-    @Test func `takes no field that would split it`() {
+    @Test func `rejects fields with a line break`() {
         #expect(throws: FieldError.invalidValue) { try text("").location("/\r\nX: y") }
         #expect(throws: FieldError.invalidName) { try text("").field("a b", "") }
         #expect(throws: FieldError.reservedName) { try text("").field("Content-Length", "1") }
@@ -48,7 +48,7 @@ struct AnswerTests {
         #expect(response.status == .created && response.text == "[1]" && response.type == "application/json")
     }
 
-    @Test func `encodes whatever can be encoded`() throws {
+    @Test func `encodes any Encodable value`() throws {
         struct Order: Encodable {
             let path = "/a/b"
             let due = Date(timeIntervalSince1970: 1_730_462_400)
@@ -64,7 +64,7 @@ struct AnswerTests {
                 + #""path":"/a/b"}"#)
     }
 
-    @Test func `a type that writes its JSON itself does so, also when it can be encoded`() throws {
+    @Test func `a type's own JSON takes precedence over JSONEncoder`() throws {
         struct Both: Encodable, JSONRepresentable {
             let a = 1
             func write(to json: inout JSONWriter) { json.value("written") }
@@ -72,17 +72,17 @@ struct AnswerTests {
         #expect(try Answer.json(Both()).response.text == #""written""#)
     }
 
-    @Test func `encodes no number that JSON has not`() {
+    @Test func `refuses numbers that JSON cannot represent`() {
         #expect(throws: EncodingError.self) { try Answer.json([Double.nan]) }
         #expect(throws: EncodingError.self) { try Answer.json(["a": -Float.infinity]) }
     }
 
-    @Test func `no content has no type either`() throws {
+    @Test func `noContent has no Content-Type`() throws {
         let response = try Answer.noContent.response
         #expect(response.status == .noContent && response.contentType == nil && response.body.isEmpty)
     }
 
-    /// Answers that come in different ways.
+    /// Routes that answer in each possible way.
     private func app() -> App {
         var app = App()
         app.get("/at-once") { _ in text("x") }
@@ -94,14 +94,14 @@ struct AnswerTests {
         return app
     }
 
-    @Test func `may come in any way, and from within another`() async throws {
+    @Test func `may be a response, work or a task, also nested`() async throws {
         let app = app()
         for route in app.routes {
             #expect(await app.respond(to: try Request(.get, route.pattern)).text == "x", "\(route.pattern)")
         }
     }
 
-    @Test func `what is added to an answer that comes later comes with it`() async throws {
+    @Test func `fields added to a deferred answer are sent with it`() async throws {
         var app = App()
         app.get("/work") { _ in try done { text("x") }.field("A", "1").location("/x") }
         app.get("/task") { _ in try Answer.task { text("x") }.field("A", "1").location("/x") }
@@ -148,12 +148,12 @@ extension OverSockets {
             return app
         }
 
-        /// Returns once so much work is held.
+        /// Returns once `count` pieces of work are held.
         private func wait(for count: Int, _ client: Client) throws {
             repeat { try client.send(get("/held/count")) } while try client.answer().body != "\(count)"
         }
 
-        @Test func `what comes later is the answer to its own request`() async throws {
+        @Test func `a deferred answer is sent for its own request`() async throws {
             try await withServer(app()) { server in
                 let clients = try (0..<3).map { _ in try server.connect() }
                 for client in clients { try client.send(get("/held")) }
@@ -165,7 +165,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `an answer that is there is not kept back by the request behind it`() async throws {
+        @Test func `a finished answer does not wait for the next pipelined request`() async throws {
             try await withServer(app()) { server in
                 let client = try server.connect()
                 try client.send(get("/at-once/a") + get("/number/1") + get("/held"))
@@ -178,7 +178,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `answers keep the order of pipelined requests, whether they come at once or later`() async throws {
+        @Test func `immediate and deferred answers keep the order of pipelined requests`() async throws {
             try await withServer(app()) { server in
                 let client = try server.connect()
                 let paths = (0..<200).map { ["/next-turn", "/at-once/\($0)", "/number/\($0)", "/chained"][$0 % 4] }
@@ -191,7 +191,7 @@ extension OverSockets {
         }
 
         @Test(arguments: [("/throwing", 409), ("/failing", 410), ("/failing/later", 410), ("/number/x", 404)])
-        func `errors become answers, of the handler and of what its answer waits for`(path: String, status: Int)
+        func `errors of a handler and of its deferred work become responses`(path: String, status: Int)
             async throws
         {
             try await withServer(app()) { server in
@@ -203,7 +203,7 @@ extension OverSockets {
             #expect(await app().respond(to: try Request(.get, path)).status.code == status)
         }
 
-        @Test func `a body is the handler's until it returns`() async throws {
+        @Test func `a body is kept until its handler returns`() async throws {
             try await withServer(app()) { server in
                 let client = try server.connect()
                 let fields = "Host: a\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n"
@@ -214,7 +214,7 @@ extension OverSockets {
         }
 
         @Test(arguments: ["/held", "/suspended"])
-        func `a request whose handler has no response in time is answered 504, and a late one is dropped`(
+        func `an overdue handler is answered 504, and its late response is dropped`(
             path: String
         ) async throws {
             let options = ServerOptions.loopback.with(\.requestTimeout, 1)
@@ -232,7 +232,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `what a handler says right after its time is over is heard`() async throws {
+        @Test func `a response just after the handler's deadline is still sent`() async throws {
             var app = App()
             app.get("/late") { _ in
                 .work { caller in
@@ -249,7 +249,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a task that follows other work has what is left of the request's time`() async throws {
+        @Test func `a task after other work gets the rest of the request's time`() async throws {
             var app = App()
             app.get("/") { _ in
                 let start = EventLoop.monotonicNanoseconds()
@@ -269,7 +269,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a client that left does not hear its answer, and nobody minds`() async throws {
+        @Test func `an answer to a client that has left is dropped without harm`() async throws {
             try await withServer(app()) { server in
                 let other = try server.connect()
                 do {

@@ -8,7 +8,7 @@ struct AppTests {
     private struct Unexpected: Error {}
     private struct Known: Error { let seconds: Int }
 
-    @Test func `an error that is thrown is the answer`() async throws {
+    @Test func `a thrown HTTPError becomes the response`() async throws {
         var app = App()
         app.get("/items/{id}") { (_, id: Int64) in throw HTTPError(.notFound, "there is no item \(id)") }
         let response = await app.respond(to: try Request(.get, "/items/7?x=1"))
@@ -21,7 +21,7 @@ struct AppTests {
         #expect(response.failure == nil)
     }
 
-    @Test func `an error keeps its broken rules and its fields`() async throws {
+    @Test func `an HTTPError's field errors and header fields are sent`() async throws {
         var app = App()
         app.get("/") { _ in
             throw HTTPError(
@@ -38,7 +38,7 @@ struct AppTests {
                 + #""errors":[{"field":"name","message":"is required"},{"field":"a.b","message":"is odd"}]}"#)
     }
 
-    @Test func `any other error is a 500 that tells nothing and keeps the error for the log`() async throws {
+    @Test func `any other error is a 500 without details and is kept for the log`() async throws {
         var app = App()
         app.get("/") { _ in throw Unexpected() }
         let response = await app.respond(to: try Request(.get, "/"))
@@ -49,7 +49,7 @@ struct AppTests {
         #expect(response.failure is Unexpected)
     }
 
-    @Test func `a rule turns errors of its type, and only those, into answers`() async throws {
+    @Test func `a rule maps errors of its type only`() async throws {
         var app = App()
         app.onError(Known.self) { error, _ in
             HTTPError(.serviceUnavailable, "busy").retryAfter(seconds: error.seconds)
@@ -65,7 +65,7 @@ struct AppTests {
         #expect(await app.respond(to: try Request(.get, "/own")).status == .conflict)
     }
 
-    @Test func `the first rule that fits decides`() async throws {
+    @Test func `the first matching rule decides`() async throws {
         var app = App()
         app.onError(Known.self) { _, _ in HTTPError(.conflict, "first") }
         app.onError(Known.self) { _, _ in HTTPError(.gone, "second") }
@@ -73,7 +73,7 @@ struct AppTests {
         #expect(await app.respond(to: try Request(.get, "/")).status == .conflict)
     }
 
-    /// What a body of these fields is answered, where one is taken.
+    /// The response to a body with these fields, on a route that accepts JSON.
     private func answer(toBodyWith fields: [(String, String)]) async throws -> Response {
         var app = App()
         app.post("/items") { _ in .noContent }
@@ -88,7 +88,7 @@ struct AppTests {
         "application/json; charset=us-ascii", "application/json; a=\";charset=latin1\"; charset=utf8",
         "application/merge-patch+json", "application/vnd.example+JSON", "application/vnd.example+json;version=1",
     ])
-    func `takes bodies that are declared as JSON`(type: String) async throws {
+    func `accepts bodies declared as JSON`(type: String) async throws {
         #expect(try await answer(toBodyWith: [("Content-Type", type)]).status == .noContent)
     }
 
@@ -96,9 +96,9 @@ struct AppTests {
         nil, "", "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/json", "text/x+json",
         "application/json-seq", "json", "application", "application/", "/json", "application/ json",
         "application/+json",
-        // A list is no media type, and two readers may take two of its elements.
+        // A list is not a media type, and two readers may choose different elements of it.
         "application/json, text/plain", "application/json,application/json", "application/json;a=b,text/plain",
-        // Not formed as RFC 9110 §8.3.1 has it.
+        // Not in the form of RFC 9110 §8.3.1.
         "application/json charset=utf-8", "application/json;charset", "application/json;charset=",
         "application/json;=b",
         "application/json;charset =utf-8", "application/json;charset= utf-8", "application/json;a=\"b",
@@ -112,7 +112,7 @@ struct AppTests {
         #expect(await App().respond(to: try Request(.post, "/nothing", body: "{}")).status == .notFound)
     }
 
-    // RFC 8259 §8.1: JSON is UTF-8. A reader that follows the parameter would read other characters.
+    // RFC 8259 §8.1: JSON is UTF-8. A reader that follows the parameter would read different characters.
     @Test(arguments: [
         "iso-8859-1", "\"ISO-8859-1\"", "utf-16", "utf-8x", "utf", "\"\"", "utf-8;charset=latin1",
         "utf-8;a=b;CHARSET=utf-7",
@@ -134,7 +134,7 @@ struct AppTests {
         #expect(response.text.contains("\"detail\":\"The Content-Type field occurs more than once.\""))
     }
 
-    // RFC 9110 §15.5.16: the answer says what would have been taken.
+    // RFC 9110 §15.5.16: the response says what would have been accepted.
     @Test(arguments: [
         ["gzip"], ["GZip"], ["br"], ["deflate"], ["zstd"], ["x-gzip"], ["identity, gzip"], ["gzip, identity"],
         ["gzip,gzip"],
@@ -149,14 +149,14 @@ struct AppTests {
         #expect(response.text.contains("\"detail\":\"The body must have no content coding.\""))
     }
 
-    // RFC 9110 §12.5.3: the coding that is none.
+    // RFC 9110 §12.5.3: identity means no coding.
     @Test(arguments: [["identity"], ["Identity"], [""], [" , "], ["identity,\tidentity"], ["identity", ""]])
     func `identity is no content coding`(codings: [String]) async throws {
         let fields = [("Content-Type", "application/json")] + codings.map { ("Content-Encoding", $0) }
         #expect(try await answer(toBodyWith: fields).status == .noContent)
     }
 
-    @Test func `a request without a body's meaning is not judged by what it says of one`() async throws {
+    @Test func `the content type of a request without a body is not checked`() async throws {
         var app = App()
         app.get("/items") { _ in .noContent }
         app.delete("/items/{id}") { (_, _: Int64) in .noContent }
@@ -165,7 +165,7 @@ struct AppTests {
         #expect(await app.respond(to: try Request(.delete, "/items/1", fields: fields)).status == .noContent)
     }
 
-    @Test func `the detail of a refusal has no path that was never read`() {
+    @Test func `the refusal of an unparsed head has no path`() {
         let response = HTTPError(ProtocolError.badVersion).response(to: Request())
         #expect(response.closes)
         #expect(
@@ -181,7 +181,7 @@ struct AppTests {
         #expect(!status.reasonPhrase.isEmpty)
     }
 
-    @Test func `a handler that never waits needs no task`() async throws {
+    @Test func `a synchronous handler needs no task`() async throws {
         var app = App()
         app.get("/at-once") { _ in text("at once") }
         app.get("/later") { _ in
@@ -202,7 +202,7 @@ struct AppTests {
         #expect(await app.respond(to: try Request(.get, "/later")).text == "later")
     }
 
-    @Test func `a handler has all of the path's parameters, whatever its method and colour`() async throws {
+    @Test func `a handler gets all path parameters, for any method, sync or async`() async throws {
         var app = App()
         let path = "/a/{first}/b/{second}/c/{third}"
         app.get(path) { (_, first: Int64, second: String, third: Int64) in text("\(first) \(second) \(third)") }
@@ -221,7 +221,7 @@ struct AppTests {
         #expect(await app.respond(to: try Request(.delete, "/a/1/b/x/c/y")).status == .notFound)
     }
 
-    @Test func `a body may be anything where the route says so`() async throws {
+    @Test func `a route that accepts any content gets any body`() async throws {
         var app = App()
         app.post("/hooks/{name}", accepts: .any) { (request, name: String) in text("\(name) \(request.body.count)") }
         let form = try Request(.post, "/hooks/a", fields: [("Content-Type", "text/plain")], body: "a=b")
@@ -229,7 +229,7 @@ struct AppTests {
         #expect(await app.respond(to: try Request(.post, "/hooks/a")).text == "a 0")
     }
 
-    @Test func `a group has its prefix in front of its patterns, and nowhere else`() async throws {
+    @Test func `a group's prefix applies to its own patterns only`() async throws {
         var app = App(basePath: "/base")
         app.group("/api") { api in
             api.get("/items") { _ in text("items") }
@@ -244,7 +244,7 @@ struct AppTests {
         #expect(app.routes.map(\.pattern) == ["/api/items", "/api/{owner}/items/{id}", "/items"])
     }
 
-    @Test func `a hook sees the requests of its group's later routes, in order, before their bodies`() async throws {
+    @Test func `hooks run in order, for the group's later routes, before the body is read`() async throws {
         var app = App()
         app.get("/before") { _ in text("before") }
         app.group("/guarded") { guarded in
@@ -263,7 +263,7 @@ struct AppTests {
         }
         #expect(try await status("/guarded/items", .post, nil) == 401)
         #expect(try await status("/guarded/items", .post, "b") == 403)
-        // Whoever passes hears what is wrong with the body.
+        // A request that passes the hooks is checked next: its body is refused.
         #expect(try await status("/guarded/items", .post, "a") == 415)
         #expect(try await status("/guarded/items", .get, nil) == 405)
         #expect(try await status("/before", .get, nil) == 200)
@@ -274,7 +274,7 @@ struct AppTests {
         }
     }
 
-    @Test func `an error that is the client's own is no failure for the log`() async throws {
+    @Test func `a 4xx from a rule is not logged as a failure`() async throws {
         var app = App()
         app.onError(Known.self) { error, _ in HTTPError(error.seconds == 1 ? .conflict : .gatewayTimeout, "no") }
         app.get("/{seconds}") { (_, seconds: Int64) in throw Known(seconds: Int(seconds)) }
@@ -282,7 +282,7 @@ struct AppTests {
         #expect(await app.respond(to: try Request(.get, "/2")).failure is Known)
     }
 
-    @Test(arguments: ["api", "/api/", "/"]) func `a prefix that could not be what was meant ends the process`(
+    @Test(arguments: ["api", "/api/", "/"]) func `an invalid prefix traps`(
         prefix: String
     ) async {
         await #expect(processExitsWith: .failure) { [prefix] in
@@ -298,7 +298,7 @@ struct AppTests {
         }
     }
 
-    @Test(arguments: ["a", "/a/", "/a/{b}", "/a//"]) func `a route that no request can reach ends the process`(
+    @Test(arguments: ["a", "/a/", "/a/{b}", "/a//"]) func `an unreachable pattern traps`(
         pattern: String
     ) async {
         await #expect(processExitsWith: .failure) { [pattern] in
@@ -307,7 +307,7 @@ struct AppTests {
         }
     }
 
-    @Test func `a rule that has no answer leaves the error to later ones`() async throws {
+    @Test func `a rule that returns nil leaves the error to later rules`() async throws {
         var app = App()
         app.onError(Known.self) { error, _ in error.seconds > 1 ? HTTPError(.conflict, "first") : nil }
         app.onError(Known.self) { _, _ in HTTPError(.gone, "second") }
@@ -316,7 +316,7 @@ struct AppTests {
         #expect(await app.respond(to: try Request(.get, "/1")).status == .gone)
     }
 
-    @Test func `what is refused without routing has no route, whatever the object served before`() async throws {
+    @Test func `a request refused without routing has no route, even on a reused object`() async throws {
         var app = App()
         app.get("/") { _ in text("root") }
         let request = try Request(.get, "/")

@@ -1,22 +1,22 @@
 import Glibc
 import Reactor
 
-/// A client over a blocking socket on the loopback. No wait is longer than its patience.
+/// A client with a blocking socket on the loopback. Every wait is limited by `patience`.
 final class Client {
-    /// Seconds: far more than any answer takes, and less than a test's time limit.
+    /// Seconds: far more than any response takes, and less than a test's time limit.
     private static let patience = 10
 
     enum Failure: Error {
         case noConnection
-        /// Neither bytes nor an end came in time; what had come until then.
+        /// Neither bytes nor the end of the stream arrived in time; carries the bytes received so far.
         case timedOut(String)
-        /// The connection ended within an answer.
+        /// The connection ended within a response.
         case ended(String)
     }
 
     struct Answer {
         let status: Int
-        /// The head as it came, its blank line included.
+        /// The head as received, including its blank line.
         let head: String
         let body: String
 
@@ -31,12 +31,12 @@ final class Client {
     private let socket: FileDescriptor
     private var received: [UInt8] = []
 
-    /// - Parameter window: nil: the system's receive buffer; else about so many bytes.
+    /// - Parameter window: approximate size of the receive buffer in bytes; nil: the system's default.
     init(port: UInt16, window: Int32? = nil) throws {
         let socket = FileDescriptor(owning: Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
         guard socket.number >= 0 else { throw Failure.noConnection }
         var limit = timeval(tv_sec: Self.patience, tv_usec: 0)
-        // The kernel copies what each option points to before the call returns.
+        // The kernel copies each option's value before the call returns.
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             unsafe setsockopt(socket.number, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
         }
@@ -47,7 +47,7 @@ final class Client {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        // A sockaddr_in begins as a sockaddr, and the length is its own.
+        // A sockaddr_in begins with a sockaddr, and the length is that of the structure.
         let outcome = unsafe withUnsafePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe connect(socket.number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -61,21 +61,21 @@ final class Client {
         let bytes = Array(text.utf8)
         var sent = 0
         while sent < bytes.count {
-            // The bytes are copied by the kernel before the call returns.
+            // The kernel copies the bytes before the call returns.
             let attempt = try unsafe bytes.withUnsafeBytes { try unsafe socket.send(.init(rebasing: $0[sent...])) }
             guard case .done(let count) = attempt else { throw Failure.timedOut("while sending") }
             sent += count
         }
     }
 
-    /// Sends nothing more; reading goes on.
+    /// Shuts down the write side; reading remains possible.
     func finish() {
         socket.shutdownWrite()
     }
 
-    /// The next answer.
+    /// Reads the next response.
     ///
-    /// - Parameter toHead: whether no body follows its length.
+    /// - Parameter toHead: whether the response is one to HEAD, without a body.
     func answer(toHead: Bool = false) throws -> Answer {
         var headEnd: Int?
         while headEnd == nil {
@@ -91,9 +91,9 @@ final class Client {
         return Answer(status: status, head: head, body: take(toHead ? 0 : length))
     }
 
-    /// Everything up to the end of the stream.
+    /// Reads to the end of the stream.
     ///
-    /// - Parameter pieceByteCount: what it reads at once, at most.
+    /// - Parameter pieceByteCount: maximum bytes per read.
     func rest(inPiecesOf pieceByteCount: Int = 65_536) throws -> String {
         while try receive(atMost: pieceByteCount) {}
         return take(received.count)
@@ -115,14 +115,14 @@ final class Client {
     }
 }
 
-/// Sockets of this process whose own port is `port`.
+/// Sockets of this process whose local port is `port`.
 func openSockets(on port: UInt16) -> Int {
     var count = 0
-    // More may be allowed, but numbers are given out from the lowest on.
+    // The limit may be higher, but descriptors are assigned from the lowest number on.
     for number in Int32(0)..<4096 {
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // As above; an address of another family is cut to the length.
+        // As above; an address of another family is truncated to the length.
         let outcome = unsafe withUnsafeMutablePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe getsockname(number, $0, &length)

@@ -4,7 +4,7 @@ import Testing
 @testable import Vial
 
 struct CommonFieldsTests {
-    @Test func `are the server's name, and an IMF-fixdate that moves on with the seconds`() throws {
+    @Test func `are the server's name and the current IMF-fixdate`() throws {
         var fields = CommonFields(server: "orders")
         let now = EventLoop.monotonicNanoseconds()
         let bytes = fields.bytes(at: now)
@@ -16,7 +16,7 @@ struct CommonFieldsTests {
     }
 
     @Test(arguments: ["", "a b", "a\r\nX: y", "ä"])
-    func `take no name that would be more than a name`(name: String) async {
+    func `trap on an invalid server name`(name: String) async {
         await #expect(processExitsWith: .failure) { [name] in _ = CommonFields(server: name) }
     }
 }

@@ -62,7 +62,7 @@ extension OverSockets {
         }
 
         @Test(arguments: [-1, 0, 1, 3 * Limits.pipelineDepthLimit])
-        func `answers every request of a pipeline, however deep`(extra: Int) async throws {
+        func `answers every request of a pipeline of any depth`(extra: Int) async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 let names = (0..<Limits.pipelineDepthLimit + extra).map(String.init)
@@ -101,7 +101,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `takes a request byte by byte`() async throws {
+        @Test func `reads a request byte by byte`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 for byte in post("hello") + get { try client.send(String(byte)) }
@@ -110,7 +110,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `keeps nothing of one body for the next request`() async throws {
+        @Test func `does not mix the bodies of two requests`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 let long = String(repeating: "x", count: 300_000)
@@ -121,7 +121,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `tells a client to go on that waits for it`() async throws {
+        @Test func `sends 100 Continue to a client that waits for it`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 let message = post("hello", "Expect: 100-continue\r\n")
@@ -130,7 +130,7 @@ extension OverSockets {
                 #expect(interim.status == 100 && interim.field("Content-Length") == nil)
                 try client.send("hello")
                 #expect(try client.answer().body == "5 hello")
-                // One that did not wait is not told.
+                // A client that does not expect it gets no 100 Continue.
                 try client.send(message)
                 #expect(try client.answer().body == "5 hello")
             }
@@ -141,7 +141,7 @@ extension OverSockets {
             ("DELETE /a", "application/json", 405),
             ("BREW /a", "application/json", 501),
         ])
-        func `refuses by the head alone, closes, and lets the client read the answer`(
+        func `refuses a bad head, closes, and lets the client read the response`(
             line: String, type: String, status: Int
         ) async throws {
             try await withServer(app) { server in
@@ -160,7 +160,7 @@ extension OverSockets {
         }
 
         @Test(arguments: [10, 100_000])
-        func `refuses a body that is too large before it comes, and goes on where it can drop it`(
+        func `refuses a declared body above the limit, and stays open if it can drop it`(
             limit: Int
         ) async throws {
             try await withServer(app, .loopback.with(\.limits.bodyByteLimit, limit)) { server in
@@ -184,7 +184,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `answers what was asked before bad bytes, then refuses those, then closes`() async throws {
+        @Test func `answers the requests before malformed bytes, refuses those, and closes`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 try client.send(get + get + malformed + get)
@@ -218,7 +218,7 @@ extension OverSockets {
             ("POST", "Content-Length: 99999999", 413), ("POST", "Content-Length: 2\r\nExpect: more", 417),
             ("GET", "Content-Length: 2", 400),
         ])
-        func `a request that its head alone refuses is reported with its path`(
+        func `a request refused by its head is reported with its path`(
             method: String, fields: String, status: Int
         ) async throws {
             try await withServer(app) { server in
@@ -229,7 +229,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a request that its head alone refuses is answered with the id that its client gave it`()
+        @Test func `a request refused by its head is answered with the client's request id`()
             async throws
         {
             try await withServer(app) { server in
@@ -240,7 +240,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a client that sends nothing more still gets its answers`() async throws {
+        @Test func `a client that shuts down its write side still gets its responses`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 try client.send(get + get)
@@ -251,7 +251,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a client that goes within a request leaves nothing behind`() async throws {
+        @Test func `a client that disconnects during a request leaves no resources in use`() async throws {
             try await withServer(app) { server in
                 for message in ["", "GET", get + "GET /", String(post("hello").dropLast(2))] {
                     let client = try server.connect()
@@ -270,7 +270,7 @@ extension OverSockets {
             ("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "close"), ("GET /a HTTP/1.0\r\n\r\n", "close"),
             ("GET /closing/now HTTP/1.1\r\nHost: a\r\n\r\n", "close"),
         ])
-        func `closes when either side wants it`(message: String, connection: String) async throws {
+        func `closes when client or handler asks for it`(message: String, connection: String) async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 try client.send(message + get)
@@ -279,7 +279,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `keeps the connection of an HTTP/1.0 client that asks for it, and says so`() async throws {
+        @Test func `keeps an HTTP/1.0 connection alive on request, and says so`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 for _ in 0..<2 {
@@ -289,7 +289,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `gives a head its time and no more`() async throws {
+        @Test func `times out a head that takes too long`() async throws {
             try await withServer(app, .loopback.with(\.headerTimeout, 50)) { server in
                 let client = try server.connect()
                 try client.send(get + "GET / HT")
@@ -302,13 +302,13 @@ extension OverSockets {
             }
         }
 
-        @Test func `gives every head its time, also behind one that came in parts`() async throws {
+        @Test func `the head timeout starts anew for each head`() async throws {
             try await withServer(app, .loopback.with(\.headerTimeout, 300)) { server in
                 let client = try server.connect()
                 let other = try server.connect()
                 for _ in 0..<3 {
                     try client.send(String(get.prefix(9)))
-                    // The loop takes in what came before, and so the first part alone.
+                    // Lets the loop read the first part separately.
                     try other.send(get)
                     #expect(try other.answer().status == 200)
                     try client.send(String(get.dropFirst(9)))
@@ -321,7 +321,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a refused client that stays gives its place back after a second`() async throws {
+        @Test func `a refused client that stays connected is closed after a second`() async throws {
             try await withServer(app, .loopback.with(\.maxConnections, 1)) { server in
                 let refused = try server.connect()
                 try refused.send(malformed)
@@ -336,7 +336,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a head that arrives in the turn in which its time is over is answered`() async throws {
+        @Test func `a head that arrives in the iteration in which it times out is answered`() async throws {
             let interlude = Interlude()
             var app = app
             app.get("/interlude") { (_: Request) throws -> Answer in
@@ -358,17 +358,17 @@ extension OverSockets {
                     while EventLoop.monotonicNanoseconds() < end { sched_yield() }
                     try? clients[1].send(play)
                 }
-                // The loop finds that the time is over, looks once more, and tells the connection.
+                // The loop finds the timer due, checks for events once more, and then reports the timeout.
                 interlude.perform(2) { try? clients[2].send(play) }
                 interlude.perform(3) { try? late.send("st: a\r\n\r\n") }
                 #expect(try late.answer().status == 200)
             }
         }
 
-        /// The loop stands still while the time for a body ends: much of the rest comes before it looks once more, or
-        /// after that.
+        /// The loop is suspended while the timeout of a body passes; much of the rest arrives before it checks for
+        /// events once more, or after that.
         @Test(arguments: [2, 3])
-        func `a body of which much comes in the turn in which its time is over is refused all the same`(
+        func `a large part of a body in the iteration in which it times out does not prevent the timeout`(
             moment: Int
         ) async throws {
             let interlude = Interlude()
@@ -378,7 +378,7 @@ extension OverSockets {
                 return text("played")
             }
             let play = "GET /interlude HTTP/1.1\r\nHost: a\r\n\r\n"
-            // More than one read takes, and less than the kernel does.
+            // More than one read takes, and less than the kernel buffers.
             let much = String(repeating: "x", count: 100_000)
             let listener = try Listener(host: "127.0.0.1", port: 0)
             var room: Int32 = 200_000
@@ -409,7 +409,7 @@ extension OverSockets {
             _ = consume listener
         }
 
-        @Test func `gives a body its time and no more`() async throws {
+        @Test func `times out a body that takes too long`() async throws {
             try await withServer(app, .loopback.with(\.bodyTimeout, 50)) { server in
                 let client = try server.connect()
                 try client.send(String(post("hello").dropLast(2)))
@@ -422,7 +422,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `closes an idle connection without a word`() async throws {
+        @Test func `closes an idle connection without a response`() async throws {
             try await withServer(app, .loopback.with(\.keepAliveTimeout, 50)) { server in
                 let fresh = try server.connect()
                 #expect(try fresh.rest() == "")
@@ -435,7 +435,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a time limit for heads does not end a handler that takes longer`() async throws {
+        @Test func `the head timeout does not end a slow handler`() async throws {
             let gate = Gate()
             var app = App()
             app.get("/slow") { _ in
@@ -446,7 +446,7 @@ extension OverSockets {
                 let client = try server.connect()
                 try client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
                 await server.events.wait(for: .started)
-                // An idle connection is closed after the same time, so that time is over when it is.
+                // An idle connection is closed after the same time, so the head timeout has passed when it is closed.
                 let other = try server.connect()
                 #expect(try other.rest() == "")
                 gate.open()
@@ -454,7 +454,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `cuts a client that does not read`() async throws {
+        @Test func `closes a client that does not read`() async throws {
             try await withServer(app, .loopback.with(\.writeTimeout, 50)) { server in
                 let client = try server.connect(window: 4096)
                 try client.send("GET /bytes/50000000 HTTP/1.1\r\nHost: a\r\n\r\n" + get)
@@ -463,23 +463,23 @@ extension OverSockets {
             }
         }
 
-        @Test func `cuts a client that reads too slowly, however often some of its answer leaves`() async throws {
+        @Test func `closes a client that reads too slowly, even if it makes progress`() async throws {
             let count = 50_000_000
             try await withServer(app, .loopback.with(\.writeTimeout, 250)) { server in
                 let client = try server.connect(window: 32_768)
                 try client.send("GET /bytes/\(count) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-                // In such small pieces, all of it takes several times as long as it may.
+                // In pieces this small, the whole response takes several times the write timeout.
                 #expect(try client.rest(inPiecesOf: 128).utf8.count < count)
                 await server.events.wait(for: .closed)
             }
         }
 
-        @Test func `a client that has read its answer in time has its time for the next request`() async throws {
+        @Test func `a client that has read its response gets the full time for the next request`() async throws {
             try await withServer(app, .loopback.with(\.writeTimeout, 500)) { server in
                 let client = try server.connect(window: 4096)
                 try client.send("GET /bytes/600000 HTTP/1.1\r\nHost: a\r\n\r\n")
                 #expect(try client.answer().body.utf8.count == 600_000)
-                // Cut after the same time, so that it is over when this one is gone.
+                // Closed after the same time, so the write timeout has passed when this connection is gone.
                 let other = try server.connect(window: 4096)
                 try other.send("GET /bytes/50000000 HTTP/1.1\r\nHost: a\r\n\r\n")
                 await server.events.wait(for: .closed)
@@ -488,7 +488,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `an answer that its client has not read yet is not mixed with those of others`() async throws {
+        @Test func `unread output is not mixed with other clients' responses`() async throws {
             try await withServer(app) { server in
                 let slow = try server.connect(window: 4096)
                 try slow.send("GET /bytes/5000000 HTTP/1.1\r\nHost: a\r\n\r\n" + get)
@@ -504,7 +504,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a request that comes while an answer waits for room is answered once that has left`() async throws {
+        @Test func `a request received while output is blocked is answered afterwards`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect(window: 4096)
                 try client.send("GET /bytes/5000000 HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -527,7 +527,7 @@ extension OverSockets {
 }
 
 extension String {
-    /// How often `text` occurs.
+    /// The number of occurrences of `text`.
     fileprivate func components(of text: String) -> Int {
         ranges(of: text).count
     }

@@ -3,7 +3,7 @@ import Testing
 @testable import Vial
 
 struct DrainTests {
-    @Test func `moves forward, also past a phase`() {
+    @Test func `moves forward, and may skip a phase`() {
         let drain = Drain()
         #expect(drain.phase == .serving && !drain.isDraining)
         drain.enter(.announcing)
@@ -14,7 +14,7 @@ struct DrainTests {
         #expect(drain.phase == .ended && drain.isDraining)
     }
 
-    @Test func `keeps the delay until somebody waits`() {
+    @Test func `keeps the delay until it is skipped`() {
         let drain = Drain()
         #expect(!drain.skipsDelay)
         drain.skipDelay()
@@ -33,7 +33,7 @@ struct DrainTests {
 
     private func course() -> Drain.Course { Drain.Course(delay: nanoseconds(5000), timeout: nanoseconds(20_000)) }
 
-    /// The phases that a course comes to, and when, looked at every 100 ms.
+    /// The phases of a course and the times at which they begin, polled every 100 ms.
     private func phases(until end: Int = 60_000, skipsDelay: Bool = false, open: (Int) -> Int) -> [String] {
         var course = course()
         var found: [String] = []
@@ -45,28 +45,28 @@ struct DrainTests {
         return found
     }
 
-    @Test func `announces at once, closes after the delay, and ends when nobody is left`() {
+    @Test func `announces at once, closes after the delay, and ends with the last connection`() {
         #expect(phases { $0 < 7000 ? 3 : 0 } == ["0 announcing", "5000 closing", "7000 ended"])
     }
 
-    @Test func `closes at once when somebody waits`() {
+    @Test func `closes at once when the delay is skipped`() {
         #expect(phases(skipsDelay: true) { _ in 0 } == ["0 announcing", "0 closing", "0 ended"])
     }
 
-    @Test func `cuts what is left after the timeout, and ends a second later in any case`() {
+    @Test func `cuts remaining connections after the timeout, and ends at most a second later`() {
         #expect(phases { _ in 1 } == ["0 announcing", "5000 closing", "25000 cutting", "26000 ended"])
         #expect(
             phases { $0 < 25_500 ? 1 : 0 } == ["0 announcing", "5000 closing", "25000 cutting", "25500 ended"])
     }
 
-    @Test func `does nothing behind its end`() {
+    @Test func `does nothing after its end`() {
         var course = course()
         for now in [0, 5000, 5000] { _ = course.next(at: nanoseconds(now), openCount: 0, skipsDelay: false) }
         #expect(course.phase == .ended)
         #expect(course.next(at: nanoseconds(90_000), openCount: 1, skipsDelay: true) == nil)
     }
 
-    @Test func `each phase says what becomes of connections`() {
+    @Test func `each phase decides what happens to connections`() {
         let phases: [Drain.Phase] = [.serving, .announcing, .closing, .cutting, .ended]
         #expect(phases.map(\.keepsConnections) == [true, false, false, false, false])
         #expect(phases.map(\.awaitsDelivery) == [false, true, true, true, true])
@@ -77,7 +77,7 @@ struct DrainTests {
 
     // MARK: The accept queue
 
-    @Test func `takes in as many as the queue holds, batch by batch, and no more`() {
+    @Test func `accepts at most the queue's length, batch by batch`() {
         var intake = Drain.Intake(queueLength: 150, until: nanoseconds(1000))
         #expect(intake.allowance(batch: 64) == 64)
         #expect(intake.took(64, batch: 64, hasClient: true, isFailing: false, at: 0) == .nextTurn)

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Vial
 
-/// An exchange with its clock and its drain, both of the test's making.
+/// An exchange with a clock and a drain phase that the test sets.
 struct Trial {
-    /// Milliseconds, as the limits are given.
+    /// In milliseconds, as the limits are.
     var now = 0
     var drain = Drain.Phase.serving
     private(set) var exchange: Exchange
@@ -38,7 +38,7 @@ extension Exchange.Event {
     static let appendedBeforeMore = appended(outputByteCount: 100, hasMoreInput: true)
 }
 
-/// How each state is reached.
+/// The events that lead to each state.
 enum Reached: String, CaseIterable, Sendable {
     case idle, head, body, refusedBody, answering, awaiting, sending, blocked, yielding, lingering, delivering, closed
 
@@ -250,28 +250,28 @@ struct ExchangeTests {
         #expect(trial.state == row.state)
     }
 
-    @Test func `an answer to a request that has one traps`() async {
+    @Test func `a second response to a request traps`() async {
         await #expect(processExitsWith: .failure) {
             var trial = Trial([.get, .answered, .appended, .sent])
             trial(.answered)
         }
     }
 
-    @Test func `a head while an answer is awaited traps`() async {
+    @Test func `a head while a response is awaited traps`() async {
         await #expect(processExitsWith: .failure) {
             var trial = Trial([.get, .deferred, .begun, .sent])
             trial(.get)
         }
     }
 
-    @Test func `output that was not to be sent traps`() async {
+    @Test func `the end of output that was not being sent traps`() async {
         await #expect(processExitsWith: .failure) {
             var trial = Trial()
             trial(.sent)
         }
     }
 
-    @Test func `bytes behind the last answer are no message`() async {
+    @Test func `parsing bytes after the last response traps`() async {
         await #expect(processExitsWith: .failure) {
             var trial = Trial([.get, .answered(closes: true), .appended, .sent])
             trial(.partOfHead)
@@ -296,14 +296,14 @@ struct ExchangeTests {
         #expect(trial(.sent) == .linger)
     }
 
-    @Test func `what one client asked for does not end with the next request`() {
+    @Test func `a request's Connection option does not affect the next request`() {
         var trial = Trial([.get, .answered, .appended, .sent, .head(Exchange.Head(keepsAlive: false))])
         #expect(trial(.answered) == .append(persists: false))
     }
 
     // MARK: Pipelining
 
-    @Test func `answers are gathered while there is more input, and then sent`() {
+    @Test func `responses are gathered while there is more input, and then sent`() {
         var trial = Trial()
         for _ in 0..<3 {
             #expect(trial(.get) == .answer)
@@ -316,21 +316,21 @@ struct ExchangeTests {
         #expect(trial(.sent) == .read)
     }
 
-    @Test func `gathered answers leave before part of a head is waited for`() {
+    @Test func `gathered responses are sent before waiting for the rest of a head`() {
         var trial = Trial([.get, .answered, .appendedBeforeMore])
         #expect(trial(.partOfHead) == .send)
         #expect(trial(.sent) == .read)
         #expect(trial.state == .reading(.head))
     }
 
-    @Test func `gathered answers leave before a response is waited for`() {
+    @Test func `gathered responses are sent before waiting for a handler`() {
         var trial = Trial([.get, .answered, .appendedBeforeMore, .get, .deferred])
         #expect(trial(.begun) == .send)
         #expect(trial(.sent) == .wait)
         #expect(trial.state == .awaiting)
     }
 
-    @Test func `output that is blocked while a response is awaited leaves with it, or before`() {
+    @Test func `output blocked while a response is awaited is sent with it, or before`() {
         var trial = Trial([.get, .answered, .appendedBeforeMore, .get, .deferred, .begun])
         #expect(trial(.sendBlocked) == .wait)
         #expect(trial(.writable) == .send)
@@ -342,7 +342,7 @@ struct ExchangeTests {
     }
 
     @Test(arguments: [true, false])
-    func `after so many answers the others have their turn, where more was asked`(hasMoreInput: Bool) {
+    func `the connection yields after the maximum number of gathered responses if there is more input`(hasMoreInput: Bool) {
         var trial = Trial()
         for _ in 1..<Limits.pipelineDepthLimit {
             trial(.get)
@@ -356,14 +356,14 @@ struct ExchangeTests {
         guard hasMoreInput else { return }
         #expect(trial(.readable) == .wait)
         #expect(trial(.turnCame) == .read)
-        // It counts anew.
+        // The count starts anew.
         trial(.get)
         trial(.answered)
         #expect(trial(.appendedBeforeMore) == .read)
     }
 
     @Test(arguments: [(Exchange.outputByteLimit - 1, false), (Exchange.outputByteLimit, true)])
-    func `after so many bytes of answers the others have their turn`(byteCount: Int, yields: Bool) {
+    func `the connection yields at the maximum size of gathered responses`(byteCount: Int, yields: Bool) {
         var trial = Trial([.get, .answered])
         #expect(trial(.appended(outputByteCount: byteCount, hasMoreInput: true)) == (yields ? .send : .read))
         if yields { #expect(trial(.sent) == .yield) }
@@ -375,11 +375,11 @@ struct ExchangeTests {
         (Reached.idle, 75_000), (.head, 10_000), (.body, 30_000), (.refusedBody, 30_000), (.awaiting, 15_500),
         (.blocked, 20_000), (.lingering, 1000), (.delivering, 20),
     ])
-    func `each wait has its time`(reached: Reached, milliseconds: Int) {
+    func `each wait has its own time limit`(reached: Reached, milliseconds: Int) {
         #expect(reached.trial.deadline == milliseconds)
     }
 
-    @Test func `progress moves no deadline`() {
+    @Test func `progress does not extend a deadline`() {
         var trial = Reached.head.trial
         trial.now = 9000
         trial(.partOfHead)
@@ -397,7 +397,7 @@ struct ExchangeTests {
         #expect(trial.deadline == 20_000)
     }
 
-    @Test func `output that has left gives the reading side its deadline back`() {
+    @Test func `sent output restores the reading side's deadline`() {
         var trial = Reached.sending.trial
         trial.now = 1000
         trial(.sendBlocked)
@@ -411,7 +411,7 @@ struct ExchangeTests {
         (.head, .refuse(.headTimedOut, .unparsed)), (.body, .refuse(.bodyTimedOut, .admitted)),
         (.refusedBody, .answer),
     ])
-    func `nothing is called late before a last look`(reached: Reached, action: Exchange.Action) {
+    func `nothing times out before a last read`(reached: Reached, action: Exchange.Action) {
         var trial = reached.trial
         trial.now = trial.deadline
         #expect(trial(.expired) == .lookAgain)
@@ -426,7 +426,7 @@ struct ExchangeTests {
         }
     }
 
-    @Test func `a request that the last look finds is not late, nor is its connection idle`() {
+    @Test func `a request found by the last read is neither late nor idle`() {
         for event in [Exchange.Event.expired, .displaced] {
             var trial = Trial()
             trial.now = 75_000
@@ -437,7 +437,7 @@ struct ExchangeTests {
         }
     }
 
-    @Test func `a body of which the last look finds a part is late all the same`() {
+    @Test func `part of a body found by the last read does not prevent the timeout`() {
         var trial = Reached.body.trial
         trial.now = 30_000
         trial(.expired)
@@ -446,7 +446,7 @@ struct ExchangeTests {
         #expect(trial(.looked) == .refuse(.bodyTimedOut, .admitted))
     }
 
-    @Test func `a body of which the last look finds very much is late when the others had their turn`() {
+    @Test func `a body that fills the last read times out in the next iteration`() {
         var trial = Reached.body.trial
         trial.now = 30_000
         trial(.expired)
@@ -458,7 +458,7 @@ struct ExchangeTests {
         #expect(trial(.looked) == .refuse(.bodyTimedOut, .admitted))
     }
 
-    @Test func `a response that is overdue is answered for, and discarded when it comes`() {
+    @Test func `an overdue response is replaced by 504, and discarded when it arrives`() {
         var trial = Reached.awaiting.trial
         trial.now = 15_500
         #expect(trial(.expired) == .answerOverdue)
@@ -472,7 +472,7 @@ struct ExchangeTests {
         #expect(trial.state == .closed)
     }
 
-    @Test func `blocked output and a linger end with their time`() {
+    @Test func `blocked output and a linger end at their deadline`() {
         for reached in [Reached.blocked, .lingering] {
             var trial = reached.trial
             trial.now = trial.deadline
@@ -482,7 +482,7 @@ struct ExchangeTests {
 
     // MARK: Bodies
 
-    @Test func `a client that waits for it is told to go on, unless some of the body is there`() {
+    @Test func `100 Continue is sent, unless part of the body has arrived`() {
         for hasMoreInput in [true, false] {
             var trial = Trial()
             let head = Exchange.Head(body: .chunked, expectsContinue: true, hasMoreInput: hasMoreInput)
@@ -501,7 +501,7 @@ struct ExchangeTests {
         (Exchange.Head(body: .length(1), isDecided: true, expectsContinue: true, hasMoreInput: true), false),
         (Exchange.Head(body: .length(1), isDecided: true, keepsAlive: false), false),
     ])
-    func `a refused body is dropped where the connection can go on behind it`(head: Exchange.Head, isDropped: Bool) {
+    func `a refused body is dropped if the connection can stay open`(head: Exchange.Head, isDropped: Bool) {
         var trial = Trial()
         #expect(trial(.head(head)) == (isDropped ? .read : .answer))
         if isDropped {
@@ -514,19 +514,19 @@ struct ExchangeTests {
         }
     }
 
-    @Test func `a refused head without a body is answered at once, and the connection goes on`() {
+    @Test func `a refused head without a body is answered at once, and the connection stays open`() {
         var trial = Trial()
         #expect(trial(.head(Exchange.Head(body: .length(0), isDecided: true))) == .answer)
         #expect(trial(.answered) == .append(persists: true))
     }
 
-    @Test func `a refused body is not waited for while the server drains`() {
+    @Test func `a refused body is not read while the server drains`() {
         var trial = Trial([], drain: .announcing)
         #expect(trial(.refusedPost) == .answer)
         #expect(trial(.answered) == .append(persists: false))
     }
 
-    @Test func `chunks that do not end within the limit are answered there, and close`() {
+    @Test func `chunks beyond the limit are answered at the limit, and the connection closes`() {
         var trial = Trial([.head(Exchange.Head(body: .chunked, isDecided: true))])
         trial(.partOfBody(byteCount: Limits.droppedBodyByteLimit - 1))
         trial(.sent)
@@ -535,7 +535,7 @@ struct ExchangeTests {
         #expect(trial(.answered) == .append(persists: false))
     }
 
-    @Test func `the bytes of one refused body do not count for the next`() {
+    @Test func `the limit on dropped bytes starts anew for each body`() {
         var trial = Trial()
         for _ in 0..<3 {
             trial(.head(Exchange.Head(body: .chunked, isDecided: true)))
@@ -547,7 +547,7 @@ struct ExchangeTests {
     }
 
     @Test(arguments: [Exchange.Event.ended, .looked])
-    func `a refused body that does not come is answered in the end, and closes`(event: Exchange.Event) {
+    func `a refused body that does not arrive is answered at the timeout, and the connection closes`(event: Exchange.Event) {
         var trial = Reached.refusedBody.trial
         trial.now = 30_000
         if event == .looked { trial(.expired) }
@@ -558,7 +558,7 @@ struct ExchangeTests {
     // MARK: Memory
 
     @Test(arguments: [Reached.answering, .awaiting, .sending, .blocked])
-    func `a connection whose input was forgotten ends with its output`(reached: Reached) {
+    func `a connection that dropped input closes after its output`(reached: Reached) {
         var trial = reached.trial
         #expect(trial(.outOfMemory(.input)) == .forgetInput)
         if reached == .answering || reached == .awaiting {
@@ -569,7 +569,7 @@ struct ExchangeTests {
     }
 
     @Test(arguments: [false, true])
-    func `a body that is lost behind an interim answer is refused`(isBlocked: Bool) {
+    func `a body dropped after 100 Continue is refused`(isBlocked: Bool) {
         var trial = Trial([.head(Exchange.Head(body: .length(5), expectsContinue: true))])
         if isBlocked { trial(.sendBlocked) }
         #expect(trial(.outOfMemory(.input)) == .refuse(.outOfMemory, .admitted))
@@ -587,7 +587,7 @@ struct ExchangeTests {
         #expect(Trial([], drain: phase).deadline == milliseconds)
     }
 
-    @Test func `an idle connection closes after a last look, one without a request yet after a second`() {
+    @Test func `an idle connection closes after a last read, one without a request yet after a second`() {
         var served = Trial([.get, .answered, .appended, .sent])
         served.drain = .closing
         #expect(served(.drainChanged) == .lookAgain)
@@ -600,7 +600,7 @@ struct ExchangeTests {
         #expect(new.deadline == 1000)
     }
 
-    @Test func `a connection that becomes idle while the server closes goes no further`() {
+    @Test func `a connection that becomes idle while the server closes is closed`() {
         for reached in [Reached.blocked, .yielding] {
             var trial = reached.trial
             trial.drain = .closing
@@ -610,7 +610,7 @@ struct ExchangeTests {
         }
     }
 
-    @Test func `a request that the last look finds is answered, and the connection ends with it`() {
+    @Test func `a request found by the last read is answered, and ends the connection`() {
         var trial = Reached.blocked.trial
         trial.drain = .closing
         trial(.sent)
@@ -621,7 +621,7 @@ struct ExchangeTests {
         #expect(trial(.looked) == .wait)
     }
 
-    @Test func `the cut closes whatever is left`() {
+    @Test func `the cut closes all connections`() {
         let inCall: [Reached] = [.answering, .sending, .closed]
         for reached in Reached.allCases where !inCall.contains(reached) {
             var trial = reached.trial
@@ -632,7 +632,7 @@ struct ExchangeTests {
         }
     }
 
-    @Test func `a close waits while the server drains until the client has everything, within the time for writing`() {
+    @Test func `while draining, a close waits for the client's acknowledgement, up to the write timeout`() {
         var trial = Reached.lingering.trial
         trial.drain = .announcing
         #expect(trial(.ended) == .checkDelivery)

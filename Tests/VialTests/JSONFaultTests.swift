@@ -39,7 +39,7 @@ struct JSONFaultTests {
         ("{\"name\":\"a\",}", "unexpected character at line 1, column 13"),
         ("{\"name\":\"a\"", "it ends too early at line 1, column 12"),
     ])
-    func `says where a body stops being JSON`(body: String, position: String) throws {
+    func `reports where a body stops being JSON`(body: String, position: String) throws {
         let error = try #require(try fault(body))
         #expect(error.status == .badRequest)
         #expect(error.detail == "The body is not JSON: \(position).")
@@ -66,16 +66,16 @@ struct JSONFaultTests {
         (#"{"name":"n","due":"2024-11-01T12:00:00+01:00 "}"#, "due", "is not valid"),
         (#"{"name":"n","due":1730462400}"#, "due", "must be a string"),
     ])
-    func `names the field that has another shape`(body: String, field: String, message: String) throws {
+    func `names the field with the wrong type`(body: String, field: String, message: String) throws {
         let error = try #require(try fault(body))
         #expect(error.status == .unprocessableContent)
         #expect(error.detail == "The body breaks a rule.")
         #expect(error.errors == [.init(field: field, message: message)])
     }
 
-    // The decoder does not tell which field it was.
+    // The decoder does not report which field it was.
     @Test(arguments: [#"{"name":"n","count":1.5}"#, #"{"name":"n","count":99999999999999999999}"#])
-    func `refuses a number that its field cannot hold`(body: String) throws {
+    func `refuses a number outside its field's range`(body: String) throws {
         let error = try #require(try fault(body))
         #expect(error.status == .unprocessableContent)
         #expect(error.detail == "A number in the body is out of range or not a whole number.")
@@ -86,13 +86,13 @@ struct JSONFaultTests {
         ("\"x\"", "The body must be an object."),
         ("null", "The body must not be null."),
     ])
-    func `says that the body itself has another shape`(body: String, detail: String) throws {
+    func `reports a body of the wrong type`(body: String, detail: String) throws {
         let error = try #require(try fault(body))
         #expect(error.status == .unprocessableContent)
         #expect(error.detail == detail)
     }
 
-    @Test func `answers whatever bytes come`() throws {
+    @Test func `reports every faulty body as an HTTPError`() throws {
         var generator = SystemRandomNumberGenerator()
         let whole = Array(#"{"name":"n\u00e4","count":2,"parts":[{"size":1}],"labels":{"a":"b"}}"#.utf8)
         for end in 0..<whole.count {

@@ -13,7 +13,7 @@ struct JSONMembersTests {
         (#"{"a":[1,[2],{}],"b":{"c":{"d":[]}},"e":-1.5e3}"#, #"{"a":[],"b":{},"e":-1.5e3}"#),
         (#"{"\u0061":["]"],"b":"}"}"#, #"{"\u0061":[],"b":"}"}"#),
     ])
-    func `an outline has the members without what is in their arrays and objects`(text: String, expected: String) throws
+    func `an outline has empty arrays and objects`(text: String, expected: String) throws
     {
         #expect(try outline(text) == expected)
     }
@@ -27,7 +27,7 @@ struct JSONMembersTests {
             (#"{"name":{"name":"a"}}"#, .other), (#"{"name":"a","\u0062":"b"}"#, .other),
             (#"{"\u0062":{},"name":null}"#, .other), (#"{"other":{"\u0062":1},"name":"a"}"#, .text("a")),
         ] as [(String, JSONMembers.Text)])
-    func `a member is a text when neither it nor any name has an escape`(text: String, expected: JSONMembers.Text)
+    func `a member is text if neither it nor any name has an escape`(text: String, expected: JSONMembers.Text)
         throws
     {
         #expect(try JSONSyntax.check(Array(text.utf8))?.text("name") == expected)

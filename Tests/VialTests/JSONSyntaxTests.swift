@@ -31,7 +31,7 @@ struct JSONSyntaxTests {
         #""\"\\\/\b\f\n\r\t\u00e4\uD83D\uDE00""#,
         String(repeating: "[", count: 64) + String(repeating: "]", count: 64),
     ])
-    func `takes JSON`(text: String) {
+    func `accepts JSON`(text: String) {
         #expect(description(text) == nil)
     }
 
@@ -87,18 +87,18 @@ struct JSONSyntaxTests {
         (#"{"":1,"a":2,"":3}"#, "a name is repeated in an object at line 1, column 13"),
         (#"[0,{"a":[{"b":{"x":1,"\u0078":2}}]}]"#, "a name is repeated in an object at line 1, column 22"),
     ])
-    func `says what is wrong, and where`(text: String, what: String) {
+    func `reports what is wrong, and where`(text: String, what: String) {
         #expect(description(text) == what)
     }
 
-    @Test func `refuses what is not UTF-8 where that begins`() {
+    @Test func `reports where invalid UTF-8 begins`() {
         #expect(fault([0x22, 0x61, 0xFF, 0x22]) == .init(reason: .notUTF8, offset: 2))
         #expect(fault([0x22, 0xED, 0xA0, 0x80, 0x22])?.reason == .notUTF8)
-        // UTF-16, which some decoders guess.
+        // UTF-16, which some decoders detect.
         #expect(fault([0x5B, 0x00, 0x5D, 0x00]) == .init(reason: .unexpectedCharacter, offset: 1))
     }
 
-    @Test func `bounds the depth and the members`() {
+    @Test func `limits depth and number of members`() {
         #expect(fault(Array(repeating: UInt8(ascii: "["), count: 1_000_000)) == .init(reason: .tooDeep, offset: 64))
         let objects = String(repeating: "{\"a\":", count: 65)
         #expect(fault(Array(objects.utf8))?.reason == .tooDeep)
@@ -107,17 +107,17 @@ struct JSONSyntaxTests {
         #expect(fault(Array("{\(members.joined(separator: ","))}".utf8))?.reason == .tooManyMembers)
     }
 
-    // RFC 8259 §8.3: compared code unit by code unit, once they are read; no normalisation, no case, no white space.
+    // RFC 8259 §8.3: names are compared unescaped and code unit by code unit, without normalisation or folding of case.
     @Test(arguments: [
         #"{"a":1,"\\u0061":2}"#, #"{"a":1,"A":2,"a ":3}"#, #"{"\u00e9":1,"e\u0301":2}"#, #"{"a":{"a":1},"b":{"a":1}}"#,
         #"{"a\u0000":1,"a":2,"a\u0000b":3}"#, #"{"\b":1,"b":2,"\f":3,"f":4,"\t":5,"t":6,"\r":7,"r":8,"\n":9,"n":0}"#,
     ])
-    func `names that are read differently are different`(text: String) {
+    func `names with different characters are different`(text: String) {
         #expect(description(text) == nil)
     }
 
     @Test(arguments: [2, 3, 8, 9, 10, 64, 256])
-    func `finds a repeated name among any number of them`(count: Int) throws {
+    func `finds a repeated name among any number of names`(count: Int) throws {
         let names = (0..<count).map { "\"name \($0)\":0" }
         #expect(fault(Array("{\(names.joined(separator: ","))}".utf8)) == nil)
         for repeated in Set([0, 1, count / 2, count - 2]) where repeated < count - 1 {
@@ -129,20 +129,20 @@ struct JSONSyntaxTests {
         }
     }
 
-    @Test func `many names are refused at the first that is too many`() {
+    @Test func `too many names are refused at the first above the limit`() {
         let members = (0..<10_000).map { "\"\($0)\":0" }
         let allowed = members.prefix(JSONSyntax.memberLimit).joined(separator: ",")
         let text = Array("{\(members.joined(separator: ","))}".utf8)
         #expect(fault(text) == .init(reason: .tooManyMembers, offset: allowed.utf8.count + 2))
     }
 
-    // Compared in pairs, 250 names of 4 KB that differ at their end cost more than all the rest of the text, by far.
-    @Test func `long names that differ at their end cost no more than a text of their size`() {
+    // Compared in pairs, 250 names of 4 KB that differ at their end would take far longer than the rest of the text.
+    @Test func `comparing long names with equal beginnings takes linear time`() {
         let stem = String(repeating: "n", count: 4000)
         let names = (0..<250).map { "\(stem)\($0)" }
         let object = Array("{\(names.map { "\"\($0)\":0" }.joined(separator: ","))}".utf8)
         let array = Array("[\(names.map { "\"\($0)\",0" }.joined(separator: ","))]".utf8)
-        // The thread's own time: others that the machine runs meanwhile do not count.
+        // CPU time of the thread, so that other work on the machine does not count.
         func shortest(_ text: [UInt8]) -> Int {
             (0..<5).map { _ in
                 let start = threadNanoseconds()

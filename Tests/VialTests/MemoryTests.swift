@@ -6,7 +6,7 @@ import Testing
 @testable import Vial
 
 extension OverSockets {
-    /// What a server takes from its budget, and what it does where that is used up.
+    /// How a server uses its memory budget, and what it does when the budget is used up.
     struct MemoryTests {
         private let get = "GET /bytes/10 HTTP/1.1\r\nHost: a\r\n\r\n"
         private let gate = Gate()
@@ -45,14 +45,14 @@ extension OverSockets {
             "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: \(length)\r\n\r\n"
         }
 
-        /// Looks again until it is so; the suite's time limit ends a wait in vain.
+        /// Polls until the condition holds; the suite's time limit ends a wait in vain.
         private func until(_ condition: () -> Bool) async throws {
             while !condition() { try await Task.sleep(for: .milliseconds(2)) }
         }
 
         private func options(_ memory: MemoryBudget) -> ServerOptions { .loopback.with(\.memory, memory) }
 
-        @Test func `a body that its declared length shows to be too much is refused before it comes`() async throws {
+        @Test func `a body whose declared length exceeds the budget is refused before it arrives`() async throws {
             let memory = MemoryBudget(limit: 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect()
@@ -65,7 +65,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `bodies are counted while they grow, and not when they are gone`() async throws {
+        @Test func `bodies are counted while they grow, and released afterwards`() async throws {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect()
@@ -78,7 +78,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a body takes memory as it comes, and not as it is declared`() async throws {
+        @Test func `a body is counted as it arrives, not as declared`() async throws {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect()
@@ -88,7 +88,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a body that comes at once is counted while its handler has it, and not longer`() async throws {
+        @Test func `a body is counted while its handler has it, and not longer`() async throws {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect()
@@ -100,7 +100,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a body is not counted any more when its handler has returned, though the answer is awaited`()
+        @Test func `a body is released when its handler returns, even if the response is deferred`()
             async throws
         {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
@@ -115,7 +115,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a chunked body that comes at once and finds no room is refused`() async throws {
+        @Test func `a chunked body above the budget is refused`() async throws {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect()
@@ -129,9 +129,9 @@ extension OverSockets {
             }
         }
 
-        @Test func `small answers that nobody reads are counted, too`() async throws {
+        @Test func `small unread responses are counted too`() async throws {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
-            // Less than is counted below, and the answers more than the kernel takes.
+            // The requests are smaller than the 65,536 bytes expected below; the responses exceed the kernel's buffers.
             let many = String(repeating: "GET /bytes/1000 HTTP/1.1\r\nHost: a\r\n\r\n", count: 1000)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect(window: 4096)
@@ -142,7 +142,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a request that is refused for memory takes none when its client has finished`() async throws {
+        @Test func `a request refused for memory holds none once its client has closed`() async throws {
             let memory = MemoryBudget(limit: 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect()
@@ -153,7 +153,7 @@ extension OverSockets {
                         + "Content-Length: 1000000\r\n\r\n")
                 client.finish()
                 await server.events.wait(for: .started)
-                // The end of the stream is there when the refusal is sent.
+                // The end of the stream has arrived when the refusal is sent.
                 gate.open()
                 #expect(try client.answer().status == 200)
                 #expect(try client.answer().status == 503)
@@ -162,12 +162,12 @@ extension OverSockets {
             }
         }
 
-        @Test func `output for which memory was taken is sent on, whatever others take meanwhile`() async throws {
+        @Test func `output with a reservation is sent even if others use up the budget`() async throws {
             let memory = MemoryBudget(limit: 64 * 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect(window: 4096)
                 try client.send("GET /bytes/16000000 HTTP/1.1\r\nHost: a\r\n\r\n")
-                // The answer with its head, since the socket takes no more.
+                // The response with its head, because the socket's buffer is full.
                 try await until { memory.used > ConnectionQuota.connectionByteCount + 16_000_000 }
                 let taken = memory.share(of: .statement) - memory.used
                 memory.take(taken)
@@ -177,7 +177,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a client that does not read is cut where there is no memory for what waits for it`() async throws {
+        @Test func `a client that does not read is closed if the budget has no room for its output`() async throws {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect(window: 4096)
@@ -189,7 +189,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a client for whose connection there is no room waits until there is`() async throws {
+        @Test func `a client waits until the budget has room for its connection`() async throws {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
             let taken = memory.share(of: .connection)
             memory.take(taken)
@@ -203,7 +203,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a long head is counted while its answer is awaited, and not longer`() async throws {
+        @Test func `a long head is counted while its response is awaited, and not longer`() async throws {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect()
@@ -217,7 +217,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a chunked body that grows beyond what is left is refused, and others are served`() async throws {
+        @Test func `a chunked body that outgrows the budget is refused, and others are served`() async throws {
             let memory = MemoryBudget(limit: 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect()
@@ -234,7 +234,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `an answer for which there is no room is 503, and the connection serves on`() async throws {
+        @Test func `a response above the budget becomes 503, and the connection stays open`() async throws {
             let memory = MemoryBudget(limit: 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect()
@@ -248,7 +248,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `the answer to a POST is sent though there is no room for it, because what it tells has happened`()
+        @Test func `the response to a POST is sent even above the budget, because the change has happened`()
             async throws
         {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
@@ -266,7 +266,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `answers that nobody reads are counted until their client is gone`() async throws {
+        @Test func `unread responses are counted until their client is closed`() async throws {
             let memory = MemoryBudget(limit: 64 * 1_048_576)
             try await withServer(app, options(memory).with(\.writeTimeout, 300)) { server in
                 let client = try server.connect(window: 4096)
@@ -277,7 +277,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a large answer is counted until its client has it, and not longer`() async throws {
+        @Test func `a large response is counted until it is sent, and not longer`() async throws {
             let memory = MemoryBudget(limit: 64 * 1_048_576)
             try await withServer(app, options(memory)) { server in
                 let client = try server.connect(window: 4096)
@@ -289,7 +289,7 @@ extension OverSockets {
         }
 
         @Test
-        func `requests behind another for which there is no room are dropped, and the connection closes after it`()
+        func `pipelined requests above the budget are dropped, and the connection closes after the response`()
             async throws
         {
             let memory = MemoryBudget(limit: 1_048_576)
@@ -306,13 +306,13 @@ extension OverSockets {
             }
         }
 
-        @Test func `every open connection takes its part, and gives it back`() async throws {
+        @Test func `every open connection reserves its share, and releases it`() async throws {
             let memory = MemoryBudget(limit: 16 * 1_048_576)
             try await withServer(app, options(memory)) { server in
                 var clients: [Client] = []
                 for _ in 0..<3 { clients.append(try server.connect()) }
                 await server.events.wait(for: .accepted, count: 3)
-                // A place is taken before the queue is looked at, and given back where it is empty.
+                // A place is taken before the queue is checked, and released if the queue is empty.
                 try await until { memory.used == 3 * ConnectionQuota.connectionByteCount }
                 clients = []
                 await server.events.wait(for: .closed, count: 3)
@@ -320,7 +320,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `connections are no more than the budget has room for`() {
+        @Test func `the number of connections is limited by the budget`() {
             let room = ConnectionQuota(limit: 10_000, memory: MemoryBudget(limit: 16 * 1_048_576))
             #expect(room.limit < 10_000 && room.limit > 3000)
             #expect(ConnectionQuota(limit: 10_000, memory: MemoryBudget(limit: 48 * 1_048_576)).limit == 10_000)

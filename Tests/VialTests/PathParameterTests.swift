@@ -23,11 +23,11 @@ struct PathParameterTests {
         "9999999999999999999",
         "10000000000000000000", "18446744073709551617", "1\u{0}",
     ])
-    func `takes nothing else for a number, so that each has one path`(segment: String) {
+    func `rejects other spellings of numbers, so that each has one path`(segment: String) {
         #expect(number(segment) == nil)
     }
 
-    @Test func `takes any UTF-8 for a text`() {
+    @Test func `accepts any UTF-8 as text`() {
         #expect(String(segment: Array("ä/ ".utf8).span) == "ä/ ")
         #expect(String(segment: [0xC3].span) == nil)
     }

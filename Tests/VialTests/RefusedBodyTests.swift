@@ -6,7 +6,7 @@ import Testing
 @testable import Vial
 
 extension OverSockets {
-    /// Bodies of requests that their head alone refuses.
+    /// Bodies of requests that are refused because of their heads.
     struct RefusedBodyTests {
         private let get = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -21,7 +21,7 @@ extension OverSockets {
             return app
         }
 
-        /// The heads of requests that are refused, and with what.
+        /// Heads of requests that are refused, and the status.
         static let refusals = [
             ("POST /no/thing HTTP/1.1\r\nContent-Type: application/json\r\n", 404),
             ("PUT /a HTTP/1.1\r\nContent-Type: application/json\r\n", 405),
@@ -34,7 +34,7 @@ extension OverSockets {
             head + "Host: a\r\nContent-Length: \(count)\r\n\r\n" + String(repeating: "x", count: count)
         }
 
-        /// A body in chunks, whose bytes are `count` with their framing.
+        /// A chunked body of `count` bytes including its framing.
         private func chunked(_ head: String, _ count: Int = 34) -> String {
             let last = "\r\n0\r\n\r\n"
             var data = count - last.utf8.count
@@ -45,7 +45,7 @@ extension OverSockets {
         }
 
         @Test(arguments: refusals)
-        func `are dropped, and the connection goes on`(head: String, status: Int) async throws {
+        func `are dropped, and the connection stays open`(head: String, status: Int) async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 for message in [sized(head, 12), chunked(head), sized(head, 1), sized(head, 40_000)] {
@@ -82,7 +82,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `are no requests, whatever they hold`() async throws {
+        @Test func `are not parsed as requests`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 try client.send(
@@ -95,7 +95,7 @@ extension OverSockets {
         }
 
         @Test(arguments: [false, true])
-        func `up to the limit are dropped, and larger ones close`(isChunked: Bool) async throws {
+        func `up to the limit are dropped, and larger ones close the connection`(isChunked: Bool) async throws {
             let limit = Limits.droppedBodyByteLimit
             let head = "POST /x/y HTTP/1.1\r\n"
             try await withServer(app) { server in
@@ -114,7 +114,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `in a chunk that is larger than the limit are not waited for`() async throws {
+        @Test func `in a chunk above the limit are not read`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 try client.send("POST /x/y HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nFFFFF\r\n")
@@ -128,7 +128,7 @@ extension OverSockets {
             ("5\r\nhelloX", "invalid_chunk_terminator"), ("5 \r\n", "invalid_chunk_size"),
             ("5\r\nhello\r\n0\r\nA : b\r\n\r\n", "whitespace_before_colon"),
         ])
-        func `with a fault in their framing are answered 400, and close`(body: String, reason: String) async throws {
+        func `with invalid framing are answered 400, and the connection closes`(body: String, reason: String) async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 try client.send("POST /x/y HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body + get)
@@ -142,7 +142,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `that do not come are answered when their time is over, and close`() async throws {
+        @Test func `that do not arrive are answered at the timeout, and the connection closes`() async throws {
             try await withServer(app, .loopback.with(\.bodyTimeout, 50)) { server in
                 let client = try server.connect()
                 try client.send(String(sized("POST /x/y HTTP/1.1\r\n", 10).dropLast(2)))
@@ -155,7 +155,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `of a client that has finished amid them are answered, and close`() async throws {
+        @Test func `of a client that ends its stream within them are answered, and the connection closes`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 try client.send(String(sized("POST /x/y HTTP/1.1\r\n", 10).dropLast(2)))
@@ -172,7 +172,7 @@ extension OverSockets {
                 let client = try server.connect()
                 try client.send("POST /x/y HTTP/1.1\r\nHost: a\r\nContent-Length: 60001\r\n\r\n")
                 for _ in 0..<6 { try client.send(String(repeating: "x", count: 10_000)) }
-                // The loop has read them when it has answered another client.
+                // Once the loop has answered another client, it has read these bytes.
                 let other = try server.connect()
                 try other.send(get)
                 #expect(try other.answer().status == 200)
@@ -182,7 +182,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `of requests whose connection ends anyway are not waited for`() async throws {
+        @Test func `of requests whose connection closes anyway are not read`() async throws {
             try await withServer(app) { server in
                 let client = try server.connect()
                 try client.send("POST /x/y HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 10\r\n\r\n")

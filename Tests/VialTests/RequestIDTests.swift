@@ -19,13 +19,13 @@ struct RequestIDTests {
     }
 
     @Test(arguments: ["a", "A-b_c.d:e=f/g+1", String(repeating: "x", count: 128)], [true, false])
-    func `keeps the client's when it is sane`(identifier: String, trusted: Bool) throws {
+    func `keeps the client's valid identifier`(identifier: String, trusted: Bool) throws {
         let trace = ("X-Amzn-Trace-Id", "Root=1-67891233-abcdef")
         #expect(try choose([trace, ("X-Request-Id", identifier)], trusted: trusted) == identifier)
     }
 
     @Test(arguments: ["", "a b", "a\tb", "a\"b", "a;b", "ä", "{}", "a,b", "$(x)", String(repeating: "x", count: 129)])
-    func `makes one in the place of an insane one`(identifier: String) throws {
+    func `replaces an invalid identifier`(identifier: String) throws {
         #expect(isNew(try choose([("X-Request-Id", identifier)], trusted: false)))
         let trace = ("X-Amzn-Trace-Id", "Root=1-67891233-abcdef")
         #expect(try choose([("X-Request-Id", identifier), trace], trusted: true) == "1-67891233-abcdef")
@@ -36,12 +36,12 @@ struct RequestIDTests {
         ("Self=1-1-1;Root=1-2-3;Parent=4", "1-2-3"),
         ("Root=1-2-3;Root=4-5-6", "1-2-3"),
     ])
-    func `takes the root of a trace from trusted peers only`(trace: String, root: String) throws {
+    func `uses the trace root of trusted peers only`(trace: String, root: String) throws {
         #expect(try choose([("X-Amzn-Trace-Id", trace)], trusted: true) == root)
         #expect(isNew(try choose([("X-Amzn-Trace-Id", trace)], trusted: false)))
     }
 
-    @Test func `notes the trace of a trusted peer only, also beside an identifier of the client's`() throws {
+    @Test func `records the trace of trusted peers only, also with an identifier of the client`() throws {
         var identifiers = RequestID()
         let fields = [("X-Amzn-Trace-Id", "Self=1-2;Root=1-67891233-abc;Sampled=1"), ("X-Request-Id", "own")]
         let request = try Request(.get, "/", fields: fields)
@@ -58,11 +58,11 @@ struct RequestIDTests {
     }
 
     @Test(arguments: ["", "Self=1-2-3", "Root=", "Root=a b", "root=1-2-3", "Root", ";;", "XRoot=1-2-3"])
-    func `makes one when the trace has no sane root`(trace: String) throws {
+    func `makes an identifier when the trace has no valid root`(trace: String) throws {
         #expect(isNew(try choose([("X-Amzn-Trace-Id", trace)], trusted: true)))
     }
 
-    @Test func `makes distinct ones, on every loop`() {
+    @Test func `makes distinct identifiers, on every loop`() {
         var seen = Set<String>()
         for _ in 0..<4 {
             var identifiers = RequestID()

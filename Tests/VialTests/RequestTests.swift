@@ -5,7 +5,7 @@ import Testing
 @testable import Vial
 
 struct RequestTests {
-    @Test func `gives query parameters their types`() throws {
+    @Test func `converts query parameters to their types`() throws {
         let request = try Request(.get, "/?n=-5&t=a+b%26c&e=&x")
         #expect(try request.query("n", default: 1) == -5)
         #expect(try request.query("missing", default: 1) == 1)
@@ -22,7 +22,7 @@ struct RequestTests {
         (["http, https"], "https"), (["xhttps"], nil), (["Xhttps"], nil), (["http, "], nil), (["https,x"], nil),
         (["javascript"], nil), ([""], nil), ([], nil),
     ])
-    func `believes a trusted peer alone how the client spoke to it`(values: [String], scheme: String?) throws {
+    func `uses X-Forwarded-Proto of a trusted peer only`(values: [String], scheme: String?) throws {
         let request = try Request(.get, "/", fields: values.map { ("X-Forwarded-Proto", $0) })
         #expect(request.forwardedScheme == nil)
         request.isPeerTrusted = true
@@ -30,7 +30,7 @@ struct RequestTests {
     }
 
     @Test(arguments: ["", "x", "+5", "5x", "--5", "-", "5-", "1.5", " 5", "0x10", "9223372036854775808", "٣"])
-    func `names the parameter that is no number`(value: String) throws {
+    func `names the parameter that is not a number`(value: String) throws {
         let encoded = value.utf8.map { "%" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         let request = try Request(.get, "/?limit=\(encoded)")
         let error = #expect(throws: HTTPError.self) { try request.query("limit", default: 1) }
@@ -53,7 +53,7 @@ struct RequestTests {
         #expect(error?.detail == detail)
     }
 
-    @Test func `reads fields whatever their case`() throws {
+    @Test func `reads fields in any case`() throws {
         let request = try Request(.get, "/", fields: [("aCCept", "text/plain"), ("Accept", "b")])
         #expect(request.field(.accept) == "text/plain")
         #expect(request.field(.authorization) == nil)
@@ -69,7 +69,7 @@ struct RequestTests {
         #expect(try Request(other, "/").method != method)
     }
 
-    @Test func `no target that a client can send makes an application trap`() async throws {
+    @Test func `no request target makes an application trap`() async throws {
         var app = App(basePath: "/b")
         app.get("/") { _ in .noContent }
         app.get("/{n}") { (request, _: Int64) in

@@ -5,7 +5,7 @@ import Testing
 @testable import Vial
 
 struct RouterTests {
-    /// Answers with the route's name and its parameter.
+    /// Responds with the route's name and its parameter.
     private func makeApp(basePath: String = "") -> App {
         var app = App(basePath: basePath)
         app.get("/") { _ in text("root") }
@@ -21,8 +21,8 @@ struct RouterTests {
 
     @Test(arguments: [
         ("/", "root"), ("/items", "list"), ("/items?x=1", "list"), ("/items/7", "item 7"),
-        ("/items/latest", "latest"),  // A literal wins.
-        ("/items/%6Catest", "latest"),  // An escape is another way to write the same segment.
+        ("/items/latest", "latest"),  // A literal takes precedence.
+        ("/items/%6Catest", "latest"),  // An escape is another spelling of the same segment.
         ("/items/9223372036854775807", "item 9223372036854775807"), ("/items/0", "item 0"), ("/items/%37", "item 7"),
         ("/names/a+b", "name a+b"), ("/names/a%20%C3%A4", "name a ä"), ("/names/...", "name ..."),
         ("/names/.x", "name .x"), ("/names/x.", "name x."),
@@ -45,7 +45,7 @@ struct RouterTests {
         "/names/.", "/names/..", "/names/%2E", "/names/%2e%2E", "/names/.%2e", "/names/./parts", "/names/../items",
         "/./items", "/../items", "/items/.", "/items/../items", "/names/%FF", "/names/%C3", "/names",
     ])
-    func `finds nothing`(target: String) async throws {
+    func `matches nothing`(target: String) async throws {
         let response = await makeApp().respond(to: try Request(.get, target))
         #expect(response.status == .notFound)
         #expect(response.type == "application/problem+json")
@@ -55,7 +55,7 @@ struct RouterTests {
         ("/", "GET, HEAD, OPTIONS"), ("/items", "GET, HEAD, POST, OPTIONS"), ("/items/7", "GET, HEAD, DELETE, OPTIONS"),
         ("/names/x", "GET, HEAD, OPTIONS"),
     ])
-    func `names the methods of a path that has others, and to OPTIONS`(path: String, allow: String) async throws {
+    func `lists the methods of a path with 405 and for OPTIONS`(path: String, allow: String) async throws {
         let app = makeApp()
         let refusal = await app.respond(to: try Request(.patch, path, fields: [("Content-Type", "application/json")]))
         #expect(refusal.status == .methodNotAllowed)
@@ -66,7 +66,7 @@ struct RouterTests {
         #expect(options.body.isEmpty && options.contentType == nil)
     }
 
-    @Test(arguments: ["*", "http://test"]) func `answers OPTIONS for the server as a whole`(target: String) async throws
+    @Test(arguments: ["*", "http://test"]) func `answers OPTIONS for the whole server`(target: String) async throws
     {
         let response = await makeApp().respond(to: try Request(.options, target))
         #expect(response.status == .noContent)
@@ -75,13 +75,13 @@ struct RouterTests {
         #expect(none.fields.value("Allow") == "OPTIONS")
     }
 
-    @Test func `answers HEAD by the handler of GET`() async throws {
+    @Test func `answers HEAD with the handler of GET`() async throws {
         let app = makeApp()
         #expect(await app.respond(to: try Request(.head, "/items/7")).text == "item 7")
         #expect(await app.respond(to: try Request(.head, "/nothing")).status == .notFound)
     }
 
-    @Test func `answers methods that it does not know with 501, wherever they point`() async throws {
+    @Test func `answers unknown methods with 501 on any path`() async throws {
         let app = makeApp()
         for method in ["BREW", "get", "PROPFIND"] {
             for path in ["/items", "/nothing"] {
@@ -91,7 +91,7 @@ struct RouterTests {
         }
     }
 
-    @Test func `never mirrors a TRACE`() async throws {
+    @Test func `never echoes a TRACE`() async throws {
         for (path, allow) in [("/items", "GET, HEAD, POST, OPTIONS"), ("/items/7", "GET, HEAD, DELETE, OPTIONS")] {
             let request = try Request(.trace, path)
             let response = await makeApp().respond(to: request)
@@ -103,7 +103,7 @@ struct RouterTests {
         #expect(nothing.status == .notFound && nothing.fields.value("Allow") == nil)
     }
 
-    @Test func `notes the pattern and not the path`() async throws {
+    @Test func `records the pattern, not the path`() async throws {
         let app = makeApp(basePath: "/base")
         let request = try Request(.get, "/base/items/7")
         _ = await app.respond(to: request)
@@ -125,11 +125,11 @@ struct RouterTests {
     @Test(arguments: [
         "/", "/items", "/base/base", "/base//", "/base//items", "/base/items/", "/bas", "/basement", "http://test",
     ])
-    func `serves nothing beside the base path`(target: String) async throws {
+    func `serves nothing outside the base path`(target: String) async throws {
         #expect(await makeApp(basePath: "/base").respond(to: try Request(.get, target)).status == .notFound)
     }
 
-    @Test func `lists its routes in the order of registration, once each`() {
+    @Test func `lists each route once, in registration order`() {
         let routes = makeApp(basePath: "/base").routes
         #expect(
             routes.map(\.pattern) == [
@@ -146,7 +146,7 @@ struct RouterTests {
         }
     }
 
-    @Test func `traps on a pattern that no path can have`() async {
+    @Test func `traps on a pattern that matches no path`() async {
         await #expect(processExitsWith: .failure) {
             var app = App()
             app.get("items") { _ in .noContent }

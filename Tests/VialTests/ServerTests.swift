@@ -27,7 +27,7 @@ extension OverSockets {
             return app
         }
 
-        @Test func `goes on serving while it announces its end`() async throws {
+        @Test func `keeps serving while it announces its end`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 60_000)) { server in
                 let idle = try server.connect()
                 try idle.send(get)
@@ -67,7 +67,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `answers the first request of a client that had just connected`() async throws {
+        @Test func `answers the first request of a client that has just connected`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0)) { server in
                 let client = try server.connect()
                 await server.events.wait(for: .accepted)
@@ -78,7 +78,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `closes after a second whom it takes in while it closes and who says nothing`() async throws {
+        @Test func `while closing, closes an accepted client that sends nothing after a second`() async throws {
             let options = ServerOptions.loopback.with(\.maxConnections, 1).with(\.drainDelay, 0)
             try await withServer(app, options.with(\.drainTimeout, 8000)) { server in
                 let busy = try server.connect()
@@ -98,7 +98,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a body that has begun keeps its time while it closes`() async throws {
+        @Test func `while closing, a body that has begun keeps its timeout`() async throws {
             var app = app
             app.post("/length") { request in text("\(request.body.count)") }
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
@@ -109,7 +109,7 @@ extension OverSockets {
                 await server.events.wait(for: .started)
                 await server.events.wait(for: .accepted, count: 2)
                 server.stop()
-                // Closed when it has sent nothing for a second.
+                // Closed after sending nothing for a second.
                 #expect(try silent.rest() == "")
                 try sending.send("}")
                 #expect(try sending.answer().body == "2")
@@ -117,7 +117,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `finishes what is in flight`() async throws {
+        @Test func `finishes requests in flight`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
                 let client = try server.connect()
                 try client.send(slow)
@@ -139,9 +139,9 @@ extension OverSockets {
             }
         }
 
-        @Test func `as many handlers wait at once as there are clients, and again with the next requests`() async throws
+        @Test func `every client's handler may wait at the same time, also for later requests`() async throws
         {
-            // More than a loop keeps tasks for.
+            // More than the number of idle tasks that a loop keeps.
             let count = 300
             try await withServer(app) { server in
                 let clients = try (0..<count).map { _ in try server.connect() }
@@ -157,7 +157,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `closes a connection that becomes idle while it closes, because its client has read everything`()
+        @Test func `while closing, closes a connection that becomes idle because its client has read everything`()
             async throws
         {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
@@ -174,7 +174,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `answers what is asked behind an answer that its client reads while it closes`() async throws {
+        @Test func `while closing, answers pipelined requests behind a response that is still being read`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
                 let client = try server.connect(window: 4096)
                 try client.send("GET /bytes/5000000 HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -190,11 +190,11 @@ extension OverSockets {
             }
         }
 
-        /// An answer that the server's kernel takes whole, and the client's does not.
+        /// A response that fits into the server's send buffer, but not into the client's receive buffer.
         private static let halfDelivered = "GET /bytes/40000 HTTP/1.1\r\nHost: a\r\n"
 
         @Test(arguments: ["", "Connection: close\r\n"])
-        func `does not end before its clients have what the kernel holds for them`(field: String) async throws {
+        func `does not end before clients have received what the kernel holds for them`(field: String) async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
                 let client = try server.connect(window: 4096)
                 let busy = try server.connect()
@@ -204,7 +204,7 @@ extension OverSockets {
                 await server.events.wait(for: .completed("/bytes/40000", 200))
                 server.stop()
                 await server.events.wait(for: .drain(.closing))
-                // This one's connection ends when it has not closed its side in time, later than the other's would.
+                // This client does not close its side in time, so its connection ends later than the other's would.
                 gate.open()
                 #expect(try busy.answer().body == "done")
                 await server.events.wait(for: .closed)
@@ -217,7 +217,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `does not wait for a client that is gone and has not read everything`() async throws {
+        @Test func `does not wait for a client that disconnected without reading everything`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
                 try await Self.leave(server)
                 server.stop()
@@ -226,14 +226,14 @@ extension OverSockets {
             }
         }
 
-        /// A client that goes with a part of its answer unread.
+        /// A client that disconnects without reading all of its response.
         private static func leave(_ server: TestServer) async throws {
             let client = try server.connect(window: 4096)
             try client.send(halfDelivered + "\r\n")
             await server.events.wait(for: .completed("/bytes/40000", 200))
         }
 
-        @Test func `cuts whom the kernel cannot deliver to within the drain's time`() async throws {
+        @Test func `cuts clients that do not acknowledge within the drain timeout`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 300)) { server in
                 let client = try server.connect(window: 4096)
                 try client.send(Self.halfDelivered + "\r\n")
@@ -245,7 +245,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `ends without whom the kernel cannot deliver to within the time for sending`() async throws {
+        @Test func `closes clients that do not acknowledge within the write timeout`() async throws {
             let options = ServerOptions.loopback.with(\.drainDelay, 0).with(\.drainTimeout, 30_000)
             try await withServer(app, options.with(\.writeTimeout, 100)) { server in
                 let client = try server.connect(window: 4096)
@@ -258,7 +258,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `cuts what takes longer than the drain may`() async throws {
+        @Test func `cuts requests that take longer than the drain timeout`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 50)) { server in
                 let client = try server.connect()
                 try client.send("GET /a HTTP/1.1\r\nHo")
@@ -273,7 +273,7 @@ extension OverSockets {
         }
 
         @Test(arguments: ["/slow", "/deferred"])
-        func `cuts a request whose handler takes longer than the drain may`(path: String) async throws {
+        func `cuts a request whose handler takes longer than the drain timeout`(path: String) async throws {
             var app = app
             let gate = gate
             app.get("/deferred") { _ in
@@ -293,19 +293,19 @@ extension OverSockets {
                 await server.events.wait(for: .drain(.ended))
                 #expect(server.events.count(.closed) == 1)
                 #expect(server.events.count(.abandoned) == 1)
-                // The handler's response is nobody's any more.
+                // The handler's response has no request any more.
                 gate.open()
             }
         }
 
-        @Test func `listens no more once it closes`() async throws {
+        @Test func `stops listening once it closes`() async throws {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
                 let client = try server.connect()
                 try client.send(slow)
                 await server.events.wait(for: .started)
                 server.stop()
                 await server.events.wait(for: .drain(.closing))
-                // Whoever came before is taken in first.
+                // Clients that connected before are accepted first.
                 var isListening = true
                 for _ in 0..<10_000 where isListening { isListening = (try? server.connect()) != nil }
                 #expect(!isListening)
@@ -314,7 +314,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `serves whom it has taken in while a crowd of others comes`() async throws {
+        @Test func `serves accepted clients while many others connect`() async throws {
             var app = app
             let hold = DispatchSemaphore(value: 0)
             app.get("/hold") { _ in
@@ -336,7 +336,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `lets further clients wait while as many as may be there have a request or a part of one`()
+        @Test func `lets clients wait while all places have a request or part of one`()
             async throws
         {
             try await withServer(app, .loopback.with(\.maxConnections, 3).with(\.idleGrace, 0)) { server in
@@ -362,7 +362,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `gives up the connection that has been idle longest when another client comes`() async throws {
+        @Test func `closes the longest idle connection for a new client`() async throws {
             try await withServer(app, .loopback.with(\.maxConnections, 3).with(\.idleGrace, 0)) { server in
                 let clients = try (0..<3).map { _ in try server.connect() }
                 for client in clients + [clients[0]] {
@@ -378,7 +378,7 @@ extension OverSockets {
                     #expect(try client.answer().body == "a")
                 }
                 #expect(server.events.count(.closed) == 1)
-                // The order is that of their last requests, whatever it was when a place was looked for before.
+                // The order is that of the last requests, whatever it was at an earlier search.
                 let last = try server.connect()
                 try last.send(get)
                 #expect(try last.answer().body == "a")
@@ -390,7 +390,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a request that arrives while its connection is given up is answered, and keeps the connection`()
+        @Test func `a request that arrives before its idle connection is closed for another client keeps the connection`()
             async throws
         {
             let interlude = Interlude()
@@ -413,7 +413,8 @@ extension OverSockets {
                     try others[1].send(play)
                     further = try server.connect()
                 }
-                // In this turn the loop has heard of the client that comes; of this request it can hear in the next one.
+                // In this iteration the loop has been told of the new client; it can learn of the request in the next
+                // one at the earliest.
                 try interlude.perform(2) { try oldest.send(get) }
                 #expect(try oldest.answer().body == "a")
                 try further?.send(get)
@@ -423,7 +424,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `serves any number of clients that come and stay`() async throws {
+        @Test func `serves more clients than it has places, none of which disconnects`() async throws {
             try await withServer(app, .loopback.with(\.maxConnections, 4).with(\.idleGrace, 0)) { server in
                 var clients: [Client] = []
                 for _ in 0..<200 {
@@ -436,10 +437,10 @@ extension OverSockets {
             }
         }
 
-        @Test func `gives up another loop's connection where its own has none that is idle`() async throws {
+        @Test func `closes another loop's idle connection if the accepting loop has none`() async throws {
             try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, 0), loops: 2) { server in
                 var clients: [Client] = []
-                // The kernel chooses the loop: among so many some meet the other one.
+                // The kernel chooses the loop: among 40 clients some reach the other one.
                 for _ in 0..<40 {
                     let client = try server.connect()
                     clients.append(client)
@@ -450,7 +451,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `leaves an idle connection its grace`() async throws {
+        @Test func `keeps an idle connection during its grace`() async throws {
             try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, 60_000)) { server in
                 let idle = try server.connect()
                 try idle.send(get)
@@ -468,7 +469,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `leaves an idle connection its grace however long another client waits`() async throws {
+        @Test func `keeps an idle connection during its grace however long another client waits`() async throws {
             let options = ServerOptions.loopback.with(\.maxConnections, 2).with(\.idleGrace, 60_000)
             try await withServer(app, options.with(\.headerTimeout, 100)) { server in
                 let idle = try server.connect()
@@ -479,7 +480,7 @@ extension OverSockets {
                 await server.events.wait(for: .accepted, count: 2)
                 let further = try server.connect()
                 try further.send(get)
-                // Several looks for a place later.
+                // After several searches for a place.
                 #expect(try busy.answer().status == 408)
                 busy.finish()
                 #expect(try further.answer().body == "a")
@@ -488,7 +489,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `gives up a client that connects and sends nothing, once its grace is over`() async throws {
+        @Test func `closes a client that sends nothing, once its grace is over`() async throws {
             try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, 50)) { server in
                 let silent = try server.connect()
                 await server.events.wait(for: .accepted)
@@ -499,14 +500,15 @@ extension OverSockets {
             }
         }
 
-        @Test func `tells once that it cannot accept, and pauses, while the listening socket is broken`() async throws {
+        @Test func `reports once that accepting fails, and pauses, while the listening socket is broken`() async throws {
             let listener = try Listener(host: "127.0.0.1", port: 0)
             let number = listener.descriptor.number
             try await withServer(app, .loopback.with(\.drainDelay, 200), adopting: number) { server in
                 let client = try server.connect()
                 try client.send(get)
                 #expect(try client.answer().body == "a")
-                // Shut down by somebody who shares it: no client can come any more, and accept(2) says so each time.
+                // Another owner of the socket shut it down: no client can connect any more, and accept(2) fails each
+                // time.
                 shutdown(number, Int32(SHUT_RDWR))
                 await server.events.wait(for: .failed)
                 server.stop()
@@ -517,22 +519,22 @@ extension OverSockets {
             _ = consume listener
         }
 
-        @Test func `pauses between its attempts while accepting fails again and again`() async throws {
+        @Test func `pauses between attempts while accepting keeps failing`() async throws {
             try await withAcceptor(app) { acceptor, listener, _ in
                 shutdown(listener, Int32(SHUT_RDWR))
                 while await acceptor.losses < Acceptor.lossLimit { try await Task.sleep(for: .milliseconds(2)) }
                 let start = ContinuousClock.now
                 let before = await acceptor.losses
                 while await acceptor.losses < before + 20 { try await Task.sleep(for: .milliseconds(2)) }
-                // A pause is 20 ms and never shorter; the first one may have begun before.
+                // A pause lasts at least 20 ms; the first may have begun before.
                 #expect(start.duration(to: .now) > .milliseconds(300))
             }
         }
 
-        @Test func `a client that comes in ends the count of those that were lost`() async throws {
+        @Test func `an accepted client resets the count of lost ones`() async throws {
             try await withAcceptor(app) { acceptor, number, port in
                 let listener = FileDescriptor(owning: dup(number))
-                // In its place one that does not listen, which accept(2) refuses.
+                // Replaced by a socket that does not listen, which accept(2) refuses.
                 let deaf = FileDescriptor(owning: Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
                 try #require(dup2(deaf.number, number) == number)
                 let client = try Client(port: port)
@@ -544,7 +546,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `a request that has come, and was not heard of, is answered though its connection would close`()
+        @Test func `a request received but not yet read is answered before an idle connection closes`()
             async throws
         {
             let interlude = Interlude()
@@ -569,7 +571,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `closes a client that it has no descriptor for, rather than leave it without an answer`() async {
+        @Test func `closes a client for which no descriptor is left`() async {
             await #expect(processExitsWith: .success) {
                 let hold = DispatchSemaphore(value: 0)
                 var app = App()
@@ -590,7 +592,7 @@ extension OverSockets {
                     let end = try waiting.rest()
                     precondition(end == "")
                     precondition(server.events.count(.accepted) == 1)
-                    // Its place is free for whoever comes when there are descriptors again.
+                    // The place is free for the next client once there are descriptors again.
                     limitDescriptors(to: 4096)
                     let further = try server.connect()
                     try further.send("GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -600,7 +602,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `tells of a lack that comes while another is told of`() async throws {
+        @Test func `reports a second shortage during the first one`() async throws {
             let listener = try Listener(host: "127.0.0.1", port: 0)
             let number = listener.descriptor.number
             try await withServer(app, .loopback.with(\.maxConnections, 1), adopting: number) { server in
@@ -621,7 +623,7 @@ extension OverSockets {
             _ = consume listener
         }
 
-        @Test func `serves on several loops through one port`() async throws {
+        @Test func `serves on several loops with one port`() async throws {
             try await withServer(app, loops: 3) { server in
                 for _ in 0..<60 {
                     let client = try server.connect()
@@ -632,7 +634,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `keeps no descriptor of a connection that ended`() async throws {
+        @Test func `closes the descriptor of each connection that ended`() async throws {
             try await withServer(app) { server in
                 #expect(openSockets(on: server.port) == 1)
                 for number in 0..<200 {
@@ -647,7 +649,7 @@ extension OverSockets {
                     }
                 }
                 await server.events.wait(for: .closed, count: 200)
-                // The last one's descriptor goes with the connection, right after it was reported.
+                // The descriptor is closed with the connection, right after `closed` is reported.
                 let client = try server.connect()
                 try client.send(get)
                 _ = try client.answer()
@@ -657,22 +659,22 @@ extension OverSockets {
     }
 }
 
-/// Leaves this process no descriptor that it could open.
+/// Leaves this process no free descriptor.
 private func takeAllDescriptors() {
     limitDescriptors(to: rlim_t(dup(0)))
-    // What others in the process have closed meanwhile.
+    // Descriptors that other code of the process has closed in the meantime.
     while dup(0) >= 0 {}
 }
 
 private func limitDescriptors(to count: rlim_t) {
     var limit = rlimit()
-    // The kernel writes and reads the limit before the calls return.
+    // The kernel reads and writes the limit before the calls return.
     precondition(unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
     limit.rlim_cur = count
     precondition(unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
 }
 
-/// Where a handler finds the acceptor of its own loop, and with it the worker.
+/// Gives a handler access to the acceptor of its loop, and so to the worker.
 private final class AcceptorPlace: Sendable {
     let acceptor = Mutex<RemoteAcceptor?>(nil)
 }
@@ -683,7 +685,7 @@ extension RemoteAcceptor {
     }
 }
 
-/// Runs `body` with an acceptor on a loop of its own, without a server around it, and the number and the port of its listener.
+/// Runs `body` with an acceptor on a separate loop, without a server, and with the number and port of its listener.
 private func withAcceptor(
     _ app: App, _ place: AcceptorPlace = AcceptorPlace(),
     _ body: (RemoteAcceptor, Int32, UInt16) async throws -> Void

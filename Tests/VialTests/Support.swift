@@ -4,7 +4,7 @@ import Testing
 
 @testable import Vial
 
-/// A text as an answer.
+/// A text response.
 func text(_ body: String) -> Answer {
     Answer(status: .ok, contentType: "text/plain", body: Array(body.utf8))
 }
@@ -14,14 +14,14 @@ extension Response {
 }
 
 extension Response {
-    /// The media type of its body, nil without one.
+    /// The media type of the body, nil without one.
     var type: String? { contentType?.description }
 }
 
 extension Answer {
-    /// The response that is there.
+    /// The finished response.
     ///
-    /// - Throws: `ExpectationFailedError` when it comes later.
+    /// - Throws: `ExpectationFailedError` when the answer is deferred.
     var response: Response {
         get throws {
             guard case .response(let response) = kind else { return try #require(nil, "the answer comes later") }
@@ -30,12 +30,12 @@ extension Answer {
     }
 }
 
-/// The answer of work that is done before it has begun.
+/// Work that answers before `begin` returns.
 func done(_ make: @escaping @Sendable () throws -> Answer) -> Answer {
     .work { $0.answer(make) }
 }
 
-/// The same of work that is done at the loop's next turn.
+/// Work that answers in the loop's next iteration.
 func nextTurn(_ make: @escaping @Sendable () throws -> Answer) -> Answer {
     .work { caller in caller.loop?.atNextTurn { caller.answer(make) } }
 }

@@ -6,10 +6,10 @@ import Testing
 
 @testable import Vial
 
-/// Tests that drive a server over real sockets: one after another, since their time limits are tiny.
+/// Tests that drive a server over real sockets. Serialized, because their time limits are very short.
 @Suite(.serialized, .timeLimit(.minutes(1))) enum OverSockets {}
 
-/// A server on loops of its own, for the time of one test.
+/// A server on separate loops, for one test.
 struct TestServer: Sendable {
     let port: UInt16
     let drain: Drain
@@ -19,7 +19,7 @@ struct TestServer: Sendable {
     func connect(window: Int32? = nil) throws -> Client { try Client(port: port, window: window) }
 }
 
-/// Runs `body` on a thread where it may block, with a server beside it; then stops the server and waits for its end.
+/// Runs `body` on a thread that may block, while a server runs; then stops the server and waits for its end.
 func withServer(
     _ app: App, _ options: ServerOptions = .loopback, loops count: Int = 1, adopting inherited: Int32? = nil,
     _ body: @escaping @Sendable (TestServer) async throws -> Void
@@ -49,7 +49,7 @@ func withServer(
 }
 
 extension ServerOptions {
-    /// A port of the kernel's choice, and no more patience at the end than a test has.
+    /// A port that the kernel chooses, and a drain timeout below a test's time limit.
     static var loopback: ServerOptions {
         ServerOptions().with(\.host, "127.0.0.1").with(\.port, 0).with(\.drainTimeout, 2000)
     }
@@ -61,7 +61,7 @@ extension ServerOptions {
     }
 }
 
-/// What a server reported, in short.
+/// What a server reported, abbreviated.
 enum Event: Equatable, Sendable {
     case accepted, closed, started, abandoned
     case completed(String, Int)
@@ -88,7 +88,7 @@ enum Event: Equatable, Sendable {
     }
 }
 
-/// The events of a server, and those who wait for one.
+/// The events of a server, and the tasks that wait for one.
 final class Events: Sendable {
     private struct State {
         var all: [Event] = []
@@ -114,7 +114,7 @@ final class Events: Sendable {
         }
     }
 
-    /// Returns once `event` has come `count` times.
+    /// Returns once `event` has been reported `count` times.
     func wait(for event: Event, count: Int = 1) async {
         await withCheckedContinuation { continuation in
             state.withLock { state in
@@ -128,7 +128,7 @@ final class Events: Sendable {
     }
 }
 
-/// Keeps a handler until a test lets it go on.
+/// Blocks a handler until a test opens the gate.
 final class Gate: Sendable {
     private struct State {
         var isOpen = false
@@ -154,18 +154,18 @@ final class Gate: Sendable {
     }
 }
 
-/// Stops a loop amid a turn, from within a handler, for what a test does meanwhile.
+/// Stops a loop within an iteration, from a handler, while the test does something.
 final class Interlude: Sendable {
     private let begun = Atomic(0)
     private let ended = Atomic(0)
 
-    /// Called on the loop: returns when the test has done what it does this time; after 10 s in any case.
+    /// Called on the loop: returns when the test has finished this interruption, or after 10 s.
     func play() {
         let number = begun.wrappingAdd(1, ordering: .acquiringAndReleasing).newValue
         wait { self.ended.load(ordering: .acquiring) >= number }
     }
 
-    /// Called by the test, which may block: runs `body` while the loop stands still for the `number`th time, from 1.
+    /// Called by the test, which may block: runs `body` during the `number`th interruption, from 1.
     func perform(_ number: Int, _ body: () throws -> Void) rethrows {
         wait { self.begun.load(ordering: .acquiring) >= number }
         defer { ended.store(number, ordering: .releasing) }
