@@ -342,7 +342,9 @@ struct ExchangeTests {
     }
 
     @Test(arguments: [true, false])
-    func `the connection yields after the maximum number of gathered responses if there is more input`(hasMoreInput: Bool) {
+    func `the connection yields after the maximum number of gathered responses if there is more input`(
+        hasMoreInput: Bool
+    ) {
         var trial = Trial()
         for _ in 1..<Limits.pipelineDepthLimit {
             trial(.get)
@@ -547,7 +549,9 @@ struct ExchangeTests {
     }
 
     @Test(arguments: [Exchange.Event.ended, .looked])
-    func `a refused body that does not arrive is answered at the timeout, and the connection closes`(event: Exchange.Event) {
+    func `a refused body that does not arrive is answered at the timeout, and the connection closes`(
+        event: Exchange.Event
+    ) {
         var trial = Reached.refusedBody.trial
         trial.now = 30_000
         if event == .looked { trial(.expired) }

@@ -13,8 +13,7 @@ struct JSONMembersTests {
         (#"{"a":[1,[2],{}],"b":{"c":{"d":[]}},"e":-1.5e3}"#, #"{"a":[],"b":{},"e":-1.5e3}"#),
         (#"{"\u0061":["]"],"b":"}"}"#, #"{"\u0061":[],"b":"}"}"#),
     ])
-    func `an outline has empty arrays and objects`(text: String, expected: String) throws
-    {
+    func `an outline has empty arrays and objects`(text: String, expected: String) throws {
         #expect(try outline(text) == expected)
     }
 

@@ -128,7 +128,9 @@ extension OverSockets {
             ("5\r\nhelloX", "invalid_chunk_terminator"), ("5 \r\n", "invalid_chunk_size"),
             ("5\r\nhello\r\n0\r\nA : b\r\n\r\n", "whitespace_before_colon"),
         ])
-        func `with invalid framing are answered 400, and the connection closes`(body: String, reason: String) async throws {
+        func `with invalid framing are answered 400, and the connection closes`(body: String, reason: String)
+            async throws
+        {
             try await withServer(app) { server in
                 let client = try server.connect()
                 try client.send("POST /x/y HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body + get)
@@ -155,7 +157,8 @@ extension OverSockets {
             }
         }
 
-        @Test func `of a client that ends its stream within them are answered, and the connection closes`() async throws {
+        @Test func `of a client that ends its stream within them are answered, and the connection closes`() async throws
+        {
             try await withServer(app) { server in
                 let client = try server.connect()
                 try client.send(String(sized("POST /x/y HTTP/1.1\r\n", 10).dropLast(2)))

@@ -66,8 +66,7 @@ struct RouterTests {
         #expect(options.body.isEmpty && options.contentType == nil)
     }
 
-    @Test(arguments: ["*", "http://test"]) func `answers OPTIONS for the whole server`(target: String) async throws
-    {
+    @Test(arguments: ["*", "http://test"]) func `answers OPTIONS for the whole server`(target: String) async throws {
         let response = await makeApp().respond(to: try Request(.options, target))
         #expect(response.status == .noContent)
         #expect(response.fields.value("Allow") == "GET, HEAD, POST, DELETE, OPTIONS")

@@ -139,8 +139,7 @@ extension OverSockets {
             }
         }
 
-        @Test func `every client's handler may wait at the same time, also for later requests`() async throws
-        {
+        @Test func `every client's handler may wait at the same time, also for later requests`() async throws {
             // More than the number of idle tasks that a loop keeps.
             let count = 300
             try await withServer(app) { server in
@@ -174,7 +173,8 @@ extension OverSockets {
             }
         }
 
-        @Test func `while closing, answers pipelined requests behind a response that is still being read`() async throws {
+        @Test func `while closing, answers pipelined requests behind a response that is still being read`() async throws
+        {
             try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
                 let client = try server.connect(window: 4096)
                 try client.send("GET /bytes/5000000 HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -390,7 +390,8 @@ extension OverSockets {
             }
         }
 
-        @Test func `a request that arrives before its idle connection is closed for another client keeps the connection`()
+        @Test
+        func `a request that arrives before its idle connection is closed for another client keeps the connection`()
             async throws
         {
             let interlude = Interlude()
@@ -500,7 +501,8 @@ extension OverSockets {
             }
         }
 
-        @Test func `reports once that accepting fails, and pauses, while the listening socket is broken`() async throws {
+        @Test func `reports once that accepting fails, and pauses, while the listening socket is broken`() async throws
+        {
             let listener = try Listener(host: "127.0.0.1", port: 0)
             let number = listener.descriptor.number
             try await withServer(app, .loopback.with(\.drainDelay, 200), adopting: number) { server in
