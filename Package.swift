@@ -64,7 +64,7 @@ let package = Package(
             exclude: ["README.md"],
             swiftSettings: settings),
         .target(
-            name: "Vial", dependencies: ["HTTP1", "Reactor", "Formatting", httpTypes, lifecycle],
+            name: "Vial", dependencies: ["HTTP1", "Platform", "Reactor", "Formatting", httpTypes, lifecycle],
             exclude: ["README.md"],
             swiftSettings: settings),
         .target(
@@ -85,14 +85,15 @@ let package = Package(
         .testTarget(name: "FormattingTests", dependencies: ["Formatting"], swiftSettings: settings),
         .systemLibrary(name: "CScheduler", path: "Tests/ReactorTests/CScheduler"),
         .testTarget(
-            name: "ReactorTests", dependencies: ["Reactor", "CLinux", "CScheduler"],
+            name: "ReactorTests", dependencies: ["Reactor", "Platform", "CLinux", "CScheduler"],
             exclude: ["CScheduler"],
             swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
-        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", logging], swiftSettings: settings),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry", "Platform", logging], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Reactor", "Platform"], swiftSettings: settings),
         .testTarget(
-            name: "VialTests", dependencies: ["Vial", "HTTP1", "Reactor", "Formatting", httpTypes, lifecycleTesting],
+            name: "VialTests",
+            dependencies: ["Vial", "HTTP1", "Platform", "Reactor", "Formatting", httpTypes, lifecycleTesting],
             swiftSettings: settings),
         .target(
             name: "TestSupport", dependencies: ["Chassis", "Postgres", "Reactor", "Telemetry", "Vial", configuration],

@@ -10,7 +10,7 @@ struct ContainerCredentials {
     private static let agentHosts: Set = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"]
 
     /// The endpoint is on the same machine, but may have to request the role's credentials itself.
-    private static let timeoutMilliseconds = 2000
+    private static let timeout = Duration.milliseconds(2000)
 
     /// A token of EKS has 1 to 2 KB; a larger file is not a token.
     private static let tokenByteLimit = 16_384
@@ -45,8 +45,8 @@ struct ContainerCredentials {
             answer = try transfer.perform(
                 Transfer.Request(
                     method: .get, url: url, headers: headers, isLocal: true,
-                    connectTimeoutMilliseconds: Self.timeoutMilliseconds,
-                    timeoutMilliseconds: Self.timeoutMilliseconds))
+                    connectTimeout: Self.timeout,
+                    timeout: Self.timeout))
         } catch { throw .container(error) }
         guard answer.status == 200 else { throw .containerStatus(answer.status) }
         return try CredentialsDocument.read(answer.body, from: .container)

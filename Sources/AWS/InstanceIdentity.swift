@@ -3,7 +3,7 @@ import FoundationEssentials
 /// AWS's identifier of the machine or task that runs this process.
 public enum InstanceIdentity {
     /// Limit of each of at most three answers: both services are on the machine itself, and the start waits for them.
-    private static let timeoutMilliseconds = 600
+    private static let timeout = Duration.milliseconds(600)
 
     /// Longer than any id of AWS; every log line has it.
     private static let byteLimit = 64
@@ -32,7 +32,7 @@ public enum InstanceIdentity {
     }
 
     private static func instanceID(_ environment: Environment) -> String? {
-        let metadata = InstanceMetadata(environment, attemptLimit: 1, timeoutMilliseconds: timeoutMilliseconds)
+        let metadata = InstanceMetadata(environment, attemptLimit: 1, timeout: timeout)
         return try? metadata?.open().read("instance-id")
     }
 
@@ -47,8 +47,8 @@ public enum InstanceIdentity {
         }
         guard let uri = environment.ecsMetadataURI else { return nil }
         let request = Transfer.Request(
-            method: .get, url: uri + "/task", isLocal: true, connectTimeoutMilliseconds: timeoutMilliseconds,
-            timeoutMilliseconds: timeoutMilliseconds)
+            method: .get, url: uri + "/task", isLocal: true, connectTimeout: timeout,
+            timeout: timeout)
         let transfer = Transfer(certificateBundle: environment.certificateBundle)
         guard let answer = try? transfer.perform(request), answer.status == 200,
             let task = try? JSONDecoder().decode(Task.self, from: Data(answer.body))

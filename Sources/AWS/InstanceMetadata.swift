@@ -5,7 +5,7 @@ struct InstanceMetadata: Sendable {
 
     /// The service is on the machine itself and answers within milliseconds. A longer wait means that it does not
     /// exist.
-    static let timeoutMilliseconds = 1000
+    static let timeout = Duration.milliseconds(1000)
 
     /// A lost packet is sent again within a second; if that fails too, the service is away.
     static let attemptLimit = 2
@@ -17,18 +17,18 @@ struct InstanceMetadata: Sendable {
     private let endpoint: String
     private let transfer: Transfer
     private let attemptLimit: Int
-    private let timeoutMilliseconds: Int
+    private let timeout: Duration
 
     /// - Returns: nil when `AWS_EC2_METADATA_DISABLED` is set.
     init?(
-        _ environment: Environment, attemptLimit: Int = attemptLimit, timeoutMilliseconds: Int = timeoutMilliseconds
+        _ environment: Environment, attemptLimit: Int = attemptLimit, timeout: Duration = timeout
     ) {
         guard !environment.isMetadataServiceDisabled else { return nil }
         let endpoint = environment.metadataServiceEndpoint ?? Self.standardEndpoint
         self.endpoint = endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint
         transfer = Transfer(certificateBundle: environment.certificateBundle)
         self.attemptLimit = attemptLimit
-        self.timeoutMilliseconds = timeoutMilliseconds
+        self.timeout = timeout
     }
 
     /// A session token, and the requests that it allows.
@@ -72,7 +72,7 @@ struct InstanceMetadata: Sendable {
     ) throws(TransferError) -> Transfer.Answer {
         let request = Transfer.Request(
             method: method, url: endpoint + path, headers: headers, isLocal: true,
-            connectTimeoutMilliseconds: timeoutMilliseconds, timeoutMilliseconds: timeoutMilliseconds)
+            connectTimeout: timeout, timeout: timeout)
         var attempt = 1
         while true {
             do throws(TransferError) {

@@ -4,7 +4,7 @@ enum Retry {
     static let attemptLimit = 3
 
     /// The longest first pause; the bound of each further pause is twice as long.
-    static let firstPauseMilliseconds = 500
+    static let firstPause = Duration.milliseconds(500)
 
     /// Full jitter: a random pause from 0 to the bound, so that a fleet that was throttled together does not retry
     /// together (AWS Architecture Blog, "Exponential Backoff And Jitter").
@@ -12,10 +12,10 @@ enum Retry {
     /// - Parameters:
     ///   - attempt: the failed attempt, from 1.
     ///   - fraction: from 0 up to 1.
-    static func pauseMilliseconds(afterAttempt attempt: Int, fraction: Double) -> Int {
+    static func pause(afterAttempt attempt: Int, fraction: Double) -> Duration {
         precondition(
             1..<attemptLimit ~= attempt && 0..<1 ~= fraction,
             "no pause follows attempt \(attempt), or \(fraction) is not at least 0 and below 1")
-        return Int(Double(firstPauseMilliseconds << (attempt - 1)) * fraction)
+        return firstPause * (1 << (attempt - 1)) * fraction
     }
 }

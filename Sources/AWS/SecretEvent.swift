@@ -9,5 +9,5 @@ public enum SecretEvent: Sendable, Equatable {
     /// There is no previous secret.
     case fetchFailed(SecretError)
     /// An attempt failed, and the next one follows after the pause.
-    case retrying(SecretError, attempt: Int, pauseMilliseconds: Int)
+    case retrying(SecretError, attempt: Int, pause: Duration)
 }

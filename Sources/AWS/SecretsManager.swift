@@ -3,9 +3,9 @@ import FoundationEssentials
 /// Reads one secret from AWS Secrets Manager. Blocks; safe to use from any thread.
 public struct SecretsManager: Sendable {
     /// Within a region a handshake takes milliseconds; the rest is for a NAT gateway that has just started.
-    private static let connectTimeoutMilliseconds = 2000
+    private static let connectTimeout = Duration.milliseconds(2000)
     /// GetSecretValue takes about ten milliseconds, and the first use of a KMS key some hundred.
-    private static let timeoutMilliseconds = 5000
+    private static let timeout = Duration.milliseconds(5000)
 
     /// Provides the credentials that sign the requests.
     public let credentials: CredentialsChain
@@ -45,9 +45,9 @@ public struct SecretsManager: Sendable {
                 return try ask()
             } catch {
                 guard error.isTransient, attempt < Retry.attemptLimit else { throw error }
-                let pause = Retry.pauseMilliseconds(afterAttempt: attempt, fraction: time.fraction())
-                observe(.retrying(error, attempt: attempt, pauseMilliseconds: pause))
-                time.sleep(.milliseconds(pause))
+                let pause = Retry.pause(afterAttempt: attempt, fraction: time.fraction())
+                observe(.retrying(error, attempt: attempt, pause: pause))
+                time.sleep(pause)
                 attempt += 1
             }
         }
@@ -90,7 +90,7 @@ public struct SecretsManager: Sendable {
                 ("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", "secretsmanager.GetSecretValue"),
             ],
             signature: .init(region: region, service: "secretsmanager", credentials: credentials),
-            connectTimeoutMilliseconds: Self.connectTimeoutMilliseconds, timeoutMilliseconds: Self.timeoutMilliseconds)
+            connectTimeout: Self.connectTimeout, timeout: Self.timeout)
         if let token = credentials.sessionToken {
             request.headers.append(("X-Amz-Security-Token", token.exposed))
         }

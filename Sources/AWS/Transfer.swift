@@ -1,4 +1,5 @@
 import CCurl
+import Platform
 
 /// One HTTP request over libcurl, on the caller's thread, bounded in time and size.
 struct Transfer: Sendable {
@@ -30,9 +31,9 @@ struct Transfer: Sendable {
         var signature: Signature?
         /// Whether the host is a service of the machine itself, which is never reached through a proxy.
         var isLocal = false
-        var connectTimeoutMilliseconds: Int
+        var connectTimeout: Duration
         /// From the start to the last byte of the answer.
-        var timeoutMilliseconds: Int
+        var timeout: Duration
     }
 
     struct Answer: Sendable {
@@ -89,8 +90,8 @@ struct Transfer: Sendable {
         set(CURLOPT_FOLLOWLOCATION, 0)
         // Time limits by signal would interrupt an arbitrary thread.
         set(CURLOPT_NOSIGNAL, 1)
-        set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeoutMilliseconds)
-        set(CURLOPT_TIMEOUT_MS, request.timeoutMilliseconds)
+        set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeout.milliseconds)
+        set(CURLOPT_TIMEOUT_MS, request.timeout.milliseconds)
         set(CURLOPT_SSL_VERIFYPEER, 1)
         set(CURLOPT_SSL_VERIFYHOST, 2)
         set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))

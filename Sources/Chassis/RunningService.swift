@@ -56,7 +56,7 @@ final class RunningService: Sendable {
                 database: database,
                 health: Health(
                     of: service, on: loop, pool: pool, drain: drain, lastSeen: lastSeen,
-                    graceMilliseconds: configuration.health.databaseGraceMilliseconds),
+                    grace: configuration.health.databaseGrace),
                 description: description)
         }
         let listening = Listening(

@@ -37,8 +37,8 @@ extension Database.Options {
         self.memory = memory
         minimum = configuration.database.poolMinimum
         maximum = configuration.database.poolMaximum
-        waitTimeout = .milliseconds(configuration.database.poolTimeoutMilliseconds)
-        statementTimeout = .milliseconds(configuration.database.statementTimeoutMilliseconds)
+        waitTimeout = configuration.database.poolTimeout
+        statementTimeout = configuration.database.statementTimeout
     }
 }
 
@@ -53,13 +53,13 @@ extension ServerOptions {
         maxConnections = connections
         limits = Limits(
             headByteLimit: http.maxHeaderBytes, fieldCountLimit: http.maxHeaderCount, bodyByteLimit: http.maxBodyBytes)
-        headerTimeout = http.headerTimeoutMilliseconds
-        bodyTimeout = http.bodyTimeoutMilliseconds
-        writeTimeout = http.writeTimeoutMilliseconds
-        requestTimeout = http.requestTimeoutMilliseconds
-        keepAliveTimeout = http.keepAliveTimeoutMilliseconds
-        drainDelay = configuration.drain.delayMilliseconds
-        drainTimeout = configuration.drain.timeoutMilliseconds
+        headerTimeout = http.headerTimeout
+        bodyTimeout = http.bodyTimeout
+        writeTimeout = http.writeTimeout
+        requestTimeout = http.requestTimeout
+        keepAliveTimeout = http.keepAliveTimeout
+        drainDelay = configuration.drain.delay
+        drainTimeout = configuration.drain.timeout
     }
 
     /// The same for the port of `/metrics` and `/db`, which gets no requests from a load balancer: it drains without a
@@ -67,7 +67,7 @@ extension ServerOptions {
     func admin(port: UInt16) -> ServerOptions {
         var options = self
         options.port = port
-        options.drainDelay = 0
+        options.drainDelay = .zero
         return options
     }
 }

@@ -95,7 +95,7 @@ public struct Connector: Sendable {
         interruption.begin()
         let end = Instant.now + limit
         while sessionCount.value > 0 && Instant.now < end {
-            await loop.pause(nanoseconds: Self.interruptionPause.nanoseconds)
+            await loop.pause(for: Self.interruptionPause)
         }
     }
 
@@ -164,7 +164,7 @@ public struct Connector: Sendable {
             return .ended
         }
         let deadline = loop.makeDeadline { end.give(.overdue) }
-        loop.arm(deadline, at: (Instant(nanoseconds: loop.now) + limit).nanoseconds)
+        loop.arm(deadline, at: loop.now + limit)
         defer { loop.cancel(deadline) }
         return await end.value()
     }

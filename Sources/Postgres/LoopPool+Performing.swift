@@ -50,7 +50,7 @@ extension LoopPool {
     @inline(never)
     private func fallsBack(_ pending: PendingStatement, _ rows: Rows, until deadline: Instant) -> Bool {
         guard let fallback = pending.statement.fallback, fallback.isNeeded(rows) else { return false }
-        submit(pending.followed(by: fallback.statement), until: deadline.nanoseconds)
+        submit(pending.followed(by: fallback.statement), until: deadline)
         return true
     }
 
@@ -104,7 +104,7 @@ extension LoopPool {
             return handle(.broke(id, .connectionLost, unsent: unsent))
         }
         guard connection.flush() else { return handle(.broke(id, .connectionLost, unsent: 0)) }
-        connection.readiness.arm(expiry: batch.deadline.nanoseconds)
+        connection.readiness.arm(expiry: batch.deadline)
     }
 
     private func requestCancel(_ id: Int) {
@@ -115,7 +115,7 @@ extension LoopPool {
             while let request {
                 outcome = await Connector.cancel(request, on: loop, within: Cancellation.patience)
                 guard outcome == .refused else { break }
-                await loop.sleep(nanoseconds: Self.cancelPause.nanoseconds)
+                await loop.sleep(for: Self.cancelPause)
                 guard state.mayCancelAgain(id, at: now) else { break }
             }
             handle(.cancelEnded(id, isOverdue: outcome == .overdue))
@@ -128,14 +128,14 @@ extension LoopPool {
 
     private func arm(_ timer: PoolState.Timer, at moment: Instant) {
         if case .connection(let id) = timer {
-            connections[id]?.readiness.arm(expiry: moment.nanoseconds)
+            connections[id]?.readiness.arm(expiry: moment)
             return
         }
         // An earlier action of the same list may have led to another decision about this timer. The later decision holds.
         guard let latest = state.moment(of: timer) else { return }
         let deadline = timers[timer] ?? loop.makeDeadline { [self] in handle(.timer(timer)) }
         timers[timer] = deadline
-        loop.arm(deadline, at: latest.nanoseconds)
+        loop.arm(deadline, at: latest)
     }
 
     private func disarm(_ timer: PoolState.Timer) {

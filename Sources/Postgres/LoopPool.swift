@@ -55,7 +55,7 @@ import Reactor
 
     var load: PoolLoad { state.load }
 
-    var now: Instant { Instant(nanoseconds: loop.now) }
+    var now: Instant { loop.now }
 
     // What happens.
 
@@ -70,7 +70,7 @@ import Reactor
         if case .first(let id) = first { await connect(id) }
     }
 
-    func submit(_ pending: PendingStatement, until expiry: UInt64?) {
+    func submit(_ pending: PendingStatement, until expiry: Instant?) {
         let request = request(for: pending, until: expiry)
         let hasMemory = hold(pending)
         // As `handle`, which is not called for every statement: most often there is nothing to do before the end of the iteration.
@@ -81,18 +81,18 @@ import Reactor
     }
 
     /// A statement of the transaction that has this connection.
-    func submit(_ pending: PendingStatement, on connection: Int, until expiry: UInt64?) {
+    func submit(_ pending: PendingStatement, on connection: Int, until expiry: Instant?) {
         handle(.submittedOn(connection, request(for: pending, until: expiry)))
     }
 
     @inline(__always)
-    private func request(for pending: PendingStatement, until expiry: UInt64?) -> PoolState.Request {
+    private func request(for pending: PendingStatement, until expiry: Instant?) -> PoolState.Request {
         statements.insert(pending)
         let statement = pending.statement
         return PoolState.Request(
             id: pending.id, kind: statement.kind, isLookup: statement.isLookup, rows: pending.rows,
             parameterByteCount: pending.parameterByteCount, resultByteLimit: statement.resultByteLimit, enqueued: now,
-            deadline: Instant(nanoseconds: expiry ?? .max))
+            deadline: expiry ?? .distantFuture)
     }
 
     /// Counts a statement's parameters for as long as it lives; false when there is no memory for them.
@@ -109,10 +109,10 @@ import Reactor
         }
     }
 
-    func lease(_ pending: PendingLease, until expiry: UInt64?) {
+    func lease(_ pending: PendingLease, until expiry: Instant?) {
         lastLease += 1
         leases[lastLease] = pending
-        handle(.leaseWanted(.init(id: lastLease, enqueued: now, deadline: Instant(nanoseconds: expiry ?? .max))))
+        handle(.leaseWanted(.init(id: lastLease, enqueued: now, deadline: expiry ?? .distantFuture)))
     }
 
     func giveBack(_ id: Int) {
@@ -149,7 +149,7 @@ import Reactor
         let end = Instant.now + limit
         handle(.closing)
         while state.inUseCount > 0 && Instant.now < end {
-            await loop.sleep(nanoseconds: Self.closePause.nanoseconds)
+            await loop.sleep(for: Self.closePause)
         }
         handle(.closed)
     }

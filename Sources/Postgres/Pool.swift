@@ -1,3 +1,4 @@
+public import Platform
 public import Reactor
 
 /// The connections of one event loop, shared by everything that runs on it.
@@ -64,7 +65,7 @@ public final class Pool: Sendable {
     ///     refused at once.
     @usableFromInline
     func begin(
-        _ statement: Statement, _ arguments: Arguments, rows: Int, on loop: EventLoop?, until expiry: UInt64?,
+        _ statement: Statement, _ arguments: Arguments, rows: Int, on loop: EventLoop?, until expiry: Instant?,
         then: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) {
         // A loop without connections of its own has another's pool, and comes to it by a task.
@@ -80,7 +81,7 @@ public final class Pool: Sendable {
     }
 
     func outcome(
-        of statement: Statement, _ arguments: Arguments, rows: Int, until expiry: UInt64?
+        of statement: Statement, _ arguments: Arguments, rows: Int, until expiry: Instant?
     ) async -> Result<Rows, DatabaseError> {
         // It is answered exactly once, at the latest when its deadline passes.
         await unsafe withUnsafeContinuation { continuation in

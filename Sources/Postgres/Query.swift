@@ -1,3 +1,4 @@
+public import Platform
 public import Reactor
 
 /// A question to the database, as a value: a statement with its arguments, and what its rows become. It does nothing until it
@@ -48,7 +49,7 @@ public struct Query<Value: Sendable>: Sendable {
     ///     returns when the statement is refused at once.
     @inlinable
     public func begin(
-        on loop: EventLoop?, until deadline: UInt64?,
+        on loop: EventLoop?, until deadline: Instant?,
         _ completion: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) {
         pool.begin(statement, arguments, rows: rows, on: loop, until: deadline, then: completion)

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import Platform
+public import Platform
 import Synchronization
 
 /// A thread with an epoll set. It runs the actors and tasks whose executor it is.
@@ -22,7 +22,7 @@ import Synchronization
     /// The loop's number within the process, from 0.
     public let index: Int
     /// The monotonic clock in nanoseconds, read once per iteration.
-    public private(set) var now: UInt64
+    public private(set) var now: Instant
 
     private let epoll: FileDescriptor
     private let wakeup: FileDescriptor
@@ -55,8 +55,8 @@ import Synchronization
         epoll = FileDescriptor(owning: try blockingSystem("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) })
         wakeup = FileDescriptor(
             owning: try blockingSystem("eventfd") { eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) })
-        now = Self.monotonicNanoseconds()
-        wheel = DeadlineWheel(now: now)
+        now = Instant.now
+        wheel = DeadlineWheel(now: now.nanoseconds)
         try control(EPOLL_CTL_ADD, wakeup.number, events: EPOLLIN.rawValue, key: Self.wakeupKey)
     }
 
@@ -78,12 +78,6 @@ import Synchronization
     public func stop() {
         isStopping.store(true, ordering: .releasing)
         wake()
-    }
-
-    /// Reads the monotonic clock, in nanoseconds.
-    @inline(__always)
-    public static func monotonicNanoseconds() -> UInt64 {
-        Instant.now.nanoseconds
     }
 
     public func enqueue(_ job: consuming ExecutorJob) {
@@ -136,15 +130,15 @@ import Synchronization
     }
 
     /// Suspends any task for at least `nanoseconds`.
-    public func pause(nanoseconds: UInt64) async {
-        await Task(executorPreference: self) { await Caller(loop: self).pause(nanoseconds) }.value
+    public func pause(for duration: Duration) async {
+        await Task(executorPreference: self) { await Caller(loop: self).pause(duration) }.value
     }
 
     private actor Caller {
         let loop: EventLoop
         nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
         init(loop: EventLoop) { self.loop = loop }
-        func pause(_ nanoseconds: UInt64) async { await loop.sleep(nanoseconds: nanoseconds) }
+        func pause(_ duration: Duration) async { await loop.sleep(for: duration) }
     }
 
     /// Adds a hook called at the end of every iteration, before the loop waits. Call on the loop, or before `start`.
@@ -166,11 +160,11 @@ import Synchronization
         Deadline(action: action)
     }
 
-    /// Arms or moves a timer; `expiry` is in nanoseconds on the monotonic clock.
+    /// Arms or moves a timer; it fires at `expiry` or shortly after.
     @inline(__always)
-    public func arm(_ deadline: Deadline, at expiry: UInt64) {
+    public func arm(_ deadline: Deadline, at expiry: Instant) {
         assertOwned()
-        wheel.arm(deadline, at: expiry)
+        wheel.arm(deadline, at: expiry.nanoseconds)
     }
 
     public func cancel(_ deadline: Deadline) {
@@ -182,10 +176,10 @@ import Synchronization
     public var deadlineCount: Int { wheel.count }
 
     /// Suspends a task that runs on this loop for at least `nanoseconds`.
-    public func sleep(nanoseconds: UInt64) async {
+    public func sleep(for duration: Duration) async {
         // The timer fires once, and the wheel retains it until then.
         await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-            arm(makeDeadline { unsafe continuation.resume() }, at: Self.monotonicNanoseconds() + nanoseconds)
+            arm(makeDeadline { unsafe continuation.resume() }, at: Instant.now + duration)
         }
     }
 
@@ -303,7 +297,7 @@ import Synchronization
             fullBatches = 0
             for deadline in due { DeadlineWheel.fire(deadline) }
         }
-        due = wheel.expired(now: now)
+        due = wheel.expired(now: now.nanoseconds)
     }
 
     private func sleepThread(nanoseconds: UInt64) {
@@ -319,7 +313,7 @@ import Synchronization
         // Errors other than EINTR are bugs; after EINTR the next iteration waits again.
         let count = unsafe epoll_wait(epoll.number, events.baseAddress, Int32(Self.eventBatch), milliseconds)
         precondition(count >= 0 || errno == EINTR, "epoll_wait: errno \(errno)")
-        now = Self.monotonicNanoseconds()
+        now = Instant.now
         for position in 0..<max(0, Int(count)) {
             let event = unsafe events[position]
             unsafe report(event.events, key: event.data.u64)
@@ -374,6 +368,7 @@ import Synchronization
         if !ready.isEmpty || !yielded.isEmpty || !due.isEmpty { return 0 }
         guard let look = wheel.nextLook() else { return -1 }
         // `now` is at most one iteration old; using it avoids reading the clock.
+        let now = now.nanoseconds
         return look <= now ? 0 : Int32((look - now + 999_999) / 1_000_000)
     }
 }

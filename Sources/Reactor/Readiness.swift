@@ -1,4 +1,5 @@
 import CLinux
+public import Platform
 
 /// Receives the events of one descriptor on its loop's thread, while the loop reports them. Unlike a waiting task, an
 /// observer needs no suspension and resumption.
@@ -131,7 +132,7 @@ public protocol ReadinessObserver: AnyObject {
     /// Sets the time, on the loop's clock, at which the current wait for a read, or else the next one, ends as expired.
     /// It fires once, unless it is moved or disarmed before, and never after `cancel`.
     @inline(__always)
-    public func arm(expiry: UInt64) {
+    public func arm(expiry: Instant) {
         // The loop would retain a timer that outlives this object's watch.
         guard isWatched else { return }
         missedExpiry = false

@@ -1,3 +1,4 @@
+public import Platform
 import Synchronization
 
 /// The deadline of the current task's work; read by code that waits on its behalf.
@@ -10,16 +11,16 @@ public final class TaskDeadline: Sendable {
     /// 0: no limit.
     private let nanoseconds: Atomic<UInt64>
 
-    public init(expiry: UInt64? = nil) {
-        nanoseconds = Atomic(expiry ?? 0)
+    public init(expiry: Instant? = nil) {
+        nanoseconds = Atomic(expiry?.nanoseconds ?? 0)
     }
 
     /// Nanoseconds on the monotonic clock; nil: no limit.
-    public var expiry: UInt64? {
+    public var expiry: Instant? {
         get {
             let moment = nanoseconds.load(ordering: .relaxed)
-            return moment == 0 ? nil : moment
+            return moment == 0 ? nil : Instant(nanoseconds: moment)
         }
-        set { nanoseconds.store(newValue ?? 0, ordering: .relaxed) }
+        set { nanoseconds.store(newValue?.nanoseconds ?? 0, ordering: .relaxed) }
     }
 }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+public import Platform
 
 /// Converts times on the monotonic clock to UTC; reads the system's clock at most once per second.
 public struct WallClock: Sendable {
@@ -8,20 +9,22 @@ public struct WallClock: Sendable {
 
     /// UTC nanoseconds since 1970 minus monotonic nanoseconds, as read at `readAt`.
     private var offset: UInt64 = 0
-    private var readAt: UInt64?
+    private var readAt: Instant?
 
     public init() {}
 
     /// UTC nanoseconds since 1970-01-01T00:00:00Z for a time close to now.
-    public mutating func utc(_ monotonic: UInt64) -> UInt64 {
-        if let readAt, monotonic &- readAt < Self.readingLifetime { return monotonic &+ offset }
+    public mutating func utc(_ monotonic: Instant) -> UInt64 {
+        if let readAt, monotonic.nanoseconds &- readAt.nanoseconds < Self.readingLifetime {
+            return monotonic.nanoseconds &+ offset
+        }
         var time = timespec()
         // `time` outlives the call.
         _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
-        let now = EventLoop.monotonicNanoseconds()
+        let now = Instant.now.nanoseconds
         offset = UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec) &- now
         // The requested time, not `now`: a second call for the same time must not read the clock again.
         readAt = monotonic
-        return monotonic &+ offset
+        return monotonic.nanoseconds &+ offset
     }
 }

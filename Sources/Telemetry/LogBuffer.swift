@@ -1,4 +1,5 @@
 import Formatting
+public import Platform
 
 /// Lines that one thread, usually an event loop's, has written and not yet passed to the sink.
 ///
@@ -9,11 +10,11 @@ public final class LogBuffer {
     /// A buffer of this size is passed on: large enough to justify waking the writer and a write(2), and half of a
     /// pipe's capacity.
     public static let flushByteCount = 32_768
-    /// Longest time that a line stays in the buffer (50 ms): a person who follows the log does not notice it.
-    public static let flushInterval: UInt64 = 50_000_000
+    /// Longest time that a line stays in the buffer: a person who follows the log does not notice it.
+    public static let flushInterval = Duration.milliseconds(50)
 
-    /// When the next flush is due, in monotonic nanoseconds; nil when the buffer is empty. Updated by each `flush`.
-    public private(set) var deadline: UInt64?
+    /// When the next flush is due, nil when the buffer is empty. Updated by each `flush`.
+    public private(set) var deadline: Instant?
 
     /// Appended to every line from now on.
     public var tail: LogTail
@@ -56,8 +57,8 @@ public final class LogBuffer {
     /// Passes the lines to the sink if their deadline has passed, or `force` is set. A full buffer was passed on
     /// earlier.
     ///
-    /// - Parameter now: monotonic nanoseconds, of the same clock at every call.
-    public func flush(now: UInt64, force: Bool = false) {
+    /// - Parameter now: never earlier than at the call before.
+    public func flush(now: Instant, force: Bool = false) {
         if lineCount == 0 { return }
         if force {
             handOver()

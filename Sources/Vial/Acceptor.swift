@@ -1,3 +1,4 @@
+import Platform
 import Reactor
 
 /// Accepts clients from the listener of one event loop. Used only on that loop.
@@ -5,9 +6,9 @@ final class Acceptor {
     /// Clients accepted per loop iteration, so that a burst of new ones does not starve the connections that are open.
     static let batch = 64
     /// Pause in accepting when there is no descriptor or no place for a client, or when accepting fails repeatedly.
-    private static let pause: UInt64 = 20_000_000
+    private static let pause = Duration.milliseconds(20)
     /// Minimum interval between two reports of the same shortage.
-    private static let reportInterval: UInt64 = 10_000_000_000
+    private static let reportInterval = Duration.seconds(10)
     /// Clients that may be lost in a row before accepting pauses: more is not chance but a persistent error.
     static let lossLimit = 8
 
@@ -20,7 +21,7 @@ final class Acceptor {
     /// Nil once closed: new clients are then refused instead of left waiting in the queue.
     private var listener: Listener?
     private var isOpen = true
-    private var nextReports: [Lack: UInt64] = [:]
+    private var nextReports: [Lack: Instant] = [:]
     private var readiness: Readiness?
     /// The acceptors of the server's other loops; asked to close an idle connection when this loop has none.
     private var siblings: [RemoteAcceptor] = []
@@ -54,7 +55,7 @@ final class Acceptor {
     /// clients keep coming.
     ///
     /// - Parameter limit: when waiting for places ends, on the loop's clock.
-    func finish(by limit: UInt64) async {
+    func finish(by limit: Instant) async {
         isOpen = false
         defer { siblings = [] }
         guard let readiness else {
@@ -69,7 +70,7 @@ final class Acceptor {
                 isFailing: losses >= Self.lossLimit, at: worker.loop.now)
             switch step {
             case .nextTurn: await worker.loop.nextTurn()
-            case .pause: await worker.loop.sleep(nanoseconds: Self.pause)
+            case .pause: await worker.loop.sleep(for: Self.pause)
             case .stop: break intake
             }
         }
@@ -93,7 +94,7 @@ final class Acceptor {
                 }
                 report(.place, .connectionLimitReached(worker.quota.limit))
                 guard await freePlace() else {
-                    await worker.loop.sleep(nanoseconds: Self.pause)
+                    await worker.loop.sleep(for: Self.pause)
                     if !isOpen { return count }
                     continue
                 }
@@ -114,7 +115,7 @@ final class Acceptor {
                 report(.client, .acceptFailed(error))
                 guard losses >= Self.lossLimit else { continue }
                 if !isOpen { return count }
-                await worker.loop.sleep(nanoseconds: Self.pause)
+                await worker.loop.sleep(for: Self.pause)
             case .outOfDescriptors(let error):
                 worker.quota.release()
                 report(.descriptor, .outOfDescriptors(error))
@@ -125,7 +126,7 @@ final class Acceptor {
                     freed += 1
                 }
                 if freed == 0 { _ = listener?.shedOne() }
-                await worker.loop.sleep(nanoseconds: Self.pause)
+                await worker.loop.sleep(for: Self.pause)
                 if !isOpen { return count }
             }
         }
@@ -148,7 +149,7 @@ final class Acceptor {
     }
 
     private func report(_ lack: Lack, _ event: ServerEvent) {
-        guard worker.loop.now >= nextReports[lack, default: 0] else { return }
+        if let next = nextReports[lack], worker.loop.now < next { return }
         nextReports[lack] = worker.loop.now + Self.reportInterval
         worker.observe(event)
     }

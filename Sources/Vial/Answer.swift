@@ -2,6 +2,7 @@ public import Formatting
 import FoundationEssentials
 import HTTP1
 public import HTTPTypes
+public import Platform
 public import Reactor
 
 /// What a handler returns: a finished response, work on the request's event loop such as a database query (`work`), or
@@ -148,11 +149,11 @@ package struct Caller: Sendable {
     }
 
     let receiver: Receiver
-    /// Deadline for the response on the monotonic clock, in nanoseconds; nil if there is none.
-    @usableFromInline package let deadline: UInt64?
+    /// Deadline for the response on the monotonic clock; nil if there is none.
+    @usableFromInline package let deadline: Instant?
 
     /// Call on the connection's loop.
-    init(_ connection: Connection, deadline: UInt64) {
+    init(_ connection: Connection, deadline: Instant) {
         receiver = .connection(LoopBound(connection, on: connection.worker.loop))
         self.deadline = deadline
     }

@@ -1,5 +1,6 @@
 import Formatting
 import HTTP1
+import Platform
 import Reactor
 
 /// The `Server` and `Date` fields of every response, rendered once per second.
@@ -15,9 +16,8 @@ struct CommonFields {
         self.server = Array("Server: \(server)\r\nDate: ".utf8)
     }
 
-    /// Both lines, without the final CRLF; `Date` is the IMF-fixdate of `now`, a time on the monotonic clock in
-    /// nanoseconds.
-    mutating func bytes(at now: UInt64) -> [UInt8] {
+    /// Both lines, without the final CRLF; `Date` is the IMF-fixdate of `now`.
+    mutating func bytes(at now: Instant) -> [UInt8] {
         let current = clock.utc(now) / 1_000_000_000
         if current != second {
             second = current

@@ -1,12 +1,13 @@
 import HTTP1
 import HTTPTypes
+import Platform
 import Reactor
 
 // Admits requests and answers them.
 extension Connection {
     /// Added to the request timeout before the server sends 504 itself: the handler's own waits end within the timeout,
     /// and their errors are more specific.
-    static let responseGraceMilliseconds = 500
+    static let responseGrace = Duration.milliseconds(500)
     /// Body buffer capacity that an idle connection keeps.
     private static let retainedByteLimit = 1024
 
@@ -119,7 +120,7 @@ extension Connection {
     }
 
     private func begin(_ answer: Answer.Kind) {
-        let deadline = exchange.deadline - nanoseconds(Self.responseGraceMilliseconds)
+        let deadline = worker.loop.now.advanced(byNanoseconds: worker.handlerTime)
         switch answer {
         case .response: fatalError("a finished response was deferred")
         case .work(let begin): begin(Caller(self, deadline: deadline))

@@ -1,5 +1,6 @@
 import Formatting
 import HTTP1
+import Platform
 import Reactor
 
 // Encodes responses into the output buffer and writes that to the socket.
@@ -21,7 +22,7 @@ extension Connection {
     @inline(__always)
     private func write(_ response: Response, persists: Bool) {
         encode(response, persists: persists)
-        let elapsed = EventLoop.monotonicNanoseconds() &- request.start
+        let elapsed = Instant.now.nanoseconds(since: request.start)
         worker.observe(
             .completed(
                 request, status: response.code,

@@ -1,4 +1,5 @@
 import HTTP1
+import Platform
 import Reactor
 
 /// One client's connection, from accept to close. Used only on its event loop.
@@ -12,7 +13,7 @@ final class Connection: ReadinessObserver {
     let readiness: Readiness
     private(set) var exchange: Exchange
     /// The deadline for which the timer is armed; 0 after it has fired.
-    private var armed: UInt64 = 0
+    private var armed = Instant(nanoseconds: 0)
 
     var reader: RequestReader
     var request = Request()
@@ -56,7 +57,7 @@ final class Connection: ReadinessObserver {
     func becameWritable() { enter(.writable) }
 
     func expired() {
-        armed = 0
+        armed = Instant(nanoseconds: 0)
         enter(.expired)
     }
 

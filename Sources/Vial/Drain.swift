@@ -1,3 +1,4 @@
+package import Platform
 import Reactor
 import Synchronization
 
@@ -75,22 +76,21 @@ public final class Drain: Sendable {
 }
 
 extension Drain {
-    /// When each phase begins, as a pure value: called periodically, it returns the next phase once it is due. Times
-    /// are in nanoseconds.
+    /// When each phase begins, as a pure value: called periodically, it returns the next phase once it is due.
     package struct Course: Sendable {
         /// Time after the cut for connections to disappear.
-        private static let cutMilliseconds = 1000
+        private static let cutLimit = Duration.seconds(1)
 
-        private let delay: UInt64
-        private let timeout: UInt64
+        private let delay: Duration
+        private let timeout: Duration
         package private(set) var phase = Phase.serving
         /// The latest end of the current phase.
-        package private(set) var limit: UInt64 = 0
+        package private(set) var limit = Instant(nanoseconds: 0)
 
         /// - Parameters:
         ///   - delay: time for the load balancer, from the announcement.
         ///   - timeout: time for requests in flight, from the end of the delay.
-        package init(delay: UInt64, timeout: UInt64) {
+        package init(delay: Duration, timeout: Duration) {
             self.delay = delay
             self.timeout = timeout
         }
@@ -100,18 +100,18 @@ extension Drain {
         /// - Parameters:
         ///   - openCount: number of open connections.
         ///   - skipsDelay: whether the stop was requested by SIGINT, or before clients were served.
-        package mutating func next(at now: UInt64, openCount: Int, skipsDelay: Bool) -> Phase? {
+        package mutating func next(at now: Instant, openCount: Int, skipsDelay: Bool) -> Phase? {
             switch phase {
-            case .serving: return enter(.announcing, until: now &+ delay)
-            case .announcing: return now >= limit || skipsDelay ? enter(.closing, until: now &+ timeout) : nil
+            case .serving: return enter(.announcing, until: now + delay)
+            case .announcing: return now >= limit || skipsDelay ? enter(.closing, until: now + timeout) : nil
             case .closing where openCount == 0: return enter(.ended, until: now)
-            case .closing: return now >= limit ? enter(.cutting, until: now &+ nanoseconds(Self.cutMilliseconds)) : nil
+            case .closing: return now >= limit ? enter(.cutting, until: now + Self.cutLimit) : nil
             case .cutting: return openCount == 0 || now >= limit ? enter(.ended, until: now) : nil
             case .ended: return nil
             }
         }
 
-        private mutating func enter(_ next: Phase, until limit: UInt64) -> Phase {
+        private mutating func enter(_ next: Phase, until limit: Instant) -> Phase {
             (phase, self.limit) = (next, limit)
             return next
         }
@@ -128,12 +128,12 @@ extension Drain {
         }
 
         private var remaining: Int
-        private let limit: UInt64
+        private let limit: Instant
 
         /// - Parameters:
         ///   - queueLength: capacity of the queue; every client that connected before closing is among that many.
         ///   - limit: when to stop waiting for places for clients in the queue.
-        package init(queueLength: Int, until limit: UInt64) {
+        package init(queueLength: Int, until limit: Instant) {
             remaining = queueLength
             self.limit = limit
         }
@@ -143,7 +143,7 @@ extension Drain {
 
         /// The step after an attempt that accepted `count` clients of `batch`.
         package mutating func took(
-            _ count: Int, batch: Int, hasClient: Bool, isFailing: Bool, at now: UInt64
+            _ count: Int, batch: Int, hasClient: Bool, isFailing: Bool, at now: Instant
         ) -> Step {
             remaining -= count
             guard remaining > 0 && hasClient && !isFailing && now < limit else { return .stop }

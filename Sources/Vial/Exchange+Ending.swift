@@ -1,10 +1,12 @@
+import Platform
+
 // Events that end a connection: timeouts, the drain, another client that needs the place, the client's close.
 extension Exchange {
-    private static let lingerTime = nanoseconds(lingerMilliseconds)
-    private static let deliveryPoll = nanoseconds(deliveryPollMilliseconds)
-    static let lastRequestTime = nanoseconds(lastRequestMilliseconds)
+    private static let lingerTime = lingerLimit.nanoseconds
+    private static let deliveryPoll = deliveryPause.nanoseconds
+    static let lastRequestTime = lastRequestLimit.nanoseconds
 
-    mutating func expire(at now: UInt64, _ drain: Drain.Phase) -> Action {
+    mutating func expire(at now: Instant, _ drain: Drain.Phase) -> Action {
         guard now >= deadline else { return .wait }
         switch state {
         case .reading: return beginLook(.timeout)
@@ -23,12 +25,12 @@ extension Exchange {
         }
     }
 
-    mutating func drainChanged(at now: UInt64, _ drain: Drain.Phase) -> Action {
+    mutating func drainChanged(at now: Instant, _ drain: Drain.Phase) -> Action {
         if state == .closed { return .wait }
         if drain.cutsConnections { return close() }
         guard drain.closesIdleConnections, state == .reading(.idle) else { return .wait }
         if hasServed { return beginLook(.drain) }
-        limit = now &+ Self.lastRequestTime
+        limit = now.advanced(byNanoseconds: Self.lastRequestTime)
         return .wait
     }
 
@@ -74,8 +76,8 @@ extension Exchange {
         }
     }
 
-    mutating func linger(at now: UInt64) -> Action {
-        limit = now &+ Self.lingerTime
+    mutating func linger(at now: Instant) -> Action {
+        limit = now.advanced(byNanoseconds: Self.lingerTime)
         droppedByteCount = 0
         become(.lingering)
         return .linger
@@ -94,11 +96,11 @@ extension Exchange {
         drain.awaitsDelivery ? .checkDelivery : close()
     }
 
-    mutating func endDelivery(_ isComplete: Bool, at now: UInt64, _ times: Times) -> Action {
+    mutating func endDelivery(_ isComplete: Bool, at now: Instant, _ times: Times) -> Action {
         if isComplete || state == .delivering && now >= limit { return close() }
-        interim = now &+ Self.deliveryPoll
+        interim = now.advanced(byNanoseconds: Self.deliveryPoll)
         if state == .delivering { return .wait }
-        limit = now &+ times.write
+        limit = now.advanced(byNanoseconds: times.write)
         become(.delivering)
         return .finishWriting
     }

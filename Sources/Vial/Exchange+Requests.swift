@@ -1,12 +1,13 @@
 import HTTP1
+import Platform
 
 // Events that read requests, answer them and send the responses.
 extension Exchange {
     // MARK: Reading
 
-    mutating func readHead(at now: UInt64, _ times: Times) -> Action {
+    mutating func readHead(at now: Instant, _ times: Times) -> Action {
         switch state {
-        case .reading(.idle): limit = now &+ times.head
+        case .reading(.idle): limit = now.advanced(byNanoseconds: times.head)
         case .reading(.head): break
         default: unexpected("part of a head")
         }
@@ -14,7 +15,7 @@ extension Exchange {
     }
 
     @inline(__always)
-    mutating func begin(_ head: Head, at now: UInt64, _ drain: Drain.Phase, _ times: Times) -> Action {
+    mutating func begin(_ head: Head, at now: Instant, _ drain: Drain.Phase, _ times: Times) -> Action {
         guard state == .reading(.idle) || state == .reading(.head) else { unexpected("a head") }
         endsWithAnswer = !head.keepsAlive
         switch head.body {
@@ -24,7 +25,7 @@ extension Exchange {
     }
 
     private mutating func beginBody(
-        of head: Head, at now: UInt64, _ drain: Drain.Phase, _ times: Times
+        of head: Head, at now: Instant, _ drain: Drain.Phase, _ times: Times
     ) -> Action {
         if head.isDecided {
             let fits = if case .length(let count) = head.body { count <= Limits.droppedBodyByteLimit } else { true }
@@ -34,7 +35,7 @@ extension Exchange {
             }
             droppedByteCount = 0
         }
-        limit = now &+ times.body
+        limit = now.advanced(byNanoseconds: times.body)
         let stage = head.isDecided ? Stage.refusedBody : .body
         // A client that has already sent part of the body does not wait for 100 Continue (RFC 9110 §10.1.1).
         if head.expectsContinue && !head.hasMoreInput {
@@ -111,7 +112,7 @@ extension Exchange {
     mutating func refuse(_ refusal: ServerEvent.Refusal, isHeadComplete: Bool = false) -> Action {
         let admission: Admission = isInFlight ? .admitted : isHeadComplete ? .headComplete : .unparsed
         endsWithAnswer = true
-        interim = 0
+        interim = nil
         become(.answering)
         return .refuse(refusal, admission)
     }
@@ -132,9 +133,9 @@ extension Exchange {
         }
     }
 
-    mutating func awaitResponse(at now: UInt64, _ times: Times) -> Action {
+    mutating func awaitResponse(at now: Instant, _ times: Times) -> Action {
         guard state == .answering else { unexpected("a deferred response") }
-        limit = now &+ times.response
+        limit = now.advanced(byNanoseconds: times.response)
         become(.awaiting)
         return .begin
     }
@@ -157,12 +158,12 @@ extension Exchange {
 
     @inline(__always)
     mutating func proceed(
-        _ outputByteCount: Int, _ hasMoreInput: Bool, at now: UInt64, _ times: Times
+        _ outputByteCount: Int, _ hasMoreInput: Bool, at now: Instant, _ times: Times
     ) -> Action {
         guard state == .answering else { unexpected("an appended response") }
         hasServed = true
         if endsWithAnswer { return send(.idle, then: .linger) }
-        limit = now &+ times.keepAlive
+        limit = now.advanced(byNanoseconds: times.keepAlive)
         gathered += 1
         if outputByteCount >= Self.outputByteLimit || gathered >= Limits.pipelineDepthLimit {
             gathered = 0
@@ -182,14 +183,14 @@ extension Exchange {
     }
 
     @inline(__always)
-    mutating func sent(at now: UInt64, _ drain: Drain.Phase) -> Action {
+    mutating func sent(at now: Instant, _ drain: Drain.Phase) -> Action {
         switch state {
         case .sending(let stage, then: .read) where !hasLostInput:
             become(.reading(stage))
             return .read
         case .sending(let stage, let next): return follow(next, stage, at: now)
         case .blocked(let stage, let next):
-            interim = 0
+            interim = nil
             let action = follow(next, stage, at: now)
             return action == .read ? readOn(drain) : action
         case .awaiting: return .wait
@@ -197,7 +198,7 @@ extension Exchange {
         }
     }
 
-    private mutating func follow(_ next: Next, _ stage: Stage, at now: UInt64) -> Action {
+    private mutating func follow(_ next: Next, _ stage: Stage, at now: Instant) -> Action {
         if hasLostInput || next == .linger { return linger(at: now) }
         guard next == .yield else {
             become(.reading(stage))
@@ -207,10 +208,10 @@ extension Exchange {
         return .yield
     }
 
-    mutating func block(at now: UInt64, _ times: Times) -> Action {
+    mutating func block(at now: Instant, _ times: Times) -> Action {
         switch state {
         case .sending(let stage, let next):
-            interim = now &+ times.write
+            interim = now.advanced(byNanoseconds: times.write)
             become(.blocked(stage, then: next))
         // One deadline for the whole output: sending a few bytes does not extend it.
         case .blocked: break

@@ -1,11 +1,12 @@
 import HTTP1
+package import Platform
 
 // Theory of operation
 // ===================
 //
 // An `Exchange` decides what happens on one client's connection. It has no socket and no clock and keeps no bytes: a
 // `Connection` reads, parses, calls the application, encodes and writes, and reports each result as an `Event`.
-// `handle` returns the one `Action` that follows. Times are nanoseconds on any monotonic clock, the same for all calls.
+// `handle` returns the one `Action` that follows. All calls use one monotonic clock.
 //
 // A connection serves one request after another: it reads the head, then the body, gets the response, sends it, and
 // reads on. `State` is the current step:
@@ -50,26 +51,27 @@ package struct Exchange: Sendable {
     /// has read it (RFC 9112 §9.6). Many clients read only after sending their whole body, so the limit is several
     /// times the largest body.
     package static let lingerByteLimit = 16 * 1_048_576
-    package static let lingerMilliseconds = 1000
+    package static let lingerLimit = Duration.seconds(1)
     /// Time for a client that connects while the server closes to send its first request.
-    package static let lastRequestMilliseconds = 1000
+    package static let lastRequestLimit = Duration.seconds(1)
     /// Interval between two checks whether the client has acknowledged everything.
-    package static let deliveryPollMilliseconds = 20
+    package static let deliveryPause = Duration.milliseconds(20)
 
-    /// The time limits of a server, in nanoseconds.
+    /// The time limits of a server.
     package struct Times: Sendable {
-        package var keepAlive: UInt64
-        package var head: UInt64
-        package var body: UInt64
-        package var response: UInt64
-        package var write: UInt64
+        // In nanoseconds: a deadline is set for every request, without the arithmetic of a `Duration`.
+        let keepAlive: UInt64
+        let head: UInt64
+        let body: UInt64
+        let response: UInt64
+        let write: UInt64
 
-        package init(keepAlive: UInt64, head: UInt64, body: UInt64, response: UInt64, write: UInt64) {
-            self.keepAlive = keepAlive
-            self.head = head
-            self.body = body
-            self.response = response
-            self.write = write
+        package init(keepAlive: Duration, head: Duration, body: Duration, response: Duration, write: Duration) {
+            self.keepAlive = keepAlive.nanoseconds
+            self.head = head.nanoseconds
+            self.body = body.nanoseconds
+            self.response = response.nanoseconds
+            self.write = write.nanoseconds
         }
     }
 
@@ -126,12 +128,12 @@ package struct Exchange: Sendable {
 
     package private(set) var state = State.reading(.idle)
     /// Deadline of the current read or wait.
-    var limit: UInt64
+    var limit: Instant
     /// Replaces `limit` while output is blocked or its delivery is awaited; 0: none.
-    var interim: UInt64 = 0
+    var interim: Instant?
     var look = Look.none
     /// The value of `limit` when the last read began.
-    var lookLimit: UInt64 = 0
+    var lookLimit = Instant(nanoseconds: 0)
     /// Responses gathered since the connection last yielded.
     var gathered = 0
     /// Bytes dropped from a refused body, or after the last response.
@@ -144,12 +146,12 @@ package struct Exchange: Sendable {
     /// Whether the server sent 504 in place of the handler.
     var isOverdue = false
 
-    package init(at now: UInt64, drain: Drain.Phase, _ times: Times) {
-        limit = now &+ (drain.closesIdleConnections ? Self.lastRequestTime : times.keepAlive)
+    package init(at now: Instant, drain: Drain.Phase, _ times: Times) {
+        limit = now.advanced(byNanoseconds: (drain.closesIdleConnections ? Self.lastRequestTime : times.keepAlive))
     }
 
     /// When the timer must report `.expired`.
-    package var deadline: UInt64 { interim == 0 ? limit : interim }
+    package var deadline: Instant { interim ?? limit }
 
     /// Whether received bytes are parsed.
     package var isReading: Bool { if case .reading = state { true } else { false } }
@@ -161,7 +163,7 @@ package struct Exchange: Sendable {
     package var discardsInput: Bool { hasLostInput || isDropping || state == .closed }
 
     /// When the idle connection times out; nil while it has a request, part of one, or output.
-    package var idleDeadline: UInt64? { state == .reading(.idle) ? limit : nil }
+    package var idleDeadline: Instant? { state == .reading(.idle) ? limit : nil }
 
     /// Whether a response would arrive too late for its request.
     package var discardsAnswers: Bool { isOverdue || state == .closed }
@@ -185,7 +187,7 @@ package struct Exchange: Sendable {
     ///   - now: not earlier than in the previous call.
     ///   - drain: the server's phase; it only moves forward.
     @inline(__always)
-    package mutating func handle(_ event: Event, at now: UInt64, drain: Drain.Phase, _ times: Times) -> Action {
+    package mutating func handle(_ event: Event, at now: Instant, drain: Drain.Phase, _ times: Times) -> Action {
         switch event {
         case .readable: isReading ? .read : isDropping ? .drop : .wait
         case .writable: writable()
@@ -225,6 +227,3 @@ package struct Exchange: Sendable {
         fatalError("\(event) while \(state)")
     }
 }
-
-/// Converts milliseconds to nanoseconds.
-func nanoseconds(_ milliseconds: Int) -> UInt64 { UInt64(milliseconds) &* 1_000_000 }

@@ -2,6 +2,7 @@ import Formatting
 import FoundationEssentials
 public import HTTP1
 public import HTTPTypes
+public import Platform
 public import Reactor
 
 /// A complete request with its body. Belongs to the task that handles it; the connection reuses the object for its next
@@ -17,8 +18,8 @@ public final class Request {
     public internal(set) var peer: SocketAddress?
     /// Whether the peer's statements about the client (X-Forwarded-For, X-Amzn-Trace-Id) are trusted.
     public internal(set) var isPeerTrusted = false
-    /// When the head was read, in nanoseconds on the monotonic clock.
-    public internal(set) var start: UInt64 = 0
+    /// When the head was read.
+    public internal(set) var start = Instant(nanoseconds: 0)
     /// The request's identifier in ASCII; see `RequestID`.
     public internal(set) var requestIDBytes: [UInt8] = []
     /// The position of the load balancer's trace root in the head; nil without one, or if the peer is not trusted.

@@ -1,3 +1,4 @@
+import Platform
 import Reactor
 
 /// A task that runs asynchronous handlers on one loop, one at a time. It belongs to the loop, not to a connection, so
@@ -7,7 +8,7 @@ import Reactor
         let make: () async throws -> Answer
         let connection: Connection
         /// Deadline for the response.
-        let expiry: UInt64
+        let expiry: Instant
     }
 
     private unowned let worker: Worker
@@ -50,7 +51,7 @@ import Reactor
     }
 
     /// Runs a handler; its answer is delivered to the connection. Must not be called again before that.
-    func run(_ make: @escaping () async throws -> Answer, for connection: Connection, until expiry: UInt64) {
+    func run(_ make: @escaping () async throws -> Answer, for connection: Connection, until expiry: Instant) {
         precondition(job == nil, "a runner was given a second request")
         job = Job(make: make, connection: connection, expiry: expiry)
         resume()

@@ -1,3 +1,4 @@
+import Platform
 public import Reactor
 public import ServiceLifecycle
 import Synchronization
@@ -5,7 +6,7 @@ import Synchronization
 /// An HTTP/1.1 server on several event loops. Each loop has its own listener, connections and copy of the application.
 public final class Server: Service {
     /// Interval between two checks during the drain.
-    private static let drainPoll: UInt64 = 10_000_000
+    private static let drainPoll = Duration.milliseconds(10)
 
     public let drain: Drain
     /// One per loop.
@@ -89,19 +90,19 @@ public final class Server: Service {
 
     private func finish() async {
         var course = Drain.Course(
-            delay: nanoseconds(options.drainDelay), timeout: nanoseconds(options.drainTimeout))
+            delay: options.drainDelay, timeout: options.drainTimeout)
         while course.phase != .ended {
-            let now = EventLoop.monotonicNanoseconds()
+            let now = Instant.now
             let next = course.next(at: now, openCount: quota.open, skipsDelay: drain.skipsDelay)
             if let next {
                 await enter(next, until: course.limit)
             } else {
-                await acceptors[0].loop.pause(nanoseconds: Self.drainPoll)
+                await acceptors[0].loop.pause(for: Self.drainPoll)
             }
         }
     }
 
-    private func enter(_ phase: Drain.Phase, until limit: UInt64) async {
+    private func enter(_ phase: Drain.Phase, until limit: Instant) async {
         if phase == .cutting { await report { [quota] in .drainTimedOut(open: quota.open) } }
         drain.enter(phase)
         await report { .drain(phase) }

@@ -1,4 +1,5 @@
 import HTTP1
+import Platform
 import Reactor
 import Synchronization
 
@@ -51,7 +52,7 @@ final class Worker {
     /// Idle handler tasks kept per loop: about as many as a busy loop has requests in flight.
     private static let idleRunnerLimit = 256
     /// Interval between two searches for idle connections; a search visits every connection of the loop.
-    private static let idleSearchInterval: UInt64 = 20_000_000
+    private static let idleSearchInterval = Duration.milliseconds(20)
 
     let loop: EventLoop
     let app: App
@@ -61,6 +62,8 @@ final class Worker {
     let trusts: @Sendable (SocketAddress) -> Bool
     let observe: @Sendable (ServerEvent) -> Void
     let times: Exchange.Times
+    /// `ServerOptions.requestTimeout` in nanoseconds: what a handler and its queries have.
+    let handlerTime: UInt64
     let readBuffer = ReadBuffer(byteCount: Worker.readByteLimit)
     /// A buffer for responses, lent to one connection at a time. A buffer per connection would not stay in the CPU's
     /// caches.
@@ -71,9 +74,9 @@ final class Worker {
     private var idleRunners: [Runner] = []
     /// Idle connections found by the last search, longest idle last. Connections that became idle later have been idle
     /// for a shorter time than all of these.
-    private var idleConnections: [(identifier: ObjectIdentifier, expiry: UInt64)] = []
+    private var idleConnections: [(identifier: ObjectIdentifier, expiry: Instant)] = []
     /// When the next search is allowed, once the candidates are used up.
-    private var nextIdleSearch: UInt64 = 0
+    private var nextIdleSearch = Instant(nanoseconds: 0)
 
     init(
         loop: EventLoop, app: App, options: ServerOptions, drain: Drain, quota: ConnectionQuota,
@@ -87,6 +90,7 @@ final class Worker {
         self.trusts = trusts
         self.observe = observe
         times = Exchange.Times(options)
+        handlerTime = options.requestTimeout.nanoseconds
         commonFields = CommonFields(server: options.name)
     }
 
@@ -115,8 +119,8 @@ final class Worker {
             idleConnections.sort { $0.expiry > $1.expiry }
         }
         // Signed, because a keep-alive time below the grace gives a moment in the past.
-        let latest = Int(loop.now) + (options.keepAliveTimeout - options.idleGrace) * 1_000_000
-        while let oldest = idleConnections.last, Int(oldest.expiry) <= latest {
+        let latest = loop.now + (options.keepAliveTimeout - options.idleGrace)
+        while let oldest = idleConnections.last, oldest.expiry <= latest {
             idleConnections.removeLast()
             guard let connection = connections[oldest.identifier], connection.exchange.idleDeadline == oldest.expiry
             else {
@@ -145,7 +149,7 @@ final class Worker {
     }
 
     /// Runs an answer's closure in a task, which delivers the answer to the connection.
-    func run(_ make: @escaping () async throws -> Answer, for connection: Connection, until expiry: UInt64) {
+    func run(_ make: @escaping () async throws -> Answer, for connection: Connection, until expiry: Instant) {
         let runner = idleRunners.popLast() ?? Runner(self)
         runner.run(make, for: connection, until: expiry)
     }
@@ -171,9 +175,7 @@ final class Worker {
 extension Exchange.Times {
     fileprivate init(_ options: ServerOptions) {
         self.init(
-            keepAlive: nanoseconds(options.keepAliveTimeout), head: nanoseconds(options.headerTimeout),
-            body: nanoseconds(options.bodyTimeout),
-            response: nanoseconds(options.requestTimeout + Connection.responseGraceMilliseconds),
-            write: nanoseconds(options.writeTimeout))
+            keepAlive: options.keepAliveTimeout, head: options.headerTimeout, body: options.bodyTimeout,
+            response: options.requestTimeout + Connection.responseGrace, write: options.writeTimeout)
     }
 }

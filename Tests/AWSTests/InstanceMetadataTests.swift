@@ -34,7 +34,7 @@ struct StrictMetadata: Sendable {
 
 struct InstanceMetadataTests {
     private func service(_ url: String, attemptLimit: Int = 2, timeout: Int = 2000) throws -> InstanceMetadata {
-        try #require(InstanceMetadata(.instance(url), attemptLimit: attemptLimit, timeoutMilliseconds: timeout))
+        try #require(InstanceMetadata(.instance(url), attemptLimit: attemptLimit, timeout: .milliseconds(timeout)))
     }
 
     @Test func `reads with a token`() throws {

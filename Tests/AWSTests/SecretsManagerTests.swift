@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Platform
 import Testing
 
 @testable import AWS
@@ -69,8 +70,8 @@ struct SecretsManagerTests {
         #expect(time.sleeps == [250, 500])
         #expect(
             events.entries == [
-                .retrying(error, attempt: 1, pauseMilliseconds: 250),
-                .retrying(error, attempt: 2, pauseMilliseconds: 500),
+                .retrying(error, attempt: 1, pause: .milliseconds(250)),
+                .retrying(error, attempt: 2, pause: .milliseconds(500)),
             ])
     }
 
@@ -238,7 +239,7 @@ struct SecretsManagerEndpointTests {
 struct RetryTests {
     @Test func `a pause is anything up to twice the one before`() {
         let pauses = [0, 0.5, 0.999].map { fraction in
-            (1..<Retry.attemptLimit).map { Retry.pauseMilliseconds(afterAttempt: $0, fraction: fraction) }
+            (1..<Retry.attemptLimit).map { Retry.pause(afterAttempt: $0, fraction: fraction).milliseconds }
         }
         #expect(pauses == [[0, 0], [250, 500], [499, 999]])
     }

@@ -8,7 +8,8 @@ struct TransferTests {
     }
 
     private func request(_ url: String, _ method: Transfer.Method = .get, timeout: Int = 5000) -> Transfer.Request {
-        Transfer.Request(method: method, url: url, connectTimeoutMilliseconds: timeout, timeoutMilliseconds: timeout)
+        Transfer.Request(
+            method: method, url: url, connectTimeout: .milliseconds(timeout), timeout: .milliseconds(timeout))
     }
 
     @Test func `sends the method, the fields and the body, and gives status and body`() throws {

@@ -70,14 +70,14 @@ struct ConfigurationTests {
         #expect(http.maxBodyBytes == 1_048_576)
         #expect(http.maxHeaderBytes == 65_536)
         #expect(http.maxHeaderCount == 128)
-        #expect(http.headerTimeoutMilliseconds == 10_000)
-        #expect(http.bodyTimeoutMilliseconds == 30_000)
-        #expect(http.writeTimeoutMilliseconds == 30_000)
-        #expect(http.requestTimeoutMilliseconds == 15_000)
-        #expect(http.keepAliveTimeoutMilliseconds == 75_000)
+        #expect(http.headerTimeout == .milliseconds(10_000))
+        #expect(http.bodyTimeout == .milliseconds(30_000))
+        #expect(http.writeTimeout == .milliseconds(30_000))
+        #expect(http.requestTimeout == .milliseconds(15_000))
+        #expect(http.keepAliveTimeout == .milliseconds(75_000))
 
         #expect(configuration.health.paths == ["/healthz", "/api/health", "/api/v1/health"])
-        #expect(configuration.health.databaseGraceMilliseconds == 0)
+        #expect(configuration.health.databaseGrace == .milliseconds(0))
 
         let database = configuration.database
         #expect(database.host == nil)
@@ -92,15 +92,15 @@ struct ConfigurationTests {
         #expect(database.migratesOnStart)
         #expect(database.poolMinimum == 2)
         #expect(database.poolMaximum == 10)
-        #expect(database.poolTimeoutMilliseconds == 3000)
-        #expect(database.statementTimeoutMilliseconds == 5000)
-        #expect(database.connectTimeoutMilliseconds == 3000)
+        #expect(database.poolTimeout == .milliseconds(3000))
+        #expect(database.statementTimeout == .milliseconds(5000))
+        #expect(database.connectTimeout == .milliseconds(3000))
 
         #expect(configuration.aws.region == nil)
         #expect(configuration.logging.level == .info)
         #expect(configuration.logging.logsAccess)
-        #expect(configuration.drain.delayMilliseconds == 5000)
-        #expect(configuration.drain.timeoutMilliseconds == 20_000)
+        #expect(configuration.drain.delay == .milliseconds(5000))
+        #expect(configuration.drain.timeout == .milliseconds(20_000))
         #expect(configuration.warnings == [])
     }
 
@@ -140,7 +140,7 @@ struct ConfigurationTests {
         #expect(configuration.logging.logsAccess)
         #expect(configuration.aws.secretAccessKey?.exposed == "k")
         #expect(configuration.aws.endpointURL == "http://[::1]:5000")
-        #expect(configuration.drain.delayMilliseconds == 0)
+        #expect(configuration.drain.delay == .milliseconds(0))
     }
 
     @Test(arguments: [

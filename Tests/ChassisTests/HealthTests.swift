@@ -1,5 +1,6 @@
 import HTTP1
 import HTTPTypes
+import Platform
 import Testing
 
 @testable import Chassis
@@ -10,11 +11,11 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct HealthTests {
     @Test func `the database was seen within a time from when it was noted, and never before`() {
         let lastSeen = LastSeen()
-        #expect(!lastSeen.isWithin(.max / 2, of: 5))
-        lastSeen.note(100)
-        #expect(lastSeen.isWithin(50, of: 149))
-        #expect(!lastSeen.isWithin(50, of: 150))
-        #expect(!lastSeen.isWithin(0, of: 100))
+        #expect(!lastSeen.isWithin(.seconds(1_000_000_000), of: Instant(nanoseconds: 5)))
+        lastSeen.note(Instant(nanoseconds: 100))
+        #expect(lastSeen.isWithin(.nanoseconds(50), of: Instant(nanoseconds: 149)))
+        #expect(!lastSeen.isWithin(.nanoseconds(50), of: Instant(nanoseconds: 150)))
+        #expect(!lastSeen.isWithin(.zero, of: Instant(nanoseconds: 100)))
     }
 
     @Test func `a database that answers and lacks what the routes need is no outage that passes`() {

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Postgres
 import Reactor
 import Testing
@@ -12,13 +13,13 @@ struct KeyExpiryPaceTests {
 
     @Test(arguments: [nil, 0, 1, KeyExpiry.batchLimit - 1])
     func `what is not a full batch is followed by the pause between looks`(count: Int?) {
-        #expect(pace.pause(after: count, took: 5_000_000) == 60_000_000_000)
+        #expect(pace.pause(after: count, took: .milliseconds(5)) == .seconds(60))
     }
 
     @Test func `a full batch is followed by another after twice the time it took, and 10 ms at least`() {
-        #expect(pace.pause(after: full, took: 0) == 10_000_000)
-        #expect(pace.pause(after: full, took: 8_000_000) == 16_000_000)
-        #expect(pace.pause(after: full, took: 500_000_000) == 1_000_000_000)
+        #expect(pace.pause(after: full, took: .zero) == .milliseconds(10))
+        #expect(pace.pause(after: full, took: .milliseconds(8)) == .milliseconds(16))
+        #expect(pace.pause(after: full, took: .milliseconds(500)) == .seconds(1))
     }
 }
 
@@ -42,7 +43,7 @@ struct KeyExpiryTests {
                 options: { () throws(DatabaseError) in Schema.options },
                 prepare: { (session) throws(DatabaseError) in try schema.use(in: session) }), observe: { _ in })
         await pool.open()
-        KeyExpiry.begin(on: loop, pool: pool, pace: .init(pauseBetweenLooks: 5_000_000))
+        KeyExpiry.begin(on: loop, pool: pool, pace: .init(pauseBetweenLooks: .milliseconds(5)))
         try body(first, second)
         await pool.close(within: .milliseconds(1000))
     }
@@ -53,8 +54,8 @@ struct KeyExpiryTests {
 
     /// Asks again and again until these are all keys there are; in vain for 20 s at most.
     private func wait(for expected: [String], on session: Session) throws -> Bool {
-        let limit = EventLoop.monotonicNanoseconds() + 20_000_000_000
-        while EventLoop.monotonicNanoseconds() < limit {
+        let limit = Instant.now + .seconds(20)
+        while Instant.now < limit {
             if try keys(session) == expected { return true }
         }
         return false

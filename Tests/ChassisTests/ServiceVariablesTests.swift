@@ -23,7 +23,7 @@ struct ServiceVariablesTests {
         #expect(bad == [])
         #expect(
             variables
-                == ServiceVariables(passesSocket: true, notifySocket: "/run/notify", watchdogMicroseconds: 20_000_000))
+                == ServiceVariables(passesSocket: true, notifySocket: "/run/notify", watchdogLimit: .seconds(20)))
     }
 
     @Test func `what is told to another process is passed over`() {

@@ -8,7 +8,7 @@ struct WiringTests {
     @Test func `the port of operators ends without the time that a load balancer gets`() throws {
         let configuration = try configuration(["DRAIN_DELAY_MS": "7000"])
         let options = ServerOptions(of: service, configuration, memory: .unlimited, connections: 10)
-        #expect(options.drainDelay == 7000)
-        #expect(options.admin(port: 9).drainDelay == 0)
+        #expect(options.drainDelay == .seconds(7))
+        #expect(options.admin(port: 9).drainDelay == .zero)
     }
 }

@@ -181,7 +181,7 @@ struct ConnectorTests {
         let isOver = Flag()
         try await interrupt(withinMilliseconds: 600_000, isOver) { (loop, interrupting) async in
             // Time enough for one that waits for nobody to be over.
-            for _ in 0..<20 { await loop.pause(nanoseconds: 5 * milliseconds) }
+            for _ in 0..<20 { await loop.pause(for: .milliseconds(5)) }
             isOver.isSet.store(true, ordering: .relaxed)
             #expect(await interrupting.value)
         }
@@ -205,7 +205,7 @@ extension Pool {
             await onLoop { pool in
                 guard pool.state.failures == 1 else { return nil }
                 let now = pool.loop.now
-                return max(now, pool.state.moment(of: .retry)?.nanoseconds ?? now) - now
+                return (pool.state.moment(of: .retry) ?? now).nanoseconds(since: now)
             }
         }
     }

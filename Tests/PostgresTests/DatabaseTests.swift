@@ -1,3 +1,4 @@
+import Platform
 import Reactor
 import Testing
 
@@ -116,9 +117,9 @@ struct DatabaseTests {
         await pools[1].stopTrying()
         isThere.open()
         await logs[0].wait(\.isUp)
-        let end = EventLoop.monotonicNanoseconds() + 10_000 * milliseconds
-        while !logs[1].has(\.isUp), EventLoop.monotonicNanoseconds() < end {
-            await loops[1].pause(nanoseconds: milliseconds)
+        let end = Instant.now + .milliseconds(10_000)
+        while !logs[1].has(\.isUp), Instant.now < end {
+            await loops[1].pause(for: .milliseconds(1))
         }
         #expect(logs[1].has(\.isUp))
         for pool in pools { await pool.close(within: .milliseconds(1000)) }
@@ -130,7 +131,7 @@ extension Pool {
     fileprivate func stopTrying() async {
         await onLoop { pool in
             repeat {
-                await pool.loop.sleep(nanoseconds: milliseconds)
+                await pool.loop.sleep(for: .milliseconds(1))
                 if let pause = pool.timers[.retry] { pool.loop.cancel(pause) }
             } while !pool.state.uses.isEmpty
         }

@@ -52,7 +52,7 @@ struct PoolCancellationTests {
             let isFollowing = "wait_event = 'PgSleep' AND query LIKE '%8::int8'"
             // On a machine that is busy the request may come when it cannot have been meant for another any more.
             for _ in 0..<10 {
-                let start = EventLoop.monotonicNanoseconds()
+                let start = Instant.now
                 let (late, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
                 #expect(late == .deadlineExceeded)
                 let next = Task {
@@ -64,7 +64,7 @@ struct PoolCancellationTests {
                 // As a pooler that passes the request on in its own time.
                 try await Server.execute("SELECT pg_cancel_backend(\(backend))")
                 // The other half is the loop's, to hear of it.
-                let isInTime = EventLoop.monotonicNanoseconds() - start < (Cancellation.lateLimit / 2).nanoseconds
+                let isInTime = Instant.now.nanoseconds(since: start) < (Cancellation.lateLimit / 2).nanoseconds
                 let error = await next.value
                 guard isInTime else { continue }
                 #expect(error == nil)
@@ -129,7 +129,7 @@ struct PoolCancellationTests {
         try await withPool(bounds, options: always(options)) { (test) async throws in
             await test.log.wait(for: count, \.isOpened)
             let errors = try await test.onLoop {
-                let expiry = EventLoop.monotonicNanoseconds() + second
+                let expiry = Instant.now + .seconds(1)
                 return await withTaskGroup(of: DatabaseError?.self) { group in
                     for _ in 0..<count {
                         group.addTask {
@@ -200,7 +200,7 @@ struct PoolCancellationTests {
             for _ in 0..<20 {
                 await #expect(throws: DatabaseError.deadlineExceeded) {
                     try await test.pool.transaction { transaction in
-                        let deadline = TaskDeadline(expiry: EventLoop.monotonicNanoseconds() + 20 * milliseconds)
+                        let deadline = TaskDeadline(expiry: .now + .milliseconds(20))
                         try await TaskDeadline.$current.withValue(deadline) {
                             _ = try await transaction.query(PoolTests.sleep, [.int64(4000)])
                         }
@@ -217,7 +217,7 @@ struct PoolCancellationTests {
     @Test func `of two statements of a transaction each has its own deadline`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             _ = try? await test.pool.transaction { transaction in
-                let deadline = TaskDeadline(expiry: EventLoop.monotonicNanoseconds() + second)
+                let deadline = TaskDeadline(expiry: .now + .seconds(1))
                 async let short = TaskDeadline.$current.withValue(deadline) {
                     await failure { () throws(DatabaseError) in
                         try await transaction.query(PoolTests.sleep, [.int64(30_000)])
@@ -227,7 +227,8 @@ struct PoolCancellationTests {
                 async let long = failure { () throws(DatabaseError) in try await transaction.query(PoolTests.one) }
                 #expect(await short == .deadlineExceeded)
                 // Not that of the other, which has the pool's 5.5 s.
-                #expect(EventLoop.monotonicNanoseconds() < (deadline.expiry ?? 0) + 4 * second)
+                let end = try #require(deadline.expiry) + .seconds(4)
+                #expect(Instant.now < end)
                 _ = await long
             }
         }
@@ -255,7 +256,7 @@ struct PoolCancellationTests {
                 await #expect(throws: DatabaseError.deadlineExceeded) {
                     try await test.pool.transaction { transaction in
                         try await transaction.query(insert, [.int64(1)])
-                        let deadline = TaskDeadline(expiry: EventLoop.monotonicNanoseconds() + second / 10)
+                        let deadline = TaskDeadline(expiry: .now + .nanoseconds(second / 10))
                         try await TaskDeadline.$current.withValue(deadline) {
                             _ = try await transaction.query(PoolTests.sleep, [.int64(4000)])
                         }
@@ -274,11 +275,11 @@ struct PoolCancellationTests {
             await test.log.wait(\.isSent)
             let pool = test.pool
             let elapsed = try await test.onLoop {
-                let start = EventLoop.monotonicNanoseconds()
-                await TaskDeadline.$current.withValue(TaskDeadline(expiry: start + 50 * milliseconds)) {
+                let start = Instant.now
+                await TaskDeadline.$current.withValue(TaskDeadline(expiry: start + .milliseconds(50))) {
                     await #expect(throws: DatabaseError.waitTimedOut) { try await pool.transaction { _ in } }
                 }
-                return EventLoop.monotonicNanoseconds() - start
+                return Instant.now.nanoseconds(since: start)
             }
             #expect(elapsed < 3 * second)
             gate.open()
@@ -309,9 +310,9 @@ struct PoolCancellationTests {
                 }
                 #expect(try await outcome.error == .deadlineExceeded)
                 #expect(try await Server.wait(for: running, toBe: "0"))
-                let end = EventLoop.monotonicNanoseconds() + 10 * second
-                while await test.pool.keepsPlaces, EventLoop.monotonicNanoseconds() < end {
-                    await test.loop.pause(nanoseconds: milliseconds)
+                let end = Instant.now + .seconds(10)
+                while await test.pool.keepsPlaces, Instant.now < end {
+                    await test.loop.pause(for: .milliseconds(1))
                 }
                 #expect(await !test.pool.keepsPlaces)
             }
@@ -338,14 +339,14 @@ extension Pool {
             await withCheckedContinuation { continuation in
                 let end = pool.loop.makeDeadline {
                     guard let slot = pool.state.slots.all.first, slot.isBusy, !slot.cancellation.isOnItsWay,
-                        pool.loop.now >= slot.deadline.nanoseconds
+                        pool.loop.now >= slot.deadline
                     else { return continuation.resume(returning: nil) }
                     pool.handle(.timer(.connection(slot.id)))
                     pool.handle(.broke(slot.id, .connectionLost, unsent: 0))
                     let next = pool.state.next(oldest: Instant(nanoseconds: 0))
                     continuation.resume(returning: (Array(pool.state.uses.values), next))
                 }
-                pool.loop.arm(end, at: pool.state.slots.all.first?.deadline.nanoseconds ?? 0)
+                pool.loop.arm(end, at: pool.state.slots.all.first?.deadline ?? pool.loop.now)
             }
         }
     }

@@ -134,19 +134,19 @@ struct PoolLossTests {
                 defer { kill(backend, SIGCONT) }
                 try #require(kill(backend, SIGSTOP) == 0)
                 try await test.onLoop {
-                    let start = EventLoop.monotonicNanoseconds()
-                    func write(_ number: Int64, within limit: UInt64) async -> DatabaseError? {
+                    let start = Instant.now
+                    func write(_ number: Int64, within limit: Duration) async -> DatabaseError? {
                         await TaskDeadline.$current.withValue(TaskDeadline(expiry: start + limit)) {
                             await failure { () throws(DatabaseError) in
                                 try await test.pool.query(insert, [.int64(number)])
                             }
                         }
                     }
-                    async let patient = write(1, within: 400 * milliseconds)
-                    #expect(await write(2, within: 50 * milliseconds) == .deadlineExceeded)
+                    async let patient = write(1, within: .milliseconds(400))
+                    #expect(await write(2, within: .milliseconds(50)) == .deadlineExceeded)
                     // As a process that stands still: the time of the other one and the server's pass in one turn.
-                    let end = EventLoop.monotonicNanoseconds() + Cancellation.grace.nanoseconds
-                    while EventLoop.monotonicNanoseconds() < end {}
+                    let end = Instant.now + Cancellation.grace
+                    while Instant.now < end {}
                     #expect(await patient == .deadlineExceeded)
                 }
                 #expect(test.log.has(\.isLost))
@@ -172,7 +172,7 @@ struct PoolLossTests {
                 // It has run for longer than a statement may wait: that was not waiting.
                 let reading = Task { try await test.queryTogether([(read, []), (PoolTests.one, [])]) }
                 await test.log.wait(for: 3, \.isSent)
-                await test.loop.pause(nanoseconds: 300 * milliseconds)
+                await test.loop.pause(for: .milliseconds(300))
                 try await Server.execute("SELECT pg_terminate_backend(\(backend))")
                 let outcomes = try await reading.value
                 #expect(try outcomes[0].get()[0].int64(0) == 7)

@@ -1,3 +1,4 @@
+import Platform
 import Reactor
 import Synchronization
 import Testing
@@ -89,7 +90,7 @@ struct PoolMemoryTests {
             #expect(outcomes.errors.count > 17)
             gate.open()
             try await lent.value
-            while outcomes.count < 100 { await test.loop.pause(nanoseconds: milliseconds) }
+            while outcomes.count < 100 { await test.loop.pause(for: .milliseconds(1)) }
             #expect(Set(outcomes.errors.map(\.description)) == [DatabaseError.outOfMemory.description])
             #expect(outcomes.errors.count < 50)
         }
@@ -118,7 +119,7 @@ struct PoolMemoryTests {
                 memory.release(others)
                 test.pool.query(Self.length, [text]) { $0 }.begin(on: test.loop, until: nil) { answer.note($0) }
                 memory.take(others)
-                while answer.count == 0 { await test.loop.sleep(nanoseconds: milliseconds) }
+                while answer.count == 0 { await test.loop.sleep(for: .milliseconds(1)) }
                 #expect(answer.errors == [])
             }
             memory.release(others)
@@ -246,7 +247,7 @@ struct PoolMemoryTests {
                             found.withLock { $0[key] = (try? row?.text(1)) ?? "" }
                         }
                     }
-                    while found.withLock({ $0.count }) < count { await test.loop.sleep(nanoseconds: milliseconds) }
+                    while found.withLock({ $0.count }) < count { await test.loop.sleep(for: .milliseconds(1)) }
                 }
                 let texts = found.withLock { $0 }
                 #expect(texts[2] == "long")
@@ -314,9 +315,9 @@ struct PoolMemoryTests {
             _ = try await test.pool.query(Self.length, [long])
             #expect(memory.used >= Self.megabyte)
             await test.pool.passShrinkPause()
-            let end = EventLoop.monotonicNanoseconds() + 10_000 * milliseconds
-            while memory.used > 0, EventLoop.monotonicNanoseconds() < end {
-                await test.loop.pause(nanoseconds: milliseconds)
+            let end = Instant.now + .milliseconds(10_000)
+            while memory.used > 0, Instant.now < end {
+                await test.loop.pause(for: .milliseconds(1))
             }
             #expect(memory.used == 0)
         }

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Synchronization
 import Testing
 
@@ -212,8 +213,8 @@ struct PoolTests {
                 await turn()
                 await turn()
                 // As a process that stands still: the answer comes, and the limit passes, and the loop hears of both at once.
-                let end = EventLoop.monotonicNanoseconds() + 300 * milliseconds
-                while EventLoop.monotonicNanoseconds() < end {}
+                let end = Instant.now + .milliseconds(300)
+                while Instant.now < end {}
                 _ = try await busy.value
                 return try await waiting.value
             }
@@ -346,7 +347,7 @@ struct PoolTests {
             let (late, others) = try await test.onLoop {
                 async let first = test.pool.query(Self.one)
                 async let second = test.pool.query(Self.one)
-                let late = await TaskDeadline.$current.withValue(TaskDeadline(expiry: 1)) {
+                let late = await TaskDeadline.$current.withValue(TaskDeadline(expiry: Instant(nanoseconds: 1))) {
                     await failure { () throws(DatabaseError) in try await test.pool.query(Self.one) }
                 }
                 return (late, try await first.count + second.count)

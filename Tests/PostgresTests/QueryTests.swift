@@ -1,3 +1,4 @@
+import Platform
 import Reactor
 import Synchronization
 import Testing
@@ -10,7 +11,7 @@ struct QueryTests {
 
     /// Asks on the pool's loop, on another one or on none; and says whether the answer came on the loop that asked.
     private func ask(
-        _ test: TestPool, _ statement: Statement, on loop: EventLoop?, until expiry: UInt64? = nil
+        _ test: TestPool, _ statement: Statement, on loop: EventLoop?, until expiry: Instant? = nil
     ) async -> (outcome: Result<Rows, DatabaseError>, isOnLoop: Bool) {
         await withCheckedContinuation { continuation in
             Task(executorPreference: loop) {
@@ -40,7 +41,7 @@ struct QueryTests {
     @Test func `a statement has the time it was given, and no more`() async throws {
         try await withPool { (test) async throws in
             let slow = Statement("slow", "SELECT pg_sleep(10)")
-            let limit = EventLoop.monotonicNanoseconds() + 50 * milliseconds
+            let limit = Instant.now + .milliseconds(50)
             let (outcome, _) = await ask(test, slow, on: test.loop, until: limit)
             #expect(throws: DatabaseError.deadlineExceeded) { try outcome.get() }
         }
@@ -99,7 +100,7 @@ struct QueryTests {
         try await withPool { (test) async throws in
             let slow = test.pool.query(Statement("slow", "SELECT pg_sleep(10)")) { $0.count }
             let deadline = TaskDeadline()
-            deadline.expiry = EventLoop.monotonicNanoseconds() + 50 * milliseconds
+            deadline.expiry = Instant.now + .milliseconds(50)
             await TaskDeadline.$current.withValue(deadline) {
                 await #expect(throws: DatabaseError.deadlineExceeded) { try await slow.value }
             }

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Postgres
 import Reactor
 import Synchronization
@@ -53,8 +54,8 @@ enum Server {
     /// As `wait`, on the calling thread.
     static func block(until sql: String, is expected: String) throws -> Bool {
         let session = try Session(options)
-        let limit = EventLoop.monotonicNanoseconds() + 10_000 * milliseconds
-        while EventLoop.monotonicNanoseconds() < limit {
+        let limit = Instant.now + .milliseconds(10_000)
+        while Instant.now < limit {
             if try session.execute(sql).first?.first == expected { return true }
         }
         return false
@@ -178,9 +179,9 @@ struct TestPool: Sendable {
     ) async throws -> [Result<Rows, DatabaseError>] {
         try await onLoop {
             await withTaskGroup(of: (Int, Result<Rows, DatabaseError>).self) { group in
-                let start = EventLoop.monotonicNanoseconds()
+                let start = Instant.now
                 for (index, (statement, parameters)) in queries.enumerated() {
-                    let deadline = limits[index].map { TaskDeadline(expiry: start + $0) }
+                    let deadline = limits[index].map { TaskDeadline(expiry: start.advanced(byNanoseconds: $0)) }
                     group.addTask {
                         await TaskDeadline.$current.withValue(deadline) {
                             do throws(DatabaseError) {
@@ -203,12 +204,12 @@ struct TestPool: Sendable {
         of statement: Statement, _ parameters: [Parameter] = [], within limit: UInt64? = nil
     ) async throws -> (error: DatabaseError?, elapsed: UInt64) {
         try await onLoop {
-            let start = EventLoop.monotonicNanoseconds()
-            let deadline = limit.map { TaskDeadline(expiry: start + $0) }
+            let start = Instant.now
+            let deadline = limit.map { TaskDeadline(expiry: start.advanced(byNanoseconds: $0)) }
             let error = await TaskDeadline.$current.withValue(deadline) {
                 await PostgresTests.failure { () throws(DatabaseError) in try await pool.query(statement, parameters) }
             }
-            return (error, EventLoop.monotonicNanoseconds() - start)
+            return (error, Instant.now.nanoseconds(since: start))
         }
     }
 

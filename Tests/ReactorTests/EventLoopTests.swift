@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Synchronization
 import Testing
 
@@ -126,9 +127,9 @@ struct EventLoopTests {
     @Test(arguments: [0, 1, 5 * milliseconds, 60 * milliseconds])
     func `pause lasts as long as asked, at least`(nanoseconds: UInt64) async throws {
         try await withLoop { loop in
-            let start = EventLoop.monotonicNanoseconds()
-            await loop.pause(nanoseconds: nanoseconds)
-            let elapsed = EventLoop.monotonicNanoseconds() - start
+            let start = Instant.now
+            await loop.pause(for: .nanoseconds(nanoseconds))
+            let elapsed = Instant.now.nanoseconds(since: start)
             #expect(elapsed >= nanoseconds)
         }
     }
@@ -137,14 +138,14 @@ struct EventLoopTests {
         try await withLoop { loop in
             let resident = Resident(on: loop)
             let moments = await resident.run { resident in
-                let moments = Log<UInt64>()
+                let moments = Log<Instant>()
                 await withTaskGroup { group in
                     for pause in [120, 40, 80, 0] {
                         group.addTask {
                             await resident.run { _ in
-                                let nanoseconds = UInt64(pause) * milliseconds
-                                let moment = EventLoop.monotonicNanoseconds() + nanoseconds
-                                await loop.sleep(nanoseconds: nanoseconds)
+                                let duration = Duration.milliseconds(pause)
+                                let moment = Instant.now + duration
+                                await loop.sleep(for: duration)
                                 moments.note(moment)
                             }
                         }
@@ -153,7 +154,10 @@ struct EventLoopTests {
                 return moments.entries
             }
             // Those of one tick of the wheel end together.
-            #expect(zip(moments, moments.dropFirst()).allSatisfy { $0 < $1 + 1 << DeadlineWheel.tickShift })
+            #expect(
+                zip(moments, moments.dropFirst()).allSatisfy {
+                    $0 < $1.advanced(byNanoseconds: 1 << DeadlineWheel.tickShift)
+                })
             #expect(moments.count == 4)
         }
     }
@@ -166,12 +170,12 @@ struct EventLoopTests {
                 let note = { (name: String) in fired.note(loop.isIsolatingCurrentContext() == true ? name : "") }
                 let kept = loop.makeDeadline { note("kept") }
                 let cancelled = loop.makeDeadline { note("cancelled") }
-                let now = EventLoop.monotonicNanoseconds()
-                loop.arm(kept, at: now + 10 * milliseconds)
-                loop.arm(cancelled, at: now + 10 * milliseconds)
+                let now = Instant.now
+                loop.arm(kept, at: now + .milliseconds(10))
+                loop.arm(cancelled, at: now + .milliseconds(10))
                 #expect(loop.deadlineCount == 2)
                 loop.cancel(cancelled)
-                await loop.sleep(nanoseconds: 100 * milliseconds)
+                await loop.sleep(for: .milliseconds(100))
                 #expect(loop.deadlineCount == 0)
             }
             #expect(fired.entries == ["kept"])
@@ -222,8 +226,8 @@ struct EventLoopTests {
             let wasUp = await Task(executorPreference: loop) {
                 loop.arm(loop.makeDeadline { flag.isUp.store(true, ordering: .relaxed) }, at: loop.now)
                 // In vain for five seconds at most.
-                let limit = EventLoop.monotonicNanoseconds() + 5000 * milliseconds
-                while !flag.isUp.load(ordering: .relaxed), EventLoop.monotonicNanoseconds() < limit {
+                let limit = Instant.now + .milliseconds(5000)
+                while !flag.isUp.load(ordering: .relaxed), Instant.now < limit {
                     await Task.yield()
                 }
                 return flag.isUp.load(ordering: .relaxed)
@@ -237,11 +241,11 @@ struct EventLoopTests {
             let resident = Resident(on: loop)
             let (before, after) = await resident.run { resident in
                 let before = loop.now
-                await loop.sleep(nanoseconds: 20 * milliseconds)
+                await loop.sleep(for: .milliseconds(20))
                 return (before, loop.now)
             }
-            #expect(after >= before + 20 * milliseconds)
-            #expect(after <= EventLoop.monotonicNanoseconds())
+            #expect(after >= before + .milliseconds(20))
+            #expect(after <= Instant.now)
         }
     }
 
@@ -251,8 +255,8 @@ struct EventLoopTests {
             trace = loop
             await loop.perform {}
         }
-        let end = EventLoop.monotonicNanoseconds() + 10_000 * milliseconds
-        while trace != nil && EventLoop.monotonicNanoseconds() < end { await Task.yield() }
+        let end = Instant.now + .milliseconds(10_000)
+        while trace != nil && Instant.now < end { await Task.yield() }
         #expect(trace == nil)
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Testing
 
 @testable import Reactor
@@ -22,7 +23,7 @@ struct ReadinessTests {
 
     /// How a wait ends that may last 50 ms.
     private static func briefly(_ resident: isolated Resident, _ readiness: Readiness) async -> Readiness.Wake {
-        readiness.arm(expiry: EventLoop.monotonicNanoseconds() + 50 * milliseconds)
+        readiness.arm(expiry: Instant.now + .milliseconds(50))
         defer { readiness.disarm() }
         return await readiness.untilReadable()
     }
@@ -125,8 +126,8 @@ struct ReadinessTests {
             #expect(readiness.mayRead)
             readiness.readDrained()
             #expect(!readiness.mayRead)
-            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
-            while log.entries.count < 2 { await resident.loop.pause(nanoseconds: milliseconds) }
+            readiness.arm(expiry: Instant.now)
+            while log.entries.count < 2 { await resident.loop.pause(for: .milliseconds(1)) }
             readiness.cancel()
             try send("y", to: pair.far)
             for _ in 0..<3 { await resident.loop.nextTurn() }
@@ -216,7 +217,7 @@ struct ReadinessTests {
                     usleep(useconds_t(4 << DeadlineWheel.tickShift) / 1000)
                     standstill.end()
                 }
-                while !log.entries.contains("expired") { await loop.pause(nanoseconds: milliseconds) }
+                while !log.entries.contains("expired") { await loop.pause(for: .milliseconds(1)) }
                 await loop.perform { for readiness in watches.value { readiness.cancel() } }
                 return early.entries == [[]] ? log.entries : nil
             }
@@ -264,10 +265,10 @@ struct ReadinessTests {
 
     @Test func `a deadline wakes whoever waits, never early, and only once`() async throws {
         try await watching { resident, pair, readiness in
-            let expiry = EventLoop.monotonicNanoseconds() + 30 * milliseconds
+            let expiry = Instant.now + .milliseconds(30)
             readiness.arm(expiry: expiry)
             #expect(await readiness.untilReadable() == .expired)
-            #expect(EventLoop.monotonicNanoseconds() >= expiry)
+            #expect(Instant.now >= expiry)
             try send("x", to: pair.far)
             #expect(await readiness.untilReadable() == .ready)
         }
@@ -275,13 +276,13 @@ struct ReadinessTests {
 
     @Test func `a deadline that passes while nobody waits ends the next wait`() async throws {
         try await watching { resident, pair, readiness in
-            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
-            await resident.loop.sleep(nanoseconds: 60 * milliseconds)
+            readiness.arm(expiry: Instant.now)
+            await resident.loop.sleep(for: .milliseconds(60))
             #expect(await readiness.untilReadable() == .expired)
-            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
-            await resident.loop.sleep(nanoseconds: 60 * milliseconds)
+            readiness.arm(expiry: Instant.now)
+            await resident.loop.sleep(for: .milliseconds(60))
             // Moved since: the old moment no longer counts.
-            readiness.arm(expiry: EventLoop.monotonicNanoseconds() + 10_000 * milliseconds)
+            readiness.arm(expiry: Instant.now + .milliseconds(10_000))
             try send("x", to: pair.far)
             #expect(await readiness.untilReadable() == .ready)
         }
@@ -290,7 +291,7 @@ struct ReadinessTests {
     @Test func `a deadline that passes while nobody waits ends one wait and no more`() async throws {
         try await watching { resident, pair, readiness in
             let count = resident.loop.deadlineCount
-            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
+            readiness.arm(expiry: Instant.now)
             while resident.loop.deadlineCount > count { await resident.loop.nextTurn() }
             // It fires after another look for events.
             await resident.loop.nextTurn()
@@ -310,8 +311,8 @@ struct ReadinessTests {
             let bound = LoopBound(readiness, on: resident.loop)
             let writer = Task(executorPreference: resident.loop) { await bound.value.untilWritable() }
             await resident.loop.nextTurn()
-            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
-            await resident.loop.sleep(nanoseconds: 60 * milliseconds)
+            readiness.arm(expiry: Instant.now)
+            await resident.loop.sleep(for: .milliseconds(60))
             try send("x", to: pair.far)
             #expect(await readiness.untilReadable() == .expired)
             while try receive(from: pair.far, atMost: 1 << 16) != nil {}
@@ -321,8 +322,8 @@ struct ReadinessTests {
 
     @Test func `a wait for a write takes no deadline from the reader`() async throws {
         try await watching { resident, pair, readiness in
-            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
-            await resident.loop.sleep(nanoseconds: 60 * milliseconds)
+            readiness.arm(expiry: Instant.now)
+            await resident.loop.sleep(for: .milliseconds(60))
             #expect(await readiness.untilWritable() == .ready)
             try send("x", to: pair.far)
             #expect(await readiness.untilReadable() == .expired)
@@ -340,17 +341,17 @@ struct ReadinessTests {
         try await watching { resident, pair, readiness in
             let count = resident.loop.deadlineCount
             readiness.cancel()
-            readiness.arm(expiry: EventLoop.monotonicNanoseconds())
+            readiness.arm(expiry: Instant.now)
             #expect(resident.loop.deadlineCount == count)
         }
     }
 
     @Test func `a disarmed deadline ends no wait`() async throws {
         try await watching { resident, pair, readiness in
-            readiness.arm(expiry: EventLoop.monotonicNanoseconds() + milliseconds)
+            readiness.arm(expiry: Instant.now + .milliseconds(1))
             readiness.disarm()
             Task(executorPreference: resident.loop) {
-                await resident.run { await $0.loop.sleep(nanoseconds: 60 * milliseconds) }
+                await resident.run { await $0.loop.sleep(for: .milliseconds(60)) }
                 try send("x", to: pair.far)
             }
             #expect(await readiness.untilReadable() == .ready)
@@ -393,7 +394,7 @@ struct ReadinessTests {
                     }
                 }
                 for index in stride(from: 0, to: 300, by: 3) { try send("x", to: pairs[index].far) }
-                while ready.entries.count < 100 { await loop.sleep(nanoseconds: 0) }
+                while ready.entries.count < 100 { await loop.sleep(for: .nanoseconds(0)) }
                 #expect(ready.entries.sorted() == Array(stride(from: 0, to: 300, by: 3)))
                 for readiness in all { readiness.cancel() }
                 for task in waiting { await task.value }
@@ -421,7 +422,7 @@ struct ReadinessTests {
                     let readiness = try Readiness(pair.near.number, on: loop)
                     loop.task { _ = await readiness.untilReadable() }
                     loop.task { _ = await readiness.untilReadable() }
-                    await loop.sleep(nanoseconds: 5_000 * 1_000_000)
+                    await loop.sleep(for: .nanoseconds(5_000 * 1_000_000))
                 }
             }
         }

@@ -1,6 +1,7 @@
 import CLinux
 import CScheduler
 import Glibc
+import Platform
 import Reactor
 import Synchronization
 
@@ -75,7 +76,7 @@ final class Standstill: Sendable {
     private let moment = Atomic<UInt64>(0)
 
     /// A moment at which the thread stood, once it does.
-    var began: UInt64 { moment.load(ordering: .acquiring) }
+    var began: Instant { Instant(nanoseconds: moment.load(ordering: .acquiring)) }
 
     init(of loop: EventLoop) async {
         let thread = Log<(UInt, Int32)>()
@@ -111,7 +112,7 @@ final class Standstill: Sendable {
         while !Self.isHeld.load(ordering: .acquiring) { usleep(100) }
         // Before it can start a thread, which would run where it does.
         unsafe cscheduler_release(thread.kernel, &places)
-        moment.store(EventLoop.monotonicNanoseconds(), ordering: .releasing)
+        moment.store(Instant.now.nanoseconds, ordering: .releasing)
     }
 
     func end() { Self.isOver.store(true, ordering: .releasing) }

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Platform
 import Synchronization
 import Telemetry
 import Testing
@@ -15,7 +16,7 @@ struct LogSinkTests {
                 group.addTask {
                     let buffer = sink.makeBuffer(tail: LogTail(["loop": name]))
                     for number in 0..<2000 { buffer.append(number) }
-                    buffer.flush(now: 0, force: true)
+                    buffer.flush(now: Instant(nanoseconds: 0), force: true)
                 }
             }
         }
@@ -35,15 +36,15 @@ struct LogSinkTests {
     @Test func `holds lines back until their deadline`() throws {
         let sink = try LogSink(descriptor: pipe.writeEnd)
         let buffer = sink.makeBuffer(tail: LogTail())
-        buffer.flush(now: 5)
+        buffer.flush(now: Instant(nanoseconds: 5))
         #expect(buffer.deadline == nil)
         buffer.append(1)
-        buffer.flush(now: 10)
-        #expect(buffer.deadline == 50_000_010)
+        buffer.flush(now: Instant(nanoseconds: 10))
+        #expect(buffer.deadline == Instant(nanoseconds: 50_000_010))
         buffer.append(2)
-        buffer.flush(now: 50_000_009)
-        #expect(buffer.deadline == 50_000_010)
-        buffer.flush(now: 50_000_010)
+        buffer.flush(now: Instant(nanoseconds: 50_000_009))
+        #expect(buffer.deadline == Instant(nanoseconds: 50_000_010))
+        buffer.flush(now: Instant(nanoseconds: 50_000_010))
         #expect(buffer.deadline == nil)
         sink.close()
         pipe.closeWriteEnd()
@@ -58,7 +59,7 @@ struct LogSinkTests {
             buffer.append(count)
             count += 1
         }
-        buffer.flush(now: 0, force: true)
+        buffer.flush(now: Instant(nanoseconds: 0), force: true)
         let reader = pipe.startReading()
         sink.close()
         pipe.closeWriteEnd()

@@ -2,6 +2,7 @@ import Formatting
 import FoundationEssentials
 import HTTP1
 import HTTPTypes
+import Platform
 import Reactor
 import Synchronization
 import Testing
@@ -217,7 +218,7 @@ extension OverSockets {
         func `an overdue handler is answered 504, and its late response is dropped`(
             path: String
         ) async throws {
-            let options = ServerOptions.loopback.with(\.requestTimeout, 1)
+            let options = ServerOptions.loopback.with(\.requestTimeout, .milliseconds(1))
             try await withServer(app(), options) { server in
                 let client = try server.connect()
                 try client.send(get(path) + get("/at-once/a"))
@@ -237,12 +238,12 @@ extension OverSockets {
             app.get("/late") { _ in
                 .work { caller in
                     Task(executorPreference: caller.loop) {
-                        await caller.loop?.sleep(nanoseconds: 100_000_000)
+                        await caller.loop?.sleep(for: .milliseconds(100))
                         caller.answer { throw HTTPError(.gatewayTimeout, "The database did not answer in time.") }
                     }
                 }
             }
-            try await withServer(app, .loopback.with(\.requestTimeout, 20)) { server in
+            try await withServer(app, .loopback.with(\.requestTimeout, .milliseconds(20))) { server in
                 let client = try server.connect()
                 try client.send(get("/late"))
                 #expect(try client.answer().body.contains("The database did not answer in time."))
@@ -252,9 +253,9 @@ extension OverSockets {
         @Test func `a task after other work gets the rest of the request's time`() async throws {
             var app = App()
             app.get("/") { _ in
-                let start = EventLoop.monotonicNanoseconds()
+                let start = Instant.now
                 return .work { caller in
-                    let deadline = caller.deadline ?? 0
+                    let deadline = caller.deadline ?? Instant(nanoseconds: 0)
                     caller.loop?.atNextTurn {
                         caller.answer {
                             .task { text("\(TaskDeadline.current?.expiry == deadline) \(deadline > start)") }

@@ -1,6 +1,7 @@
 import Glibc
 import HTTP1
 import HTTPTypes
+import Platform
 import Reactor
 import Testing
 
@@ -290,7 +291,7 @@ extension OverSockets {
         }
 
         @Test func `times out a head that takes too long`() async throws {
-            try await withServer(app, .loopback.with(\.headerTimeout, 50)) { server in
+            try await withServer(app, .loopback.with(\.headerTimeout, .milliseconds(50))) { server in
                 let client = try server.connect()
                 try client.send(get + "GET / HT")
                 #expect(try client.answer().status == 200)
@@ -303,7 +304,7 @@ extension OverSockets {
         }
 
         @Test func `the head timeout starts anew for each head`() async throws {
-            try await withServer(app, .loopback.with(\.headerTimeout, 300)) { server in
+            try await withServer(app, .loopback.with(\.headerTimeout, .milliseconds(300))) { server in
                 let client = try server.connect()
                 let other = try server.connect()
                 for _ in 0..<3 {
@@ -344,7 +345,7 @@ extension OverSockets {
                 return text("played")
             }
             let play = "GET /interlude HTTP/1.1\r\nHost: a\r\n\r\n"
-            try await withServer(app, .loopback.with(\.headerTimeout, 50)) { server in
+            try await withServer(app, .loopback.with(\.headerTimeout, .milliseconds(50))) { server in
                 let clients = try (0..<3).map { _ in try server.connect() }
                 let late = try server.connect()
                 try late.send("GET /a HTTP/1.1\r\nHo")
@@ -354,8 +355,8 @@ extension OverSockets {
                 }
                 try clients[0].send(play)
                 interlude.perform(1) {
-                    let end = EventLoop.monotonicNanoseconds() + 60_000_000
-                    while EventLoop.monotonicNanoseconds() < end { sched_yield() }
+                    let end = Instant.now + .nanoseconds(60_000_000)
+                    while Instant.now < end { sched_yield() }
                     try? clients[1].send(play)
                 }
                 // The loop finds the timer due, checks for events once more, and then reports the timeout.
@@ -384,7 +385,9 @@ extension OverSockets {
             var room: Int32 = 200_000
             // The kernel copies the four bytes before the call returns.
             unsafe setsockopt(listener.descriptor.number, SOL_SOCKET, SO_RCVBUF, &room, 4)
-            try await withServer(app, .loopback.with(\.bodyTimeout, 50), adopting: listener.descriptor.number) {
+            try await withServer(
+                app, .loopback.with(\.bodyTimeout, .milliseconds(50)), adopting: listener.descriptor.number
+            ) {
                 server in
                 let clients = try (0..<3).map { _ in try server.connect() }
                 let late = try server.connect()
@@ -395,8 +398,8 @@ extension OverSockets {
                 }
                 try clients[0].send(play)
                 interlude.perform(1) {
-                    let end = EventLoop.monotonicNanoseconds() + 60_000_000
-                    while EventLoop.monotonicNanoseconds() < end { sched_yield() }
+                    let end = Instant.now + .nanoseconds(60_000_000)
+                    while Instant.now < end { sched_yield() }
                     try? clients[1].send(play)
                 }
                 interlude.perform(2) {
@@ -410,7 +413,7 @@ extension OverSockets {
         }
 
         @Test func `times out a body that takes too long`() async throws {
-            try await withServer(app, .loopback.with(\.bodyTimeout, 50)) { server in
+            try await withServer(app, .loopback.with(\.bodyTimeout, .milliseconds(50))) { server in
                 let client = try server.connect()
                 try client.send(String(post("hello").dropLast(2)))
                 let refusal = try client.answer()
@@ -423,7 +426,7 @@ extension OverSockets {
         }
 
         @Test func `closes an idle connection without a response`() async throws {
-            try await withServer(app, .loopback.with(\.keepAliveTimeout, 50)) { server in
+            try await withServer(app, .loopback.with(\.keepAliveTimeout, .milliseconds(50))) { server in
                 let fresh = try server.connect()
                 #expect(try fresh.rest() == "")
                 let used = try server.connect()
@@ -442,7 +445,9 @@ extension OverSockets {
                 await gate.pass()
                 return text("done")
             }
-            try await withServer(app, .loopback.with(\.headerTimeout, 20).with(\.keepAliveTimeout, 20)) { server in
+            try await withServer(
+                app, .loopback.with(\.headerTimeout, .milliseconds(20)).with(\.keepAliveTimeout, .milliseconds(20))
+            ) { server in
                 let client = try server.connect()
                 try client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
                 await server.events.wait(for: .started)
@@ -455,7 +460,7 @@ extension OverSockets {
         }
 
         @Test func `closes a client that does not read`() async throws {
-            try await withServer(app, .loopback.with(\.writeTimeout, 50)) { server in
+            try await withServer(app, .loopback.with(\.writeTimeout, .milliseconds(50))) { server in
                 let client = try server.connect(window: 4096)
                 try client.send("GET /bytes/50000000 HTTP/1.1\r\nHost: a\r\n\r\n" + get)
                 await server.events.wait(for: .closed)
@@ -465,7 +470,7 @@ extension OverSockets {
 
         @Test func `closes a client that reads too slowly, even if it makes progress`() async throws {
             let count = 50_000_000
-            try await withServer(app, .loopback.with(\.writeTimeout, 250)) { server in
+            try await withServer(app, .loopback.with(\.writeTimeout, .milliseconds(250))) { server in
                 let client = try server.connect(window: 32_768)
                 try client.send("GET /bytes/\(count) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                 // In pieces this small, the whole response takes several times the write timeout.
@@ -475,7 +480,7 @@ extension OverSockets {
         }
 
         @Test func `a client that has read its response gets the full time for the next request`() async throws {
-            try await withServer(app, .loopback.with(\.writeTimeout, 500)) { server in
+            try await withServer(app, .loopback.with(\.writeTimeout, .milliseconds(500))) { server in
                 let client = try server.connect(window: 4096)
                 try client.send("GET /bytes/600000 HTTP/1.1\r\nHost: a\r\n\r\n")
                 #expect(try client.answer().body.utf8.count == 600_000)

@@ -1,3 +1,4 @@
+import Platform
 import Testing
 
 @testable import Vial
@@ -31,14 +32,14 @@ struct DrainTests {
 
     // MARK: The course
 
-    private func course() -> Drain.Course { Drain.Course(delay: nanoseconds(5000), timeout: nanoseconds(20_000)) }
+    private func course() -> Drain.Course { Drain.Course(delay: .seconds(5), timeout: .seconds(20)) }
 
     /// The phases of a course and the times at which they begin, polled every 100 ms.
     private func phases(until end: Int = 60_000, skipsDelay: Bool = false, open: (Int) -> Int) -> [String] {
         var course = course()
         var found: [String] = []
         for now in stride(from: 0, through: end, by: 100) {
-            while let phase = course.next(at: nanoseconds(now), openCount: open(now), skipsDelay: skipsDelay) {
+            while let phase = course.next(at: instant(now), openCount: open(now), skipsDelay: skipsDelay) {
                 found.append("\(now) \(phase)")
             }
         }
@@ -61,9 +62,9 @@ struct DrainTests {
 
     @Test func `does nothing after its end`() {
         var course = course()
-        for now in [0, 5000, 5000] { _ = course.next(at: nanoseconds(now), openCount: 0, skipsDelay: false) }
+        for now in [0, 5000, 5000] { _ = course.next(at: instant(now), openCount: 0, skipsDelay: false) }
         #expect(course.phase == .ended)
-        #expect(course.next(at: nanoseconds(90_000), openCount: 1, skipsDelay: true) == nil)
+        #expect(course.next(at: instant(90_000), openCount: 1, skipsDelay: true) == nil)
     }
 
     @Test func `each phase decides what happens to connections`() {
@@ -78,19 +79,19 @@ struct DrainTests {
     // MARK: The accept queue
 
     @Test func `accepts at most the queue's length, batch by batch`() {
-        var intake = Drain.Intake(queueLength: 150, until: nanoseconds(1000))
+        var intake = Drain.Intake(queueLength: 150, until: instant(1000))
         #expect(intake.allowance(batch: 64) == 64)
-        #expect(intake.took(64, batch: 64, hasClient: true, isFailing: false, at: 0) == .nextTurn)
-        #expect(intake.took(64, batch: 64, hasClient: true, isFailing: false, at: 0) == .nextTurn)
+        #expect(intake.took(64, batch: 64, hasClient: true, isFailing: false, at: instant(0)) == .nextTurn)
+        #expect(intake.took(64, batch: 64, hasClient: true, isFailing: false, at: instant(0)) == .nextTurn)
         #expect(intake.allowance(batch: 64) == 22)
-        #expect(intake.took(22, batch: 64, hasClient: true, isFailing: false, at: 0) == .stop)
+        #expect(intake.took(22, batch: 64, hasClient: true, isFailing: false, at: instant(0)) == .stop)
     }
 
     @Test func `waits for places until the limit, and stops when the queue is empty or fails`() {
-        var intake = Drain.Intake(queueLength: 150, until: nanoseconds(1000))
-        #expect(intake.took(3, batch: 64, hasClient: true, isFailing: false, at: 0) == .pause)
-        #expect(intake.took(0, batch: 64, hasClient: true, isFailing: false, at: nanoseconds(1000)) == .stop)
-        #expect(intake.took(0, batch: 64, hasClient: true, isFailing: true, at: 0) == .stop)
-        #expect(intake.took(0, batch: 64, hasClient: false, isFailing: false, at: 0) == .stop)
+        var intake = Drain.Intake(queueLength: 150, until: instant(1000))
+        #expect(intake.took(3, batch: 64, hasClient: true, isFailing: false, at: instant(0)) == .pause)
+        #expect(intake.took(0, batch: 64, hasClient: true, isFailing: false, at: instant(1000)) == .stop)
+        #expect(intake.took(0, batch: 64, hasClient: true, isFailing: true, at: instant(0)) == .stop)
+        #expect(intake.took(0, batch: 64, hasClient: false, isFailing: false, at: instant(0)) == .stop)
     }
 }

@@ -1,4 +1,5 @@
 import HTTP1
+import Platform
 import Testing
 
 @testable import Vial
@@ -10,22 +11,22 @@ struct Trial {
     var drain = Drain.Phase.serving
     private(set) var exchange: Exchange
     static let times = Exchange.Times(
-        keepAlive: nanoseconds(75_000), head: nanoseconds(10_000), body: nanoseconds(30_000),
-        response: nanoseconds(15_500), write: nanoseconds(20_000))
+        keepAlive: .milliseconds(75_000), head: .milliseconds(10_000), body: .milliseconds(30_000),
+        response: .milliseconds(15_500), write: .milliseconds(20_000))
 
     init(_ events: [Exchange.Event] = [], drain: Drain.Phase = .serving) {
-        exchange = Exchange(at: 0, drain: drain, Self.times)
+        exchange = Exchange(at: instant(0), drain: drain, Self.times)
         self.drain = drain
         for event in events { _ = self(event) }
     }
 
     var state: Exchange.State { exchange.state }
     /// In milliseconds.
-    var deadline: Int { Int(exchange.deadline / 1_000_000) }
+    var deadline: Int { Int(exchange.deadline.nanoseconds / 1_000_000) }
 
     @discardableResult
     mutating func callAsFunction(_ event: Exchange.Event) -> Exchange.Action {
-        exchange.handle(event, at: nanoseconds(now), drain: drain, Self.times)
+        exchange.handle(event, at: instant(now), drain: drain, Self.times)
     }
 }
 

@@ -268,7 +268,7 @@ extension OverSockets {
 
         @Test func `unread responses are counted until their client is closed`() async throws {
             let memory = MemoryBudget(limit: 64 * 1_048_576)
-            try await withServer(app, options(memory).with(\.writeTimeout, 300)) { server in
+            try await withServer(app, options(memory).with(\.writeTimeout, .milliseconds(300))) { server in
                 let client = try server.connect(window: 4096)
                 try client.send("GET /bytes/16000000 HTTP/1.1\r\nHost: a\r\n\r\n")
                 try await until { memory.used >= 16_000_000 }

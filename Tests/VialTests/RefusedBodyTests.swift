@@ -145,7 +145,7 @@ extension OverSockets {
         }
 
         @Test func `that do not arrive are answered at the timeout, and the connection closes`() async throws {
-            try await withServer(app, .loopback.with(\.bodyTimeout, 50)) { server in
+            try await withServer(app, .loopback.with(\.bodyTimeout, .milliseconds(50))) { server in
                 let client = try server.connect()
                 try client.send(String(sized("POST /x/y HTTP/1.1\r\n", 10).dropLast(2)))
                 let refusal = try client.answer()

@@ -1,6 +1,7 @@
 import Dispatch
 import Glibc
 import HTTPTypes
+import Platform
 import Reactor
 import Synchronization
 import Testing
@@ -28,7 +29,7 @@ extension OverSockets {
         }
 
         @Test func `keeps serving while it announces its end`() async throws {
-            try await withServer(app, .loopback.with(\.drainDelay, 60_000)) { server in
+            try await withServer(app, .loopback.with(\.drainDelay, .milliseconds(60_000))) { server in
                 let idle = try server.connect()
                 try idle.send(get)
                 #expect(try idle.answer().field("Connection") == nil)
@@ -48,7 +49,7 @@ extension OverSockets {
         }
 
         @Test func `passes through the phases in order`() async throws {
-            try await withServer(app, .loopback.with(\.drainDelay, 30)) { server in
+            try await withServer(app, .loopback.with(\.drainDelay, .milliseconds(30))) { server in
                 server.stop()
                 await server.events.wait(for: .drain(.ended))
                 #expect(server.events.all == [.drain(.announcing), .drain(.closing), .drain(.ended)])
@@ -56,7 +57,7 @@ extension OverSockets {
         }
 
         @Test func `closes idle connections when it closes`() async throws {
-            try await withServer(app, .loopback.with(\.drainDelay, 0)) { server in
+            try await withServer(app, .loopback.with(\.drainDelay, .milliseconds(0))) { server in
                 let idle = try server.connect()
                 try idle.send(get)
                 _ = try idle.answer()
@@ -68,7 +69,7 @@ extension OverSockets {
         }
 
         @Test func `answers the first request of a client that has just connected`() async throws {
-            try await withServer(app, .loopback.with(\.drainDelay, 0)) { server in
+            try await withServer(app, .loopback.with(\.drainDelay, .milliseconds(0))) { server in
                 let client = try server.connect()
                 await server.events.wait(for: .accepted)
                 server.stop()
@@ -79,8 +80,8 @@ extension OverSockets {
         }
 
         @Test func `while closing, closes an accepted client that sends nothing after a second`() async throws {
-            let options = ServerOptions.loopback.with(\.maxConnections, 1).with(\.drainDelay, 0)
-            try await withServer(app, options.with(\.drainTimeout, 8000)) { server in
+            let options = ServerOptions.loopback.with(\.maxConnections, 1).with(\.drainDelay, .milliseconds(0))
+            try await withServer(app, options.with(\.drainTimeout, .milliseconds(8000))) { server in
                 let busy = try server.connect()
                 try busy.send(slow)
                 await server.events.wait(for: .started)
@@ -101,7 +102,9 @@ extension OverSockets {
         @Test func `while closing, a body that has begun keeps its timeout`() async throws {
             var app = app
             app.post("/length") { request in text("\(request.body.count)") }
-            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+            try await withServer(
+                app, .loopback.with(\.drainDelay, .milliseconds(0)).with(\.drainTimeout, .milliseconds(60_000))
+            ) { server in
                 let silent = try server.connect()
                 let sending = try server.connect()
                 let head = "POST /length HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
@@ -118,7 +121,9 @@ extension OverSockets {
         }
 
         @Test func `finishes requests in flight`() async throws {
-            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+            try await withServer(
+                app, .loopback.with(\.drainDelay, .milliseconds(0)).with(\.drainTimeout, .milliseconds(60_000))
+            ) { server in
                 let client = try server.connect()
                 try client.send(slow)
                 let sending = try server.connect()
@@ -159,7 +164,9 @@ extension OverSockets {
         @Test func `while closing, closes a connection that becomes idle because its client has read everything`()
             async throws
         {
-            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+            try await withServer(
+                app, .loopback.with(\.drainDelay, .milliseconds(0)).with(\.drainTimeout, .milliseconds(60_000))
+            ) { server in
                 let client = try server.connect(window: 4096)
                 try client.send("GET /bytes/5000000 HTTP/1.1\r\nHost: a\r\n\r\n")
                 await server.events.wait(for: .completed("/bytes/5000000", 200))
@@ -175,7 +182,9 @@ extension OverSockets {
 
         @Test func `while closing, answers pipelined requests behind a response that is still being read`() async throws
         {
-            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+            try await withServer(
+                app, .loopback.with(\.drainDelay, .milliseconds(0)).with(\.drainTimeout, .milliseconds(60_000))
+            ) { server in
                 let client = try server.connect(window: 4096)
                 try client.send("GET /bytes/5000000 HTTP/1.1\r\nHost: a\r\n\r\n")
                 await server.events.wait(for: .completed("/bytes/5000000", 200))
@@ -195,7 +204,9 @@ extension OverSockets {
 
         @Test(arguments: ["", "Connection: close\r\n"])
         func `does not end before clients have received what the kernel holds for them`(field: String) async throws {
-            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+            try await withServer(
+                app, .loopback.with(\.drainDelay, .milliseconds(0)).with(\.drainTimeout, .milliseconds(60_000))
+            ) { server in
                 let client = try server.connect(window: 4096)
                 let busy = try server.connect()
                 try busy.send(slow)
@@ -218,7 +229,9 @@ extension OverSockets {
         }
 
         @Test func `does not wait for a client that disconnected without reading everything`() async throws {
-            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+            try await withServer(
+                app, .loopback.with(\.drainDelay, .milliseconds(0)).with(\.drainTimeout, .milliseconds(60_000))
+            ) { server in
                 try await Self.leave(server)
                 server.stop()
                 await server.events.wait(for: .drain(.ended))
@@ -234,7 +247,9 @@ extension OverSockets {
         }
 
         @Test func `cuts clients that do not acknowledge within the drain timeout`() async throws {
-            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 300)) { server in
+            try await withServer(
+                app, .loopback.with(\.drainDelay, .milliseconds(0)).with(\.drainTimeout, .milliseconds(300))
+            ) { server in
                 let client = try server.connect(window: 4096)
                 try client.send(Self.halfDelivered + "\r\n")
                 await server.events.wait(for: .completed("/bytes/40000", 200))
@@ -246,8 +261,9 @@ extension OverSockets {
         }
 
         @Test func `closes clients that do not acknowledge within the write timeout`() async throws {
-            let options = ServerOptions.loopback.with(\.drainDelay, 0).with(\.drainTimeout, 30_000)
-            try await withServer(app, options.with(\.writeTimeout, 100)) { server in
+            let options = ServerOptions.loopback.with(\.drainDelay, .milliseconds(0)).with(
+                \.drainTimeout, .milliseconds(30_000))
+            try await withServer(app, options.with(\.writeTimeout, .milliseconds(100))) { server in
                 let client = try server.connect(window: 4096)
                 try client.send(Self.halfDelivered + "\r\n")
                 await server.events.wait(for: .completed("/bytes/40000", 200))
@@ -259,7 +275,9 @@ extension OverSockets {
         }
 
         @Test func `cuts requests that take longer than the drain timeout`() async throws {
-            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 50)) { server in
+            try await withServer(
+                app, .loopback.with(\.drainDelay, .milliseconds(0)).with(\.drainTimeout, .milliseconds(50))
+            ) { server in
                 let client = try server.connect()
                 try client.send("GET /a HTTP/1.1\r\nHo")
                 await server.events.wait(for: .accepted)
@@ -284,7 +302,9 @@ extension OverSockets {
                     }
                 }
             }
-            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 50)) { server in
+            try await withServer(
+                app, .loopback.with(\.drainDelay, .milliseconds(0)).with(\.drainTimeout, .milliseconds(50))
+            ) { server in
                 let client = try server.connect()
                 try client.send("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
                 await server.events.wait(for: .started)
@@ -299,7 +319,9 @@ extension OverSockets {
         }
 
         @Test func `stops listening once it closes`() async throws {
-            try await withServer(app, .loopback.with(\.drainDelay, 0).with(\.drainTimeout, 60_000)) { server in
+            try await withServer(
+                app, .loopback.with(\.drainDelay, .milliseconds(0)).with(\.drainTimeout, .milliseconds(60_000))
+            ) { server in
                 let client = try server.connect()
                 try client.send(slow)
                 await server.events.wait(for: .started)
@@ -339,7 +361,8 @@ extension OverSockets {
         @Test func `lets clients wait while all places have a request or part of one`()
             async throws
         {
-            try await withServer(app, .loopback.with(\.maxConnections, 3).with(\.idleGrace, 0)) { server in
+            try await withServer(app, .loopback.with(\.maxConnections, 3).with(\.idleGrace, .milliseconds(0))) {
+                server in
                 let head = try server.connect()
                 try head.send("GET /a HTTP/1.1\r\nHo")
                 let body = try server.connect()
@@ -363,7 +386,8 @@ extension OverSockets {
         }
 
         @Test func `closes the longest idle connection for a new client`() async throws {
-            try await withServer(app, .loopback.with(\.maxConnections, 3).with(\.idleGrace, 0)) { server in
+            try await withServer(app, .loopback.with(\.maxConnections, 3).with(\.idleGrace, .milliseconds(0))) {
+                server in
                 let clients = try (0..<3).map { _ in try server.connect() }
                 for client in clients + [clients[0]] {
                     try client.send(get)
@@ -401,7 +425,8 @@ extension OverSockets {
                 return text("played")
             }
             let play = "GET /interlude HTTP/1.1\r\nHost: a\r\n\r\n"
-            try await withServer(app, .loopback.with(\.maxConnections, 3).with(\.idleGrace, 0)) { server in
+            try await withServer(app, .loopback.with(\.maxConnections, 3).with(\.idleGrace, .milliseconds(0))) {
+                server in
                 let oldest = try server.connect()
                 let others = [try server.connect(), try server.connect()]
                 for client in [oldest] + others {
@@ -426,7 +451,8 @@ extension OverSockets {
         }
 
         @Test func `serves more clients than it has places, none of which disconnects`() async throws {
-            try await withServer(app, .loopback.with(\.maxConnections, 4).with(\.idleGrace, 0)) { server in
+            try await withServer(app, .loopback.with(\.maxConnections, 4).with(\.idleGrace, .milliseconds(0))) {
+                server in
                 var clients: [Client] = []
                 for _ in 0..<200 {
                     let client = try server.connect()
@@ -439,7 +465,8 @@ extension OverSockets {
         }
 
         @Test func `closes another loop's idle connection if the accepting loop has none`() async throws {
-            try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, 0), loops: 2) { server in
+            try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, .milliseconds(0)), loops: 2)
+            { server in
                 var clients: [Client] = []
                 // The kernel chooses the loop: among 40 clients some reach the other one.
                 for _ in 0..<40 {
@@ -453,7 +480,8 @@ extension OverSockets {
         }
 
         @Test func `keeps an idle connection during its grace`() async throws {
-            try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, 60_000)) { server in
+            try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, .milliseconds(60_000))) {
+                server in
                 let idle = try server.connect()
                 try idle.send(get)
                 #expect(try idle.answer().body == "a")
@@ -471,8 +499,8 @@ extension OverSockets {
         }
 
         @Test func `keeps an idle connection during its grace however long another client waits`() async throws {
-            let options = ServerOptions.loopback.with(\.maxConnections, 2).with(\.idleGrace, 60_000)
-            try await withServer(app, options.with(\.headerTimeout, 100)) { server in
+            let options = ServerOptions.loopback.with(\.maxConnections, 2).with(\.idleGrace, .milliseconds(60_000))
+            try await withServer(app, options.with(\.headerTimeout, .milliseconds(100))) { server in
                 let idle = try server.connect()
                 try idle.send(get)
                 #expect(try idle.answer().body == "a")
@@ -491,7 +519,8 @@ extension OverSockets {
         }
 
         @Test func `closes a client that sends nothing, once its grace is over`() async throws {
-            try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, 50)) { server in
+            try await withServer(app, .loopback.with(\.maxConnections, 1).with(\.idleGrace, .milliseconds(50))) {
+                server in
                 let silent = try server.connect()
                 await server.events.wait(for: .accepted)
                 let further = try server.connect()
@@ -505,7 +534,7 @@ extension OverSockets {
         {
             let listener = try Listener(host: "127.0.0.1", port: 0)
             let number = listener.descriptor.number
-            try await withServer(app, .loopback.with(\.drainDelay, 200), adopting: number) { server in
+            try await withServer(app, .loopback.with(\.drainDelay, .milliseconds(200)), adopting: number) { server in
                 let client = try server.connect()
                 try client.send(get)
                 #expect(try client.answer().body == "a")
@@ -581,7 +610,7 @@ extension OverSockets {
                     hold.wait()
                     return text("held")
                 }
-                let options = ServerOptions.loopback.with(\.idleGrace, 60_000).with(\.maxConnections, 2)
+                let options = ServerOptions.loopback.with(\.idleGrace, .milliseconds(60_000)).with(\.maxConnections, 2)
                 try await withServer(app, options) { server in
                     let holder = try server.connect()
                     try holder.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -711,7 +740,7 @@ private func withAcceptor(
     do { result = .success(try await body(acceptor, number, port)) } catch { result = .failure(error) }
     place.acceptor.withLock { $0 = nil }
     await Task(executorPreference: loop) {
-        await acceptor.bound.value.finish(by: EventLoop.monotonicNanoseconds())
+        await acceptor.bound.value.finish(by: Instant.now)
     }.value
     await running.value
     try result.get()

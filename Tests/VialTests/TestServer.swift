@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Reactor
 import ServiceLifecycleTestKit
 import Synchronization
@@ -48,10 +49,13 @@ func withServer(
     }
 }
 
+/// An instant so many milliseconds after the clock's beginning.
+func instant(_ milliseconds: Int) -> Instant { Instant(nanoseconds: UInt64(milliseconds) * 1_000_000) }
+
 extension ServerOptions {
     /// A port that the kernel chooses, and a drain timeout below a test's time limit.
     static var loopback: ServerOptions {
-        ServerOptions().with(\.host, "127.0.0.1").with(\.port, 0).with(\.drainTimeout, 2000)
+        ServerOptions().with(\.host, "127.0.0.1").with(\.port, 0).with(\.drainTimeout, .milliseconds(2000))
     }
 
     func with<Value>(_ option: WritableKeyPath<ServerOptions, Value>, _ value: Value) -> ServerOptions {
@@ -173,7 +177,7 @@ final class Interlude: Sendable {
     }
 
     private func wait(until isOver: () -> Bool) {
-        let limit = EventLoop.monotonicNanoseconds() + 10_000_000_000
-        while !isOver() && EventLoop.monotonicNanoseconds() < limit { sched_yield() }
+        let limit = Instant.now + .nanoseconds(10_000_000_000)
+        while !isOver() && Instant.now < limit { sched_yield() }
     }
 }

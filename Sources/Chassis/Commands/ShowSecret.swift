@@ -1,5 +1,6 @@
 import AWS
 import ArgumentParser
+import Platform
 
 /// `secret`: prints where the database's password comes from, without its value.
 struct ShowSecret: ParsableCommand {
@@ -34,7 +35,7 @@ struct ShowSecret: ParsableCommand {
         let manager = SecretsManager(secretID: id, environment: Environment(settings.aws)) { event in
             guard case .retrying(let error, _, let pause) = event else { return }
             var standardError = StandardError()
-            print("\(service.name) secret: \(error), trying again in \(pause) ms", to: &standardError)
+            print("\(service.name) secret: \(error), trying again in \(pause.milliseconds) ms", to: &standardError)
         }
         do throws(SecretError) {
             print("region: \(try manager.region())")

@@ -1,3 +1,4 @@
+import Platform
 import Reactor
 import Vial
 
@@ -6,7 +7,7 @@ import Vial
 extension Configuration {
     /// The load balancer's idle timeout. If the server closes a connection earlier, the load balancer may be sending
     /// its next request.
-    private static let balancerIdleMilliseconds = 60_000
+    private static let balancerIdleLimit = Duration.seconds(60)
     private static let mebibyte = 1_048_576
 
     /// Notes every error in combinations of valid values.
@@ -28,7 +29,7 @@ extension Configuration {
     /// Warnings about accepted values.
     static func warnings(of http: HTTP, _ password: Password?, _ reading: Reading) -> [String] {
         var warnings: [String] = []
-        if http.keepAliveTimeoutMilliseconds <= balancerIdleMilliseconds {
+        if http.keepAliveTimeout <= balancerIdleLimit {
             warnings.append("KEEPALIVE_TIMEOUT_MS should be above the load balancer's idle timeout of 60000 ms")
         }
         if let password, password.source != "DB_PASSWORD", reading.values.textIfSet("DB_PASSWORD") != nil {
@@ -143,13 +144,13 @@ extension Configuration {
     private static func checkTimeouts(_ http: HTTP, _ database: Database, _ reading: inout Reading) {
         let names = ["DB_POOL_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "REQUEST_TIMEOUT_MS"]
         guard reading.areGood(names) else { return }
-        let sum = database.poolTimeoutMilliseconds + database.statementTimeoutMilliseconds
-        guard sum >= http.requestTimeoutMilliseconds else { return }
+        let sum = database.poolTimeout + database.statementTimeout
+        guard sum >= http.requestTimeout else { return }
         reading.note(
             ConfigurationError(
                 variables: names,
                 problem:
-                    "must increase: the sum of the first two, \(sum), must be below the third, \(http.requestTimeoutMilliseconds)"
+                    "must increase: the sum of the first two, \(sum.milliseconds), must be below the third, \(http.requestTimeout.milliseconds)"
             ))
     }
 }

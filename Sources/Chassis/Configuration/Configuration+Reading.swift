@@ -93,11 +93,11 @@ extension Configuration.HTTP {
             maxBodyBytes: reading.values.integer("MAX_BODY_BYTES"),
             maxHeaderBytes: reading.values.integer("MAX_HEADER_BYTES"),
             maxHeaderCount: reading.values.integer("MAX_HEADER_COUNT"),
-            headerTimeoutMilliseconds: reading.values.integer("HEADER_TIMEOUT_MS"),
-            bodyTimeoutMilliseconds: reading.values.integer("BODY_TIMEOUT_MS"),
-            writeTimeoutMilliseconds: reading.values.integer("WRITE_TIMEOUT_MS"),
-            requestTimeoutMilliseconds: reading.values.integer("REQUEST_TIMEOUT_MS"),
-            keepAliveTimeoutMilliseconds: reading.values.integer("KEEPALIVE_TIMEOUT_MS"))
+            headerTimeout: reading.values.duration("HEADER_TIMEOUT_MS"),
+            bodyTimeout: reading.values.duration("BODY_TIMEOUT_MS"),
+            writeTimeout: reading.values.duration("WRITE_TIMEOUT_MS"),
+            requestTimeout: reading.values.duration("REQUEST_TIMEOUT_MS"),
+            keepAliveTimeout: reading.values.duration("KEEPALIVE_TIMEOUT_MS"))
     }
 }
 
@@ -105,7 +105,7 @@ extension Configuration.Health {
     fileprivate init(_ reading: Reading) {
         self.init(
             paths: reading.values.paths("HEALTH_PATHS"),
-            databaseGraceMilliseconds: reading.values.integer("HEALTH_DB_GRACE_MS"))
+            databaseGrace: reading.values.duration("HEALTH_DB_GRACE_MS"))
     }
 }
 
@@ -132,9 +132,9 @@ extension Configuration.Database {
             migratesOnStart: reading.values.flag("MIGRATE_ON_START"),
             poolMinimum: reading.values.integer("DB_POOL_MIN"),
             poolMaximum: reading.values.integer("DB_POOL_MAX"),
-            poolTimeoutMilliseconds: reading.values.integer("DB_POOL_TIMEOUT_MS"),
-            statementTimeoutMilliseconds: reading.values.integer("DB_STATEMENT_TIMEOUT_MS"),
-            connectTimeoutMilliseconds: reading.values.integer("DB_CONNECT_TIMEOUT_MS"))
+            poolTimeout: reading.values.duration("DB_POOL_TIMEOUT_MS"),
+            statementTimeout: reading.values.duration("DB_STATEMENT_TIMEOUT_MS"),
+            connectTimeout: reading.values.duration("DB_CONNECT_TIMEOUT_MS"))
     }
 }
 
@@ -170,7 +170,7 @@ extension Configuration.Logging {
 extension Configuration.Drain {
     fileprivate init(_ reading: Reading) {
         self.init(
-            delayMilliseconds: reading.values.integer("DRAIN_DELAY_MS"),
-            timeoutMilliseconds: reading.values.integer("DRAIN_TIMEOUT_MS"))
+            delay: reading.values.duration("DRAIN_DELAY_MS"),
+            timeout: reading.values.duration("DRAIN_TIMEOUT_MS"))
     }
 }

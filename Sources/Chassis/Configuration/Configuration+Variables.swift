@@ -58,19 +58,19 @@ extension Configuration {
                 "MAX_HEADER_COUNT", .integer(8...1024), default: .number(limits.fieldCountLimit),
                 "more header fields are answered 431"),
             Variable(
-                "HEADER_TIMEOUT_MS", .timeout, default: .number(server.headerTimeout),
+                "HEADER_TIMEOUT_MS", .timeout, default: .number(server.headerTimeout.milliseconds),
                 "for a request's head to arrive, then 408"),
             Variable(
-                "BODY_TIMEOUT_MS", .timeout, default: .number(server.bodyTimeout),
+                "BODY_TIMEOUT_MS", .timeout, default: .number(server.bodyTimeout.milliseconds),
                 "for a request's body to arrive, then 408"),
             Variable(
-                "WRITE_TIMEOUT_MS", .timeout, default: .number(server.writeTimeout),
+                "WRITE_TIMEOUT_MS", .timeout, default: .number(server.writeTimeout.milliseconds),
                 "for the client to take the answer, then close"),
             Variable(
-                "REQUEST_TIMEOUT_MS", .timeout, default: .number(server.requestTimeout),
+                "REQUEST_TIMEOUT_MS", .timeout, default: .number(server.requestTimeout.milliseconds),
                 "for the answer to be made, its SQL included, then 504"),
             Variable(
-                "KEEPALIVE_TIMEOUT_MS", .timeout, default: .number(server.keepAliveTimeout),
+                "KEEPALIVE_TIMEOUT_MS", .timeout, default: .number(server.keepAliveTimeout.milliseconds),
                 "an idle connection is closed; longer than the load balancer's own limit of 60 s"),
 
             // Health
@@ -155,10 +155,10 @@ extension Configuration {
 
             // Stop
             Variable(
-                "DRAIN_DELAY_MS", .delay, default: .number(server.drainDelay),
+                "DRAIN_DELAY_MS", .delay, default: .number(server.drainDelay.milliseconds),
                 "after SIGTERM: still accepting, with health 503, while the balancer takes the target out"),
             Variable(
-                "DRAIN_TIMEOUT_MS", .delay, default: .number(server.drainTimeout),
+                "DRAIN_TIMEOUT_MS", .delay, default: .number(server.drainTimeout.milliseconds),
                 "then: for requests in flight to finish"),
         ] + service.variables
     }

@@ -37,18 +37,18 @@ struct Configuration: Sendable {
         var maxBodyBytes: Int
         var maxHeaderBytes: Int
         var maxHeaderCount: Int
-        var headerTimeoutMilliseconds: Int
-        var bodyTimeoutMilliseconds: Int
-        var writeTimeoutMilliseconds: Int
-        var requestTimeoutMilliseconds: Int
-        var keepAliveTimeoutMilliseconds: Int
+        var headerTimeout: Duration
+        var bodyTimeout: Duration
+        var writeTimeout: Duration
+        var requestTimeout: Duration
+        var keepAliveTimeout: Duration
     }
 
     /// The answer of `/health`, and its further paths.
     struct Health: Sendable {
         /// Absolute, without the base path.
         var paths: [String]
-        var databaseGraceMilliseconds: Int
+        var databaseGrace: Duration
     }
 
     /// How PostgreSQL is reached, and how many connections are used.
@@ -75,9 +75,9 @@ struct Configuration: Sendable {
         var poolMinimum: Int
         /// At least 1.
         var poolMaximum: Int
-        var poolTimeoutMilliseconds: Int
-        var statementTimeoutMilliseconds: Int
-        var connectTimeoutMilliseconds: Int
+        var poolTimeout: Duration
+        var statementTimeout: Duration
+        var connectTimeout: Duration
     }
 
     /// The settings that the AWS SDKs read; endpoints are absolute URLs.
@@ -108,8 +108,8 @@ struct Configuration: Sendable {
 
     /// The stop after SIGTERM.
     struct Drain: Sendable {
-        var delayMilliseconds: Int
-        var timeoutMilliseconds: Int
+        var delay: Duration
+        var timeout: Duration
     }
 
     /// The levels of the log, in ascending order of severity.

@@ -11,7 +11,7 @@ struct ServiceVariables: Sendable, Equatable {
     /// The path of the notification socket; with a leading `@`, a name in the abstract namespace.
     var notifySocket: String?
     /// The interval within which the manager expects a sign of life.
-    var watchdogMicroseconds: UInt64?
+    var watchdogLimit: Duration?
 
     /// - Parameters:
     ///   - variable: returns the value of a variable; an empty one counts as unset.
@@ -40,7 +40,7 @@ struct ServiceVariables: Sendable, Equatable {
         // With two sockets, clients of the second would never be accepted.
         if isForUs("LISTEN_PID"), let count = number("LISTEN_FDS", 0...1) { found.passesSocket = count == 1 }
         if isForUs("WATCHDOG_PID"), let limit = number("WATCHDOG_USEC", 1...watchdogHourLimit * 3_600_000_000) {
-            found.watchdogMicroseconds = limit
+            found.watchdogLimit = .microseconds(limit)
         }
         if let path = variable("NOTIFY_SOCKET"), !path.isEmpty {
             if path.utf8.count > 1, path.utf8.count < socketPathLimit, path.hasPrefix("/") || path.hasPrefix("@") {

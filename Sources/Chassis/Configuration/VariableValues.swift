@@ -41,6 +41,9 @@ public struct VariableValues: Sendable {
         return number
     }
 
+    /// The time in a variable of milliseconds that has a default.
+    public func duration(_ name: String) -> Duration { .milliseconds(integer(name)) }
+
     /// The number; nil when the variable is unset and has no default.
     public func integerIfSet(_ name: String) -> Int? {
         switch value(name) {

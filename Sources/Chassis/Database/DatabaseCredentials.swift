@@ -1,5 +1,6 @@
 import AWS
 import Logging
+import Platform
 import Postgres
 
 /// Provides host, user and password before every connection, so that the next connection uses a changed file or secret.
@@ -71,7 +72,7 @@ final class DatabaseCredentials: Sendable {
         case .retrying(let error, let attempt, let pause):
             logger.debug(
                 "Database secret asked for again",
-                metadata: ["reason": "\(error)", "attempt": "\(attempt)", "pause_ms": "\(pause)"])
+                metadata: ["reason": "\(error)", "attempt": "\(attempt)", "pause_ms": "\(pause.milliseconds)"])
         }
     }
 }
@@ -82,8 +83,8 @@ extension ConnectionOptions {
         self.init(
             host: database.host ?? "", port: database.port, database: database.name, user: database.user,
             sslMode: database.sslMode.rawValue, sslRootCertificate: database.sslRootCertificate,
-            connectTimeout: .milliseconds(database.connectTimeoutMilliseconds),
-            statementTimeout: .milliseconds(database.statementTimeoutMilliseconds),
+            connectTimeout: database.connectTimeout,
+            statementTimeout: database.statementTimeout,
             prepares: database.usesPreparedStatements, applicationName: service.name,
             sessionSettings: service.sessionSettings)
     }

@@ -1,3 +1,4 @@
+import Platform
 import Postgres
 import Reactor
 
@@ -20,18 +21,18 @@ final class KeyExpiry {
     /// they were created, and use one connection for a third of the time.
     struct Pace {
         /// Pause after a batch that was not full, or that failed.
-        var pauseBetweenLooks: UInt64 = 60_000_000_000
+        var pauseBetweenLooks = Duration.seconds(60)
         /// Shortest pause after a full batch: for the statements that wait by then.
-        static let shortestPause: UInt64 = 10_000_000
+        static let shortestPause = Duration.milliseconds(10)
         /// The pause after a full batch is this many times its duration.
-        static let pauseFactor: UInt64 = 2
+        static let pauseFactor = 2
 
         /// - Parameters:
         ///   - count: the number of deleted keys; nil when the batch failed.
-        ///   - duration: of the batch, in nanoseconds.
-        func pause(after count: Int?, took duration: UInt64) -> UInt64 {
+        ///   - duration: of the batch.
+        func pause(after count: Int?, took duration: Duration) -> Duration {
             guard let count, count >= KeyExpiry.batchLimit else { return pauseBetweenLooks }
-            return max(Self.shortestPause, duration.multipliedReportingOverflow(by: Self.pauseFactor).partialValue)
+            return max(Self.shortestPause, duration * Self.pauseFactor)
         }
     }
 
@@ -52,8 +53,8 @@ final class KeyExpiry {
         loop.execute { KeyExpiry(on: loop, pool: pool, pace: pace).look(after: pace.pauseBetweenLooks) }
     }
 
-    private func look(after pause: UInt64) {
-        loop.arm(deadline, at: EventLoop.monotonicNanoseconds() + pause)
+    private func look(after pause: Duration) {
+        loop.arm(deadline, at: Instant.now + pause)
     }
 
     private func look() {
@@ -62,8 +63,8 @@ final class KeyExpiry {
 
     /// Deletes one batch of expired keys. An unreachable database is ignored here, because the pool has reported it.
     private func removeBatch() async {
-        let start = EventLoop.monotonicNanoseconds()
+        let start = Instant.now
         let count = try? await pool.query(Self.statement).count
-        look(after: pace.pause(after: count, took: EventLoop.monotonicNanoseconds() - start))
+        look(after: pace.pause(after: count, took: Instant.now - start))
     }
 }

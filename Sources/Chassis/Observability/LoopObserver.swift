@@ -1,5 +1,6 @@
 import HTTP1
 import HTTPTypes
+import Platform
 import Postgres
 import Reactor
 import Telemetry
@@ -167,7 +168,7 @@ final class LoopObserver: @unchecked Sendable {
     ) {
         let isFault = status >= 500
         guard isFault || observability.logsAccess else { return }
-        let end = request.start &+ nanoseconds
+        let end = request.start.advanced(byNanoseconds: nanoseconds)
         line(isFault ? .error : .info, "Request completed", at: end) { line in
             // Held once: each access through the request would retain and release it.
             let head = request.head.bytes
@@ -231,7 +232,7 @@ final class LoopObserver: @unchecked Sendable {
     }
 
     private func line(
-        _ level: LogLevel, _ message: StaticString, at moment: UInt64 = EventLoop.monotonicNanoseconds(),
+        _ level: LogLevel, _ message: StaticString, at moment: Instant = .now,
         _ fields: (inout LogLine) -> Void
     ) {
         guard level >= observability.level else { return }

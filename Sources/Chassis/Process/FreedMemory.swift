@@ -6,8 +6,8 @@ import Reactor
 enum FreedMemory {
     /// From this size on a buffer has pages of its own: an answer or a body that is larger than most.
     private static let largeBufferByteCount: Int32 = 131_072
-    /// Interval between two checks, in nanoseconds.
-    private static let returnInterval: UInt64 = 2_000_000_000
+    /// Interval between two checks.
+    private static let returnInterval = Duration.seconds(2)
 
     /// Makes the memory of large buffers return to the kernel when they are freed. Call it before anything large is
     /// allocated.
@@ -20,7 +20,7 @@ enum FreedMemory {
     static func returnRest(while budget: MemoryBudget, on loop: EventLoop) async {
         var trim = HeapTrim(byteCount: privateByteCount ?? 0)
         while !Task.isCancelled {
-            await loop.pause(nanoseconds: returnInterval)
+            await loop.pause(for: returnInterval)
             guard let now = privateByteCount else { return }
             let used = budget.used
             guard trim.isDue(byteCount: now, used: used, of: budget.limit) else { continue }

@@ -1,6 +1,7 @@
 import CLinux
 import FoundationEssentials
 import Glibc
+import Platform
 import Reactor
 
 /// The process's interface to a service manager: passed sockets (sd_listen_fds(3)) and notifications (sd_notify(3)).
@@ -11,10 +12,10 @@ struct ServiceManager: Sendable {
     /// During the start the manager is asked for this much more time …
     private static let extensionSeconds = 30
     /// … at this interval …
-    private static let extensionPause: UInt64 = 10_000_000_000
-    /// … for at most this long, in nanoseconds: twice the longest migration step. From then on the manager's own limit
+    private static let extensionPause = Duration.seconds(10)
+    /// … for at most this long: twice the longest migration step. From then on the manager's own limit
     /// applies.
-    private static let longestStart: UInt64 = 7_200_000_000_000
+    private static let longestStart = Duration.seconds(7200)
 
     private let variables: ServiceVariables
 
@@ -47,10 +48,10 @@ struct ServiceManager: Sendable {
     func starting(on loop: EventLoop, until hasEnded: @escaping @Sendable () -> Bool) {
         guard variables.notifySocket != nil else { return }
         Task(executorPreference: loop) {
-            let end = EventLoop.monotonicNanoseconds() + Self.longestStart
-            while !hasEnded() && EventLoop.monotonicNanoseconds() < end {
+            let end = Instant.now + Self.longestStart
+            while !hasEnded() && Instant.now < end {
                 send("EXTEND_TIMEOUT_USEC=\(Self.extensionSeconds)000000")
-                await loop.pause(nanoseconds: Self.extensionPause)
+                await loop.pause(for: Self.extensionPause)
             }
         }
     }
@@ -58,13 +59,13 @@ struct ServiceManager: Sendable {
     /// Reports that the service serves, and from then on at the requested interval that every loop still runs.
     func ready(_ loops: [EventLoop]) {
         send("READY=1")
-        guard let limit = variables.watchdogMicroseconds else { return }
+        guard let limit = variables.watchdogLimit else { return }
         Task(executorPreference: loops[0]) {
             while !Task.isCancelled {
                 // A blocked loop delays the report, which is its purpose.
                 for loop in loops { await loop.perform {} }
                 send("WATCHDOG=1")
-                await loops[0].pause(nanoseconds: limit * 1000 / 3)
+                await loops[0].pause(for: limit / 3)
             }
         }
     }

@@ -1,5 +1,6 @@
 import Formatting
 import HTTPTypes
+import Platform
 import Postgres
 import Reactor
 import Vial
@@ -8,10 +9,11 @@ import Vial
 /// outcome. Used on its loop's thread only.
 @safe final class Health: @unchecked Sendable {
     /// The load balancer gives up after 5 s; the answer must be there well before.
-    static let budgetNanoseconds: UInt64 = 2_000_000_000
+    static let timeLimit = Duration.seconds(2)
 
     private struct Check {
         var error: DatabaseError?
+        /// In nanoseconds; 0: the database was not asked.
         var latency: UInt64 = 0
     }
 
@@ -20,16 +22,16 @@ import Vial
     private let loop: EventLoop
     private let pool: Pool
     private let drain: Drain
-    private let grace: UInt64
+    private let grace: Duration
     private let lastSeen: LastSeen
     /// The callers that share the running check, including the one that started it.
     private var waiting: [Caller] = []
 
     /// - Parameters:
     ///   - lastSeen: shared by the loops of the process.
-    ///   - graceMilliseconds: how long after the last successful check the answer is still 200, as "degraded".
+    ///   - grace: how long after the last successful check the answer is still 200, as "degraded".
     init(
-        of service: Service, on loop: EventLoop, pool: Pool, drain: Drain, lastSeen: LastSeen, graceMilliseconds: Int
+        of service: Service, on loop: EventLoop, pool: Pool, drain: Drain, lastSeen: LastSeen, grace: Duration
     ) {
         serviceName = service.name
         readiness = service.readiness
@@ -37,7 +39,7 @@ import Vial
         self.lastSeen = lastSeen
         self.pool = pool
         self.drain = drain
-        grace = UInt64(graceMilliseconds) * 1_000_000
+        self.grace = grace
     }
 
     /// The answer of `/health`, from the database: it starts a query unless one is running.
@@ -50,12 +52,12 @@ import Vial
         waiting.append(caller)
         if waiting.count > 1 { return }
         let start = loop.now
-        let limit = min(caller.deadline ?? .max, start + Self.budgetNanoseconds)
+        let limit = min(caller.deadline ?? .distantFuture, start + Self.timeLimit)
         pool.query(readiness) { $0 }.begin(on: loop, until: limit) { [self] outcome in
             var check = Check()
             check.error = error(in: outcome)
             if check.error == nil { lastSeen.note(loop.now) }
-            check.latency = EventLoop.monotonicNanoseconds() - start
+            check.latency = Instant.now.nanoseconds(since: start)
             let response = judge(check)
             // A caller that asks again at once starts another check.
             let sharing = waiting

@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// The time of the last successful health check, for all loops of the process. Any thread may use it.
@@ -8,12 +9,12 @@ final class LastSeen: Sendable {
     /// Whether a health check has ever succeeded: from then on a load balancer may send requests.
     var isKnown: Bool { moment.load(ordering: .relaxed) > 0 }
 
-    func note(_ now: UInt64) {
-        moment.store(now, ordering: .relaxed)
+    func note(_ now: Instant) {
+        moment.store(now.nanoseconds, ordering: .relaxed)
     }
 
-    func isWithin(_ nanoseconds: UInt64, of now: UInt64) -> Bool {
+    func isWithin(_ duration: Duration, of now: Instant) -> Bool {
         let moment = moment.load(ordering: .relaxed)
-        return moment > 0 && now < moment + nanoseconds
+        return moment > 0 && now < Instant(nanoseconds: moment) + duration
     }
 }

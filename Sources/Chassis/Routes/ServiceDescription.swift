@@ -1,5 +1,6 @@
 import Formatting
 import HTTPTypes
+import Platform
 import Reactor
 import Synchronization
 import Vial
@@ -12,7 +13,7 @@ final class ServiceDescription: Sendable {
     private let environment: String
     /// The members before the uptime's value.
     private let beginning: Mutex<[UInt8]>
-    private let start = EventLoop.monotonicNanoseconds()
+    private let start = Instant.now
 
     init(of service: Service, _ configuration: Configuration, instanceID: String) {
         self.service = service
@@ -30,10 +31,10 @@ final class ServiceDescription: Sendable {
     /// The answer to a request that arrived at this time of the monotonic clock.
     ///
     /// - Parameter links: as made by `links`.
-    func answer(at now: UInt64, links: [UInt8]) -> Answer {
+    func answer(at now: Instant, links: [UInt8]) -> Answer {
         let beginning = beginning.withLock { $0 }
         // A request that was never on a connection has no time.
-        let uptime = now > start ? (now - start) / 1_000_000_000 : 0
+        let uptime = now.nanoseconds(since: start) / 1_000_000_000
         var body: [UInt8] = []
         body.append(addingCapacity: beginning.count + DecimalText.mostByteCount + links.count) { body in
             body.append(span: beginning.span)

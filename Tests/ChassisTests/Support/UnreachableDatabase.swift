@@ -55,7 +55,7 @@ func withUnreachableRoutes(
         service: service,
         context: .init(pool: pool, values: configuration.values, registry: Registry()), database: database,
         health: Health(
-            of: service, on: loop, pool: pool, drain: drain, lastSeen: LastSeen(), graceMilliseconds: 0),
+            of: service, on: loop, pool: pool, drain: drain, lastSeen: LastSeen(), grace: .zero),
         description: ServiceDescription(of: service, configuration, instanceID: "i-1"))
     try loop.start()
     await database.open()
