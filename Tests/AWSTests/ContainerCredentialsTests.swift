@@ -19,11 +19,11 @@ struct ContainerCredentialsTests {
         try #require(try ContainerCredentials(environment, agent: agent)).fetch()
     }
 
-    @Test func `without a URI there is no such endpoint`() throws {
+    @Test func `without a URI there is no endpoint`() throws {
         #expect(try ContainerCredentials(Environment()) == nil)
     }
 
-    @Test func `a relative URI is asked of the agent, before a full one`() throws {
+    @Test func `a relative URI is sent to the agent and takes precedence over a full one`() throws {
         try LoopbackServer { _ in .answer(200, Self.document) }.run { server in
             var environment = full(nobody)
             environment.containerCredentialsRelativeURI = Redacted("/v2/credentials/1?x=y")
@@ -44,7 +44,7 @@ struct ContainerCredentialsTests {
         #expect(throws: CredentialsError.container(.invalidURL)) { try ContainerCredentials(environment) }
     }
 
-    @Test func `a token is sent as it is`() throws {
+    @Test func `a token is sent unchanged`() throws {
         try LoopbackServer { _ in .answer(200, Self.document) }.run { server in
             var environment = full(server.url + "/get")
             environment.containerAuthorizationToken = Redacted("Bearer abc")
@@ -53,7 +53,7 @@ struct ContainerCredentialsTests {
         }
     }
 
-    @Test func `a token's file is read for every request and goes before the token`() throws {
+    @Test func `a token file is read for every request and takes precedence over the token`() throws {
         try LoopbackServer { _ in .answer(200, Self.document) }.run { server in
             try withFile("one\n") { path in
                 var environment = full(server.url)
@@ -68,7 +68,7 @@ struct ContainerCredentialsTests {
         }
     }
 
-    @Test func `a token's file that is missing or empty is an error`() throws {
+    @Test func `a missing or empty token file is an error`() throws {
         var environment = full(nobody)
         environment.containerAuthorizationTokenFile = "/nonexistent/token"
         #expect(throws: CredentialsError.unreadableTokenFile) { try fetch(environment) }
@@ -78,7 +78,7 @@ struct ContainerCredentialsTests {
         }
     }
 
-    @Test func `a token with a line break inside is refused`() {
+    @Test func `a token with a line break is rejected`() {
         var environment = full(nobody)
         environment.containerAuthorizationToken = Redacted("a\r\nX: y")
         #expect(throws: CredentialsError.container(.invalidHeader("Authorization"))) { try fetch(environment) }
@@ -88,7 +88,7 @@ struct ContainerCredentialsTests {
         "https://example.com/x", "http://localhost/x", "http://127.0.0.1/x", "http://127.9.9.9/x", "http://[::1]/x",
         "http://169.254.170.2/x", "http://169.254.170.23/x", "http://[fd00:ec2::23]/x",
     ])
-    func `https goes anywhere, http to this machine and the agents`(url: String) throws {
+    func `https may use any host, http only this machine and the agents`(url: String) throws {
         #expect(try ContainerCredentials(full(url)) != nil)
     }
 
@@ -98,7 +98,7 @@ struct ContainerCredentialsTests {
         ("http://127.0.0.example/", "127.0.0.example"), ("http://localhost.example/", "localhost.example"),
         ("http://[fd00:ec2::24]/", "fd00:ec2::24"), ("http://10.0.0.1/", "10.0.0.1"),
     ])
-    func `plain http to anybody else is refused`(url: String, host: String) {
+    func `plain http to other hosts is rejected`(url: String, host: String) {
         #expect(throws: CredentialsError.unsafeContainerURI(host: host)) { try ContainerCredentials(full(url)) }
     }
 
@@ -132,7 +132,7 @@ struct ContainerCredentialsTests {
     }
 
     private func write(_ text: String, to path: String) {
-        // The file is closed by the call that follows, and the text outlives both.
+        // The next call closes the file, and the text outlives both calls.
         guard let file = unsafe fopen(path, "w") else { preconditionFailure("\(path) cannot be written") }
         unsafe fputs(text, file)
         unsafe fclose(file)

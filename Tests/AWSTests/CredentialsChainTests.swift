@@ -3,14 +3,14 @@ import Testing
 @testable import AWS
 
 struct CredentialsChainTests {
-    /// Credentials that can be told apart and last this long from the start.
+    /// Numbered credentials that expire `seconds` after the start.
     private static func issue(_ number: Int, seconds: Int64) throws(CredentialsError) -> Credentials {
         try Credentials(
             source: .instance, accessKeyID: "KEY\(number)", secretAccessKey: Redacted("s"),
             expiry: TestTime.start + seconds)
     }
 
-    /// A chain whose source gives these one after the other, and how often it was asked.
+    /// A chain whose source returns these in turn, and the number of fetches.
     private func chain(
         _ time: TestTime, _ answers: [Result<Credentials, CredentialsError>]
     ) -> (chain: CredentialsChain, asked: () -> Int) {
@@ -22,7 +22,7 @@ struct CredentialsChainTests {
         return (chain, { count.entries.count })
     }
 
-    @Test func `variables come before everything else`() throws {
+    @Test func `variables take precedence`() throws {
         try LoopbackServer { _ in .answer(500) }.run { server in
             var environment = Environment.test(server.url, token: true)
             environment.containerCredentialsFullURI = server.url
@@ -43,7 +43,7 @@ struct CredentialsChainTests {
         #expect(throws: CredentialsError.incompleteEnvironment) { try CredentialsChain(environment).current() }
     }
 
-    @Test func `a container's endpoint that fails is not passed over`() throws {
+    @Test func `a failing container endpoint is an error`() throws {
         try LoopbackServer { _ in .answer(403) }.run { server in
             var environment = Environment.instance(server.url)
             environment.containerCredentialsFullURI = server.url + "/container"
@@ -52,7 +52,7 @@ struct CredentialsChainTests {
         }
     }
 
-    @Test func `without any place to look there are none`() {
+    @Test func `without any source there are no credentials`() {
         var environment = Environment()
         environment.isMetadataServiceDisabled = true
         #expect(throws: CredentialsError.none) { try CredentialsChain(environment).current() }
@@ -69,7 +69,7 @@ struct CredentialsChainTests {
         #expect(try chain.current().accessKeyID == "KEY2" && asked() == 2)
     }
 
-    @Test func `credentials that still hold serve while new ones cannot be had`() throws {
+    @Test func `valid credentials are used while new ones cannot be fetched`() throws {
         let time = TestTime()
         let (chain, asked) = chain(
             time,
@@ -94,12 +94,12 @@ struct CredentialsChainTests {
         #expect(throws: CredentialsError.instance(.status(500))) { try chain.current() }
     }
 
-    @Test func `credentials that come expired are refused`() throws {
+    @Test func `credentials received expired are rejected`() throws {
         let (chain, _) = chain(TestTime(), [.success(try Self.issue(1, seconds: 0))])
         #expect(throws: CredentialsError.expired(.instance)) { try chain.current() }
     }
 
-    @Test func `credentials that AWS no longer takes are fetched anew, once`() throws {
+    @Test func `credentials that AWS rejects are fetched again, once`() throws {
         let (chain, asked) = chain(
             TestTime(), [.success(try Self.issue(1, seconds: 3600)), .success(try Self.issue(2, seconds: 3600))])
         let first = try chain.current()

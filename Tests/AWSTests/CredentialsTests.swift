@@ -12,25 +12,25 @@ struct CredentialsTests {
     }
 
     @Test(arguments: ["", "A:B", "A B", "A/B", "A,B", "A\r\nB", "é"])
-    func `an id that would not fit into the signature's field is refused`(id: String) {
+    func `an access key id that is too long for the signature field is rejected`(id: String) {
         #expect(throws: CredentialsError.unusable(.environment, .accessKeyID)) { try credentials(id: id) }
     }
 
     @Test(arguments: ["", "a:b", "a b", "a\n", "é"])
-    func `a key with what no key has in it is refused`(secret: String) {
+    func `a key with invalid characters is rejected`(secret: String) {
         #expect(throws: CredentialsError.unusable(.environment, .secretAccessKey)) { try credentials(secret: secret) }
     }
 
     @Test(arguments: ["a\r\nX: y", "a b"])
-    func `a token that would not fit into a field is refused`(token: String) {
+    func `a token that is too long for a field is rejected`(token: String) {
         #expect(throws: CredentialsError.unusable(.environment, .sessionToken)) { try credentials(token: token) }
     }
 
-    @Test func `an empty token is none`() throws {
+    @Test func `an empty token counts as none`() throws {
         #expect(try credentials(token: "").sessionToken == nil)
     }
 
-    @Test func `neither key nor token is in any rendering`() throws {
+    @Test func `no rendering contains key or token`() throws {
         let shown = renderings(of: try credentials(token: keys.token))
         #expect(shown.contains(keys.id) && !shown.contains(keys.secret) && !shown.contains(keys.token))
     }

@@ -18,27 +18,27 @@ struct InstanceIdentityTests {
         }
     }
 
-    @Test func `is the task's id where there is no instance to ask`() throws {
+    @Test func `is the task's id if there is no instance metadata`() throws {
         try LoopbackServer { $0.path == "/v4/abc/task" ? .answer(200, Self.task) : .answer(404) }.run { server in
             let found = InstanceIdentity.discover(environment(ecs: server.url + "/v4/abc"))
             #expect(found == "158d1c8083dd49d6b527399fd6414f5c")
         }
     }
 
-    @Test func `is nil where there is neither`() {
+    @Test func `is nil if there is neither`() {
         #expect(InstanceIdentity.discover(environment()) == nil)
         #expect(InstanceIdentity.discover(environment(ecs: nobody)) == nil)
     }
 
     @Test(arguments: ["", "{}", #"{"TaskARN":""}"#, #"{"TaskARN":"a/b c"}"#])
-    func `is nil when the task's answer is not understood`(body: String) throws {
+    func `is nil when the task's metadata is malformed`(body: String) throws {
         try LoopbackServer { _ in .answer(200, body) }.run { server in
             #expect(InstanceIdentity.discover(environment(ecs: server.url)) == nil)
         }
     }
 
     @Test(arguments: ["<html>", "i-1\nX", String(repeating: "i", count: 65)])
-    func `an id that is none is nobody's name`(id: String) throws {
+    func `an invalid id is not used`(id: String) throws {
         var metadata = StrictMetadata()
         metadata.values["instance-id"] = id
         try LoopbackServer(metadata.reply).run { server in
@@ -46,7 +46,7 @@ struct InstanceIdentityTests {
         }
     }
 
-    @Test func `takes two seconds at most when nobody answers`() throws {
+    @Test func `takes at most two seconds without a response`() throws {
         try LoopbackServer { _ in .silence }.run { server in
             let began = ContinuousClock.now
             #expect(InstanceIdentity.discover(environment(metadata: server.url, ecs: server.url)) == nil)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import AWS
 
-/// Answers as IMDS with version 1 switched off.
+/// Responds as IMDS does with version 1 disabled.
 struct StrictMetadata: Sendable {
     static let token = "AQAEAtoken=="
     var values: [String: String] = [
@@ -19,7 +19,7 @@ struct StrictMetadata: Sendable {
         if request.path == "/latest/api/token" {
             let seconds = request.headers["x-aws-ec2-metadata-token-ttl-seconds"].flatMap { Int($0) }
             guard request.method == "PUT", let seconds, 1...21_600 ~= seconds else { return .answer(400) }
-            // The service refuses a request that was passed on.
+            // IMDS rejects a forwarded request.
             guard request.headers["x-forwarded-for"] == nil else { return .answer(403) }
             return .answer(200, Self.token)
         }
@@ -53,14 +53,14 @@ struct InstanceMetadataTests {
         }
     }
 
-    @Test func `what the service does not know is nil`() throws {
+    @Test func `values the service does not have are nil`() throws {
         try LoopbackServer(StrictMetadata().reply).run { server in
             let action = try service(server.url).open().read("spot/action")
             #expect(action == nil)
         }
     }
 
-    @Test func `a token request without an answer names the hop limit`() throws {
+    @Test func `the error of an unanswered token request names the hop limit`() throws {
         try LoopbackServer { _ in .silence }.run { server in
             let error = #expect(throws: MetadataError.tokenTimedOut) {
                 try service(server.url, timeout: 100).open()
@@ -70,11 +70,11 @@ struct InstanceMetadataTests {
         }
     }
 
-    @Test func `a service that is not there is another matter`() {
+    @Test func `an unreachable service is a transfer error`() {
         #expect(throws: MetadataError.transfer(.unreachable(host: "127.0.0.1"))) { try service(nobody).open() }
     }
 
-    @Test func `an error of the server is tried once more`() throws {
+    @Test func `a server error is retried once`() throws {
         let script = Script(true, false)
         try LoopbackServer { script.next() ? .answer(500) : StrictMetadata().reply(to: $0) }.run { server in
             let id = try service(server.url).open().read("instance-id")
@@ -82,25 +82,25 @@ struct InstanceMetadataTests {
         }
     }
 
-    @Test(arguments: [400, 403, 503]) func `a refusal gives its status`(status: Int) throws {
+    @Test(arguments: [400, 403, 503]) func `a refusal reports its status`(status: Int) throws {
         try LoopbackServer { _ in .answer(status) }.run { server in
             #expect(throws: MetadataError.status(status)) { try service(server.url).open() }
         }
     }
 
-    @Test func `a token that is none is not sent on`() throws {
+    @Test func `an invalid token is not used`() throws {
         try LoopbackServer { _ in .answer(200, "<html>\n") }.run { server in
             #expect(throws: MetadataError.malformed) { try service(server.url).open() }
         }
     }
 
-    @Test func `is off when the variable says so`() {
+    @Test func `is off when the variable disables it`() {
         var environment = Environment.instance(nobody)
         environment.isMetadataServiceDisabled = true
         #expect(InstanceMetadata(environment) == nil)
     }
 
-    @Test func `gives the credentials of the instance's role`() throws {
+    @Test func `returns the credentials of the instance's role`() throws {
         try LoopbackServer(StrictMetadata().reply).run { server in
             let credentials = try CredentialsChain(.instance(server.url)).current()
             #expect(credentials.source == .instance && credentials.accessKeyID == keys.id)
@@ -119,7 +119,7 @@ struct InstanceMetadataTests {
         }
     }
 
-    @Test func `a role's name cannot lead to another path`() throws {
+    @Test func `a role's name cannot change the path`() throws {
         var metadata = StrictMetadata()
         metadata.values["iam/security-credentials/"] = "../../user-data"
         try LoopbackServer(metadata.reply).run { server in

@@ -2,21 +2,21 @@ import Glibc
 
 @testable import AWS
 
-/// A small HTTP server on a thread of its own, one request per connection.
+/// A small HTTP server on a separate thread, one request per connection.
 final class LoopbackServer: Sendable {
     struct Request: Sendable {
         let method: String
         let path: String
-        /// Names in lower case.
+        /// Names are in lower case.
         let headers: [String: String]
         let body: String
     }
 
     enum Reply: Sendable {
         case answer(Int, String = "", location: String? = nil)
-        /// Takes the request and never says anything.
+        /// Reads the request and never responds.
         case silence
-        /// Ends the connection without an answer.
+        /// Closes the connection without a response.
         case end
     }
 
@@ -26,7 +26,7 @@ final class LoopbackServer: Sendable {
     private let silent = Lock<[Int32]>([])
     private let respond: @Sendable (Request) -> Reply
 
-    /// Serves during `body`, then is gone.
+    /// Serves while `body` runs.
     @discardableResult
     func run<Value>(_ body: (LoopbackServer) throws -> Value) throws -> Value {
         let thread = Thread { self.serve() }
@@ -40,7 +40,7 @@ final class LoopbackServer: Sendable {
         return try body(self)
     }
 
-    /// What was asked so far.
+    /// The requests received so far.
     var requests: [Request] { log.withLock { $0 } }
 
     init(_ respond: @escaping @Sendable (Request) -> Reply) {
@@ -50,7 +50,7 @@ final class LoopbackServer: Sendable {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // A sockaddr_in begins as a sockaddr, and the length is its own.
+        // A sockaddr_in begins with a sockaddr, and the length is that of the structure.
         unsafe withUnsafeMutablePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 precondition(unsafe bind(listener, $0, length) == 0 && listen(listener, 16) == 0, "no listener")
@@ -121,7 +121,7 @@ final class LoopbackServer: Sendable {
     private func write(_ text: String, to socket: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
-            // The bytes are copied by the kernel before the call returns.
+            // The kernel copies the bytes before the call returns.
             let count = unsafe rest.withUnsafeBytes {
                 unsafe Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
@@ -141,13 +141,13 @@ struct Thread {
     private let thread: pthread_t
 
     init(_ run: @escaping @Sendable () -> Void) {
-        // The thread takes over the reference.
+        // The new thread takes over the reference.
         let context = unsafe Unmanaged.passRetained(Body(run)).toOpaque()
         var thread = pthread_t()
         let outcome = unsafe pthread_create(
             &thread, nil,
             { context in
-                // pthread_create passes on the pointer it was given.
+                // pthread_create passes the pointer on unchanged.
                 unsafe Unmanaged<Body>.fromOpaque(context!).takeRetainedValue().run()
                 return nil
             }, context)

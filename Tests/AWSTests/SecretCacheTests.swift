@@ -7,7 +7,7 @@ private func secret(_ user: String) throws -> DatabaseSecret {
     try DatabaseSecret(#"{"username":"\#(user)","password":"of-\#(user)"}"#)
 }
 
-/// A cache over answers that come one after the other, and what it asked and said.
+/// A cache with scripted responses, and a record of its requests and events.
 private struct Fixture {
     let cache: SecretCache
     let time: TestTime
@@ -33,7 +33,7 @@ private struct Fixture {
 }
 
 struct SecretCacheTests {
-    @Test func `asks nobody until it is asked`() throws {
+    @Test func `makes no request before it is used`() throws {
         let fixture = Fixture(.success(try secret("a")))
         #expect(fixture.fetches == 0)
         let entry = try fixture.cache.current()
@@ -42,7 +42,7 @@ struct SecretCacheTests {
     }
 
     @Test(arguments: [(0.0, 3600), (0.5, 3150), (0.999, 2701)])
-    func `keeps the secret for its lifetime, shortened by chance`(fraction: Double, seconds: Int) throws {
+    func `keeps the secret for its lifetime minus a random part`(fraction: Double, seconds: Int) throws {
         let fixture = Fixture(fraction: fraction, .success(try secret("a")), .success(try secret("b")))
         _ = try fixture.cache.current()
         fixture.time.pass(.milliseconds((seconds - 1)) * 1000)
@@ -70,7 +70,7 @@ struct SecretCacheTests {
         #expect(fixture.events == [.changed(generation: 1), .changed(generation: 2)])
     }
 
-    @Test func `whoever was refused with an older secret gets the newer one`() throws {
+    @Test func `a login refused with an older secret gets the newer one`() throws {
         let fixture = Fixture(.success(try secret("a")), .success(try secret("b")), .success(try secret("c")))
         _ = try fixture.cache.current()
         _ = try fixture.cache.refetch(after: 1)
@@ -78,7 +78,7 @@ struct SecretCacheTests {
         #expect(try fixture.cache.refetch(after: 1).generation == 2 && fixture.fetches == 2)
     }
 
-    @Test func `refusals fetch no oftener than allowed`() throws {
+    @Test func `refusals do not fetch more often than allowed`() throws {
         let fixture = Fixture(.success(try secret("a")))
         _ = try fixture.cache.current()
         for _ in 0..<5 { #expect(try fixture.cache.refetch(after: 1).generation == 1) }
@@ -91,7 +91,7 @@ struct SecretCacheTests {
         #expect(fixture.fetches == 3)
     }
 
-    @Test func `a refusal while Secrets Manager is away keeps the secret`() throws {
+    @Test func `a refusal while Secrets Manager is unavailable keeps the secret`() throws {
         let fixture = Fixture(.success(try secret("a")), .failure(.throttled))
         let first = try fixture.cache.current()
         #expect(try fixture.cache.refetch(after: 1) == first)
@@ -100,7 +100,7 @@ struct SecretCacheTests {
         #expect(fixture.fetches == 2, "failures are limited as well")
     }
 
-    @Test func `a secret past its lifetime stays while Secrets Manager is away`() throws {
+    @Test func `a secret past its lifetime is kept while Secrets Manager is unavailable`() throws {
         let fixture = Fixture(
             .success(try secret("a")), .failure(.accessDenied("no")), .success(try secret("b")))
         _ = try fixture.cache.current()
@@ -113,7 +113,7 @@ struct SecretCacheTests {
         #expect(try fixture.cache.current().secret.username == "b" && fixture.fetches == 3)
     }
 
-    @Test func `a failed refetch does not put off the end of the lifetime, nor hasten it`() throws {
+    @Test func `a failed refetch does not change the end of the lifetime`() throws {
         let fixture = Fixture(.success(try secret("a")), .failure(.throttled), .success(try secret("b")))
         _ = try fixture.cache.current()
         _ = try fixture.cache.refetch(after: 1)
@@ -123,7 +123,7 @@ struct SecretCacheTests {
         #expect(try fixture.cache.current().generation == 2 && fixture.fetches == 3)
     }
 
-    @Test func `without a secret the error is thrown, and soon tried again`() throws {
+    @Test func `without a secret the error is thrown and the fetch soon retried`() throws {
         let fixture = Fixture(.failure(.notFound(region: "r")), .success(try secret("a")))
         for _ in 0..<3 {
             #expect(throws: SecretError.notFound(region: "r")) { try fixture.cache.current() }
@@ -135,9 +135,9 @@ struct SecretCacheTests {
     }
 }
 
-/// Many threads at once, and a fetch that lasts until it is let go.
+/// Concurrent callers, and fetches that last until a test releases them.
 struct SecretCacheThreadTests {
-    /// A fetch that says that it began and waits for its end.
+    /// A fetch that reports its start and waits to be released.
     private final class Gate: Sendable {
         private let pipe: (begun: Pipe, go: Pipe) = (Pipe(), Pipe())
 
@@ -177,7 +177,7 @@ struct SecretCacheThreadTests {
         }
     }
 
-    /// Gates for the fetches that are to be held; others pass.
+    /// A cache with a gate per fetch; a fetch without a gate does not wait.
     private func cache(_ time: TestTime, gates: [Gate?], calls: Log<Void>) -> SecretCache {
         SecretCache(
             time: time.source,
@@ -190,7 +190,7 @@ struct SecretCacheThreadTests {
             })
     }
 
-    @Test func `the first read is made once for all`() throws {
+    @Test func `concurrent first reads make one fetch`() throws {
         let (gate, calls, found) = (Gate(), Log<Void>(), Log<UInt64?>())
         let cache = cache(TestTime(), gates: [gate], calls: calls)
         let threads = (0..<8).map { _ in Thread { found.note(try? cache.current().generation) } }
@@ -200,7 +200,7 @@ struct SecretCacheThreadTests {
         #expect(found.entries == Array(repeating: 1, count: 8) && calls.entries.count == 1)
     }
 
-    @Test func `a refusal that many meet at once is one fetch`() throws {
+    @Test func `concurrent refusals make one fetch`() throws {
         let (gate, calls, found) = (Gate(), Log<Void>(), Log<UInt64?>())
         let cache = cache(TestTime(), gates: [nil, gate], calls: calls)
         _ = try cache.current()
@@ -211,7 +211,7 @@ struct SecretCacheThreadTests {
         #expect(found.entries == Array(repeating: 2, count: 8) && calls.entries.count == 2)
     }
 
-    @Test func `nobody waits for the refresh of a secret that is in hand`() throws {
+    @Test func `a refresh blocks no caller while a secret is available`() throws {
         let (gate, calls, time, found) = (Gate(), Log<Void>(), TestTime(), Log<UInt64?>())
         let cache = cache(time, gates: [nil, gate], calls: calls)
         _ = try cache.current()

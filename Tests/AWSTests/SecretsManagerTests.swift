@@ -4,7 +4,7 @@ import Testing
 
 @testable import AWS
 
-/// The envelope of GetSecretValue's answer.
+/// The body of a GetSecretValue response.
 private func envelope(_ secret: String) -> String {
     let escaped = secret.flatMap { $0 == "\"" || $0 == "\\" ? ["\\", $0] : [$0] }
     return """
@@ -27,7 +27,7 @@ struct SecretsManagerTests {
         SecretsManager(secretID: id, environment: environment, time: time.source, observe: observe)
     }
 
-    @Test func `asks for the secret's value, signed and with the token`() throws {
+    @Test func `requests the secret's value, signed and with the token`() throws {
         try LoopbackServer { _ in .answer(200, envelope(secret)) }.run { server in
             let found = try manager(.test(server.url, token: true), id: "items/\"db\"").fetch()
             #expect(found.username == "app" && found.password?.exposed == "p\"w")
@@ -45,7 +45,7 @@ struct SecretsManagerTests {
         }
     }
 
-    @Test func `without a token none is sent`() throws {
+    @Test func `sends no token without one`() throws {
         try LoopbackServer { _ in .answer(200, envelope(secret)) }.run { server in
             _ = try manager(.test(server.url)).fetch()
             #expect(server.requests[0].headers["x-amz-security-token"] == nil)
@@ -58,7 +58,7 @@ struct SecretsManagerTests {
             (500, "", .unavailable(status: 500)),
             (500, fault("InternalServiceError"), .unavailable(status: 500)), (503, "<html>", .unavailable(status: 503)),
         ] as [(Int, String, SecretError)])
-    func `what may pass is tried again after a pause`(status: Int, body: String, error: SecretError) throws {
+    func `a transient error is retried after a pause`(status: Int, body: String, error: SecretError) throws {
         let script = Script<LoopbackServer.Reply>(
             .answer(status, body), .answer(status, body), .answer(200, envelope(secret)))
         let time = TestTime(fraction: 0.5)
@@ -75,14 +75,14 @@ struct SecretsManagerTests {
             ])
     }
 
-    @Test func `gives up after as many attempts as it may make`() throws {
+    @Test func `gives up after the maximum number of attempts`() throws {
         try LoopbackServer { _ in .answer(500) }.run { server in
             #expect(throws: SecretError.unavailable(status: 500)) { try manager(.test(server.url)).fetch() }
             #expect(server.requests.count == Retry.attemptLimit)
         }
     }
 
-    @Test func `a server that is not there is tried again`() {
+    @Test func `an unreachable server is retried`() {
         let time = TestTime(fraction: 0.5)
         #expect(throws: SecretError.transfer(.unreachable(host: "127.0.0.1"))) {
             try manager(.test(nobody), time: time).fetch()
@@ -102,7 +102,7 @@ struct SecretsManagerTests {
             (fault("InvalidSignatureException"), .credentialsRefused(code: "InvalidSignatureException")),
             (fault("SomethingNew"), .refused(status: 400, code: "SomethingNew")), ("", .refused(status: 400, code: "")),
         ] as [(String, SecretError)])
-    func `what will not pass is an error at once`(body: String, error: SecretError) throws {
+    func `a permanent error is thrown at once`(body: String, error: SecretError) throws {
         let time = TestTime()
         try LoopbackServer { _ in .answer(400, body) }.run { server in
             #expect(throws: error) { try manager(.test(server.url), time: time).fetch() }
@@ -110,7 +110,7 @@ struct SecretsManagerTests {
         }
     }
 
-    @Test func `a metadata service that is not there is not tried again`() {
+    @Test func `an unreachable metadata service is not retried`() {
         let time = TestTime()
         var environment = Environment.instance(nobody)
         environment.region = "eu-west-1"
@@ -120,7 +120,7 @@ struct SecretsManagerTests {
         #expect(time.sleeps.isEmpty)
     }
 
-    @Test(arguments: [401, 403]) func `a refusal in words of another is one nevertheless`(status: Int) throws {
+    @Test(arguments: [401, 403]) func `a refusal in another error format is recognized`(status: Int) throws {
         try LoopbackServer { _ in .answer(status, "<ErrorResponse/>") }.run { server in
             let error = #expect(throws: SecretError.self) { try manager(.test(server.url)).fetch() }
             #expect(error.map { "\($0)".hasPrefix("access denied: status \(status)") } == true)
@@ -138,14 +138,14 @@ struct SecretsManagerTests {
                 .transfer(.tooLarge(host: "127.0.0.1", limit: Transfer.bodyByteLimit))
             ),
         ] as [(String, SecretError)])
-    func `an answer that holds no secret of a database is an error`(body: String, error: SecretError) throws {
+    func `a response without a database secret is an error`(body: String, error: SecretError) throws {
         try LoopbackServer { _ in .answer(200, body) }.run { server in
             #expect(throws: error) { try manager(.test(server.url)).fetch() }
             #expect(server.requests.count == 1)
         }
     }
 
-    @Test func `credentials that expired are fetched anew`() throws {
+    @Test func `expired credentials are fetched again`() throws {
         let script = Script<LoopbackServer.Reply>(
             .answer(400, fault("ExpiredTokenException")), .answer(200, envelope(secret)))
         let metadata = StrictMetadata()
@@ -158,7 +158,7 @@ struct SecretsManagerTests {
         }
     }
 
-    @Test func `no error shows what AWS quotes of the request`() throws {
+    @Test func `no error contains what AWS quotes from the request`() throws {
         let body = fault("InvalidSignatureException", "The Canonical String should have been \(keys.token)")
         try LoopbackServer { _ in .answer(403, body) }.run { server in
             let error = #expect(throws: SecretError.self) { try manager(.test(server.url, token: true)).fetch() }
@@ -166,7 +166,7 @@ struct SecretsManagerTests {
         }
     }
 
-    @Test func `a refusal's sentence stays on one line and short`() throws {
+    @Test func `a refusal's message is shortened to one line`() throws {
         let body = fault("AccessDeniedException", #"a\nb"# + String(repeating: "c", count: 1000))
         try LoopbackServer { _ in .answer(400, body) }.run { server in
             let error = #expect(throws: SecretError.self) { try manager(.test(server.url)).fetch() }
@@ -193,16 +193,16 @@ struct SecretsManagerEndpointTests {
         ("us-gov-west-1", "https://secretsmanager.us-gov-west-1.amazonaws.com"),
         ("cn-north-1", "https://secretsmanager.cn-north-1.amazonaws.com.cn"),
     ])
-    func `is the region's own`(region: String, endpoint: String) throws {
+    func `is the region's endpoint`(region: String, endpoint: String) throws {
         #expect(try manager(region: region).endpoint() == endpoint)
     }
 
-    @Test func `is the one for the service, else the one for all`() throws {
+    @Test func `is the service's variable, else the general one`() throws {
         #expect(try manager(all: "http://all", own: "http://own").endpoint() == "http://own")
         #expect(try manager(all: "http://all").endpoint() == "http://all")
     }
 
-    @Test func `an ARN's region goes before the variable's`() throws {
+    @Test func `an ARN's region takes precedence over the variable`() throws {
         let id = "arn:aws:secretsmanager:us-east-2:123456789012:secret:items/db-AbCdEf"
         #expect(try manager(id, region: "eu-west-1").region() == "us-east-2")
     }
@@ -212,21 +212,21 @@ struct SecretsManagerEndpointTests {
         "arn:aws:secretsmanager:eu-west-1:1:secret:",
         "arn:aws:secretsmanager:eu-west-1:1:rule:x",
     ])
-    func `an ARN of something else is refused`(id: String) {
+    func `an ARN of another resource is rejected`(id: String) {
         #expect(throws: SecretError.invalidARN) { try manager(id, region: "eu-west-1").region() }
     }
 
     @Test(arguments: ["eu west", "x.example.com/", "EU-WEST-1", "a:b", ""])
-    func `a region that is no part of a host's name is refused`(region: String) {
+    func `a region that is not valid in a host name is rejected`(region: String) {
         #expect(throws: SecretError.invalidRegion) { try manager(region: region).region() }
     }
 
-    @Test func `without a region anywhere it says what to set`() {
+    @Test func `without a region the error names the variable`() {
         let error = #expect(throws: SecretError.noRegion(nil)) { try manager().region() }
         #expect(error.map { "\($0)".contains("AWS_REGION") } == true)
     }
 
-    @Test func `an instance knows its region, and is asked once`() throws {
+    @Test func `the instance's region is used, and read once`() throws {
         try LoopbackServer(StrictMetadata().reply).run { (server) throws in
             let manager = SecretsManager(secretID: "items/db", environment: .instance(server.url))
             #expect(try manager.region() == "eu-west-1")
@@ -237,7 +237,7 @@ struct SecretsManagerEndpointTests {
 }
 
 struct RetryTests {
-    @Test func `a pause is anything up to twice the one before`() {
+    @Test func `a pause is random, with a limit that doubles`() {
         let pauses = [0, 0.5, 0.999].map { fraction in
             (1..<Retry.attemptLimit).map { Retry.pause(afterAttempt: $0, fraction: fraction).milliseconds }
         }

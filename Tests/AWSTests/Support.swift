@@ -2,13 +2,13 @@ import Platform
 
 @testable import AWS
 
-/// Time that stands still until it is told otherwise; a sleep lets it pass at once.
+/// A clock that only a test or a sleep advances; a sleep returns at once.
 final class TestTime: Sendable {
     private let elapsed = Lock<UInt64>(0)
     private let pauses = Lock<[Int]>([])
     private let chance: Double
 
-    /// Any moment of 2024.
+    /// An arbitrary time in 2024.
     static let start: Int64 = 1_720_000_000
 
     init(fraction: Double = 0) {
@@ -19,12 +19,12 @@ final class TestTime: Sendable {
         elapsed.withLock { $0 += duration.nanoseconds }
     }
 
-    /// Every sleep that was asked for, in milliseconds.
+    /// All requested sleeps, in milliseconds.
     var sleeps: [Int] { pauses.withLock { $0 } }
 
     var source: TimeSource {
         TimeSource(
-            // Not from zero, so that a moment before the start can be told from none.
+            // Does not start at zero, so that a time before the start differs from none.
             monotonic: { Instant(nanoseconds: self.elapsed.withLock { $0 } + 5_000_000_000) },
             utcSeconds: { Self.start + Int64(self.elapsed.withLock { $0 } / 1_000_000_000) },
             sleep: { duration in
@@ -35,7 +35,7 @@ final class TestTime: Sendable {
     }
 }
 
-/// What happened, in order, whoever notes it.
+/// A record of events in order, from any thread.
 final class Log<Entry: Sendable>: Sendable {
     private let notes = Lock<[Entry]>([])
 
@@ -43,7 +43,7 @@ final class Log<Entry: Sendable>: Sendable {
     var entries: [Entry] { notes.withLock { $0 } }
 }
 
-/// Answers one after the other; the last one stays.
+/// Responses in turn; the last one repeats.
 final class Script<Answer: Sendable>: Sendable {
     private let answers: Lock<[Answer]>
 
@@ -59,7 +59,7 @@ final class Script<Answer: Sendable>: Sendable {
 let keys = (id: "AKIDEXAMPLE", secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", token: "session/token+with==")
 
 extension Environment {
-    /// Keys in variables, everything else on the given server, nothing on the real network.
+    /// Keys in variables, all endpoints on the given server, none on the real network.
     static func test(_ url: String, token: Bool = false) -> Environment {
         var environment = Environment()
         environment.region = "eu-west-1"
@@ -71,7 +71,7 @@ extension Environment {
         return environment
     }
 
-    /// Without keys, so that the instance's role is asked for.
+    /// Without keys, so that the instance's role is used.
     static func instance(_ url: String) -> Environment {
         var environment = Environment()
         environment.metadataServiceEndpoint = url
@@ -79,10 +79,10 @@ extension Environment {
     }
 }
 
-/// A port of the loopback where nobody listens.
+/// A loopback port without a listener.
 let nobody = "http://127.0.0.1:1"
 
-/// Everything that printing, interpolating, reflecting and dumping show of a value.
+/// All text that printing, interpolating, reflecting and dumping a value produce.
 func renderings(of value: Any) -> String {
     var dumped = ""
     dump(value, to: &dumped)

@@ -12,7 +12,7 @@ struct TransferTests {
             method: method, url: url, connectTimeout: .milliseconds(timeout), timeout: .milliseconds(timeout))
     }
 
-    @Test func `sends the method, the fields and the body, and gives status and body`() throws {
+    @Test func `sends method, fields and body, and returns status and body`() throws {
         try LoopbackServer { _ in .answer(418, "short and stout") }.run { server in
             var request = request(server.url + "/pot?size=1", .post(Array("{\"a\":\"é\"}".utf8)))
             request.headers = [("X-Kind", "tea"), ("Content-Type", "text/plain")]
@@ -25,27 +25,27 @@ struct TransferTests {
         }
     }
 
-    @Test func `a body may hold zero bytes`() throws {
+    @Test func `a body may contain zero bytes`() throws {
         try LoopbackServer { .answer(200, $0.body) }.run { (server) throws in
             #expect(try perform(request(server.url, .post([0x61, 0, 0x62]))).body == [0x61, 0, 0x62])
         }
     }
 
-    @Test func `a put has no body`() throws {
+    @Test func `a PUT may have no body`() throws {
         try LoopbackServer { _ in .answer(200) }.run { server in
             _ = try perform(request(server.url + "/token", .put))
             #expect(server.requests.map(\.method) == ["PUT"] && server.requests[0].body == "")
         }
     }
 
-    @Test func `an answer as large as any may be is taken whole`() throws {
+    @Test func `a response at the limit is read completely`() throws {
         let body = String(repeating: "x", count: Transfer.bodyByteLimit)
         try LoopbackServer { _ in .answer(200, body) }.run { (server) throws in
             #expect(try perform(request(server.url)).body.count == Transfer.bodyByteLimit)
         }
     }
 
-    @Test func `a larger answer is refused`() throws {
+    @Test func `a larger response is rejected`() throws {
         let body = String(repeating: "x", count: Transfer.bodyByteLimit + 1)
         try LoopbackServer { _ in .answer(200, body) }.run { server in
             #expect(throws: TransferError.tooLarge(host: "127.0.0.1", limit: Transfer.bodyByteLimit)) {
@@ -54,14 +54,14 @@ struct TransferTests {
         }
     }
 
-    @Test func `a redirect is an answer and not followed`() throws {
+    @Test func `a redirect is returned, not followed`() throws {
         try LoopbackServer { $0.path == "/" ? .answer(302, location: "/else") : .answer(200) }.run { (server) throws in
             #expect(try perform(request(server.url)).status == 302)
             #expect(server.requests.count == 1)
         }
     }
 
-    @Test func `a server that takes the request and says nothing is told from one that is not there`() throws {
+    @Test func `a silent server is distinguished from an unreachable one`() throws {
         try LoopbackServer { _ in .silence }.run { server in
             #expect(throws: TransferError.timedOut(host: "127.0.0.1", connected: true)) {
                 try perform(request(server.url, timeout: 100))
@@ -70,7 +70,7 @@ struct TransferTests {
         #expect(throws: TransferError.unreachable(host: "127.0.0.1")) { try perform(request(nobody)) }
     }
 
-    @Test func `a connection that ends without an answer is an error that may pass`() throws {
+    @Test func `a connection that ends without a response is a transient error`() throws {
         try LoopbackServer { _ in .end }.run { server in
             let error = #expect(throws: TransferError.self) { try perform(request(server.url)) }
             #expect(error?.isTransient == true)
@@ -78,7 +78,7 @@ struct TransferTests {
     }
 
     @Test(arguments: ["a\r\nX-Other: b", "a\nb", "a\u{0}b", "\u{7F}"])
-    func `a field's value cannot hold another field`(value: String) throws {
+    func `a field's value cannot contain another field`(value: String) throws {
         try LoopbackServer { _ in .answer(200) }.run { server in
             var request = request(server.url)
             request.headers = [("X-Kind", value)]
@@ -91,7 +91,7 @@ struct TransferTests {
         "", "127.0.0.1", "/path", "file:///etc/passwd", "ftp://127.0.0.1/", "http://", "http://a b/",
         "http://127.0.0.1@example.com/", "http://user:word@127.0.0.1/", "http://127.0.0.1/\r\nX: y",
     ])
-    func `anything but an http or https URL without a user is refused`(url: String) {
+    func `any other URL than http or https without a user is rejected`(url: String) {
         #expect(throws: TransferError.invalidURL) { try perform(request(url)) }
     }
 
@@ -112,10 +112,10 @@ struct TransferTests {
         }
     }
 
-    @Test func `a certificate bundle that is not there is a problem of TLS`() {
+    @Test func `a missing certificate bundle is a TLS error`() {
         let transfer = Transfer(certificateBundle: "/nonexistent/bundle.pem")
         let error = #expect(throws: TransferError.self) { try transfer.perform(request("https://127.0.0.1:1/")) }
-        // Whether the port or the file is looked at first is libcurl's choice.
+        // libcurl decides whether it checks the port or the file first.
         #expect(error.map { "\($0)".contains("127.0.0.1") } == true)
     }
 }
@@ -126,7 +126,7 @@ struct WebAddressTests {
         ("http://2130706433/", "127.0.0.1"), ("http://[FD00:EC2::23]/", "fd00:ec2::23"),
         ("http://127.0.0.1.example.com/", "127.0.0.1.example.com"),
     ])
-    func `the host is what the connection will be made to`(url: String, host: String) throws {
+    func `the host is the one that is connected to`(url: String, host: String) throws {
         let address = try WebAddress(url)
         #expect(address.host == host && !address.isEncrypted)
     }

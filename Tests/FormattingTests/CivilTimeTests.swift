@@ -16,7 +16,7 @@ struct CivilTimeTests {
         for year in 1601...2400 {
             for (month, length) in Self.monthLengths(of: year).enumerated() {
                 for day in 1...length {
-                    // A second that differs from day to day; the first and the last one of some.
+                    // A second that differs from day to day; on some days the first or the last one.
                     let second = [0, Self.day - 1, (days & 0xFFFF) * 7919 % Self.day][(days & 0xFFFF) % 3]
                     let time = CivilTime(secondsSinceEpoch: days * Self.day + second)
                     guard time.year == year, time.month == month + 1, time.day == day, time.weekday == weekday,
@@ -68,7 +68,7 @@ struct CivilTimeTests {
         #expect(CivilTime.daysSinceEpoch(year: year, month: month, day: day) == nil)
     }
 
-    @Test func `takes any number of seconds without a trap`() {
+    @Test func `accepts any number of seconds without a trap`() {
         for seconds in [Int.min, Int.min + 1, Int.max, Int.max - 1] {
             let time = CivilTime(secondsSinceEpoch: seconds)
             #expect((1...12).contains(time.month) && (1...31).contains(time.day) && (0...6).contains(time.weekday))
@@ -78,7 +78,7 @@ struct CivilTimeTests {
     @Test(arguments: [
         // The two examples of RFC 9110: §5.6.7 and §8.8.2.
         (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"), (784_887_151, "Tue, 15 Nov 1994 08:12:31 GMT"),
-        // §6.6.1's is the former again; §8.8.2's second instant and one of each weekday that is left:
+        // §6.6.1's example is the former again; §8.8.2's second instant and one of each other weekday:
         (784_903_526, "Tue, 15 Nov 1994 12:45:26 GMT"), (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
         (1_730_462_400, "Fri, 01 Nov 2024 12:00:00 GMT"), (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
         (1_704_067_199, "Sun, 31 Dec 2023 23:59:59 GMT"), (1_704_067_200, "Mon, 01 Jan 2024 00:00:00 GMT"),

@@ -25,13 +25,13 @@ struct DecimalTests {
     @Test func `writes random numbers as Swift does`() {
         var generator = SeededGenerator(state: 1)
         for _ in 0..<10_000 {
-            // Shifted, so that every length is as likely as the others.
+            // Shifted, so that every length is equally likely.
             let value = Int64(bitPattern: generator.next()) >> Int64.random(in: 0..<64, using: &generator)
             #expect(text { $0.append(decimal: value) } == String(value))
         }
     }
 
-    @Test func `appends after what is there`() {
+    @Test func `appends to existing bytes`() {
         #expect(
             text {
                 $0.append(literal: "n=")
@@ -46,7 +46,7 @@ struct DecimalTests {
         (999, 6, "000999"), (1_000_000, 6, "1000000"), (-7, 2, "-07"), (-42, 4, "-0042"), (-42, 1, "-42"),
         (Int.max, 4, "9223372036854775807"), (Int.min, 21, "-009223372036854775808"),
     ])
-    func `puts zeros in front up to a width`(value: Int, width: Int, expected: String) {
+    func `pads with zeros to a width`(value: Int, width: Int, expected: String) {
         #expect(text { $0.append(decimal: value, width: width) } == expected)
     }
 

@@ -24,7 +24,7 @@ struct JSONTextTests {
         }
     }
 
-    @Test func `the length of a text is that of what is written`() {
+    @Test func `the computed length of a text is the written length`() {
         let texts = (UInt8(0)..<0x80).map { "a\(UnicodeScalar($0))" } + ["", "日本語", "\u{1}\u{2}", "\"\\\n and more"]
         for text in texts {
             let bytes = Array(text.utf8)
@@ -35,11 +35,11 @@ struct JSONTextTests {
     }
 
     @Test(arguments: ["", "ä", "日本語", "🇨🇭👩‍👩‍👧", "\u{7F}\u{80}\u{2028}\u{10FFFF}", "/"])
-    func `leaves UTF-8 as it is`(text: String) {
+    func `leaves UTF-8 unchanged`(text: String) {
         #expect(escaped(text) == text)
     }
 
-    @Test func `leaves bytes that are not UTF-8 as they are`() {
+    @Test func `leaves bytes that are not UTF-8 unchanged`() {
         let bytes: [UInt8] = [0x61, 0xFF, 0xC3, 0x22, 0x80]
         var output: [UInt8] = []
         output.append(jsonEscaped: bytes.span)
@@ -59,7 +59,7 @@ struct JSONTextTests {
         #expect(escaped(long) == long)
     }
 
-    @Test func `a text is plain unless one of its bytes needs an escape, wherever that stands`() {
+    @Test func `a text is plain unless any of its bytes needs an escape`() {
         let needsEscape = { (byte: UInt8) in byte < 0x20 || byte == 0x22 || byte == 0x5C }
         findMistake(beside: [0xFF, 0x20]) { bytes, byte in bytes.span.isPlainJSON != needsEscape(byte) }
         findMistake(beside: [0x20, 0x7E]) { bytes, byte in
@@ -77,7 +77,7 @@ struct JSONTextTests {
         }
     }
 
-    /// Tries every byte at every place of texts of any length, which have the bytes of `others` in turn elsewhere.
+    /// Tries every byte at every place of texts of each length; the other places have the bytes of `others` in turn.
     private func findMistake(beside others: [UInt8], _ isRight: ([UInt8], UInt8) -> Bool) {
         for length in 0...40 {
             for position in 0..<length {
@@ -92,7 +92,7 @@ struct JSONTextTests {
         }
     }
 
-    @Test func `a string has room for what it takes at most`() {
+    @Test func `a string reserves its maximum length`() {
         for text in ["", "a", "\u{1}\u{1}", "plain text of some length", "\"\\", "é"] {
             let bytes = Array(text.utf8)
             let isPlain = bytes.span.isPlainJSON

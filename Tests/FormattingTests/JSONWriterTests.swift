@@ -23,7 +23,7 @@ struct JSONWriterTests {
         #expect(json { $0.value(timestampMicroseconds: -1) } == #""1969-12-31T23:59:59.999999Z""#)
     }
 
-    @Test func `places commas between members, elements and nothing else`() {
+    @Test func `writes commas only between members and elements`() {
         let text = json { json in
             json.beginObject()
             json.key("a")
@@ -59,7 +59,7 @@ struct JSONWriterTests {
                 """)
     }
 
-    @Test func `a value that is written in place has its comma, too`() {
+    @Test func `a value written in place gets its comma`() {
         let text = json { json in
             json.beginArray()
             for number in 1...3 { json.value(upTo: 20) { $0.append(decimal: number) } }
@@ -68,7 +68,7 @@ struct JSONWriterTests {
         #expect(text == "[1,2,3]")
     }
 
-    @Test func `nests as deep as it is asked to`() {
+    @Test func `nests to any depth`() {
         let text = json { json in
             for _ in 0..<1000 { json.beginArray() }
             for _ in 0..<1000 { json.endArray() }
@@ -76,7 +76,7 @@ struct JSONWriterTests {
         #expect(text == String(repeating: "[", count: 1000) + String(repeating: "]", count: 1000))
     }
 
-    @Test func `goes on after bytes that are there`() {
+    @Test func `appends to existing bytes`() {
         var writer = JSONWriter(appendingTo: Array("data: ".utf8))
         writer.beginArray()
         writer.value(1)

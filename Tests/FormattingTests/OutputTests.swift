@@ -4,7 +4,7 @@ import Testing
 struct OutputTests {
     private func areEqual(_ first: [UInt8], _ second: [UInt8]) -> Bool { first.span.equals(second.span) }
 
-    @Test func `bytes are equal when none of them differs`() {
+    @Test func `bytes are equal when none differs`() {
         for length in 0...40 {
             let bytes = (0..<length).map { UInt8($0) }
             #expect(areEqual(bytes, Array(bytes)))

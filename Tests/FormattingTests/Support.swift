@@ -1,11 +1,11 @@
-/// What `write` appends, as text.
+/// The bytes that `write` appends, as text.
 func text(_ write: (inout [UInt8]) -> Void) -> String {
     var bytes: [UInt8] = []
     write(&bytes)
     return String(decoding: bytes, as: UTF8.self)
 }
 
-/// A generator that gives the same numbers in every run (SplitMix64).
+/// A generator that produces the same numbers in every run (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 

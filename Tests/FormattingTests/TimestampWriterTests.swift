@@ -19,17 +19,17 @@ struct TimestampWriterTests {
         (-62_135_596_799_999_999, "0001-01-01T00:00:00.000001Z"),
         (-62_135_596_800_000_001, "0001-01-01T00:00:00.000000Z"), (.min, "0001-01-01T00:00:00.000000Z"),
     ])
-    func `a moment beyond years of four digits is the first or the last of them`(microseconds: Int64, expected: String)
+    func `a time outside four-digit years becomes the first or last one of them`(microseconds: Int64, expected: String)
     {
         #expect(text { $0.append(timestampMicroseconds: microseconds) } == expected)
     }
 
-    @Test func `what it wrote before changes nothing`() {
+    @Test func `earlier output does not affect later output`() {
         var generator = SeededGenerator(state: 4711)
         var writer = TimestampWriter()
         var moment: Int64 = 0
         for _ in 0..<20_000 {
-            // The same again, the same day, another day, another era.
+            // The same time again, the same day, another day, another era.
             switch generator.next() % 4 {
             case 0: break
             case 1: moment = moment &+ Int64.random(in: 0...1_000_000, using: &generator)

@@ -38,7 +38,7 @@ struct ChunkedDecoderTests {
         ("3;a;b=c;d=\"e;\\\" f\"\r\nabc\r\n0;x\r\n\r\n", "abc"), ("3;a=b;c\r\nabc\r\n0;x\r\n\r\n", "abc"),
         ("1\r\na\r\n0\r\nTrailer: x\r\nContent-Length: 5\r\nEmpty:\r\n\r\n", "a"),
     ])
-    func `decodes the same however the bytes are split`(wire: String, body: String) {
+    func `decodes the same on any split`(wire: String, body: String) {
         let message = Array(wire.utf8)
         let expected = Decoded(body: Array(body.utf8), byteCount: message.count, isComplete: true)
         let bytes = message + Array("GET /".utf8)
@@ -48,7 +48,7 @@ struct ChunkedDecoderTests {
         for cut in 0..<message.count { #expect(!decode(Array(message[..<cut])).isComplete) }
     }
 
-    @Test func `consumes nothing once it is complete`() throws {
+    @Test func `consumes nothing after its end`() throws {
         var decoder = ChunkedDecoder(limits: Limits())
         var body: [UInt8] = []
         let wire = Array("0\r\n\r\n".utf8)
@@ -82,7 +82,7 @@ struct ChunkedDecoderTests {
         #expect(error(wire) == expected, "\(wire.debugDescription)")
     }
 
-    @Test func `holds the limit of a body exactly, over all chunks`() {
+    @Test func `enforces the limit of a body exactly, over all chunks`() {
         let limits = Limits(bodyByteLimit: 10)
         #expect(error("4\r\n0123\r\n5\r\n01234\r\n0\r\n\r\n", limits: limits) == nil)
         #expect(error("4\r\n0123\r\n6\r\n012345\r\n0\r\n\r\n", limits: limits) == nil)
@@ -91,13 +91,13 @@ struct ChunkedDecoderTests {
         #expect(error("fffffffffffffff\r\n", limits: limits) == .bodyTooLarge)
     }
 
-    @Test func `holds the limit of a size's digits exactly`() {
+    @Test func `enforces the limit of a size's digits exactly`() {
         let zeros = String(repeating: "0", count: Limits.chunkSizeDigitLimit - 1)
         #expect(error("\(zeros)1\r\na\r\n\(zeros)0\r\n\r\n") == nil)
         #expect(error("\(zeros)01\r\n") == .invalidChunkSize)
     }
 
-    @Test func `holds the limit of chunk extensions exactly, over all chunks`() {
+    @Test func `enforces the limit of chunk extensions exactly, over all chunks`() {
         let half = Limits.chunkExtensionByteLimit / 2
         for (extra, expected) in [(-1, nil), (0, nil), (1, ProtocolError.chunkExtensionTooLong)] {
             let first = String(repeating: "a", count: half - 1)
@@ -106,14 +106,14 @@ struct ChunkedDecoderTests {
         }
     }
 
-    @Test func `holds the limit of chunks exactly`() {
+    @Test func `enforces the limit of chunks exactly`() {
         for (extra, expected) in [(-1, nil), (0, nil), (1, ProtocolError.tooManyChunks)] {
             let chunks = String(repeating: "1\r\na\r\n", count: Limits.chunkCountLimit + extra)
             #expect(error("\(chunks)0\r\n\r\n") == expected)
         }
     }
 
-    @Test func `holds the limits of trailers exactly`() {
+    @Test func `enforces the limits of trailers exactly`() {
         for (extra, expected) in [(-1, nil), (0, nil), (1, ProtocolError.trailerTooLong)] {
             let value = String(repeating: "v", count: Limits.trailerByteLimit - 6 + extra)
             #expect(error("0\r\nA: b\r\nC:\(value)\r\n\r\n") == expected)
@@ -123,7 +123,7 @@ struct ChunkedDecoderTests {
         #expect(error("0\r\n\(trailers)C: d\r\n\r\n") == .tooManyTrailers)
     }
 
-    @Test func `the verdict on damaged bodies does not depend on how they are split`() {
+    @Test func `the result for damaged bodies does not depend on the split`() {
         var generator = SeededGenerator(state: 2)
         let valid = Array("3;a;b=c;d=\"e;\\\" f\"\r\nabc\r\n10;x\r\n0123456789abcdef\r\n0\r\nTrailer: x\r\n\r\n".utf8)
         let damage = Array("\r\n\0\t :;\"=\\0fg".utf8) + [0x80]

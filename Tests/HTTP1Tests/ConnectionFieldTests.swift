@@ -6,7 +6,7 @@ struct ConnectionFieldTests {
         try head("GET / \(version)\r\nHost: a\r\n" + fields.map { $0 + "\r\n" }.joined() + "\r\n").keepAlive
     }
 
-    @Test func `new clients stay and old ones leave unless they say otherwise`() throws {
+    @Test func `HTTP/1.1 keeps the connection and HTTP/1.0 closes it by default`() throws {
         #expect(try keepAlive("HTTP/1.1"))
         #expect(try !keepAlive("HTTP/1.0"))
         #expect(try !keepAlive("HTTP/1.1", "Connection: close"))
@@ -15,14 +15,14 @@ struct ConnectionFieldTests {
         #expect(try keepAlive("HTTP/1.1", "Connection: closed", "Connection:"))
     }
 
-    @Test func `close wins`() throws {
+    @Test func `close takes precedence`() throws {
         for version in ["HTTP/1.0", "HTTP/1.1"] {
             #expect(try !keepAlive(version, "Connection: keep-alive, Close"))
             #expect(try !keepAlive(version, "Connection: CLOSE", "Connection: keep-alive"))
         }
     }
 
-    @Test func `knows one expectation`() throws {
+    @Test func `supports one expectation`() throws {
         #expect(try head(request("Expect: 100-continue")).expectsContinue)
         #expect(try head(request("expect: 100-CONTINUE", "Expect: 100-continue")).expectsContinue)
         #expect(try !head(request()).expectsContinue)
@@ -32,7 +32,7 @@ struct ConnectionFieldTests {
         }
     }
 
-    @Test func `ignores expectations of old clients`() throws {
+    @Test func `ignores expectations of HTTP/1.0 clients`() throws {
         #expect(try !head("POST / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n").expectsContinue)
         #expect(refusal("POST / HTTP/1.0\r\nExpect: x\r\n\r\n") == nil)
     }

@@ -2,11 +2,11 @@ import FoundationEssentials
 import HTTP1
 import Testing
 
-/// The corpus of Tests/Corpus, read without a socket.
+/// Reads the corpus of Tests/Corpus without a socket.
 struct CorpusTests {
     private static let cases = Result { try Case.load() }
 
-    @Test func `is read to the verdict it names`() throws {
+    @Test func `gives the result that it names`() throws {
         let cases = try Self.cases.get()
         #expect(cases.count >= 300)
         for each in cases {
@@ -23,23 +23,23 @@ struct CorpusTests {
         }
     }
 
-    @Test func `is read alike byte by byte`() throws {
+    @Test func `gives the same result byte by byte`() throws {
         for each in try Self.cases.get() where each.bytes.count <= Case.shortByteLimit {
             let record = Record(each.bytes, cuts: 0..<each.bytes.count)
             #expect(record == Record(each.bytes), "\(each.name)")
         }
     }
 
-    @Test func `is read alike on every split in two`() throws {
+    @Test func `gives the same result on every split in two`() throws {
         for each in try Self.cases.get() where each.bytes.count <= Case.shortByteLimit {
             let whole = Record(each.bytes)
-            // One comparison of all splits, because a test's expectations are slower than the reader.
+            // One expectation for all splits, because expectations are slower than the reader.
             let differing = each.bytes.indices.filter { Record(each.bytes, cuts: CollectionOfOne($0)) != whole }
             #expect(differing == [], "\(each.name)")
         }
     }
 
-    @Test func `is read alike on random splits when it is long`() throws {
+    @Test func `gives the same result on random splits if it is long`() throws {
         var generator = SeededGenerator(state: 1)
         for each in try Self.cases.get() where each.bytes.count > Case.shortByteLimit {
             let cuts = (0..<7).map { _ in Int.random(in: 0...each.bytes.count, using: &generator) }.sorted()
@@ -48,9 +48,9 @@ struct CorpusTests {
     }
 }
 
-/// What is of interest here of one case; Tests/Corpus/README.md says what each key means.
+/// The members of a case that this test uses; Tests/Corpus/README.md describes all of them.
 private struct Case: Decodable {
-    /// Up to here every split is tried.
+    /// Up to this length every split is tried.
     static let shortByteLimit = 2048
 
     let name: String
@@ -121,7 +121,7 @@ private struct Case: Decodable {
     }
 }
 
-/// Why the query of a head is refused when a handler reads it.
+/// The refusal when a handler reads the query of a head.
 private func queryRefusal(_ head: RequestHead) -> ProtocolError? {
     var items = QueryItems(head)
     do {
@@ -130,7 +130,7 @@ private func queryRefusal(_ head: RequestHead) -> ProtocolError? {
     } catch { return error }
 }
 
-/// What a stream came to.
+/// The results of reading a stream.
 private struct Record: Equatable {
     struct Message: Equatable {
         var head: RequestHead
@@ -142,7 +142,7 @@ private struct Record: Equatable {
 
     var messages: [Message] = []
     var refusal: ProtocolError?
-    /// Where the reader stands after the last byte; nil when it refused one.
+    /// The reader's state after the last byte; nil if it rejected one.
     var state: RequestReader.State?
 
     /// Reads a stream that arrives in parts, each ending at one of `cuts`, as a connection does.

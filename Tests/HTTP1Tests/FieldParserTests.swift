@@ -19,7 +19,7 @@ struct FieldParserTests {
         (.xForwardedFor, "X-Forwarded-For"), (.xForwardedProto, "X-Forwarded-Proto"),
         (.xForwardedPort, "X-Forwarded-Port"), (.xAmznTraceID, "X-Amzn-Trace-Id"), (.traceparent, "traceparent"),
     ])
-    func `recognises a known field in any case, and no name close to it`(known: KnownField, name: String) throws {
+    func `recognizes a known field in any case, and no similar name`(known: KnownField, name: String) throws {
         let value = known == .connection ? "x" : known == .transferEncoding ? "chunked" : "100-continue"
         guard known != .contentLength && known != .host else { return }
         for spelling in [name, name.uppercased(), name.lowercased()] {
@@ -56,7 +56,7 @@ struct FieldParserTests {
         #expect(Array(head.bytes[head.fields[0].value]) == Array(wire[19..<(wire.count - 4)]))
     }
 
-    @Test func `refuses every control character at every place of a value`() {
+    @Test func `rejects every control character at every place of a value`() {
         for control in (0x00...0x1F).map(UInt8.init) + [0x7F] where control != 0x09 {
             for length in 0..<20 {
                 var wire = Array("GET / HTTP/1.0\r\nA: ".utf8) + [UInt8](repeating: 0x61, count: length)
@@ -68,7 +68,7 @@ struct FieldParserTests {
         }
     }
 
-    @Test func `refuses every byte in a name that is not a tchar`() {
+    @Test func `rejects every byte in a name that is not a tchar`() {
         let token = Set("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8)
         for byte in UInt8.min...UInt8.max where byte != 0x3A {
             let wire = Array("GET / HTTP/1.0\r\nHos".utf8) + [byte] + Array(": a\r\n\r\n".utf8)
@@ -96,15 +96,15 @@ struct FieldParserTests {
         #expect(refusal(request(field)) == error, "\(field.debugDescription)")
     }
 
-    @Test func `refuses white space between request line and fields`() {
+    @Test func `rejects white space between request line and fields`() {
         #expect(refusal("GET / HTTP/1.1\r\n Host: a\r\n\r\n") == .lineFolding)
     }
 
-    @Test func `never takes an underscore for a hyphen`() throws {
+    @Test func `does not treat an underscore as a hyphen`() throws {
         #expect(try head(request("Content_Length: 5", "Transfer_Encoding: chunked")).framing == .none)
     }
 
-    @Test func `holds the limit of a field line exactly`() {
+    @Test func `enforces the limit of a field line exactly`() {
         let limit = Limits.fieldLineByteLimit
         for (length, error) in [(limit - 1, nil), (limit, nil), (limit + 1, ProtocolError.fieldTooLong)] {
             for start in ["A: ", "A:", "A: \t"] {
@@ -132,7 +132,7 @@ struct FieldParserTests {
         #expect(parse("GET / HTTP/1.1\r\n" + String(repeating: "n", count: limit + 1)) == .refused(.fieldTooLong))
     }
 
-    @Test func `holds the limit of all fields exactly`() {
+    @Test func `enforces the limit of all fields exactly`() {
         // "Host: a" and "A: bcd" have 13 bytes.
         let wire = request("A: bcd")
         #expect(refusal(wire, limits: Limits(headByteLimit: 14)) == nil)
@@ -142,14 +142,14 @@ struct FieldParserTests {
         #expect(refusal("GET / HTTP/1.0\r\n\r\n", limits: Limits(headByteLimit: 0)) == nil)
     }
 
-    @Test func `holds the limit of the number of fields exactly`() {
+    @Test func `enforces the limit of the number of fields exactly`() {
         let wire = request("A: 1", "B: 2")
         #expect(refusal(wire, limits: Limits(fieldCountLimit: 4)) == nil)
         #expect(refusal(wire, limits: Limits(fieldCountLimit: 3)) == nil)
         #expect(refusal(wire, limits: Limits(fieldCountLimit: 2)) == .tooManyFields)
     }
 
-    @Test func `a head at every limit fits the largest buffer, and is decided there`() {
+    @Test func `a head at every limit fits into the read buffer`() {
         let limits = Limits(headByteLimit: 100, fieldCountLimit: 4)
         let target = "/" + String(repeating: "a", count: Limits.requestLineByteLimit - "GET / HTTP/1.1".utf8.count)
         let wire =

@@ -20,30 +20,30 @@ struct HostFieldTests {
         "[1:2:3:4:5:6:7:8:9]", "[1:2:3:4:5:6:7::8]", "[12345::]", "[::g]", "[::1%25eth0]", "[v1.a]", "[::1.2.3]",
         "[::1.2.3.256]", "[::01.2.3.4]", "[::1.2.3.4.5]", "[::1.2.3.]", "[1:]", "<a>", "a\"",
     ])
-    func `refuses what is no host`(host: String) {
+    func `rejects values that are not a host`(host: String) {
         #expect(refusal("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n") == .invalidHost)
     }
 
-    @Test func `asks for exactly one host, of an old message for at most one`() {
+    @Test func `requires exactly one Host, in HTTP/1.0 at most one`() {
         #expect(refusal("GET / HTTP/1.1\r\n\r\n") == .missingHost)
         #expect(refusal("GET / HTTP/1.0\r\n\r\n") == nil)
         #expect(refusal("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n") == .repeatedHost)
     }
 
-    @Test func `asks for the host of an absolute target`() {
+    @Test func `requires the Host of an absolute target`() {
         #expect(refusal("GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n") == .hostMismatch)
         #expect(refusal("GET http://a/ HTTP/1.0\r\nHost: b\r\n\r\n") == .hostMismatch)
         #expect(refusal("GET http://a/ HTTP/1.1\r\n\r\n") == .missingHost)
     }
 
-    // RFC 3986 §6.2.3: a port that is the scheme's own, or empty, is as good as none.
+    // RFC 3986 §6.2.3: the scheme's default port, or an empty one, equals no port.
     @Test(arguments: [
         ("http://a", "a:80"), ("http://a", "a:"), ("http://a:80", "a"), ("http://a:", "a"), ("http://a:", "a:80"),
         ("HTTP://a:80", "A:"), ("https://a", "a:443"), ("https://a:443", "a"), ("https://a:", "a:443"),
         ("http://[::1]", "[::1]:80"), ("http://[::1]:80", "[::1]"), ("http://127.0.0.1:80", "127.0.0.1"),
         ("http://a:8080", "a:8080"), ("http://a:443", "a:443"), ("https://a:80", "a:80"), ("http://a:0080", "a"),
     ])
-    func `an absolute target and a Host with the same port are the same`(target: String, host: String) {
+    func `an absolute target and a Host with the same port match`(target: String, host: String) {
         #expect(refusal("GET \(target)/ HTTP/1.1\r\nHost: \(host)\r\n\r\n") == nil)
     }
 

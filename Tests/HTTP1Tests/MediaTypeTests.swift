@@ -24,7 +24,7 @@ struct MediaTypeTests {
         "a/b;c= d", "a/b;c=\"", "a/b;c=\"d", "a/b;c=\"\\", "a/b;c=\"\\\"", "a/b;c=\"d\"e", "a/b;c=d e", "a/b;c=d,",
         "ä/b",
     ])
-    func `refuses what is formed otherwise`(text: String) {
+    func `rejects any other form`(text: String) {
         #expect(read(text) == nil)
     }
 }

@@ -26,21 +26,21 @@ struct PercentEncodingTests {
         #expect(throws: error) { try PercentEncoding.decodeQueryComponent(raw.utf8.span) }
     }
 
-    // What has no percent and no plus is not decoded byte by byte.
+    // Text without a percent or plus is not decoded byte by byte.
     @Test(arguments: ["", "a", "abc-._~!$&'()*,;=:@", "/", "é", "日本😀"])
-    func `leaves what stands for itself`(raw: String) throws {
+    func `leaves literal bytes unchanged`(raw: String) throws {
         #expect(isPlain(Array(raw.utf8)))
         #expect(try PercentEncoding.decodeSegment(raw.utf8.span) == raw)
         #expect(try PercentEncoding.decodeQueryComponent(raw.utf8.span) == raw)
     }
 
     @Test(arguments: ["%", "+", "a+", "+a", "a%41", "%41a"])
-    func `what has a percent or a plus anywhere does not stand for itself`(raw: String) {
+    func `text with a percent or a plus is not literal`(raw: String) {
         #expect(!isPlain(Array(raw.utf8)))
     }
 
     @Test(arguments: [[0xFF], [0x61, 0xC3], [0xC0, 0x80], [0xED, 0xA0, 0x80]] as [[UInt8]])
-    func `refuses bytes that stand for themselves and are no UTF-8`(raw: [UInt8]) {
+    func `rejects literal bytes that are not UTF-8`(raw: [UInt8]) {
         #expect(isPlain(raw))
         #expect(throws: ProtocolError.invalidUTF8) { try PercentEncoding.decodeSegment(raw.span) }
         #expect(throws: ProtocolError.invalidUTF8) { try PercentEncoding.decodeQueryComponent(raw.span) }

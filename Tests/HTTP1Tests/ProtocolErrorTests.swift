@@ -2,7 +2,7 @@ import HTTP1
 import Testing
 
 struct ProtocolErrorTests {
-    @Test func `every refusal has a label, a sentence and a status of its kind`() {
+    @Test func `every error has a label, a sentence and a fitting status`() {
         for error in ProtocolError.allCases {
             #expect([400, 413, 414, 417, 431, 501, 505].contains(error.status))
             #expect(
@@ -12,7 +12,7 @@ struct ProtocolErrorTests {
         #expect(ProtocolError.repeatedContentLength.reason == "repeated_content_length")
     }
 
-    @Test func `the sentences name the limits as they are`() {
+    @Test func `the sentences name the actual limits`() {
         #expect(ProtocolError.requestLineTooLong.detail.contains("\(Limits.requestLineByteLimit)"))
         #expect(ProtocolError.fieldTooLong.detail.contains("\(Limits.fieldLineByteLimit)"))
         #expect(ProtocolError.invalidChunkSize.detail.contains("\(Limits.chunkSizeDigitLimit)"))

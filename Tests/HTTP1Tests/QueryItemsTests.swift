@@ -9,19 +9,19 @@ struct QueryItemsTests {
         return all
     }
 
-    @Test func `gives the pairs in order`() throws {
+    @Test func `returns the pairs in order`() throws {
         #expect(try items("?limit=10&q=a+b%26&q=c=d") == [["limit", "10"], ["q", "a b&"], ["q", "c=d"]])
         #expect(try items("?a&b=&=c&&") == [["a", ""], ["b", ""], ["", "c"]])
         #expect(try items("?") == [])
         #expect(try items("") == [])
     }
 
-    @Test func `refuses a bad escape when it comes to it`() throws {
+    @Test func `rejects an invalid escape when it reaches it`() throws {
         #expect(throws: ProtocolError.invalidPercentEncoding) { try items("?a=1&b=%") }
         #expect(throws: ProtocolError.encodedNull) { try items("?%00=1") }
     }
 
-    @Test func `holds its limit exactly`() throws {
+    @Test func `enforces its limit exactly`() throws {
         let most = "?" + String(repeating: "a&", count: Limits.queryItemLimit)
         #expect(try items(most).count == Limits.queryItemLimit)
         #expect(throws: ProtocolError.tooManyQueryItems) { try items(most + "b") }

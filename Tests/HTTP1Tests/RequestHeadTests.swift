@@ -19,7 +19,7 @@ struct RequestHeadTests {
         return "GET / HTTP/1.1\r\nHost: a\r\n\(lines.joined())\r\n"
     }
 
-    @Test func `a large head gives its memory back with the next one`() throws {
+    @Test func `the memory of a large head is freed with the next head`() throws {
         let small = message(fields: 0, byteCount: 0)
         let large = message(fields: 100, byteCount: 100)
         #expect(try head(after: [large]).bytes.capacity > Limits.retainedHeadByteLimit)
@@ -28,14 +28,14 @@ struct RequestHeadTests {
         #expect(head.fields.entries.count <= Limits.retainedFieldLimit)
     }
 
-    @Test func `a usual head keeps its memory for the next one`() throws {
+    @Test func `the memory of a usual head is reused for the next head`() throws {
         let usual = message(fields: 20, byteCount: 20)
         let head = try head(after: [usual, message(fields: 0, byteCount: 0)])
         #expect(head.bytes.capacity >= usual.utf8.count)
         #expect(head.fields.entries.count == 21)
     }
 
-    @Test func `a field that occurs twice in one head is not repeated in the next`() throws {
+    @Test func `a repeated field does not count as repeated in the next head`() throws {
         let field = "Content-Type: application/json\r\n"
         let start = "GET / HTTP/1.1\r\nHost: a\r\n"
         #expect(try head(after: [start + field + field + "\r\n"]).fields.isRepeated(.contentType))

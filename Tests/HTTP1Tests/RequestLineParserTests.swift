@@ -8,23 +8,23 @@ struct RequestLineParserTests {
         #expect(!head.pathHasPercent)
     }
 
-    @Test func `tells an empty query from none`() throws {
+    @Test func `distinguishes an empty query from none`() throws {
         #expect(try head("GET /? HTTP/1.0\r\n\r\n").queryText == "")
         #expect(try head("GET / HTTP/1.0\r\n\r\n").queryText == nil)
     }
 
-    @Test func `takes any token for a method and leaves its case`() throws {
+    @Test func `accepts any token as a method and keeps its case`() throws {
         #expect(try head("get / HTTP/1.0\r\n\r\n").methodText == "get")
         #expect(try head("M-SEARCH!#$%&'*+.^_`|~9 / HTTP/1.0\r\n\r\n").methodText == "M-SEARCH!#$%&'*+.^_`|~9")
     }
 
-    @Test func `leaves dot segments and empty segments where they are`() throws {
+    @Test func `keeps dot segments and empty segments`() throws {
         for path in ["/../a", "//a", "/a/./b", "/%2e%2e/", "/a//"] {
             #expect(try head("GET \(path) HTTP/1.0\r\n\r\n").pathText == path)
         }
     }
 
-    @Test func `takes an absolute target apart`() throws {
+    @Test func `parses an absolute target`() throws {
         let full = try head("GET HTTP://a:80/b%20?c HTTP/1.1\r\nHost: A:80\r\n\r\n")
         #expect(full.pathText == "/b%20" && full.queryText == "c" && full.pathHasPercent)
         let bare = try head("GET https://a HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -34,7 +34,7 @@ struct RequestLineParserTests {
         #expect(try head("GET http://a/ HTTP/1.0\r\n\r\n").pathText == "/")
     }
 
-    @Test func `notices percent escapes in the path only`() throws {
+    @Test func `detects percent escapes in the path only`() throws {
         #expect(try head("GET /%41 HTTP/1.0\r\n\r\n").pathHasPercent)
         #expect(try !head("GET /?%41 HTTP/1.0\r\n\r\n").pathHasPercent)
     }
@@ -76,12 +76,12 @@ struct RequestLineParserTests {
         ("GET / h", .badVersion), ("GET / HTTP/x", .badVersion), ("GET / HTTP/1.1 ", .badVersion), ("GE\0", .badMethod),
         ("CONNECT ", .connectRefused), ("GET *", .badTarget),
     ])
-    func `refuses with the first byte that cannot be legal`(start: String, error: ProtocolError) {
+    func `rejects at the first invalid byte`(start: String, error: ProtocolError) {
         #expect(refusal(start) == error)
         #expect(parse(String(start.dropLast())) == .incomplete)
     }
 
-    @Test func `accepts visible ASCII alone, at every place of a path and a query`() {
+    @Test func `accepts only visible ASCII, at every place of a path and a query`() {
         for byte in UInt8.min...UInt8.max {
             for length in [1, 6, 7, 8, 9, 15, 16, 17] {
                 let filler = [UInt8](repeating: 0x67, count: length)
@@ -101,7 +101,7 @@ struct RequestLineParserTests {
         }
     }
 
-    @Test func `holds the limits of method and request line exactly`() {
+    @Test func `enforces the limits of method and request line exactly`() {
         let method = String(repeating: "M", count: Limits.methodByteLimit)
         #expect(refusal("\(method) / HTTP/1.0\r\n\r\n") == nil)
         #expect(refusal("\(method)M / HTTP/1.0\r\n\r\n") == .methodTooLong)

@@ -15,7 +15,7 @@ struct RequestParserTests {
         "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: \u{E9}\ta b  \t\r\nAccept: a\r\nAccept: b\r\n\r\n",
     ]
 
-    @Test(arguments: valid) func `asks for more until the blank line arrives`(wire: String) throws {
+    @Test(arguments: valid) func `is incomplete until the blank line arrives`(wire: String) throws {
         let bytes = Array(wire.utf8)
         for cut in 0..<bytes.count { #expect(parse(Array(bytes[..<cut])) == .incomplete, "first \(cut) bytes") }
         guard case .complete(let head, let count) = parse(bytes) else {
@@ -26,7 +26,7 @@ struct RequestParserTests {
         #expect(head.bytes == bytes)
     }
 
-    @Test(arguments: valid) func `gives the same head however the bytes are split`(wire: String) {
+    @Test(arguments: valid) func `returns the same head on any split`(wire: String) {
         let bytes = Array(wire.utf8)
         let whole = parse(bytes)
         for cut in 0...bytes.count { #expect(parse(bytes, cuts: [cut]) == whole, "split at \(cut)") }
@@ -48,7 +48,7 @@ struct RequestParserTests {
         #expect(parser.hasBegun)
     }
 
-    @Test func `a head that is used again keeps nothing of the message before`() throws {
+    @Test func `a reused head keeps nothing of the previous message`() throws {
         var parser = RequestParser(limits: Limits())
         var head = RequestHead()
         for wire in Self.valid + Self.valid.reversed() {
@@ -62,7 +62,7 @@ struct RequestParserTests {
         }
     }
 
-    @Test func `an empty line before a message does not begin it`() throws {
+    @Test func `an empty line before a message is not part of it`() throws {
         var parser = RequestParser(limits: Limits())
         var head = RequestHead()
         let wire = Array("\r\nG".utf8)
@@ -80,7 +80,7 @@ struct RequestParserTests {
         #expect(refusal("\rGET / HTTP/1.1\r\n") == .bareCarriageReturn)
     }
 
-    @Test func `a well-formed head is complete although it is refused for what it asks`() throws {
+    @Test func `a well-formed head is complete even if its request is rejected`() throws {
         let cases: [(String, ProtocolError)] = [
             ("Content-Length: 1048577", .bodyTooLarge), ("Expect: tea", .unsupportedExpectation),
         ]
@@ -93,7 +93,7 @@ struct RequestParserTests {
         }
     }
 
-    @Test func `the verdict on damaged messages does not depend on how they are split`() {
+    @Test func `the result for damaged messages does not depend on the split`() {
         var generator = SeededGenerator(state: 1)
         let damage = Array("\r\n\0\t :;,%#?/\u{7F}aZ0[]".utf8) + [0x80, 0xFF, 0x16]
         var refused = 0

@@ -31,12 +31,12 @@ struct RequestReaderTests {
         #expect(record.state == .idle)
     }
 
-    @Test func `gives the same messages on every split in two`() {
+    @Test func `returns the same messages on every split in two`() {
         let whole = read(Self.wire)
         for cut in 0...Self.wire.count { #expect(read(Self.wire, cuts: [cut]) == whole, "split at \(cut)") }
     }
 
-    @Test func `gives the same messages byte by byte`() {
+    @Test func `returns the same messages byte by byte`() {
         #expect(read(Self.wire, cuts: Array(0...Self.wire.count)) == read(Self.wire))
     }
 
@@ -46,7 +46,7 @@ struct RequestReaderTests {
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nxyz\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n",
     ])
-    func `refuses bad bytes at the same place on every split, after the good messages before them`(bad: String) {
+    func `rejects malformed bytes at the same place on every split, after the valid messages before them`(bad: String) {
         let good = "POST /good HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok"
         let wire = Array((good + bad).utf8)
         let whole = read(wire)
@@ -70,7 +70,7 @@ struct RequestReaderTests {
     }
 
     @Test(arguments: ["GET", "HEAD"])
-    func `a chunk is content, refused with its size`(method: String) {
+    func `a chunk is content and is rejected with its size`(method: String) {
         let head = "\(method) / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         for chunk in ["1\r\n", "0001;x\r\n", "fffffffffffffff\r\n"] {
             let wire = Array((head + chunk).utf8)
@@ -81,7 +81,7 @@ struct RequestReaderTests {
         #expect(read(Array((head + "1 ").utf8)).refusal == .invalidChunkSize)
     }
 
-    @Test func `asks for the whole head again, and for each byte of a body once`() throws {
+    @Test func `needs the whole head again, but each byte of a body once`() throws {
         var reader = RequestReader(limits: Limits())
         var head = RequestHead()
         var body: [UInt8] = []
@@ -101,7 +101,7 @@ struct RequestReaderTests {
         #expect(reader.state == .idle && !reader.expectsBody && body == Array("body".utf8))
     }
 
-    @Test func `says while chunks are read that a body is expected`() throws {
+    @Test func `reports that a body is expected while chunks are read`() throws {
         var reader = RequestReader(limits: Limits())
         var head = RequestHead()
         var body: [UInt8] = []
@@ -110,7 +110,7 @@ struct RequestReaderTests {
         #expect(reader.state == .chunks && reader.expectsBody)
     }
 
-    /// What comes of a stream whose first body is dropped.
+    /// The results of a stream whose first body is dropped.
     private struct Dropped: Equatable {
         var bodyEnd: Int?
         var body: [UInt8] = []
@@ -157,7 +157,7 @@ struct RequestReaderTests {
             "Content-Length: 11\r\n\r\nhello world",
             "Transfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\nA: b\r\n\r\n",
         ], [5, 1000])
-    func `a body that is dropped ends where it does, also one that is declared too large`(body: String, limit: Int) {
+    func `a dropped body ends at its declared end, even above the limit`(body: String, limit: Int) {
         let message = Array("POST /a HTTP/1.1\r\nHost: a\r\n\(body)".utf8)
         let wire = message + Array("POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok".utf8)
         let limits = Limits(bodyByteLimit: limit)
@@ -172,7 +172,7 @@ struct RequestReaderTests {
     @Test(arguments: [
         ("10000\r\n", nil), ("10001\r\n", ProtocolError.bodyTooLarge), ("5\r\nhelloX", .invalidChunkTerminator),
     ])
-    func `chunks that are dropped are checked as others are, but for their limit`(
+    func `dropped chunks are checked like others, except for the limit`(
         chunks: String, refusal: ProtocolError?
     ) {
         let wire = Array("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)".utf8)
@@ -182,7 +182,7 @@ struct RequestReaderTests {
     }
 }
 
-/// What a connection's bytes came to.
+/// The results of reading a connection's bytes.
 private struct Record: Equatable {
     struct Message: Equatable {
         var head: RequestHead
@@ -194,7 +194,7 @@ private struct Record: Equatable {
 
     var messages: [Message] = []
     var refusal: ProtocolError?
-    /// Where the reader stands after the last byte; nil when it refused one.
+    /// The reader's state after the last byte; nil if it rejected one.
     var state: RequestReader.State?
 }
 

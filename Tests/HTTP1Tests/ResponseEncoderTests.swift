@@ -38,13 +38,13 @@ struct ResponseEncoderTests {
                 """)
     }
 
-    @Test func `writes the body behind the head, as it is`() {
+    @Test func `writes the unchanged body after the head`() {
         let text = encode(200, contentLength: 5, body: Array("hello".utf8))
         #expect(text.hasSuffix("Content-Length: 5\r\n\r\nhello"))
         #expect(encode(200, contentLength: 5).hasSuffix("Content-Length: 5\r\n\r\n"))
     }
 
-    @Test func `writes only what there is`() {
+    @Test func `writes only the fields that are given`() {
         let rest = "\r\nServer: items\r\nDate: Fri, 01 Nov 2024 12:00:00 GMT\r\n"
         #expect(encode(304) == "HTTP/1.1 304 Not Modified\(rest)\r\n")
         #expect(encode(200, contentLength: 0) == "HTTP/1.1 200 OK\(rest)Content-Length: 0\r\n\r\n")
@@ -57,19 +57,19 @@ struct ResponseEncoderTests {
         #expect(encode(200, reason: "Fine") == "HTTP/1.1 200 Fine\(rest)\r\n")
     }
 
-    @Test func `has a phrase for every refusal`() {
+    @Test func `has a phrase for every error status`() {
         for error in ProtocolError.allCases {
             #expect(!encode(error.status).hasPrefix("HTTP/1.1 \(error.status) \r\n"))
         }
     }
 
-    @Test func `appends to what is there`() {
+    @Test func `appends to existing bytes`() {
         var out = Array("before ".utf8)
         ResponseEncoder.encodeContinue(into: &out)
         #expect(String(decoding: out, as: UTF8.self) == "before HTTP/1.1 100 Continue\r\n\r\n")
     }
 
-    @Test func `traps rather than split a response`() async {
+    @Test func `traps on a value that would split the response`() async {
         await #expect(processExitsWith: .failure) {
             var out: [UInt8] = []
             ResponseEncoder.encode(

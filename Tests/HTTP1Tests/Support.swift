@@ -1,13 +1,13 @@
 import HTTP1
 
-/// What a parser made of some bytes.
+/// The result of parsing some bytes.
 enum Outcome: Equatable {
     case incomplete
     case complete(RequestHead, byteCount: Int)
     case refused(ProtocolError)
 }
 
-/// Feeds the parser each of `cuts` first bytes in turn, then everything.
+/// Parses the first bytes up to each of `cuts` in turn, then all of them.
 func parse(_ wire: [UInt8], cuts: some Sequence<Int> = [], limits: Limits = Limits()) -> Outcome {
     var parser = RequestParser(limits: limits)
     var head = RequestHead()
@@ -38,7 +38,7 @@ func head(_ wire: String, limits: Limits = Limits()) throws(ProtocolError) -> Re
     return head
 }
 
-/// The refusal of a message, nil when it is accepted or incomplete.
+/// The error of a rejected message; nil when the message is accepted or incomplete.
 func refusal(_ wire: String, limits: Limits = Limits()) -> ProtocolError? {
     refusal(Array(wire.utf8), limits: limits)
 }
@@ -50,7 +50,7 @@ func refusal(_ wire: [UInt8], limits: Limits = Limits()) -> ProtocolError? {
     return error
 }
 
-/// A POST request, which may have content, with further field lines, each without its line end.
+/// A POST request, which may have content, with additional field lines, each without its line end.
 func request(_ fields: String...) -> String {
     "POST / HTTP/1.1\r\nHost: a\r\n" + fields.map { $0 + "\r\n" }.joined() + "\r\n"
 }
@@ -61,7 +61,7 @@ extension RequestHead {
     var queryText: String? { query.map { string($0) } }
 }
 
-/// A generator that gives the same numbers in every run (SplitMix64).
+/// A generator that produces the same numbers in every run (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 

@@ -14,7 +14,7 @@ struct InstantTests {
         #expect(start + .milliseconds(3) == start.advanced(byNanoseconds: 3_000_000))
     }
 
-    @Test func `the difference of two instants is a duration, and zero the other way round`() {
+    @Test func `the difference of two instants is a duration, and zero if it would be negative`() {
         let start = Instant(nanoseconds: 1_000)
         let end = start + .milliseconds(7)
         #expect(end - start == .milliseconds(7))

@@ -3,7 +3,7 @@ import Platform
 import Testing
 
 struct ThreadTests {
-    @Test func `work runs on a thread of its own`() async throws {
+    @Test func `work runs on a new thread`() async throws {
         let caller = UInt(pthread_self())
         let worker = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<UInt, any Error>) in
             do throws(Thread.NoThread) {

@@ -4,10 +4,10 @@ import Testing
 
 struct DeadlineTests {
     private static let tick = UInt64(1) << DeadlineWheel.tickShift
-    /// An odd moment, so that it lies inside a tick.
+    /// An odd number, so that it lies within a tick.
     private static let start: UInt64 = 1_234_567_890_123_457
 
-    /// The beginning of the tick in which a deadline has fired at the latest, whatever way it came there.
+    /// The start of the tick in which a timer has fired at the latest, in every case.
     private static func bound(of expiry: UInt64) -> UInt64 {
         let ticks = (expiry >> DeadlineWheel.tickShift) + 1
         return (ticks + DeadlineWheel.coarseMask) / (DeadlineWheel.coarseMask + 1) * (DeadlineWheel.coarseMask + 1)
@@ -18,7 +18,7 @@ struct DeadlineTests {
         Deadline {}
     }
 
-    @Test func `has nothing to look at while nothing is armed`() {
+    @Test func `has no next look while no timer is armed`() {
         var wheel = DeadlineWheel(now: Self.start)
         #expect(wheel.nextLook() == nil)
         #expect(wheel.expired(now: Self.start + 100 * Self.tick).count == 0)
@@ -26,7 +26,7 @@ struct DeadlineTests {
     }
 
     @Test(arguments: [0, 1, 1000, tick - 1, tick, tick + 1, 10 * tick, 59 * tick])
-    func `fires never early and at most a tick late`(delay: UInt64) throws {
+    func `fires never early and at most one tick late`(delay: UInt64) throws {
         var wheel = DeadlineWheel(now: Self.start)
         let deadline = Self.bare()
         let expiry = Self.start + delay
@@ -44,7 +44,7 @@ struct DeadlineTests {
     @Test(arguments: [
         60 * tick, 61 * tick + 5, 100 * tick, 511 * tick, 512 * tick, 513 * tick, 10_000 * tick, 1_000_003 * tick,
     ])
-    func `fires a long one never early and at most eight ticks late`(delay: UInt64) throws {
+    func `fires a long timer never early and at most eight ticks late`(delay: UInt64) throws {
         var wheel = DeadlineWheel(now: Self.start)
         let deadline = Self.bare()
         let expiry = Self.start + delay
@@ -63,7 +63,7 @@ struct DeadlineTests {
         #expect(looks <= delay / (UInt64(DeadlineWheel.slotCount) * Self.tick) + 2, "looked at more than once a turn")
     }
 
-    @Test func `is late only by as much as the caller is`() {
+    @Test func `is late only by as much as its caller`() {
         var wheel = DeadlineWheel(now: Self.start)
         let deadlines = (1...2000).map { _ in Self.bare() }
         for (index, deadline) in deadlines.enumerated() {
@@ -73,7 +73,7 @@ struct DeadlineTests {
         #expect(wheel.count == 0)
     }
 
-    @Test func `moving a deadline later leaves it where it is until the old moment comes`() throws {
+    @Test func `moving a timer later leaves it in its slot until the old time comes`() throws {
         var wheel = DeadlineWheel(now: Self.start)
         let deadline = Self.bare()
         wheel.arm(deadline, at: Self.start + 5 * Self.tick)
@@ -87,7 +87,7 @@ struct DeadlineTests {
         #expect(wheel.expired(now: second).count == 1)
     }
 
-    @Test func `moving a deadline earlier fires it at the earlier moment`() throws {
+    @Test func `moving a timer earlier fires it at the earlier time`() throws {
         var wheel = DeadlineWheel(now: Self.start)
         let deadline = Self.bare()
         let other = Self.bare()
@@ -102,7 +102,7 @@ struct DeadlineTests {
         #expect(other.expiry != nil && wheel.count == 1)
     }
 
-    @Test func `a cancelled deadline never fires, and can be armed again`() throws {
+    @Test func `a cancelled timer never fires, and can be armed again`() throws {
         var wheel = DeadlineWheel(now: Self.start)
         let deadlines = (0..<3).map { _ in Self.bare() }
         for deadline in deadlines { wheel.arm(deadline, at: Self.start + Self.tick) }
@@ -120,7 +120,7 @@ struct DeadlineTests {
     }
 
     @Test(arguments: [(Self.tick, 1), (11 * Self.tick, 0)])
-    func `what is due fires though it is armed again, unless for a later moment`(delay: UInt64, times: Int) {
+    func `a due timer fires even if it is armed again, unless for a later time`(delay: UInt64, times: Int) {
         final class Count {
             var fired = 0
         }
@@ -135,7 +135,7 @@ struct DeadlineTests {
         #expect(wheel.count == 1 - times)
     }
 
-    @Test func `an action may cancel or move deadlines that are due in the same turn`() {
+    @Test func `an action may cancel or move timers that are due in the same iteration`() {
         final class Log {
             var fired: [String] = []
         }
@@ -175,7 +175,7 @@ struct DeadlineTests {
                 wheel.cancel(deadlines[index])
                 model[index] = nil
             case 6:
-                // As a loop does: it sleeps until the next look.
+                // As a loop does: sleeps until the next look.
                 now = max(now, wheel.nextLook() ?? now)
             default:
                 let reach: UInt64 = [0, 1, 20, 700][Int.random(in: 0..<4, using: &generator)]

@@ -23,14 +23,14 @@ struct EventLoopTests {
         }
     }
 
-    /// A callback that comes on a thread the loop knows nothing of.
+    /// Resumes on a thread that the loop does not know.
     private static func resumeElsewhere() async {
         await withCheckedContinuation { continuation in
             Task.detached { continuation.resume() }
         }
     }
 
-    @Test func `a task with the loop as its preferred executor resumes on it after a continuation`() async throws {
+    @Test func `a task that prefers the loop resumes on it after a continuation`() async throws {
         try await withLoop { loop in
             for _ in 0..<100 {
                 let places = await Task(executorPreference: loop) {
@@ -55,10 +55,10 @@ struct EventLoopTests {
         }
     }
 
-    @Test func `whoever waits for the next turn lets one whole turn pass`() async throws {
+    @Test func `nextTurn returns after one whole iteration`() async throws {
         try await withLoop { loop in
             let turns = Log<Int>()
-            // Without the preference it would come back by way of another thread, some turns later.
+            // Without the preference it would resume on another thread, several iterations later.
             await Task(executorPreference: loop) {
                 loop.atTurnEnd { turns.note(0) }
                 for expected in 1...10 {
@@ -69,7 +69,7 @@ struct EventLoopTests {
         }
     }
 
-    @Test func `a call from one actor of the loop to another goes on at once`() async throws {
+    @Test func `a call between two actors of the loop needs no further iteration`() async throws {
         actor Callee {
             let loop: EventLoop
             let log: Log<String>
@@ -85,7 +85,7 @@ struct EventLoopTests {
             let callee = Callee(on: loop, log: log)
             let resident = Resident(on: loop)
             await Task(executorPreference: loop) {
-                // Ready before the calls are made, and yet after them.
+                // Queued before the calls, but must run after them.
                 let other = Task(executorPreference: loop) { log.note("another job") }
                 await callee.note("from the task")
                 await resident.run { _ in await callee.note("from an actor") }
@@ -125,7 +125,7 @@ struct EventLoopTests {
     }
 
     @Test(arguments: [0, 1, 5 * milliseconds, 60 * milliseconds])
-    func `pause lasts as long as asked, at least`(nanoseconds: UInt64) async throws {
+    func `pause lasts at least as long as asked`(nanoseconds: UInt64) async throws {
         try await withLoop { loop in
             let start = Instant.now
             await loop.pause(for: .nanoseconds(nanoseconds))
@@ -134,7 +134,7 @@ struct EventLoopTests {
         }
     }
 
-    @Test func `sleeps end in the order of their moments`() async throws {
+    @Test func `sleeps end in the order of their times`() async throws {
         try await withLoop { loop in
             let resident = Resident(on: loop)
             let moments = await resident.run { resident in
@@ -153,7 +153,7 @@ struct EventLoopTests {
                 }
                 return moments.entries
             }
-            // Those of one tick of the wheel end together.
+            // Sleeps within one tick of the wheel end together.
             #expect(
                 zip(moments, moments.dropFirst()).allSatisfy {
                     $0 < $1.advanced(byNanoseconds: 1 << DeadlineWheel.tickShift)
@@ -162,7 +162,7 @@ struct EventLoopTests {
         }
     }
 
-    @Test func `a deadline's action runs on the loop, once, and a cancelled one not at all`() async throws {
+    @Test func `a timer's action runs once, on the loop, and not after cancel`() async throws {
         try await withLoop { loop in
             let resident = Resident(on: loop)
             let fired = Log<String>()
@@ -182,7 +182,7 @@ struct EventLoopTests {
         }
     }
 
-    @Test func `the end of a turn comes after its jobs, and jobs it makes run before the loop waits`() async throws {
+    @Test func `end-of-iteration hooks run after the jobs, and jobs they create run before the loop waits`() async throws {
         try await withLoop { loop in
             let resident = Resident(on: loop)
             let log = Log<String>()
@@ -192,7 +192,7 @@ struct EventLoopTests {
                     rounds += 1
                     guard rounds == 1 else { return }
                     log.note("end of turn")
-                    // Nothing else wakes the loop for it.
+                    // Nothing else wakes the loop for this job.
                     Task(executorPreference: loop) { log.note("made at the end") }
                 }
                 for _ in 0..<3 {
@@ -204,7 +204,7 @@ struct EventLoopTests {
         }
     }
 
-    @Test func `a task that gives its turn away lets every job that is there go first`() async throws {
+    @Test func `a task that yields lets all queued jobs run first`() async throws {
         try await withLoop { loop in
             let resident = Resident(on: loop)
             let log = Log<String>()
@@ -217,7 +217,7 @@ struct EventLoopTests {
         }
     }
 
-    @Test func `a task that goes on giving its turn away keeps the loop from no deadline`() async throws {
+    @Test func `a task that keeps yielding does not delay timers`() async throws {
         final class Flag: Sendable {
             let isUp = Atomic(false)
         }
@@ -225,7 +225,7 @@ struct EventLoopTests {
             let flag = Flag()
             let wasUp = await Task(executorPreference: loop) {
                 loop.arm(loop.makeDeadline { flag.isUp.store(true, ordering: .relaxed) }, at: loop.now)
-                // In vain for five seconds at most.
+                // Waits five seconds at most.
                 let limit = Instant.now + .milliseconds(5000)
                 while !flag.isUp.load(ordering: .relaxed), Instant.now < limit {
                     await Task.yield()
@@ -236,7 +236,7 @@ struct EventLoopTests {
         }
     }
 
-    @Test func `the clock moves on from turn to turn`() async throws {
+    @Test func `the clock advances from iteration to iteration`() async throws {
         try await withLoop { loop in
             let resident = Resident(on: loop)
             let (before, after) = await resident.run { resident in
@@ -249,7 +249,7 @@ struct EventLoopTests {
         }
     }
 
-    @Test func `a stopped loop is let go`() async throws {
+    @Test func `a stopped loop is released`() async throws {
         weak var trace: EventLoop?
         try await withLoop { loop in
             trace = loop
@@ -260,7 +260,7 @@ struct EventLoopTests {
         #expect(trace == nil)
     }
 
-    @Test func `traps when code of the loop runs elsewhere`() async {
+    @Test func `traps when code of the loop runs on another thread`() async {
         await #expect(processExitsWith: .failure) {
             let loop = try EventLoop(index: 0)
             try loop.start()

@@ -3,7 +3,7 @@ import Reactor
 import Testing
 
 struct FileDescriptorTests {
-    @Test func `closes when its owner goes`() throws {
+    @Test func `closes when its owner is released`() throws {
         var numbers: [Int32] = [-1, -1]
         // Two numbers are written into an array of two.
         try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &numbers) == 0)
@@ -13,11 +13,11 @@ struct FileDescriptorTests {
             try send("still there", to: near)
             #expect(try receive(from: far) == "still there")
         }
-        // A blocking read: it returns because the last copy of the other end is closed.
+        // A blocking read: it returns because the last duplicate of the other end is closed.
         #expect(try receive(from: far) == "")
     }
 
-    @Test func `a read with nothing to read would block`() throws {
+    @Test func `a read without data would block`() throws {
         let pair = SocketPair()
         #expect(try receive(from: pair.near) == nil)
         try send("abc", to: pair.far)
@@ -26,7 +26,7 @@ struct FileDescriptorTests {
         #expect(try receive(from: pair.near) == nil)
     }
 
-    @Test func `a write takes what fits and then would block`() throws {
+    @Test func `a write sends what fits and then would block`() throws {
         let pair = SocketPair()
         let bytes = [UInt8](repeating: 0x78, count: 1 << 20)
         var taken = 0
@@ -40,7 +40,7 @@ struct FileDescriptorTests {
         #expect(try receive(from: pair.far) == String(repeating: "x", count: 1000))
     }
 
-    @Test func `shutting the writing side down leaves the reading side open`() throws {
+    @Test func `shutting down the write side leaves the read side open`() throws {
         let pair = SocketPair()
         pair.near.shutdownWrite()
         #expect(try receive(from: pair.far) == "")
@@ -48,7 +48,7 @@ struct FileDescriptorTests {
         #expect(try receive(from: pair.near) == "answer")
     }
 
-    @Test func `writing to a peer that is gone is an error, not a signal`() throws {
+    @Test func `writing to a closed peer is an error, not a signal`() throws {
         let near: FileDescriptor
         do {
             var numbers: [Int32] = [-1, -1]

@@ -11,7 +11,7 @@ struct IPAddressTests {
         ("::ffff:c000:201", "192.0.2.1"), ("64:ff9b::192.0.2.1", "64:ff9b::c000:201"),
         ("1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"), ("::1.2.3.4", "::102:304"),
     ])
-    func `is read in each of its forms and written in one`(text: String, written: String) throws {
+    func `is parsed in each form and written in one`(text: String, written: String) throws {
         let address = try #require(IPAddress(text))
         #expect(address.description == written)
         #expect(IPAddress(written) == address)
@@ -24,7 +24,7 @@ struct IPAddressTests {
         "1.2.3.4::", "1:2:3:4:5:6:7:1.2.3.4", "::1:", "1:::2", "::1:2:3:4:5:6:1.2.3.4",
         "0000:0000:0000:0000:0000:0000:255.255.255.2555",
     ])
-    func `anything else is no address`(text: String) {
+    func `anything else is not an address`(text: String) {
         #expect(IPAddress(text) == nil)
     }
 

@@ -25,7 +25,7 @@ struct ListenerTests {
         if case .none = listener.accept() { true } else { false }
     }
 
-    /// The mapped form of the peer's address; nil when nobody was accepted.
+    /// The mapped form of the peer's address; nil when no client was accepted.
     private func peer(of listener: borrowing Listener) -> (bytes: [UInt8], port: UInt16)? {
         switch listener.accept() {
         case .client(let socket, let address):
@@ -37,7 +37,7 @@ struct ListenerTests {
         }
     }
 
-    @Test func `a socket that does not listen, or not for TCP, is none to listen on`() throws {
+    @Test func `a socket that does not listen, or is not TCP, is rejected`() throws {
         let listener = try Listener(host: "127.0.0.1", port: 0)
         #expect(Listener.isListening(listener.descriptor.number))
         let client = try connect("127.0.0.1", listener.port())
@@ -49,11 +49,11 @@ struct ListenerTests {
         #expect(!Listener.isListening(0x7FFF_FFFF))
     }
 
-    @Test func `the kernel takes little of what a client does not read`() throws {
+    @Test func `the kernel buffers little for a client that does not read`() throws {
         func unsentLimit(of number: Int32) -> Int32? {
             var value: Int32 = 0
             var length = socklen_t(MemoryLayout<Int32>.size)
-            // `value` is as long as `length` says.
+            // `value` has the size that `length` says.
             let status = unsafe getsockopt(number, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, &value, &length)
             return status == 0 ? value : nil
         }
@@ -67,13 +67,13 @@ struct ListenerTests {
         _ = consume client
     }
 
-    @Test func `port 0 lets the kernel choose, and an empty queue gives none`() throws {
+    @Test func `port 0 lets the kernel choose, and an empty queue gives no client`() throws {
         let listener = try Listener(host: "127.0.0.1", port: 0)
         #expect(try listener.port() > 0)
         #expect(isEmpty(listener) == true)
     }
 
-    @Test func `accepts a client, which talks without blocking and closes with its owner`() throws {
+    @Test func `accepts a client whose socket is non-blocking and closes with its owner`() throws {
         let listener = try Listener(host: "127.0.0.1", port: 0)
         let client = try connect("127.0.0.1", listener.port())
         do {
@@ -92,7 +92,7 @@ struct ListenerTests {
     }
 
     @Test(.enabled(if: hasIPv6, "there is no IPv6 here"))
-    func `the unspecified IPv6 address takes clients of both kinds`() throws {
+    func `the IPv6 wildcard address accepts IPv4 and IPv6 clients`() throws {
         let listener = try Listener(host: "::", port: 0)
         let port = try listener.port()
         let v4 = try connect("127.0.0.1", port)
@@ -116,7 +116,7 @@ struct ListenerTests {
         }
     }
 
-    @Test func `takes a share in a socket that listens already`() throws {
+    @Test func `duplicates a listening socket`() throws {
         let owner = try Listener(host: "127.0.0.1", port: 0)
         let port = try owner.port()
         do {
@@ -127,13 +127,13 @@ struct ListenerTests {
             #expect(peer(of: share)?.port != nil)
             _ = (consume client).number
         }
-        // The share is closed, the owner's number is not.
+        // The duplicate is closed, the original number is not.
         let client = try connect("127.0.0.1", port)
         #expect(peer(of: owner)?.port != nil)
         _ = (consume client).number
     }
 
-    @Test func `shedding closes one waiting client, and the queue moves on`() throws {
+    @Test func `shedding closes one waiting client, and the queue shrinks`() throws {
         var listener = try Listener(host: "127.0.0.1", port: 0)
         let shed = try connect("127.0.0.1", listener.port())
         let kept = try connect("127.0.0.1", listener.port())
@@ -145,7 +145,7 @@ struct ListenerTests {
         _ = (consume kept).number
     }
 
-    @Test func `nobody who was about to listen shares the port by mistake`() throws {
+    @Test func `another process about to listen cannot share the port by mistake`() throws {
         let reserved = FileDescriptor(owning: socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
         var isOn: Int32 = 1
         // Four bytes of a local, which the kernel copies.
@@ -158,7 +158,7 @@ struct ListenerTests {
         #expect(try listener.port() > 0)
     }
 
-    @Test func `refuses what is no address, and a port that another holds`() throws {
+    @Test func `rejects a host that is not an address, and a port in use`() throws {
         let other = try Listener(host: "127.0.0.1", port: 0)
         let port = try other.port()
         #expect(throws: SystemError(errno: EADDRINUSE, call: "bind")) {
@@ -170,7 +170,7 @@ struct ListenerTests {
         }
     }
 
-    @Test func `says when no descriptor is left, and sheds clients all the same`() async {
+    @Test func `reports when no descriptor is left, and can still shed clients`() async {
         await #expect(processExitsWith: .success) {
             var listener = try Listener(host: "127.0.0.1", port: 0)
             let port = try listener.port()
@@ -185,7 +185,7 @@ struct ListenerTests {
             var limit = rlimit(rlim_cur: rlim_t(next), rlim_max: rlim_t(next))
             // The kernel reads the limit before the call returns.
             precondition(unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
-            // What others in the process have closed meanwhile.
+            // Descriptors that other code of the process has closed in the meantime.
             while dup(number) >= 0 {}
             guard case .outOfDescriptors(let error) = listener.accept() else {
                 preconditionFailure("a descriptor was left")

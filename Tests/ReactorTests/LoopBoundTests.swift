@@ -3,7 +3,7 @@ import Reactor
 import Testing
 
 struct LoopBoundTests {
-    /// An object of a loop: a plain class, which the compiler keeps where it is.
+    /// An object of a loop: a plain class, which the compiler does not let leave the loop.
     private final class Tally {
         var count = 0
     }
@@ -14,7 +14,7 @@ struct LoopBoundTests {
         }
     }
 
-    @Test func `what lives on a loop crosses into sendable closures and comes back on the loop`() async throws {
+    @Test func `an object of a loop can pass through Sendable closures back to the loop`() async throws {
         let count = try await Self.onLoop { loop in
             let tally = Tally()
             let bound = LoopBound(tally, on: loop)
@@ -26,7 +26,7 @@ struct LoopBoundTests {
         #expect(count == 2)
     }
 
-    @Test func `what nobody else has may be handed to a loop from anywhere`() async throws {
+    @Test func `an unshared object may be handed to a loop from any thread`() async throws {
         try await withLoop { loop in
             let bound = LoopBound(handing: Tally(), to: loop)
             let count = await loop.perform {
@@ -37,7 +37,7 @@ struct LoopBoundTests {
         }
     }
 
-    @Test func `a task that something on the loop starts runs on the loop`() async throws {
+    @Test func `a task started on the loop runs on the loop`() async throws {
         let count = try await Self.onLoop { loop in
             let tally = Tally()
             loop.task {
@@ -59,7 +59,7 @@ struct LoopBoundTests {
     }
 
     #if DEBUG
-        @Test func `traps when it is opened on another thread`() async {
+        @Test func `traps when its value is read on another thread`() async {
             await #expect(processExitsWith: .failure) {
                 let loop = try EventLoop(index: 0)
                 try loop.start()
@@ -69,7 +69,7 @@ struct LoopBoundTests {
             }
         }
 
-        @Test func `traps when something is taken for a loop's on another thread`() async {
+        @Test func `traps when a value is declared a loop's on another thread`() async {
             await #expect(processExitsWith: .failure) {
                 let loop = try EventLoop(index: 0)
                 try loop.start()

@@ -3,7 +3,7 @@ import Testing
 @testable import Reactor
 
 struct MemoryBudgetTests {
-    @Test func `bytes are taken until the share of their purpose is used up`() {
+    @Test func `bytes are reserved up to the share of their purpose`() {
         let budget = MemoryBudget(limit: 1600)
         #expect(budget.reserve(1100, for: .body))
         #expect(!budget.reserve(1, for: .body))
@@ -16,13 +16,13 @@ struct MemoryBudgetTests {
         #expect(budget.used == 1600)
     }
 
-    @Test func `what was refused takes nothing`() {
+    @Test func `a refused reservation takes nothing`() {
         let budget = MemoryBudget(limit: 1600)
         #expect(!budget.reserve(1601, for: .statement))
         #expect(budget.used == 0)
     }
 
-    @Test func `what was given back can be taken again`() {
+    @Test func `released bytes can be reserved again`() {
         let budget = MemoryBudget(limit: 1600)
         #expect(budget.reserve(1600, for: .statement))
         budget.release(300)
@@ -30,7 +30,7 @@ struct MemoryBudgetTests {
         #expect(budget.used == 1600)
     }
 
-    @Test func `what cannot be refused counts for those who come after it`() {
+    @Test func `bytes that cannot be refused count against later reservations`() {
         let budget = MemoryBudget(limit: 1600)
         budget.take(1700)
         #expect(budget.used == 1700)
@@ -39,7 +39,7 @@ struct MemoryBudgetTests {
     }
 
     @Test(arguments: [MemoryBudget.Purpose.connection, .body, .answer, .parameter])
-    func `clients, and statements that wait, leave an eighth to the statements on their way`(
+    func `clients and waiting statements leave an eighth to statements being executed`(
         purpose: MemoryBudget.Purpose
     ) {
         let budget = MemoryBudget(limit: 1600)
@@ -48,7 +48,7 @@ struct MemoryBudgetTests {
         #expect(!budget.allows(budget.share(of: purpose) + 1, for: purpose))
     }
 
-    @Test func `an unlimited one refuses nothing`() {
+    @Test func `an unlimited budget refuses nothing`() {
         #expect(MemoryBudget.unlimited.reserve(1 << 40, for: .body))
     }
 }

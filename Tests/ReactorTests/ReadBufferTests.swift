@@ -5,7 +5,7 @@ struct ReadBufferTests {
     private let sockets = SocketPair()
     private let buffer = ReadBuffer(byteCount: 4)
 
-    /// What one read brings.
+    /// The result of one read, as text.
     private func read() -> String {
         switch buffer.receive(from: sockets.near) {
         case .bytes(let bytes): String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
@@ -20,14 +20,14 @@ struct ReadBufferTests {
         return count
     }
 
-    @Test func `takes what a socket has, at most its size`() throws {
+    @Test func `receives at most its size`() throws {
         #expect(buffer.byteCount == 4)
         #expect(try send("abcdefg") == 7)
         #expect(read() == "abcd")
         #expect(read() == "efg")
     }
 
-    @Test func `tells a socket that has nothing yet from one that has ended`() {
+    @Test func `distinguishes a socket without data from one that has ended`() {
         #expect(read() == "nothing yet")
         sockets.far.shutdownWrite()
         #expect(read() == "end")

@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct ReadinessTests {
-    /// Runs `body` on a loop with a pair whose near end is watched there.
+    /// Runs `body` on a loop with a pair whose near end is watched.
     private func watching(
         mode: Readiness.Mode = .edge,
         _ body: @Sendable (isolated Resident, SocketPair, Readiness) async throws -> Void
@@ -21,7 +21,7 @@ struct ReadinessTests {
         }
     }
 
-    /// How a wait ends that may last 50 ms.
+    /// The result of a wait of at most 50 ms.
     private static func briefly(_ resident: isolated Resident, _ readiness: Readiness) async -> Readiness.Wake {
         readiness.arm(expiry: Instant.now + .milliseconds(50))
         defer { readiness.disarm() }
@@ -29,7 +29,7 @@ struct ReadinessTests {
     }
 
     @Test(arguments: [Readiness.Mode.edge, .level])
-    func `a read becomes ready when something comes`(mode: Readiness.Mode) async throws {
+    func `a read becomes ready when data arrives`(mode: Readiness.Mode) async throws {
         try await watching(mode: mode) { resident, pair, readiness in
             for round in 0..<20 {
                 Task(executorPreference: resident.loop) { try send("\(round)", to: pair.far) }
@@ -42,7 +42,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `by edge, who has not drained the descriptor is ready at once`() async throws {
+    @Test func `edge-triggered, a descriptor that was not drained is ready at once`() async throws {
         try await watching { resident, pair, readiness in
             try send("abc", to: pair.far)
             #expect(await readiness.untilReadable() == .ready)
@@ -54,7 +54,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `by level, what was left unread is told again`() async throws {
+    @Test func `level-triggered, unread data is reported again`() async throws {
         try await watching(mode: .level) { resident, pair, readiness in
             try send("abc", to: pair.far)
             for letter in ["a", "b", "c"] {
@@ -66,7 +66,7 @@ struct ReadinessTests {
     }
 
     @Test(arguments: [Readiness.Mode.edge, .level])
-    func `the end of the stream is ready, again and again`(mode: Readiness.Mode) async throws {
+    func `the end of the stream stays ready`(mode: Readiness.Mode) async throws {
         try await watching(mode: mode) { resident, pair, readiness in
             pair.far.shutdownWrite()
             for _ in 0..<3 {
@@ -101,7 +101,7 @@ struct ReadinessTests {
         }
     }
 
-    /// Notes what it is told, and goes on noting the next thing at the same descriptor.
+    /// Records each notification; calls `then` after a read notification.
     private final class Witness: ReadinessObserver {
         private let log: Log<String>
         private let then: () -> Void
@@ -117,7 +117,7 @@ struct ReadinessTests {
         func expired() { log.note("expired") }
     }
 
-    @Test func `an observer is told what a task would wait for`() async throws {
+    @Test func `an observer is notified of what a task would wait for`() async throws {
         try await watching { resident, pair, readiness in
             let log = Log<String>()
             readiness.notify(Witness(log))
@@ -180,19 +180,19 @@ struct ReadinessTests {
         }
     }
 
-    /// One event that the loop has taken when it is held, and so many others that come while it is.
+    /// One event that the loop has received when its thread is held, and `others` more that arrive while it is held.
     @Test(.serialized, arguments: [1, 2 * EventLoop.eventBatch + 10])
-    func `what comes while the process stands still goes before a deadline that passes meanwhile`(others: Int)
+    func `data that arrives during a suspension is reported before a timer that expired meanwhile`(others: Int)
         async throws
     {
-        // Whether the thread is held before it reports its event is the scheduler's to say.
+        // The scheduler decides whether the thread is held before it reports its event.
         var order: [String]?
         while order == nil { order = try await Self.orderAroundStandstill(others: others) }
         #expect(order == Array(repeating: "readable", count: others + 1) + ["expired"])
     }
 
-    /// In which order a loop that is held with one event tells of it, of a deadline that it brings, and of the others that
-    /// come meanwhile; nil when it had told of it before it was held.
+    /// The order in which a loop that is held with one event reports it, a timer that this event arms, and the others
+    /// that arrive meanwhile; nil if it had reported the event before it was held.
     private static func orderAroundStandstill(others: Int) async throws -> [String]? {
         try await withLoop { loop in
             try await withLoop { outside in
@@ -213,7 +213,7 @@ struct ReadinessTests {
                     standstill.begin { counters[0].increment() }
                     early.note(log.entries)
                     for counter in counters.dropFirst() { counter.increment() }
-                    // So that its moment is past in the wheel, too.
+                    // Long enough that the time has also passed in the wheel.
                     usleep(useconds_t(4 << DeadlineWheel.tickShift) / 1000)
                     standstill.end()
                 }
@@ -224,7 +224,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `an observer is told of room after a write that found none, and of nothing else that is writable`()
+    @Test func `an observer is notified of room only after a write that would have blocked`()
         async throws
     {
         try await watching { resident, pair, readiness in
@@ -244,7 +244,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `a descriptor that takes bytes is writable`() async throws {
+    @Test func `a descriptor with room is writable`() async throws {
         for mode in [Readiness.Mode.edge, .level] {
             try await watching(mode: mode) { resident, pair, readiness in
                 #expect(await readiness.untilWritable() == .ready)
@@ -252,7 +252,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `interrupt and cancel wake whoever waits`() async throws {
+    @Test func `interrupt and cancel end the waits`() async throws {
         try await watching { resident, pair, readiness in
             readiness.interrupt()
             resident.loop.task { readiness.interrupt() }
@@ -263,7 +263,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `a deadline wakes whoever waits, never early, and only once`() async throws {
+    @Test func `the timer ends a wait, never early, and only once`() async throws {
         try await watching { resident, pair, readiness in
             let expiry = Instant.now + .milliseconds(30)
             readiness.arm(expiry: expiry)
@@ -274,26 +274,26 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `a deadline that passes while nobody waits ends the next wait`() async throws {
+    @Test func `a timer that expires without a wait ends the next wait`() async throws {
         try await watching { resident, pair, readiness in
             readiness.arm(expiry: Instant.now)
             await resident.loop.sleep(for: .milliseconds(60))
             #expect(await readiness.untilReadable() == .expired)
             readiness.arm(expiry: Instant.now)
             await resident.loop.sleep(for: .milliseconds(60))
-            // Moved since: the old moment no longer counts.
+            // Moved since, so the old time does not count.
             readiness.arm(expiry: Instant.now + .milliseconds(10_000))
             try send("x", to: pair.far)
             #expect(await readiness.untilReadable() == .ready)
         }
     }
 
-    @Test func `a deadline that passes while nobody waits ends one wait and no more`() async throws {
+    @Test func `a timer that expires without a wait ends one wait only`() async throws {
         try await watching { resident, pair, readiness in
             let count = resident.loop.deadlineCount
             readiness.arm(expiry: Instant.now)
             while resident.loop.deadlineCount > count { await resident.loop.nextTurn() }
-            // It fires after another look for events.
+            // The timer fires after another check for events.
             await resident.loop.nextTurn()
             #expect(await readiness.untilReadable() == .expired)
             try send("x", to: pair.far)
@@ -302,7 +302,7 @@ struct ReadinessTests {
     }
 
     @Test(arguments: [Readiness.Mode.edge, .level])
-    func `a deadline that passes while a write alone is waited for ends the next wait for a read`(
+    func `a timer that expires during a wait for a write ends the next wait for a read`(
         mode: Readiness.Mode
     ) async throws {
         try await watching(mode: mode) { resident, pair, readiness in
@@ -320,7 +320,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `a wait for a write takes no deadline from the reader`() async throws {
+    @Test func `a wait for a write does not take the timer from the reader`() async throws {
         try await watching { resident, pair, readiness in
             readiness.arm(expiry: Instant.now)
             await resident.loop.sleep(for: .milliseconds(60))
@@ -330,14 +330,14 @@ struct ReadinessTests {
         }
     }
 
-    /// Sends until the socket takes no more.
+    /// Sends until the socket's buffer is full.
     private static func fill(_ socket: borrowing FileDescriptor) throws {
         let bytes = [UInt8](repeating: 0x78, count: 1 << 16)
         // The kernel copies the bytes before the call returns.
         while case .done = try unsafe bytes.withUnsafeBytes({ try unsafe socket.send($0) }) {}
     }
 
-    @Test func `a deadline that is armed after the watch has ended never passes`() async throws {
+    @Test func `a timer armed after cancel never expires`() async throws {
         try await watching { resident, pair, readiness in
             let count = resident.loop.deadlineCount
             readiness.cancel()
@@ -346,7 +346,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `a disarmed deadline ends no wait`() async throws {
+    @Test func `a disarmed timer ends no wait`() async throws {
         try await watching { resident, pair, readiness in
             readiness.arm(expiry: Instant.now + .milliseconds(1))
             readiness.disarm()
@@ -358,11 +358,11 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `a number that is used again after cancel is not confused with its former owner`() async throws {
+    @Test func `a reused descriptor number is not confused with its former owner`() async throws {
         try await withLoop { loop in
             try await Resident(on: loop).run { resident in
                 let first = SocketPair()
-                // The number that is closed and used again; no other code has it between.
+                // The number that is closed and reused; no other code uses it in between.
                 let number = dup(first.near.number)
                 let former = try Readiness(number, on: loop)
                 try send("for the former owner", to: first.far)
@@ -371,7 +371,7 @@ struct ReadinessTests {
                 try #require(dup2(second.near.number, number) == number)
                 let readiness = try Readiness(number, on: loop)
                 #expect(await Self.briefly(resident, readiness) == .expired)
-                // A late goodbye of the former owner leaves the new one alone.
+                // A late cancel of the former owner does not affect the new one.
                 former.cancel()
                 try send("x", to: second.far)
                 #expect(await readiness.untilReadable() == .ready)
@@ -381,7 +381,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `many descriptors are told apart`() async throws {
+    @Test func `many descriptors are distinguished`() async throws {
         try await withLoop { loop in
             try await Resident(on: loop).run { resident in
                 let pairs = (0..<300).map { _ in SocketPair() }
@@ -402,7 +402,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `what cannot be watched is an error`() async throws {
+    @Test func `watching a regular file is an error`() async throws {
         try await withLoop { loop in
             await Resident(on: loop).run { resident in
                 // A regular file is always ready, so epoll refuses it.
@@ -414,7 +414,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `traps when two wait for one side`() async {
+    @Test func `traps on two waits for the same side`() async {
         await #expect(processExitsWith: .failure) {
             try await withLoop { loop in
                 try await Resident(on: loop).run { resident in

@@ -27,7 +27,7 @@ struct SocketAddressTests {
         ("2001:db8::ff", [0x20, 0x01, 0x0D, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF]),
         ("::ffff:10.1.2.3", mappedPrefix + [10, 1, 2, 3]),
     ])
-    func `takes an IPv6 address as it is`(host: String, expected: [UInt8]) throws {
+    func `keeps an IPv6 address unchanged`(host: String, expected: [UInt8]) throws {
         let address = try #require(SocketAddress(host: host, port: 65535))
         #expect(bytes(address) == expected)
         #expect(address.port == 65535)
@@ -38,16 +38,16 @@ struct SocketAddressTests {
         "", "localhost", "1.2.3", "1.2.3.256", "01.2.3.4.5", " 1.2.3.4", "1.2.3.4 ", "::g", ":::", "[::1]",
         "fe80::1%lo",
     ])
-    func `refuses what is no numeric address`(host: String) {
+    func `rejects a host that is not a numeric address`(host: String) {
         #expect(SocketAddress(host: host, port: 1) == nil)
     }
 
     @Test(arguments: ["127.0.0.1", "10.20.30.40", "::1", "2001:db8::1234"])
-    func `survives the way to the kernel's structure and back`(host: String) throws {
+    func `survives conversion to the kernel's structure and back`(host: String) throws {
         let address = try #require(SocketAddress(host: host, port: 5001))
         let copy = try unsafe address.withPointer { (pointer, length) throws(SystemError) in
             var storage = sockaddr_storage()
-            // `length` bytes of an address fit into the storage for any address.
+            // The storage is large enough for an address of any family.
             unsafe withUnsafeMutableBytes(of: &storage) { raw in
                 unsafe raw.copyMemory(from: UnsafeRawBufferPointer(start: pointer, count: Int(length)))
             }
@@ -58,7 +58,7 @@ struct SocketAddressTests {
         #expect(copy.family == address.family)
     }
 
-    @Test func `another family has neither address nor port`() {
+    @Test func `a different family has neither address nor port`() {
         var storage = sockaddr_storage()
         storage.ss_family = sa_family_t(AF_UNIX)
         let address = SocketAddress(storage)

@@ -5,7 +5,7 @@ import Platform
 import Reactor
 import Synchronization
 
-/// Runs `body` beside a loop of its own, which ends with it.
+/// Runs `body` with a separate loop, which is stopped afterwards.
 func withLoop<Value>(_ body: (EventLoop) async throws -> Value) async throws -> Value {
     let loop = try EventLoop(index: 0)
     try loop.start()
@@ -13,7 +13,7 @@ func withLoop<Value>(_ body: (EventLoop) async throws -> Value) async throws -> 
     return try await body(loop)
 }
 
-/// Something that lives on a loop, so that a test can use what belongs to the loop's thread.
+/// An actor on a loop, so that a test can use objects of the loop's thread.
 actor Resident {
     let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
@@ -27,7 +27,7 @@ actor Resident {
     }
 }
 
-/// What happened, in order, whoever notes it.
+/// A record of events in order, from any thread.
 final class Log<Entry: Sendable>: Sendable {
     private let notes = Mutex<[Entry]>([])
 
@@ -35,7 +35,7 @@ final class Log<Entry: Sendable>: Sendable {
     var entries: [Entry] { notes.withLock(\.self) }
 }
 
-/// Two connected stream sockets, non-blocking; both close with their last user.
+/// Two connected non-blocking stream sockets; both are closed with the last reference.
 final class SocketPair: Sendable {
     let near: FileDescriptor
     let far: FileDescriptor
@@ -50,7 +50,7 @@ final class SocketPair: Sendable {
     }
 }
 
-/// A descriptor of its own that becomes readable when it is told to.
+/// A descriptor that becomes readable on request.
 final class Counter: Sendable {
     let descriptor: FileDescriptor
 
@@ -67,23 +67,23 @@ final class Counter: Sendable {
     }
 }
 
-/// Holds the thread of a loop as a stopped process is held: on its way back from the system call that brings it an event.
+/// Holds a loop's thread as a stopped process is held: while it returns from the system call that brings it an event.
 final class Standstill: Sendable {
     private static let isHeld = Atomic(false)
     private static let isOver = Atomic(false)
-    /// The loop's thread, for the C library and for the kernel.
+    /// The loop's thread as identified by the C library and by the kernel.
     private let thread: (library: UInt, kernel: Int32)
     private let moment = Atomic<UInt64>(0)
 
-    /// A moment at which the thread stood, once it does.
+    /// When the thread was stopped; 0 until then.
     var began: Instant { Instant(nanoseconds: moment.load(ordering: .acquiring)) }
 
     init(of loop: EventLoop) async {
         let thread = Log<(UInt, Int32)>()
         await loop.perform {
-            // Threads of the concurrency runtime, which start loops here, take no signals.
+            // The runtime's threads, which start loops here, block signals, and the loop's thread inherits that.
             var signals = sigset_t()
-            // Both are given a local, which outlives the call.
+            // Both get a local that outlives the call.
             unsafe sigaddset(&signals, SIGUSR2)
             unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
             thread.note((UInt(pthread_self()), cscheduler_thread()))
@@ -94,23 +94,24 @@ final class Standstill: Sendable {
             Standstill.isHeld.store(true, ordering: .releasing)
             while !Standstill.isOver.load(ordering: .acquiring) { usleep(100) }
         }
-        // A local, which outlives the call.
+        // A local that outlives the call.
         precondition(unsafe sigaction(SIGUSR2, &action, nil) == 0, "sigaction: errno \(errno)")
         Self.isHeld.store(false, ordering: .relaxed)
         Self.isOver.store(false, ordering: .relaxed)
     }
 
-    /// Returns when the thread stands, with the event that `cause` makes. Call it on a thread that may block.
+    /// Returns when the thread is held, with the event that `cause` produces. Call on a thread that may block.
     func begin(by cause: () -> Void) {
         var places = cscheduler_places()
-        // The thread is woken by the event and met by the signal before it runs, since it gives way. A local outlives both calls.
+        // The event wakes the thread, and the signal arrives before it runs, because its priority is lowered. A local
+        // outlives both calls.
         precondition(unsafe cscheduler_subdue(thread.kernel, &places) == 0, "errno \(errno) from the scheduler")
-        // Leaves the processor to the loop, which goes to wait for events.
+        // Leaves the processor to the loop, which then waits for events.
         usleep(5000)
         cause()
         pthread_kill(pthread_t(thread.library), SIGUSR2)
         while !Self.isHeld.load(ordering: .acquiring) { usleep(100) }
-        // Before it can start a thread, which would run where it does.
+        // Released before the loop's thread can start another one, which would inherit its affinity.
         unsafe cscheduler_release(thread.kernel, &places)
         moment.store(Instant.now.nanoseconds, ordering: .releasing)
     }
@@ -118,7 +119,7 @@ final class Standstill: Sendable {
     func end() { Self.isOver.store(true, ordering: .releasing) }
 }
 
-/// Writes all of a short text.
+/// Sends all of a short text.
 func send(_ text: String, to descriptor: borrowing FileDescriptor) throws {
     let bytes = Array(text.utf8)
     // The kernel copies the bytes before the call returns.
@@ -126,7 +127,7 @@ func send(_ text: String, to descriptor: borrowing FileDescriptor) throws {
     guard case .done(bytes.count) = attempt else { preconditionFailure("a short text was not taken whole") }
 }
 
-/// What can be read at once: nil when a read would block, empty at the end of the stream.
+/// Receives what is available: nil when a read would block, empty at the end of the stream.
 func receive(from descriptor: borrowing FileDescriptor, atMost limit: Int = 1000) throws -> String? {
     var bytes = [UInt8](repeating: 0, count: limit)
     // The buffer outlives the call.
@@ -137,7 +138,7 @@ func receive(from descriptor: borrowing FileDescriptor, atMost limit: Int = 1000
 
 let milliseconds: UInt64 = 1_000_000
 
-/// A generator that gives the same numbers in every run (SplitMix64).
+/// A generator that produces the same numbers in every run (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 

@@ -4,13 +4,13 @@ import Testing
 @testable import Reactor
 
 struct SystemErrorTests {
-    @Test func `says the call, the reason and the number`() {
+    @Test func `names the call, the reason and the number`() {
         #expect(SystemError(errno: EADDRINUSE, call: "bind").description == "bind: Address already in use (errno 98)")
         #expect("\(SystemError(errno: ECONNRESET, call: "read"))" == "read: Connection reset by peer (errno 104)")
         #expect(SystemError(errno: 9999, call: "x").description.hasSuffix("(errno 9999)"))
     }
 
-    @Test func `knows when no descriptor is left`() {
+    @Test func `recognizes that no descriptor is left`() {
         #expect(SystemError(errno: EMFILE, call: "accept").isOutOfDescriptors)
         #expect(SystemError(errno: ENFILE, call: "accept").isOutOfDescriptors)
         #expect(SystemError(errno: ENOBUFS, call: "accept").isOutOfDescriptors)
@@ -18,7 +18,7 @@ struct SystemErrorTests {
         #expect(!SystemError(errno: ECONNABORTED, call: "accept").isOutOfDescriptors)
     }
 
-    @Test func `makes an interrupted call again`() throws {
+    @Test func `repeats an interrupted call`() throws {
         var calls = 0
         let attempt = try system("test") { () -> Int in
             calls += 1
@@ -45,7 +45,7 @@ struct SystemErrorTests {
         #expect(throws: SystemError(errno: EAGAIN, call: "test")) { try blockingSystem("test", block) }
     }
 
-    @Test func `throws the world's faults`() {
+    @Test func `throws errors with an outside cause`() {
         #expect(throws: SystemError(errno: EPIPE, call: "send")) {
             try system("send") { () -> Int in
                 errno = EPIPE
@@ -54,7 +54,7 @@ struct SystemErrorTests {
         }
     }
 
-    @Test func `traps at our own faults`() async {
+    @Test func `traps on errors that only a bug can cause`() async {
         await #expect(processExitsWith: .failure) {
             _ = try system("read") { () -> Int in
                 errno = EBADF

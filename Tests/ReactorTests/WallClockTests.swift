@@ -16,7 +16,7 @@ struct WallClockTests {
         #expect(utc <= UInt64(after.tv_sec) * 1_000_000_000 + UInt64(after.tv_nsec) + milliseconds)
     }
 
-    @Test func `moments of one reading keep their distance`() {
+    @Test func `times of one reading keep their distance`() {
         var clock = WallClock()
         let moment = Instant.now
         let utc = clock.utc(moment)

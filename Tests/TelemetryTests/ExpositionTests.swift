@@ -51,7 +51,7 @@ struct ExpositionTests {
             """)
     }
 
-    @Test func `has the latency bounds that dashboards expect`() {
+    @Test func `has the latency bounds that the dashboards use`() {
         _ = registry.histogram("a_seconds", help: "A.")
         let text = String(decoding: Exposition.render(registry, as: .text), as: UTF8.self)
         let bounds = text.split(separator: "\n").compactMap { $0.split(separator: "\"").dropFirst().first }
@@ -63,7 +63,7 @@ struct ExpositionTests {
         #expect(text.hasSuffix("a_seconds_sum 0.0\na_seconds_count 0\n"))
     }
 
-    @Test func `speaks OpenMetrics`() {
+    @Test func `writes OpenMetrics`() {
         registry.counter("cpu_seconds_total", help: "CPU, \"user\".").increment()
         registry.gauge("heap_bytes", help: "Heap.").set(1)
         let buckets = Histogram.Buckets(nanoseconds: [1_000_000])
@@ -103,7 +103,7 @@ struct ExpositionTests {
             """#)
     }
 
-    @Test func `asks its closures at each reading`() {
+    @Test func `calls its closures at each reading`() {
         let source = registry.counter("source_total", help: "Source.")
         registry.collect("seen", .gauge, help: "Seen.") { Double(source.value) / 4 }
         registry.collect("states", .gauge, help: "States.") {
@@ -153,7 +153,7 @@ struct ExpositionTests {
         #expect(text.contains("b_seconds_bucket{le=\"+Inf\"} 40000\nb_seconds_sum 0.19998\nb_seconds_count 40000\n"))
     }
 
-    @Test func `tells about the process`() {
+    @Test func `reports the process metrics`() {
         ProcessMetrics.register(in: registry)
         let text = String(decoding: Exposition.render(registry, as: .text), as: UTF8.self)
         var values: [Substring: Double] = [:]
@@ -171,7 +171,7 @@ struct ExpositionTests {
         #expect(values["process_start_time_seconds"].map { $0 > 1_700_000_000 } == true)
     }
 
-    @Test func `traps when a name comes again as something else`() async {
+    @Test func `traps when a name is registered again with another type`() async {
         await #expect(processExitsWith: .failure) {
             let registry = Registry()
             _ = registry.gauge("a", help: "A.")

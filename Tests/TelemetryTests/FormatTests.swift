@@ -32,7 +32,7 @@ struct FormatTests {
         #expect(Exposition.format(forAccept: accept) == .text)
     }
 
-    @Test func `names the content types to the letter`() {
+    @Test func `names the content types exactly`() {
         #expect(Exposition.Format.text.contentType.description == "text/plain; version=0.0.4; charset=utf-8")
         #expect(
             Exposition.Format.openMetrics.contentType.description

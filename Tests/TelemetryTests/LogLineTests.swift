@@ -20,7 +20,7 @@ struct LogLineTests {
                 """)
     }
 
-    @Test func `escapes what JSON does not take as it is`() {
+    @Test func `escapes what JSON requires`() {
         let text = line { $0.field("user_agent", utf8: Array("a\"b\\c\n\u{1}".utf8).span) }
         #expect(text.contains(#""user_agent":"a\"b\\c\n\u0001","#))
     }
@@ -33,7 +33,8 @@ struct LogLineTests {
         #expect(text.contains(#""path":"/größe \"€\" 😀","name":"größe","#))
     }
 
-    /// Characters that a terminal obeys, that end a line for some readers, or that change the order in which text is shown.
+    /// Characters that a terminal interprets, that some readers treat as a line end, or that change the direction of
+    /// text.
     static let hidden: [(character: String, escape: String)] = [
         ("\u{7F}", #"\u007f"#), ("\u{80}", #"\u0080"#), ("\u{85}", #"\u0085"#), ("\u{9B}", #"\u009b"#),
         ("\u{9F}", #"\u009f"#),
@@ -47,7 +48,7 @@ struct LogLineTests {
     ]
 
     @Test(arguments: hidden)
-    func `escapes what is not shown as it stands, however it came`(character: String, escape: String) {
+    func `escapes characters that are not displayed as they are, in any input form`(character: String, escape: String) {
         for (before, after) in [("", ""), ("curl/8", ""), ("", "x"), ("ä", "日"), ("0123456", "89\"ABCDEF0123")] {
             let text = before + character + after
             let written = line { line in
@@ -64,17 +65,17 @@ struct LogLineTests {
             String(decoding: lineBytes(tail: tail) { _ in }, as: UTF8.self).contains("\"environment\":\"\(escape)\"}"))
     }
 
-    // Also those right beside what is escaped.
+    // Includes the neighbours of escaped characters.
     @Test(arguments: [
         "\u{7E}", "\u{A0}", "\u{AC}", "\u{AE}", "\u{300}", "\u{61B}", "\u{2010}", "\u{2027}", "\u{202F}", "\u{2065}",
         "\u{3000}",
         "\u{FE0F}", "\u{FFFC}", "\u{FFFD}", "\u{E000}", "\u{1F600}", "\u{E0100}", "\u{10FFFF}",
     ])
-    func `leaves every other character as it is`(character: String) {
+    func `leaves every other character unchanged`(character: String) {
         #expect(line { $0.field("error", "a\(character)b") }.contains("\"a\(character)b\""))
     }
 
-    @Test func `no line has a byte that is not shown, whatever comes`() throws {
+    @Test func `no line has an invisible byte, for any input`() throws {
         var generator = SystemRandomNumberGenerator()
         let alphabet =
             Self.hidden.map { Array($0.character.utf8) } + [[0x80], [0xC2], [0xE2, 0x80], [0x1B], [0x0A], [0x41]]
@@ -91,7 +92,7 @@ struct LogLineTests {
         }
     }
 
-    @Test func `a value of the longest escapes has room`() {
+    @Test func `a value of the longest escapes fits`() {
         let longest = String(repeating: "\u{E0001}", count: 300)
         let text = line { $0.field("path", longest) }
         #expect(text.contains(String(repeating: #"\udb40\udc01"#, count: 255) + "…\""))
@@ -100,7 +101,7 @@ struct LogLineTests {
     }
 
     @Test(arguments: [[0xFF], [0xC3], [0xE2, 0x82], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80]])
-    func `turns what is not UTF-8 into replacement characters`(invalid: [UInt8]) {
+    func `replaces invalid UTF-8 by replacement characters`(invalid: [UInt8]) {
         let bytes = lineBytes { $0.field("path", utf8: (Array("/a".utf8) + invalid + Array("b".utf8)).span) }
         let text = String(validating: bytes, as: UTF8.self)
         #expect(text?.contains("/a\u{FFFD}") == true)
@@ -115,7 +116,7 @@ struct LogLineTests {
         #expect(line { $0.field("path", utf8: Array((whole + "x").utf8).span) }.contains("\"\(cut)\""))
     }
 
-    @Test(arguments: 0..<4) func `cuts no character in two`(shift: Int) {
+    @Test(arguments: 0..<4) func `does not split a character`(shift: Int) {
         let long = String(repeating: "x", count: shift) + String(repeating: "😀", count: 400)
         let bytes = lineBytes { $0.field("path", utf8: Array(long.utf8).span) }
         let text = String(validating: bytes, as: UTF8.self)
@@ -123,12 +124,12 @@ struct LogLineTests {
         #expect(text?.contains("\u{FFFD}") == false)
     }
 
-    @Test func `cuts bytes that have no boundary`() {
+    @Test func `truncates bytes without character boundaries`() {
         let text = line { $0.field("path", utf8: [UInt8](repeating: 0x80, count: 2000).span) }
         #expect(text.contains("\u{FFFD}…\""))
     }
 
-    @Test func `leaves out the fields that do not fit and says so`() {
+    @Test func `omits fields that do not fit and says so`() {
         let worst = [UInt8](repeating: 1, count: 5000)
         let bytes = lineBytes { line in
             line.field("first", utf8: worst.span)
@@ -169,7 +170,7 @@ struct LogLineTests {
                 == "1970-01-01T00:00:00.000Z2024-11-01T12:00:00.007Z2024-11-01T12:00:00.999Z2024-11-01T12:00:01.000Z")
     }
 
-    @Test func `reads levels as they are configured`() {
+    @Test func `parses the configured levels`() {
         #expect(LogLevel.allCases.map { LogLevel(rawValue: $0.rawValue) } == LogLevel.allCases)
         #expect(LogLevel(rawValue: "verbose") == nil)
         #expect(LogLevel.allCases.map(\.name.description) == ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])

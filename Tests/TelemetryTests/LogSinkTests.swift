@@ -51,7 +51,7 @@ struct LogSinkTests {
         #expect(pipe.startReading().text().split(separator: "\n").count == 2)
     }
 
-    @Test func `drops and counts what a stalled reader leaves no room for`() throws {
+    @Test func `drops and counts lines while a stalled reader leaves no room`() throws {
         let sink = try LogSink(descriptor: pipe.writeEnd, queueByteLimit: 40_000)
         let buffer = sink.makeBuffer(tail: LogTail())
         var count = 0
@@ -68,20 +68,20 @@ struct LogSinkTests {
         #expect(lines.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
     }
 
-    @Test func `a full buffer is handed over without its deadline`() throws {
+    @Test func `a full buffer is submitted before its deadline`() throws {
         let sink = try LogSink(descriptor: pipe.writeEnd)
         let buffer = sink.makeBuffer(tail: LogTail())
-        // A line has some 80 bytes.
+        // A line has about 80 bytes.
         for number in 0..<LogBuffer.flushByteCount / 40 { buffer.append(number) }
-        // Nothing was flushed, and something arrives.
+        // A byte arrives although flush was not called.
         #expect(pipe.awaitByte())
         sink.close()
     }
 
-    @Test func `what the writer holds counts as queued`() throws {
+    @Test func `bytes that the writer holds count as queued`() throws {
         let sink = try LogSink(descriptor: pipe.writeEnd, queueByteLimit: 100_000)
         sink.submit([UInt8](repeating: 0x78, count: 89_999) + [0x0A])
-        // The writer has it, and no room in the pipe for all of it.
+        // The writer has it, but the pipe has no room for all of it.
         #expect(pipe.awaitByte())
         sink.submit([UInt8](repeating: 0x78, count: 49_999) + [0x0A])
         #expect(sink.droppedLines == 1)
@@ -111,9 +111,9 @@ struct LogSinkTests {
         #expect(sink.droppedLines == 2)
     }
 
-    @Test func `writes again once a full disk has room`() throws {
-        // One descriptor throughout, which leads to a device that is always full, and then to the pipe.
-        // The literal's bytes live in the binary.
+    @Test func `resumes writing once a full disk has room`() throws {
+        // The same descriptor throughout; it refers first to a device that is always full, then to the pipe.
+        // The literal's bytes are static.
         let descriptor = unsafe open("/dev/full", O_WRONLY | O_CLOEXEC)
         #expect(descriptor >= 0)
         let sink = try LogSink(descriptor: descriptor)
@@ -131,11 +131,11 @@ struct LogSinkTests {
         #expect(sink.droppedLines == 3)
     }
 
-    @Test func `bounds the bytes of a queue that nothing empties, however few the lines`() throws {
+    @Test func `limits the bytes of a queue that is not emptied, for any number of lines`() throws {
         let sink = try LogSink(descriptor: pipe.writeEnd, queueByteLimit: 1_000_000)
         let line = [UInt8](repeating: 0x78, count: 299_999) + [0x0A]
         for _ in 0..<5 { sink.submit(line) }
-        // The writer holds what it took until it has written it, which the pipe does not let it.
+        // The writer holds its bytes until they are written, which the pipe prevents.
         #expect(sink.droppedLines == 2)
         let reader = pipe.startReading()
         sink.close()
@@ -143,7 +143,7 @@ struct LogSinkTests {
         #expect(reader.text().utf8.count == 900_000)
     }
 
-    @Test func `waits on a descriptor that does not block`() throws {
+    @Test func `waits on a non-blocking descriptor`() throws {
         let sink = try LogSink(descriptor: pipe.writeEnd)
         pipe.makeWriteEndNonBlocking()
         let line = [UInt8](repeating: 0x78, count: 199_999) + [0x0A]
@@ -155,7 +155,7 @@ struct LogSinkTests {
         #expect(sink.droppedLines == 0)
     }
 
-    @Test func `gives swift-log's lines the form of all others`() throws {
+    @Test func `writes swift-log's lines in the same form as all others`() throws {
         let sink = try LogSink(descriptor: pipe.writeEnd)
         var logger = Logger(label: "items.pool") { label in
             JSONLogHandler(label: label, sink: sink, tail: LogTail(["environment": "prod"]), level: .debug)
@@ -187,7 +187,7 @@ struct LogSinkTests {
 
 private struct Gone: Error {}
 
-/// Whether it becomes true within 10 s.
+/// Whether the condition becomes true within 10 s.
 private func isReached(_ condition: () -> Bool) -> Bool {
     let end = ContinuousClock.now + .seconds(10)
     while !condition() {
@@ -203,14 +203,14 @@ extension LogBuffer {
     }
 }
 
-/// A pipe whose ends are closed by name only: a sink that gave up may still be writing when its test is over, and must
-/// not meet another test's descriptor.
+/// A pipe whose ends are closed explicitly: a sink that gave up may still be writing after its test, and must not write
+/// to another test's descriptor.
 private struct Pipe: Sendable {
     let writeEnd: Int32
     private let readEnd: Int32
 
     init() {
-        // A broken pipe is an answer of write(2), as in the service.
+        // write(2) then reports a broken pipe as an error, as in the service.
         _ = signal(SIGPIPE, SIG_IGN)
         var ends: [Int32] = [0, 0]
         // pipe(2) fills exactly two elements.
@@ -220,16 +220,16 @@ private struct Pipe: Sendable {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     }
 
-    /// Returns once the pipe has no reader: a child process that another test starts has a copy until it runs its program.
+    /// Returns once the pipe has no reader: a child process of another test holds a copy until it runs its program.
     func closeReadEnd() {
         close(readEnd)
         var watch = pollfd(fd: writeEnd, events: 0, revents: 0)
-        // One entry, which outlives the call; an error is reported without being asked for.
+        // One entry that outlives the call; errors are always reported.
         let count = unsafe poll(&watch, 1, 10_000)
         precondition(count == 1 && watch.revents & Int16(POLLERR) != 0, "the pipe still has a reader")
     }
 
-    /// Takes the first byte that comes, within 10 s; false without one.
+    /// Reads the first byte that arrives; false if none does within 10 s.
     func awaitByte() -> Bool {
         var watch = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
         var byte: UInt8 = 0
@@ -246,8 +246,8 @@ private struct Pipe: Sendable {
         _ = fcntl(writeEnd, F_SETFL, O_WRONLY | O_NONBLOCK)
     }
 
-    /// Reads until the write end is closed, then closes the read end. On a thread of its own: a blocking read would
-    /// keep one of the few threads that all tests share.
+    /// Reads until the write end is closed, then closes the read end. Uses a separate thread, because a blocking read
+    /// would occupy one of the few threads that all tests share.
     func startReading() -> Reader {
         Reader(readEnd)
     }
@@ -273,7 +273,7 @@ private final class Reader: Sendable {
         self.thread.withLock { $0 = thread }
     }
 
-    /// All that was read; waits for the end. To be called once.
+    /// All bytes read; waits for the end of the stream. Call once.
     func text() -> String {
         pthread_join(thread.withLock { $0 }, nil)
         return bytes.withLock { String(decoding: $0, as: UTF8.self) }
@@ -282,7 +282,7 @@ private final class Reader: Sendable {
     private func readAll() {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
-            // The pointer is used within the closure, with the count of what it points to.
+            // The pointer is used within the closure, with its count.
             let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
             if count <= 0 { break }
             bytes.withLock { $0.append(contentsOf: chunk[..<count]) }

@@ -7,19 +7,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Which of two threads runs first, for tests in which that matters. The C library declares these calls only with
+/* Decides which of two threads runs first, for tests that depend on it. The C library declares these calls only with
    _GNU_SOURCE, which a module cannot set for its importer. */
 
 enum { CSCHEDULER_BITS = 8 * sizeof(unsigned long), CSCHEDULER_WORDS = 1024 / CSCHEDULER_BITS };
 
-/* Where two threads might run before one of them gave way. */
+/* The original CPU affinity of both threads. */
 struct cscheduler_places {
     unsigned long own[CSCHEDULER_WORDS], others[CSCHEDULER_WORDS];
 };
 
 static inline int cscheduler_thread(void) { return (int)syscall(SYS_gettid); }
 
-/* Has another thread share the caller's processor, and run only while the caller sleeps; 0, or -1 with errno. */
+/* Moves another thread to the caller's processor, to run only while the caller sleeps. Returns 0, or -1 with errno. */
 static inline int cscheduler_subdue(int thread, struct cscheduler_places *before) {
     unsigned long here[CSCHEDULER_WORDS] = {0};
     struct sched_param none = {0};
@@ -33,7 +33,7 @@ static inline int cscheduler_subdue(int thread, struct cscheduler_places *before
     return sched_setscheduler(thread, SCHED_IDLE | SCHED_RESET_ON_FORK, &none);
 }
 
-/* Lets both run as before. Without privileges a thread stays idle; those that it starts are not. */
+/* Restores affinity and policy. Without privileges the thread keeps the idle policy; threads that it starts do not. */
 static inline void cscheduler_release(int thread, const struct cscheduler_places *before) {
     struct sched_param none = {0};
     sched_setscheduler(thread, SCHED_OTHER, &none);
