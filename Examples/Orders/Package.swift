@@ -11,7 +11,7 @@ let package = Package(
                 .product(name: "Chassis", package: "items"), .product(name: "Postgres", package: "items"),
                 .product(name: "Vial", package: "items"),
             ],
-            // The tests see all of it in a release build too.
+            // Makes internals visible to tests of a release build too.
             swiftSettings: [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
         .testTarget(name: "OrdersTests", dependencies: ["orders"]),
     ])

@@ -10,7 +10,7 @@ import Testing
 
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct AppliedMigrationsTests {
-    /// What ten threads do at once, and what each of them got.
+    /// Ten threads that run the same function together, and their results.
     private final class Crowd: Sendable {
         private let work: @Sendable () throws -> [String]
         private let results = Mutex<[Result<[String], any Error>]>([])
@@ -22,12 +22,12 @@ struct AppliedMigrationsTests {
         func run() throws -> [[String]] {
             let threads = (0..<10).map { _ in
                 var thread = pthread_t()
-                // The thread takes over the reference.
+                // The new thread takes over the reference.
                 let pointer = unsafe Unmanaged.passRetained(self).toOpaque()
                 let error = unsafe pthread_create(
                     &thread, nil,
                     { pointer in
-                        // pthread_create passes on the pointer it was given.
+                        // pthread_create passes the pointer on unchanged.
                         let crowd = unsafe Unmanaged<Crowd>.fromOpaque(pointer!).takeRetainedValue()
                         let result = Result { try crowd.work() }
                         crowd.results.withLock { $0.append(result) }
@@ -78,10 +78,10 @@ struct AppliedMigrationsTests {
         #expect(throws: DatabaseError.self) { try session.execute("INSERT INTO orders (name) VALUES ('')") }
     }
 
-    @Test func `its steps wait for a lock as long as they may, and have no other limit`() throws {
+    @Test func `its steps have a lock timeout, and no other limit`() throws {
         let schema = try Schema()
         let session = try schema.session()
-        // A record without a step, in which every new step leaves a note.
+        // A record without steps; each new step also inserts a note.
         try session.execute(
             """
             CREATE TABLE orders_migrations (
@@ -103,7 +103,7 @@ struct AppliedMigrationsTests {
     }
 
     @Test(arguments: [0, 1])
-    func `waits for nobody where every step is applied, also beside a newer version's`(newer: Int) throws {
+    func `does not wait when every step is applied, even with a newer version's steps`(newer: Int) throws {
         let schema = try Schema()
         let session = try schema.session()
         let key = Migrations.lockKey(of: "orders") + 3 + newer
@@ -116,7 +116,7 @@ struct AppliedMigrationsTests {
         #expect(try Self.migrations(lockTimeout: "100ms", lockKey: key).apply(to: session) == [])
     }
 
-    @Test func `another step in the place of a released one is refused, and nothing is applied`() throws {
+    @Test func `a step that replaces a released one is rejected, and nothing is applied`() throws {
         let schema = try Schema()
         let session = try schema.session()
         try Self.migrations().apply(to: session)
@@ -129,7 +129,7 @@ struct AppliedMigrationsTests {
         #expect(try session.execute("SELECT count(*) FROM orders_migrations") == [["1"]])
     }
 
-    @Test func `ten processes that start at once apply each step once`() throws {
+    @Test func `ten processes that start together apply each step once`() throws {
         for _ in 0..<3 {
             let schema = try Schema()
             let applied = try Crowd { try Self.migrations().apply(to: schema.session()) }.run()
@@ -147,7 +147,7 @@ struct AppliedMigrationsTests {
         #expect(applied.flatMap(\.self) == names)
     }
 
-    @Test func `looks no more once all is applied, until it is told to or to forget`() throws {
+    @Test func `checks no more once all is applied, until asked to check again or to forget`() throws {
         let schema = try Schema()
         let session = try schema.session()
         let migrations = Self.migrations()
@@ -161,10 +161,10 @@ struct AppliedMigrationsTests {
         #expect(try migrations.apply(to: session) == names)
     }
 
-    @Test func `a step that fails leaves nothing behind, and the next attempt succeeds`() throws {
+    @Test func `a failed step is rolled back, and the next attempt succeeds`() throws {
         let schema = try Schema()
         let session = try schema.session()
-        // A view of that name cannot be completed.
+        // A view with that name makes the step fail.
         try session.execute("CREATE VIEW orders AS SELECT 1 AS id")
         let migrations = Self.migrations()
         #expect(throws: DatabaseError.self) { try migrations.apply(to: session) }
@@ -173,7 +173,7 @@ struct AppliedMigrationsTests {
         #expect(try migrations.apply(to: session) == names)
     }
 
-    @Test func `the lock of another that migrates is waited for as long as is set, and no longer`() throws {
+    @Test func `waits for another process's migration lock up to its timeout`() throws {
         let schema = try Schema()
         let key = Migrations.lockKey(of: "orders") + 1
         let other = try schema.session()
@@ -190,7 +190,7 @@ struct AppliedMigrationsTests {
         #expect(try Self.migrations(lockTimeout: "100ms", lockKey: key).apply(to: schema.session()) == names)
     }
 
-    @Test func `the lock of another that migrates is waited for longer than a statement may take`() async throws {
+    @Test func `waits for another process's migration lock longer than the statement timeout`() async throws {
         let schema = try Schema()
         let key = Migrations.lockKey(of: "orders") + 5
         let (isHeld, held) = AsyncStream<Void>.makeStream()
@@ -213,7 +213,7 @@ struct AppliedMigrationsTests {
         #expect(applied == names)
     }
 
-    @Test func `a table that somebody reads for long is given up soon, and taken by the next attempt`() throws {
+    @Test func `gives up a table that is locked by a long read, and succeeds at the next attempt`() throws {
         let schema = try Schema()
         let (session, reader) = (try schema.session(), try schema.session())
         try session.execute("CREATE TABLE orders (id bigserial PRIMARY KEY, name text NOT NULL)")
@@ -232,12 +232,12 @@ struct AppliedMigrationsTests {
     }
 
     @Test(arguments: [false, true])
-    func `of one process one connection waits for another process, and the others share its outcome`(anew: Bool)
+    func `one connection per process waits for another process, and the others share the result`(anew: Bool)
         async throws
     {
         let schema = try Schema()
         let key = Migrations.lockKey(of: "orders") + (anew ? 3 : 2)
-        // On a thread of its own: the wait would hold up tests that share the threads of tasks.
+        // On a separate thread: the wait would block tests that share the task threads.
         let waits = try await BlockingThread.run {
             Result<Int, any Error> {
                 let other = try schema.session()
@@ -261,7 +261,7 @@ struct AppliedMigrationsTests {
                     SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
                     WHERE application_name = '\(name)' AND wait_event = 'advisory'
                     """
-                // By their numbers: one that is told to end may be there at the next look, too.
+                // By process id, because a terminated backend may still be listed at the next check.
                 var waits: Set<String?> = []
                 while counts.withLock({ $0.failures }) < 10 {
                     waits.formUnion(try observer.execute(endWait).map { $0[0] })
@@ -270,7 +270,7 @@ struct AppliedMigrationsTests {
                 return waits.count
             }
         }?.get()
-        // Of ten that do not share there are ten. A second one is of a thread that was paused just before its call.
+        // Without sharing there would be ten. A second one belongs to a thread that was paused just before its call.
         #expect(try (1...2).contains(#require(waits)))
     }
 }

@@ -6,9 +6,9 @@ import Vial
 @testable import Chassis
 @testable import TestSupport
 
-/// Values that no person would give: none of them ends the process, and what is accepted can be served.
+/// Arbitrary values: none of them ends the process, and accepted ones can be served.
 struct ConfigurationFuzzTests {
-    /// Always the same values, so that a failure comes again.
+    /// Always the same values, so that a failure is reproducible.
     private struct Generator: RandomNumberGenerator {
         var state: UInt64
 
@@ -52,7 +52,7 @@ struct ConfigurationFuzzTests {
         }
     }
 
-    @Test func `whatever the variables hold, it is served or refused`() async throws {
+    @Test func `any values of the variables are accepted or rejected`() async throws {
         var generator = Generator(state: 20_241_101)
         var good: [Configuration] = []
         let variables = Configuration.variables(of: service)

@@ -8,7 +8,7 @@ struct ConfigurationTests {
     @Test(arguments: [
         (nil, nil, 48), (nil, 100, 48), (nil, 40, 30), (nil, 8, 16), (60, nil, 60), (60, 100, 60), (60, 40, 30),
     ])
-    func `buffers take what is asked for, and three quarters of the group's memory at most`(
+    func `buffers get the requested memory, at most three quarters of the group's`(
         asked: Int?, limit: Int?, mebibytes: Int
     ) {
         let (configuration, errors) = Configuration.examine(
@@ -17,7 +17,7 @@ struct ConfigurationTests {
         #expect(configuration.memoryByteLimit == mebibytes * 1_048_576 && errors.isEmpty)
     }
 
-    /// What is told of the buffers in a group with so many MiB.
+    /// The line and the warnings on buffers in a control group of `limit` MiB.
     private func told(_ variables: [String: String], within limit: Int) -> (line: String?, warnings: [String]) {
         let configuration = Configuration.examine(
             for: service, from: reader(of: variables), needsDatabase: false, secretsDirectory: "/nowhere",
@@ -26,18 +26,18 @@ struct ConfigurationTests {
         return (configuration.lines.first { $0.hasPrefix("MEMORY_MIB=") }, configuration.warnings)
     }
 
-    @Test func `buffers that are as large as was asked for, or may be by default, are shown without a word`() {
+    @Test func `buffers of the requested or default size are shown without a warning`() {
         #expect(told([:], within: 64) == ("MEMORY_MIB=48 (default)", []))
         #expect(told(["MEMORY_MIB": "48"], within: 64) == ("MEMORY_MIB=48", []))
     }
 
-    @Test func `buffers that are smaller than was asked for are shown, and warned of with both numbers`() {
+    @Test func `buffers smaller than requested are shown, with a warning that has both numbers`() {
         let (line, warnings) = told(["MEMORY_MIB": "49"], within: 64)
         #expect(line == "MEMORY_MIB=48 (49 is above three quarters of the cgroup's limit)")
         #expect(warnings == ["MEMORY_MIB is 48 instead of 49: three quarters of the cgroup's memory limit"])
     }
 
-    @Test func `a group that is too small for the smallest buffers is warned of`() {
+    @Test func `a group too small for the minimum buffers gives a warning`() {
         let connections = ["MAX_CONNECTIONS": "100"]
         #expect(
             told(connections, within: 21).warnings
@@ -45,7 +45,7 @@ struct ConfigurationTests {
         #expect(told(connections, within: 22).warnings == [])
     }
 
-    @Test func `bodies that are allowed and never fit are warned of`() {
+    @Test func `allowed bodies that never fit into the budget give a warning`() {
         // Eleven sixteenths of 48 MiB.
         let most = 33 * 1_048_576
         #expect(told(["MAX_BODY_BYTES": "\(most)"], within: 64).warnings == [])
@@ -55,7 +55,7 @@ struct ConfigurationTests {
             ])
     }
 
-    @Test func `every variable has the contract's default`() throws {
+    @Test func `every variable has its documented default`() throws {
         let configuration = try read([:])
         #expect(configuration.environment == "dev")
         #expect(configuration.instanceID == nil)
@@ -109,12 +109,12 @@ struct ConfigurationTests {
         #expect(try read(empty).lines == read([:]).lines)
     }
 
-    @Test func `a name stands in the table once`() {
+    @Test func `each name is in the table once`() {
         let names = Configuration.variables(of: service).map(\.name)
         #expect(Set(names).count == names.count)
     }
 
-    @Test func `every given value arrives`() throws {
+    @Test func `every given value is used`() throws {
         let configuration = try read([
             "ENVIRONMENT": "prod", "INSTANCE_ID": "i-1", "PORT": "0", "HOST": "localhost", "ADMIN_PORT": "9090",
             "WORKERS": "3", "BASE_PATH": "/x/", "HEALTH_PATHS": "/a, /b/c", "DB_HOST": "a,b", "DB_PORT": "6432",
@@ -147,16 +147,16 @@ struct ConfigurationTests {
         ("a", "1", true), ("a,b", "1", true), ("a,b", "1,65535", true), ("a", "1,2", false), ("a,b,c", "1,2", false),
         ("a", "0", false), ("a,b", "1,", false), ("a,b", "1, 2", false), ("a", "65536", false), ("a", "x", false),
     ])
-    func `ports are one for all hosts or one for each`(hosts: String, ports: String, isGood: Bool) {
+    func `there is one port for all hosts or one per host`(hosts: String, ports: String, isGood: Bool) {
         let given = ["DB_HOST": hosts, "DB_PORT": ports]
         #expect((try? read(given, needsDatabase: true))?.database.port == (isGood ? ports : nil))
     }
 
-    @Test func `the host may be left to the secret`() throws {
+    @Test func `the host may come from the secret`() throws {
         #expect(try read(["DB_SECRET_ID": "items/db"], needsDatabase: true).database.host == nil)
     }
 
-    @Test func `all bad values are named at once, in the table's order`() throws {
+    @Test func `all invalid values are named together, in the table's order`() throws {
         let error = try #require(throws: ConfigurationErrors.self) {
             try read(
                 [
@@ -181,12 +181,12 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: ["x", "x/", "//x", "/x//y", "/x y", "/x?y", "/x%20y", "http://x/y"])
-    func `a base path is refused unless it is a plain absolute path`(text: String) {
+    func `a base path must be a plain absolute path`(text: String) {
         #expect(badVariables(["BASE_PATH": text]) == [["BASE_PATH"]])
     }
 
     @Test(arguments: ["/..", "/./x", "/x/../y", "/x/."])
-    func `a path with a dot segment is refused`(text: String) {
+    func `a path with a dot segment is rejected`(text: String) {
         #expect(badVariables(["BASE_PATH": text]) == [["BASE_PATH"]])
         #expect(badVariables(["HEALTH_PATHS": text]) == [["HEALTH_PATHS"]])
     }
@@ -195,12 +195,12 @@ struct ConfigurationTests {
         "/", "/health", "/health/live", "/health/ready", "/db", "/metrics", "/api/items", "/api/items/5", "/a,/a",
         "/a,/b,/a", "/a,/a/", "/ping/", "/api/items/", "/a/b/,/c",
     ])
-    func `a health path is refused when it has another answer, comes twice or ends in a slash`(text: String) {
+    func `a health path is rejected if it is served otherwise, repeated or ends with a slash`(text: String) {
         #expect(badVariables(["HEALTH_PATHS": text, "BASE_PATH": "/x"]) == [["HEALTH_PATHS"]])
     }
 
     @Test(arguments: ["/ping", "/healthy", "/health/x", "/api/items/5/x", "/api", "/db/x,/metrics/x", "/a,/a/b,/A"])
-    func `a health path is good beside those that are there`(text: String) {
+    func `a health path may be added to the standard ones`(text: String) {
         #expect(badVariables(["HEALTH_PATHS": text]) == [])
     }
 
@@ -208,7 +208,7 @@ struct ConfigurationTests {
         ("::0", "::"), ("0:0:0:0:0:0:0:0", "::"), ("0::", "::"), ("::0.0.0.0", "::"), ("::ffff:127.0.0.1", "127.0.0.1"),
         ("::ffff:0.0.0.0", "0.0.0.0"), ("0:0::1", "::1"), ("FE80::1", "fe80::1"), ("127.0.0.1", "127.0.0.1"),
     ])
-    func `an address to listen on has one spelling`(text: String, spelling: String) throws {
+    func `an address to listen on is normalized`(text: String, spelling: String) throws {
         let configuration = try read(["HOST": text])
         #expect(configuration.http.host == spelling)
         #expect(configuration.lines.contains("HOST=\(spelling)"))
@@ -225,13 +225,13 @@ struct ConfigurationTests {
         #expect(try configuration.http.trustedProxies == TrustedProxies([]))
     }
 
-    @Test func `the pool's bounds must not cross`() {
+    @Test func `the pool's minimum must not exceed its maximum`() {
         #expect(badVariables(["DB_POOL_MIN": "11"]) == [["DB_POOL_MIN", "DB_POOL_MAX"]])
         #expect(badVariables(["DB_POOL_MAX": "1"]) == [["DB_POOL_MIN", "DB_POOL_MAX"]])
         #expect(badVariables(["DB_POOL_MIN": "11", "DB_POOL_MAX": "x"]) == [["DB_POOL_MAX"]])
     }
 
-    @Test func `a request outlasts the pool's wait and its statement`() {
+    @Test func `the request timeout must exceed the pool's wait and the statement's timeout`() {
         let ladder = ["DB_POOL_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "REQUEST_TIMEOUT_MS"]
         #expect(badVariables(["REQUEST_TIMEOUT_MS": "8000"]) == [ladder])
         #expect(badVariables(["REQUEST_TIMEOUT_MS": "8001"]) == [])
@@ -244,12 +244,12 @@ struct ConfigurationTests {
         #expect(badVariables(["ADMIN_PORT": "5001"]) == [["PORT", "ADMIN_PORT"]])
     }
 
-    @Test func `a keep-alive within the balancer's only warns`() throws {
+    @Test func `a keep-alive below the load balancer's only gives a warning`() throws {
         #expect(try read(["KEEPALIVE_TIMEOUT_MS": "60000"]).warnings.count == 1)
         #expect(try read(["KEEPALIVE_TIMEOUT_MS": "60001"]).warnings.count == 0)
     }
 
-    @Test func `more connections than the memory has room for are lowered, shown and warned of`() throws {
+    @Test func `a connection limit above the memory is lowered and shown, with a warning`() throws {
         let small = try read(["MEMORY_MIB": "16"])
         let most = small.http.maxConnections
         #expect((1000..<10_000).contains(most))
@@ -264,12 +264,12 @@ struct ConfigurationTests {
         #expect(badVariables(["MEMORY_MIB": "16", "MAX_CONNECTIONS": "x"]) == [["MAX_CONNECTIONS"]])
     }
 
-    @Test func `a command that needs the database needs to know where it is`() throws {
+    @Test func `a command that needs the database requires its address`() throws {
         #expect(throws: ConfigurationErrors.self) { try read([:], needsDatabase: true) }
         _ = try read(["DB_HOST": "db"], needsDatabase: true)
     }
 
-    @Test func `a root certificate asks for full verification`() throws {
+    @Test func `a root certificate implies full verification`() throws {
         try withDirectory { directory in
             let certificate = "\(directory)/root.pem"
             try Data("x".utf8).write(to: URL(filePath: certificate))
@@ -282,11 +282,11 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: ["verify-ca", "verify-full"])
-    func `whoever asks for verification names the certificate`(mode: String) {
+    func `verification requires a certificate`(mode: String) {
         #expect(badVariables(["DB_SSLMODE": mode]) == [["DB_SSLMODE", "DB_SSLROOTCERT"]])
     }
 
-    @Test func `lines show every variable in the table's order and mark what nobody gave`() throws {
+    @Test func `lines show every variable in the table's order and mark defaults`() throws {
         let lines = try read(["PORT": "080", "WORKERS": "4", "DB_PREPARED": "true"]).lines
         #expect(lines.map { String($0.prefix { $0 != "=" }) } == Configuration.variables(of: service).map(\.name))
         #expect(lines.contains("PORT=80"))
@@ -296,14 +296,14 @@ struct ConfigurationTests {
         #expect(lines.contains("DB_HOST= (unset)"))
     }
 
-    @Test func `a bad value is shown with its control characters escaped, next to the good ones`() {
+    @Test func `an invalid value is shown with escaped control characters`() {
         let reader = reader(of: ["DB_NAME": "a\u{1B}[31m", "PORT": "8080"])
         let lines = Configuration.examine(for: service, from: reader, secretsDirectory: "/nowhere").configuration.lines
         #expect(lines.contains("DB_NAME=a\\u{1B}[31m (bad)"))
         #expect(lines.contains("PORT=8080"))
     }
 
-    @Test func `a secret is seen nowhere`() throws {
+    @Test func `a secret is never shown`() throws {
         let secrets = Configuration.variables(of: service).filter(\.isSecret).map(\.name)
         #expect(secrets.contains("DB_PASSWORD"))
         let configuration = try read(Dictionary(uniqueKeysWithValues: secrets.map { ($0, "hush") }))
@@ -320,7 +320,7 @@ struct ConfigurationTests {
         for name in secrets { #expect(configuration.lines.contains("\(name)=<redacted>")) }
     }
 
-    @Test func `a bad secret is not in the error either`() {
+    @Test func `an invalid secret is not in the error`() {
         let given = ["AWS_SECRET_ACCESS_KEY": "hush\n"]
         let (configuration, errors) = Configuration.examine(for: service, from: reader(of: given), needsDatabase: false)
         #expect(errors.map(\.variables) == [["AWS_SECRET_ACCESS_KEY"]])
@@ -328,7 +328,7 @@ struct ConfigurationTests {
         #expect(configuration.lines.contains("AWS_SECRET_ACCESS_KEY=<redacted> (bad)"))
     }
 
-    @Test func `a password may hold any character`() throws {
+    @Test func `a password may contain any character`() throws {
         let password = "tab\t line\n \u{7F} end"
         #expect(try read(["DB_PASSWORD": password]).database.password?.exposed == password)
     }
@@ -340,14 +340,14 @@ struct ConfigurationTests {
 
     @Test(
         arguments: [(nil, false), ("true", true), ("True", true), ("1", true), ("false", false)] as [(String?, Bool)])
-    func `the metadata service is asked unless it is switched off`(text: String?, isDisabled: Bool) throws {
+    func `the metadata service is used unless it is disabled`(text: String?, isDisabled: Bool) throws {
         let configuration = try read(["AWS_EC2_METADATA_DISABLED": text ?? ""])
         #expect(configuration.aws.isMetadataServiceDisabled == isDisabled)
     }
 }
 
 struct PasswordTests {
-    @Test func `the named file wins over both directories and the variable`() throws {
+    @Test func `the named file takes precedence over both directories and the variable`() throws {
         try withPlaces { places in
             var given = places.all
             func find() throws -> String? {
@@ -365,7 +365,7 @@ struct PasswordTests {
         }
     }
 
-    @Test func `a directory without the file is passed over`() throws {
+    @Test func `a directory without the file is skipped`() throws {
         try withPlaces { places in
             try FileManager.default.removeItem(atPath: "\(places.credentials)/db-password")
             var given = places.all
@@ -375,7 +375,7 @@ struct PasswordTests {
         }
     }
 
-    @Test func `the place is shown, and that the variable is not used`() throws {
+    @Test func `the source is shown, and that the variable is not used`() throws {
         try withPlaces { places in
             let configuration = try read(places.all, secretsDirectory: places.secrets)
             #expect(configuration.lines.contains("DB_PASSWORD=<redacted> (from \(places.file))"))
@@ -383,7 +383,7 @@ struct PasswordTests {
         }
     }
 
-    @Test func `the password is read anew each time it is asked for`() throws {
+    @Test func `the password is read again for each use`() throws {
         try withPlaces { places in
             let source = try read(places.all).database.passwordSource
             try Data("changed\n".utf8).write(to: URL(filePath: places.file))
@@ -393,7 +393,7 @@ struct PasswordTests {
         }
     }
 
-    @Test func `the origin names which of the places it is`() throws {
+    @Test func `the origin names the source`() throws {
         try withPlaces { places in
             var given = places.all
             func origin() throws -> String? {
@@ -411,7 +411,7 @@ struct PasswordTests {
         }
     }
 
-    @Test func `one end of a line is no part of the password`() throws {
+    @Test func `one trailing line end is not part of the password`() throws {
         try withPlaces { places in
             let files = [
                 ("a\n", "a"), ("a\n\n", "a\n"), ("a\r\n", "a"), ("a\r\n\r\n", "a\r\n"), ("a\r\r\n", "a\r"),
@@ -425,7 +425,7 @@ struct PasswordTests {
         }
     }
 
-    @Test func `a file that cannot be a password is an error and never passed over`() throws {
+    @Test func `a file without a valid password is an error and never skipped`() throws {
         try withPlaces { places in
             let tooLong = [UInt8](repeating: 0x61, count: PasswordSource.byteLimit + 1)
             let bad = [[], [0x0A], [0x0D, 0x0A], [0x61, 0x00, 0x62], [0xFF], tooLong]

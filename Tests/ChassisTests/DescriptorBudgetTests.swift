@@ -8,12 +8,12 @@ struct DescriptorBudgetTests {
         try configuration(["WORKERS": "2", "DB_POOL_MAX": "10", "MAX_CONNECTIONS": "10000"].merging(variables) { $1 })
     }
 
-    @Test func `gives clients what was configured where there is enough`() throws {
+    @Test func `gives clients the configured number if the limit allows it`() throws {
         let budget = try DescriptorBudget(settings(), limit: 20_000, open: 3)
         #expect(budget.connections == 10_000 && budget.adminConnections == 0 && budget.warning == nil)
     }
 
-    @Test func `gives clients what the others leave, and says so with its numbers`() throws {
+    @Test func `gives clients the remaining descriptors, and reports the numbers`() throws {
         let budget = try DescriptorBudget(settings(), limit: 1024, open: 3)
         #expect(budget.connections == 1024 - budget.reserved)
         #expect(
@@ -27,7 +27,7 @@ struct DescriptorBudgetTests {
         [:], ["WORKERS": "8"], ["DB_POOL_MAX": "40"], ["DB_SECRET_ID": "s"], ["ADMIN_PORT": "9000"],
         ["DB_POOL_MAX": "1", "DB_POOL_MIN": "1", "WORKERS": "8"],
     ])
-    func `keeps back more the more loops, connections and ports there are, and never gives out more than there is`(
+    func `reserves more for more loops, connections and ports, and never exceeds the limit`(
         variables: [String: String]
     ) throws {
         let least = try DescriptorBudget(settings(["WORKERS": "1", "DB_POOL_MAX": "2"]), limit: 1024, open: 3)
@@ -37,26 +37,26 @@ struct DescriptorBudgetTests {
     }
 
     @Test(arguments: [
-        // Its socket, and the copy that its loop watches.
+        // The connection's socket, and the duplicate that its loop watches.
         (["DB_POOL_MAX": "11"], 2),
-        // What resolves the server's name and reads a password comes with the loop's pool.
+        // The descriptors that resolve the server's name and read a password come with the loop's pool.
         (["WORKERS": "3"], EventLoop.descriptorCount + Listener.descriptorCount + 2),
         (["ADMIN_PORT": "9000"], 2 * Listener.descriptorCount), (["DB_SECRET_ID": "s"], 8),
     ])
-    func `keeps back what one more connection, loop, port or secret takes`(
+    func `reserves what one more connection, loop, port or secret needs`(
         variables: [String: String], count: Int
     ) throws {
         let budget = try DescriptorBudget(settings(), limit: 1024, open: 3)
         #expect(try DescriptorBudget(settings(variables), limit: 1024, open: 3).reserved - budget.reserved == count)
     }
 
-    @Test func `counts what was open before`() throws {
+    @Test func `counts descriptors that are already open`() throws {
         let few = try DescriptorBudget(settings(), limit: 1024, open: 3)
         let many = try DescriptorBudget(settings(), limit: 1024, open: 103)
         #expect(few.connections - many.connections == 100)
     }
 
-    @Test func `ends the start where too few are left, and says how many are needed`() throws {
+    @Test func `fails the start if too few are left, and says how many are needed`() throws {
         let configuration = try settings()
         let shortage = #expect(throws: DescriptorBudget.Shortage.self) {
             try DescriptorBudget(configuration, limit: 40, open: 3)
@@ -71,20 +71,20 @@ struct DescriptorBudgetTests {
         }
     }
 
-    @Test func `serves as few as were asked for`() throws {
+    @Test func `accepts a small configured number`() throws {
         let configuration = try settings(["MAX_CONNECTIONS": "1"])
         let needed = try DescriptorBudget(configuration, limit: 1024, open: 3).reserved + 1
         #expect(try DescriptorBudget(configuration, limit: needed, open: 3).connections == 1)
     }
 
-    @Test func `leaves the operators' port places of its own`() throws {
+    @Test func `reserves places for the operators' port`() throws {
         let wide = try DescriptorBudget(settings(["ADMIN_PORT": "9000"]), limit: 20_000, open: 3)
         #expect(wide.connections == 10_000 && wide.adminConnections == 100)
         let narrow = try DescriptorBudget(settings(["ADMIN_PORT": "9000"]), limit: 80, open: 3)
         #expect(narrow.adminConnections == 2)
     }
 
-    @Test func `gives the operators' port a tenth of what is there, and no more than clients may have`() throws {
+    @Test func `gives the operators' port a tenth, and no more than clients get`() throws {
         let narrow = try DescriptorBudget(settings(["ADMIN_PORT": "9000"]), limit: 500, open: 3)
         #expect(narrow.adminConnections == (500 - narrow.reserved) / 10 && narrow.adminConnections > 20)
         let few = try DescriptorBudget(
@@ -92,7 +92,7 @@ struct DescriptorBudgetTests {
         #expect(few.connections == 7 && few.adminConnections == 7)
     }
 
-    @Test func `ends the start with an operators' port where both ports have too few, and says how many are needed`()
+    @Test func `fails the start if both ports have too few, and says how many are needed`()
         throws
     {
         let configuration = try settings(["ADMIN_PORT": "9000"])
@@ -103,7 +103,7 @@ struct DescriptorBudgetTests {
         #expect(budget.connections == 4 && budget.adminConnections == 2)
     }
 
-    @Test func `places that were not lowered are no reason to warn`() throws {
+    @Test func `a number that was not lowered gives no warning`() throws {
         let configuration = try settings(["MAX_CONNECTIONS": "100"])
         let reserved = try DescriptorBudget(configuration, limit: 1024, open: 3).reserved
         #expect(try DescriptorBudget(configuration, limit: reserved + 100, open: 3).warning == nil)

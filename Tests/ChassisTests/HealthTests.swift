@@ -9,7 +9,7 @@ import Testing
 @testable import Vial
 
 @Suite(.timeLimit(.minutes(1))) struct HealthTests {
-    @Test func `the database was seen within a time from when it was noted, and never before`() {
+    @Test func `the database was seen within a time from its last record, and never before`() {
         let lastSeen = LastSeen()
         #expect(!lastSeen.isWithin(.seconds(1_000_000_000), of: Instant(nanoseconds: 5)))
         lastSeen.note(Instant(nanoseconds: 100))
@@ -18,7 +18,7 @@ import Testing
         #expect(!lastSeen.isWithin(.zero, of: Instant(nanoseconds: 100)))
     }
 
-    @Test func `a database that answers and lacks what the routes need is no outage that passes`() {
+    @Test func `a reachable database without the needed tables is not a transient outage`() {
         let missing = DatabaseError.server(.init(sqlState: "42P01", message: "", constraint: nil))
         let away = DatabaseError.server(.init(sqlState: "57P01", message: "", constraint: nil))
         #expect(!Health.passes(missing) && !Health.passes(.unexpectedResult("")))
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `says that it drains, without asking the database`() async throws {
+    @Test func `reports draining, without a query`() async throws {
         try await withUnreachableDatabase { app, drain in
             drain.enter(.announcing)
             let response = await app.respond(to: try Request(.get, "/health"))
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func `is alive whatever the database and the drain do`() async throws {
+    @Test func `liveness depends on neither database nor drain`() async throws {
         try await withUnreachableDatabase { app, drain in
             drain.enter(.closing)
             let response = await app.respond(to: try Request(.get, "/health/live"))
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func `answers checks that come together`() async throws {
+    @Test func `answers concurrent checks`() async throws {
         try await withUnreachableDatabase { app, _ in
             let statuses = await withTaskGroup(of: Int.self) { group in
                 for _ in 0..<20 {

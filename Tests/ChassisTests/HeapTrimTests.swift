@@ -6,7 +6,7 @@ struct HeapTrimTests {
     private static let mebibyte = 1_048_576
     private static let limit = 48 * mebibyte
 
-    /// Of a process that had 3 MiB at first.
+    /// For a process that starts with 3 MiB.
     private var trim = HeapTrim(byteCount: 3 * mebibyte)
 
     private mutating func isDue(_ mebibytes: Int, used: Int = 0) -> Bool {
@@ -17,28 +17,28 @@ struct HeapTrimTests {
         trim.trimmed(byteCount: mebibytes * Self.mebibyte, used: used * Self.mebibyte)
     }
 
-    @Test mutating func `a process that has grown gives back what is free`() {
+    @Test mutating func `a process that has grown returns free memory`() {
         #expect(!isDue(7))
         #expect(isDue(8))
     }
 
-    @Test mutating func `growth counts from the least that it had since`() {
+    @Test mutating func `growth counts from the lowest size since`() {
         #expect(!isDue(1))
         #expect(isDue(6))
     }
 
-    @Test mutating func `growth counts from what was left the last time`() {
+    @Test mutating func `growth counts from the size after the last trim`() {
         done(20)
         #expect(!isDue(24))
         #expect(isDue(25))
     }
 
-    @Test mutating func `nothing is given back amid a burst`() {
+    @Test mutating func `nothing is returned during a burst`() {
         #expect(!isDue(40, used: 24))
         #expect(isDue(40, used: 23))
     }
 
-    @Test mutating func `what was in use while it was done is given back when it is free, once`() {
+    @Test mutating func `memory in use during a trim is returned once it is free`() {
         done(20, used: 16)
         #expect(!isDue(20, used: 16))
         #expect(isDue(20, used: 15))

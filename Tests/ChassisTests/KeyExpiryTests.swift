@@ -12,11 +12,11 @@ struct KeyExpiryPaceTests {
     private let full = KeyExpiry.batchLimit
 
     @Test(arguments: [nil, 0, 1, KeyExpiry.batchLimit - 1])
-    func `what is not a full batch is followed by the pause between looks`(count: Int?) {
+    func `a partial batch is followed by the pause between searches`(count: Int?) {
         #expect(pace.pause(after: count, took: .milliseconds(5)) == .seconds(60))
     }
 
-    @Test func `a full batch is followed by another after twice the time it took, and 10 ms at least`() {
+    @Test func `a full batch is followed by another after twice its duration, but at least 10 ms`() {
         #expect(pace.pause(after: full, took: .zero) == .milliseconds(10))
         #expect(pace.pause(after: full, took: .milliseconds(8)) == .milliseconds(16))
         #expect(pace.pause(after: full, took: .milliseconds(500)) == .seconds(1))
@@ -25,7 +25,7 @@ struct KeyExpiryPaceTests {
 
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct KeyExpiryTests {
-    /// Runs `body` with a table of keys whose old ones are looked for again and again, from `prepare`'s end on.
+    /// Runs `body` with a table of keys whose expired ones are removed repeatedly once `prepare` has ended.
     private func withExpiry(
         prepare: (_ first: Session, _ second: Session) throws -> Void,
         _ body: (_ first: Session, _ second: Session) throws -> Void
@@ -52,7 +52,7 @@ struct KeyExpiryTests {
         try session.execute("SELECT key FROM idempotency_keys ORDER BY key").map { $0[0] }
     }
 
-    /// Asks again and again until these are all keys there are; in vain for 20 s at most.
+    /// Polls until exactly these keys are left, for 20 s at most.
     private func wait(for expected: [String], on session: Session) throws -> Bool {
         let limit = Instant.now + .seconds(20)
         while Instant.now < limit {
@@ -69,7 +69,7 @@ struct KeyExpiryTests {
             """)
     }
 
-    @Test func `removes every key that is past its time, over many batches, and no other`() async throws {
+    @Test func `removes every expired key, in many batches, and no other`() async throws {
         try await withExpiry { (session, _) throws in
             try add(1, "young ", age: "23 hours 59 minutes", on: session)
             try add(KeyExpiry.batchLimit * 20 + 1, "old ", age: "24 hours 1 minute", on: session)
@@ -78,7 +78,7 @@ struct KeyExpiryTests {
         }
     }
 
-    @Test func `passes over a key that somebody else has locked, and looks again after its pause`() async throws {
+    @Test func `skips a locked key and searches again after the pause`() async throws {
         try await withExpiry { (session, other) throws in
             try add(3, "old ", age: "25 hours", on: session)
             try other.execute("BEGIN; SELECT FROM idempotency_keys WHERE key = 'old 1' FOR UPDATE")
@@ -89,10 +89,10 @@ struct KeyExpiryTests {
         }
     }
 
-    @Test func `looks again after a batch that failed`() async throws {
+    @Test func `searches again after a failed batch`() async throws {
         try await withExpiry { (session, _) throws in
             try add(3, "old ", age: "25 hours", on: session)
-            // A sequence counts on where a transaction is undone.
+            // A sequence is not reset when a transaction is rolled back.
             try session.execute(
                 """
                 CREATE SEQUENCE attempts;

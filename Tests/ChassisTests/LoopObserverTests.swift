@@ -16,7 +16,7 @@ struct LoopObserverTests {
     ) { _, _ in }
     private static let tail = #","instance_id":"i-1","environment":"prod"}"#
 
-    /// The lines and the metrics after `report`.
+    /// The log lines and the metrics after `report`.
     private func observe(
         _ values: [String: String] = [:], _ report: (LoopObserver) throws -> Void
     ) throws -> (lines: [String], metrics: String) {
@@ -24,7 +24,7 @@ struct LoopObserverTests {
         let values = values.merging(["ENVIRONMENT": "prod"]) { given, _ in given }
         let observability = try Observability(
             of: Self.service, try configuration(values), instanceID: "i-1", descriptor: pipe.writeEnd.number)
-        // Never started: the observer may be used before its loop is.
+        // Not started: the observer may be used before its loop runs.
         let observer = observability.makeObserver(on: try EventLoop(index: 0))
         try report(observer)
         observer.flush(force: true)
@@ -73,7 +73,7 @@ struct LoopObserverTests {
         #expect(seen.metrics.contains(buckets + "\n"))
     }
 
-    @Test func `a fault is an error and keeps its cause from nobody who reads logs`() throws {
+    @Test func `a fault is logged as an error with its cause`() throws {
         let forwarded = [("X-Forwarded-For", "1.1.1.1")]
         let request = try request("/nothing", peer: "203.0.113.5", trusted: false, fields: forwarded)
         let seen = try observe(["ACCESS_LOG": "0"]) { observer in
@@ -94,7 +94,7 @@ struct LoopObserverTests {
         }
     }
 
-    @Test func `bytes that are no request are counted by reason`() throws {
+    @Test func `refused messages are counted by reason`() throws {
         let nothing = Request()
         nothing.peer = SocketAddress(host: "192.0.2.1", port: 1)
         let seen = try observe { observer in
@@ -130,7 +130,7 @@ struct LoopObserverTests {
         #expect(seen.metrics.contains("\nhttp_requests_in_flight 1\n"))
     }
 
-    @Test func `what becomes of the server is logged`() throws {
+    @Test func `the server's phases are logged`() throws {
         let seen = try observe { observer in
             observer.observe(.connectionLimitReached(7))
             for phase in [Drain.Phase.announcing, .closing, .cutting, .ended] { observer.observe(.drain(phase)) }
@@ -147,7 +147,7 @@ struct LoopObserverTests {
             ])
     }
 
-    @Test func `the pool's life is logged where it matters`() throws {
+    @Test func `the pool's important events are logged`() throws {
         let seen = try observe { observer in
             observer.observe(PoolEvent.opened(duration: 1))
             observer.observe(PoolEvent.up)
@@ -169,21 +169,21 @@ struct LoopObserverTests {
         #expect(seen.metrics.contains(#"db_errors_total{class="connection"} 1"# + "\n"))
     }
 
-    /// The values of a label of one metric.
+    /// The values of a label of a metric.
     private func labels(_ label: String, of metric: String, in metrics: String) -> [String] {
         metrics.split(separator: "\n").filter { $0.hasPrefix("\(metric){") }.map { line in
             String(line.split(separator: "\(label)=\"")[1].prefix { $0 != "\"" })
         }.sorted()
     }
 
-    @Test func `there is a series for each reason to refuse a message, and none for those of a query`() throws {
+    @Test func `each reason to refuse a message has a series, and those of queries have none`() throws {
         let reasons = Set(ProtocolError.allCases).subtracting([.invalidUTF8, .tooManyQueryItems]).map(\.reason)
         let seen = try observe { _ in }
         #expect(
             labels("reason", of: "http_parse_errors_total", in: seen.metrics) == (reasons + ["timeout"]).sorted())
     }
 
-    @Test func `what a client sends is never obeyed by who reads the log`() throws {
+    @Test func `control characters from clients are escaped in the log`() throws {
         let request = try request(fields: [
             ("User-Agent", "a\u{9B}31mb\u{85}\u{2028}\u{202E}"), ("X-Request-Id", "\u{9B}"),
             ("X-Forwarded-For", "\u{9B}"),
@@ -229,7 +229,7 @@ struct LoopObserverTests {
         }
     }
 
-    @Test func `nothing from outside breaks a line`() throws {
+    @Test func `no outside text breaks a line`() throws {
         let fields = [("User-Agent", "\u{E9}\"\\ {}"), ("X-Forwarded-For", "<script>")]
         let request = try request("/a%22%0A", fields: fields)
         let seen = try observe { observer in
@@ -240,7 +240,7 @@ struct LoopObserverTests {
         #expect(seen.lines[0].contains(#""remote_addr":"10.0.0.1","user_agent":"é\"\\ {}""#))
     }
 
-    @Test func `statements that the service does not list share one series, however many there are`() throws {
+    @Test func `all statements that the service does not list share one series`() throws {
         let seen = try observe { observer in
             for number in 0..<1000 {
                 let made = Statement("made_\(number)", "SELECT \(number)")

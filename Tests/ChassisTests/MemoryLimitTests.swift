@@ -15,11 +15,11 @@ struct MemoryLimitTests {
         #expect(find("4:cpu:/b\n3:memory:/a\n0::/\n", version1, files) == 67_108_864)
     }
 
-    @Test func `version 2 has it in the one hierarchy`() {
+    @Test func `version 2 has it in the unified hierarchy`() {
         #expect(find("0::/a\n", version2, ["/sys/fs/cgroup/a/memory.max": "67108864\n"]) == 67_108_864)
     }
 
-    @Test func `the least of all the groups around the process counts`() {
+    @Test func `the lowest limit of the enclosing groups counts`() {
         let files = [
             "/sys/fs/cgroup/memory.max": "500\n", "/sys/fs/cgroup/a/memory.max": "200\n",
             "/sys/fs/cgroup/a/b/memory.max": "300\n",
@@ -27,13 +27,13 @@ struct MemoryLimitTests {
         #expect(find("0::/a/b\n", version2, files) == 200)
     }
 
-    @Test func `a group without a limit has none`() {
+    @Test func `a group without a limit is unlimited`() {
         #expect(find("0::/a\n", version2, ["/sys/fs/cgroup/a/memory.max": "max\n"]) == nil)
         let files = ["/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"]
         #expect(find("3:memory:/\n", version1, files) == nil)
     }
 
-    @Test func `a container that sees its own group alone finds it where it is mounted`() {
+    @Test func `a container that sees only its group finds it at the mount point`() {
         let mounts = "33 32 0:28 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n"
         let files = [
             "/sys/fs/cgroup/memory/memory.limit_in_bytes": "300\n",
@@ -44,26 +44,26 @@ struct MemoryLimitTests {
         #expect(find("3:memory:/elsewhere\n", mounts, files) == 300)
     }
 
-    @Test func `what cannot be read limits nothing`() {
+    @Test func `an unreadable file is no limit`() {
         #expect(find("", "", [:]) == nil)
         #expect(find("nonsense", "nonsense", [:]) == nil)
         #expect(find("0::/a\n", version2, ["/sys/fs/cgroup/a/memory.max": "many\n"]) == nil)
     }
 
-    @Test func `where both versions are mounted the least of both counts`() {
+    @Test func `with both versions mounted the lowest limit counts`() {
         let files = ["/sys/fs/cgroup/memory/a/memory.limit_in_bytes": "300\n", "/sys/fs/cgroup/b/memory.max": "200\n"]
         #expect(find("3:memory:/a\n0::/b\n", version1 + version2, files) == 200)
         #expect(find("3:memory:/a\n0::/b\n", version2 + version1, files) == 200)
     }
 
-    @Test func `the hierarchy of another controller limits nothing`() {
+    @Test func `the hierarchy of another controller is ignored`() {
         let mounts = "33 32 0:28 / /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids\n"
         #expect(find("3:memory:/a\n", mounts, ["/sys/fs/cgroup/pids/a/memory.limit_in_bytes": "300\n"]) == nil)
-        // The group of another controller, in a hierarchy that has this one too.
+        // The group of another controller, in a hierarchy that also has this group.
         #expect(find("2:pids:/a\n", version1, ["/sys/fs/cgroup/memory/a/memory.limit_in_bytes": "300\n"]) == nil)
     }
 
-    @Test func `the optional fields of a mount may be many or none`() {
+    @Test func `a mount may have any number of optional fields`() {
         let files = ["/sys/fs/cgroup/a/memory.max": "200\n"]
         for fields in ["", "shared:4 ", "shared:4 master:2 propagate_from:1 "] {
             #expect(find("0::/a\n", "30 23 0:26 / /sys/fs/cgroup rw \(fields)- cgroup2 cgroup2 rw\n", files) == 200)

@@ -7,7 +7,7 @@ import Testing
 @testable import Vial
 
 struct RequestMetricsTests {
-    @Test func `whatever clients send, the label sets are bounded`() throws {
+    @Test func `the number of label sets is limited for any requests`() throws {
         let registry = Registry()
         let metrics = RequestMetrics(registry)
         for name in ["BREW", "get", "PROPFIND", "TRACE"] {
@@ -19,7 +19,7 @@ struct RequestMetricsTests {
         #expect(samples == [#"http_requests_total{method="other",route="unmatched",status="501"} 4"#])
     }
 
-    @Test func `loops that count the same route make one series`() throws {
+    @Test func `loops that count the same route share one series`() throws {
         let registry = Registry()
         var app = App()
         app.get("/items/{id}") { (_, _: Int64) in .noContent }

@@ -7,7 +7,7 @@ struct SHA256Tests {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    // NIST, "Secure Hash Standard" (FIPS 180-4) examples, and the hash of nothing.
+    // The examples of NIST's "Secure Hash Standard" (FIPS 180-4), and the hash of no bytes.
     @Test(
         arguments: [
             ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
@@ -21,7 +21,7 @@ struct SHA256Tests {
                 "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
             ),
         ])
-    func `a hash is the one of the standard`(text: String, expected: String) {
+    func `the hashes are those of the standard's examples`(text: String, expected: String) {
         #expect(hexadecimal(sha256(Array(text.utf8))) == expected)
     }
 }

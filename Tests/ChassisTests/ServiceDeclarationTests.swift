@@ -9,7 +9,7 @@ import Vial
 @testable import Chassis
 @testable import TestSupport
 
-/// What a service cannot be declared with: the process ends at its start, and says which name is wrong.
+/// Invalid declarations: the process ends at the start and names the error.
 @Suite(.timeLimit(.minutes(1))) struct ServiceDeclarationTests {
     private static func service(
         variables: [Variable] = [], migrations: [Migration] = [], statements: [Statement] = [],
@@ -27,7 +27,7 @@ import Vial
     }
 
     @Test(arguments: ["find_order", "health", "database_status", "expire_idempotency_keys"])
-    func `has no two statements of one name, its own and those that every service has`(name: String) async {
+    func `traps on two statements with one name, of the service or of every service`(name: String) async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [name] in
             _ = ServiceDeclarationTests.service(
                 migrations: IdempotencyKey.migrations,
@@ -37,7 +37,7 @@ import Vial
         #expect(Self.standardError(of: result).contains("two statements are named '\(name)'"))
     }
 
-    @Test func `has no statement that is called as what many of another run as`() async {
+    @Test func `traps on a statement with the name of another one's bulk form`() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             let many = Statement("find_orders", "SELECT id FROM orders WHERE id = ANY($1::int8[])")
             _ = ServiceDeclarationTests.service(
@@ -49,14 +49,14 @@ import Vial
         #expect(Self.standardError(of: result).contains("two statements are named 'find_orders'"))
     }
 
-    @Test func `may list what many of a statement run as, or leave it out`() {
+    @Test func `may list a statement's bulk form or omit it`() {
         let many = Statement("find_orders", "SELECT id FROM orders WHERE id = ANY($1::int8[])")
         let one = Statement("find_order", "SELECT id FROM orders WHERE id = $1::int8", lookingUp: many)
         #expect(Self.service(statements: [one, many]).statements.count == 4)
         #expect(Self.service(statements: [one]).statements.count == 3)
     }
 
-    @Test func `keeps idempotency keys only in the table that their migrations make`() async {
+    @Test func `traps on idempotency keys without their migrations`() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             _ = ServiceDeclarationTests.service(
                 migrations: [IdempotencyKey.migrations[0]], keepsIdempotencyKeys: true)
@@ -65,7 +65,7 @@ import Vial
     }
 
     @Test(arguments: ["PORT", "DB_POOL_MAX", "ORDERS_COMMIT", "ORDER_NOTE", "Port", "order_limit", "1ST", ""])
-    func `has no variable that is one already, or that no environment has`(name: String) async {
+    func `traps on a variable that exists already or has an invalid name`(name: String) async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [name] in
             _ = ServiceDeclarationTests.service(
                 variables: [Variable("ORDER_NOTE", .text, ""), Variable(name, .integer(1...100_000), "")])
@@ -76,7 +76,7 @@ import Vial
     @Test(arguments: [
         "", "Orders", "order's", "1st", "public.orders", "order-lines", "ä", String(repeating: "a", count: 64),
     ])
-    func `counts no table whose name is no plain identifier`(table: String) async {
+    func `traps on a counted table whose name is not a plain identifier`(table: String) async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [table] in
             _ = ServiceDeclarationTests.service(countedTable: table)
         }
@@ -84,7 +84,7 @@ import Vial
     }
 
     @Test(arguments: ["", "work_mem'", "work mem", "1st", "a..b", ".a"])
-    func `sets nothing in a session whose name is no parameter's`(name: String) async {
+    func `traps on a session setting whose name is not a parameter's`(name: String) async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [name] in
             _ = ServiceDeclarationTests.service(sessionSettings: [("enable_seqscan", "off"), (name, "1")])
         }
@@ -100,7 +100,7 @@ import Vial
         "http_requests_total", "http_request_duration_seconds_total", "db_query_duration_seconds_total",
         "db_reconnects_total", "process_cpu_seconds_total",
     ])
-    func `counts nothing under a name that every service has, whenever that one is first counted`(
+    func `traps on a metric with the name of a standard one, whichever is registered first`(
         name: String
     ) async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [name] in
@@ -122,7 +122,7 @@ import Vial
         #expect(Self.standardError(of: result).contains(name))
     }
 
-    @Test func `learns its routes' paths for a server alone`() throws {
+    @Test func `builds the routes to learn their paths only for a server`() throws {
         let callCount = Mutex(0)
         let service = Self.service { app, _ in
             callCount.withLock { $0 += 1 }

@@ -35,13 +35,13 @@ import Vial
             needsDatabase: false, secretsDirectory: "/nowhere")
     }
 
-    @Test func `gives its name to the variable of its commit, and to the database and the role by default`() throws {
+    @Test func `its name is the prefix of the commit's variable, and the default of database and role`() throws {
         let configuration = try configuration(of: Self.orders())
         #expect(configuration.database.name == "orders" && configuration.database.user == "orders")
         #expect(configuration.lines.contains("ORDERS_COMMIT=unknown (default)"))
     }
 
-    @Test func `has its own variables checked and shown behind the others'`() {
+    @Test func `its variables are checked, and shown after the standard ones`() {
         let (configuration, errors) = Self.examine(
             Self.orders(), ["ORDER_LIMIT": "0", "ORDER_NOTE": "thanks", "ORDER_KEY": "abc", "PORT": "x"])
         #expect(errors.map(\.variables) == [["PORT"], ["ORDER_LIMIT"]])
@@ -51,13 +51,13 @@ import Vial
             ])
     }
 
-    @Test func `does not show the default of a secret either`() {
+    @Test func `does not show the default of a secret`() {
         let key = Variable("ORDER_KEY", .text, default: "sesame", secret: true, "signs orders")
         let service = Service(name: "orders", version: "1.0.0", summary: "", variables: [key]) { _, _ in }
         #expect(Self.examine(service, [:]).configuration.lines.last == "ORDER_KEY=<redacted> (default)")
     }
 
-    @Test func `finds the values of its own variables in the context, and no others`() async throws {
+    @Test func `finds only the values of its own variables in the context`() async throws {
         let seen = Mutex<[String]>([])
         let service = Self.orders { _, context in
             let values = context.values
@@ -75,23 +75,23 @@ import Vial
         }
     }
 
-    @Test func `serves its routes, whose paths are not free for health checks`() {
+    @Test func `serves its routes, whose paths cannot be health paths`() {
         let service = Self.orders { app, _ in app.get("/orders/{id}") { (_, _: Int64) in .noContent } }
         #expect(Self.examine(service, ["HEALTH_PATHS": "/orders/7"]).errors.map(\.variables) == [["HEALTH_PATHS"]])
         #expect(Self.examine(service, ["HEALTH_PATHS": "/orders,/orders/7/lines"]).errors == [])
     }
 
-    @Test func `opens nothing that stays open to learn its paths`() async {
-        // In a process of its own, since other tests open many.
+    @Test func `leaves no descriptor open after learning its paths`() async {
+        // In a separate process, because other tests open many descriptors.
         await #expect(processExitsWith: .success) {
             let before = CurrentProcess.openDescriptorCount
             for _ in 0..<50 { _ = ServiceTests.examine(ServiceTests.orders(), ["HEALTH_PATHS": "/orders"]) }
-            // What runs the test may open one or another.
+            // The test's own runner may open a few.
             precondition(CurrentProcess.openDescriptorCount < before + 50)
         }
     }
 
-    @Test func `counts what happens to it beside what is counted of every service`() async throws {
+    @Test func `counts its own metrics beside the standard ones`() async throws {
         let service = Self.orders { app, context in
             let created = context.counter("orders_created_total", "Orders that were created.")
             app.get("/orders") { _ in
@@ -109,7 +109,7 @@ import Vial
         }
     }
 
-    @Test func `is named by the root, with no links but those that every service has`() async throws {
+    @Test func `is named by the root, with the standard links only`() async throws {
         try await withUnreachableDatabase(of: Self.orders()) { app, _ in
             let root = await app.respond(to: try Request(.get, "/"))
             #expect(root.text.hasPrefix(#"{"service":"orders","version":"3.1.4","#))
@@ -118,7 +118,7 @@ import Vial
         }
     }
 
-    @Test func `decides first what its errors of the database become`() async throws {
+    @Test func `its rules for database errors take precedence`() async throws {
         let service = Self.orders { app, _ in
             app.onError(DatabaseError.self) { error, _ in
                 error.errorClass == .result ? HTTPError(.conflict, "Odd.") : nil
@@ -133,7 +133,7 @@ import Vial
         }
     }
 
-    @Test func `has its statements prepared, and those of what it asks for`() {
+    @Test func `has its statements prepared, and those of the features it enables`() {
         #expect(Self.orders().statements.map(\.name) == ["find_order", "health", "database_status"])
         let keeping = Service(
             name: "a", version: "1", summary: "", migrations: IdempotencyKey.migrations, keepsIdempotencyKeys: true
@@ -152,7 +152,7 @@ import Vial
     }
 
     @Test(.needsServer, arguments: [true, false])
-    func `counts nothing of a table that is not there, and shows the rest`(isThere: Bool) async throws {
+    func `omits the count of a missing table and shows the rest`(isThere: Bool) async throws {
         let schema = try Schema()
         if isThere { try schema.session().execute("CREATE TABLE orders (id int); ANALYZE orders") }
         let loop = try EventLoop(index: 0)
@@ -174,13 +174,13 @@ import Vial
     }
 
     @Test(arguments: ["", "Orders", "1st", "_a", "order-lines", "a b", "ä", String(repeating: "a", count: 41)])
-    func `takes no name that would be no name elsewhere`(name: String) async {
+    func `traps on a name that is invalid elsewhere`(name: String) async {
         await #expect(processExitsWith: .failure) { [name] in
             _ = Service(name: name, version: "1", summary: "") { _, _ in }
         }
     }
 
-    @Test func `migrates under the lock that its name is in ASCII`() {
+    @Test func `its migration lock is its name in ASCII`() {
         #expect(Migrations.lockKey(of: "items") == 0x69_74_65_6D_73)
         #expect(Migrations.lockKey(of: "a_longer_name") == Migrations.lockKey(of: "ger_name"))
     }

@@ -8,14 +8,14 @@ struct ServiceVariablesTests {
         return (variables, errors.flatMap(\.variables))
     }
 
-    @Test func `without a manager nothing is told`() {
+    @Test func `without a service manager nothing is sent`() {
         for values in [[:], ["LISTEN_FDS": "", "LISTEN_PID": "", "NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""]] {
             #expect(examine(values).variables == ServiceVariables())
             #expect(examine(values).bad == [])
         }
     }
 
-    @Test func `what is told arrives`() {
+    @Test func `notifications arrive`() {
         let (variables, bad) = examine([
             "LISTEN_FDS": "1", "LISTEN_PID": "42", "NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "20000000",
             "WATCHDOG_PID": "42",
@@ -26,7 +26,7 @@ struct ServiceVariablesTests {
                 == ServiceVariables(passesSocket: true, notifySocket: "/run/notify", watchdogLimit: .seconds(20)))
     }
 
-    @Test func `what is told to another process is passed over`() {
+    @Test func `variables for another process are ignored`() {
         let (variables, bad) = examine([
             "LISTEN_FDS": "7", "LISTEN_PID": "41", "WATCHDOG_USEC": "20000000", "WATCHDOG_PID": "41",
         ])
@@ -35,7 +35,7 @@ struct ServiceVariablesTests {
     }
 
     @Test(arguments: ["1", "", nil])
-    func `a socket may be passed without a word on for whom`(process: String?) {
+    func `a socket may be passed without LISTEN_PID`(process: String?) {
         var values = ["LISTEN_FDS": "1"]
         values["LISTEN_PID"] = process == "1" ? "42" : process
         #expect(examine(values).variables.passesSocket)
@@ -50,14 +50,14 @@ struct ServiceVariablesTests {
             ("NOTIFY_SOCKET", "vsock:2:1"),
             ("NOTIFY_SOCKET", "/" + String(repeating: "a", count: 107)),
         ])
-    func `what cannot be meant is named`(name: String, value: String) {
+    func `invalid variables are named`(name: String, value: String) {
         var values = ["LISTEN_FDS": "0"]
         values[name] = value
         #expect(examine(values).bad == [name])
         #expect(examine(values).variables == ServiceVariables())
     }
 
-    @Test func `the longest path of a socket is one`() {
+    @Test func `the longest socket path is accepted`() {
         let path = "/" + String(repeating: "a", count: 106)
         #expect(examine(["NOTIFY_SOCKET": path]).variables.notifySocket == path)
     }

@@ -27,14 +27,14 @@ import Vial
         ("/", "GET, HEAD, OPTIONS"), ("/health", "GET, HEAD, OPTIONS"), ("/db", "GET, HEAD, OPTIONS"),
         ("/metrics", "GET, HEAD, OPTIONS"),
     ])
-    func `takes these methods`(path: String, allow: String) async throws {
+    func `accepts these methods`(path: String, allow: String) async throws {
         try await withUnreachableDatabase { app, _ in
             let response = await app.respond(to: try Request(.options, path))
             #expect(response.fields.value("Allow") == allow)
         }
     }
 
-    @Test func `the root tells who it is and where the rest is`() async throws {
+    @Test func `the root describes the service and links to the other resources`() async throws {
         try await withUnreachableDatabase(basePath: "/base") { app, _ in
             let response = await app.respond(to: try Request(.get, "/base"))
             #expect(response.status == .ok)
@@ -49,12 +49,12 @@ import Vial
         }
     }
 
-    @Test func `the uptime of the root moves on with the seconds`() throws {
+    @Test func `the root's uptime advances with the seconds`() throws {
         let began = Instant.now
         let description = ServiceDescription(of: service, try configuration([:]), instanceID: "i-1")
         let links = description.links(basePath: "", hidesOperations: false)
         let texts = try [0, 1, 12, 3_600].map { seconds in
-            // Half a second between the two clocks' readings is enough for any machine.
+            // Allows half a second between the readings of the two clocks.
             try description.answer(at: began + .seconds(seconds) + .milliseconds(500), links: links).text
         }
         for (text, uptime) in zip(texts, [0, 1, 12, 3_600]) {
@@ -63,7 +63,7 @@ import Vial
         #expect(try description.answer(at: Instant(nanoseconds: 0), links: links).text == texts[0])
     }
 
-    @Test func `the root tells the name of its instance as soon as it is known`() throws {
+    @Test func `the root shows the instance id as soon as it is known`() throws {
         let description = ServiceDescription(of: service, try configuration([:]), instanceID: "host")
         let links = description.links(basePath: "", hidesOperations: false)
         let now = Instant.now
@@ -91,7 +91,7 @@ import Vial
         ("08006", 503), ("28P01", 503), ("25006", 503), ("53300", 503), ("57P01", 503), ("25P03", 503), ("40001", 503),
         ("55P03", 503), ("42P01", 503), ("0A000", 503), ("57014", 504), ("22012", 500), ("23505", 500), ("XX000", 500),
     ])
-    func `so do PostgreSQL's own errors, by what may become of the same request later`(
+    func `PostgreSQL's errors become statuses that say whether a retry may help`(
         state: String, status: Int
     ) async throws {
         try await withUnreachableDatabase { app, _ in
@@ -106,7 +106,7 @@ import Vial
         }
     }
 
-    @Test(arguments: ["/metrics", "/db"]) func `hides what is served elsewhere`(path: String) async throws {
+    @Test(arguments: ["/metrics", "/db"]) func `hides routes served on another port`(path: String) async throws {
         try await withUnreachableDatabase(hidesOperations: true) { app, _ in
             let response = await app.respond(to: try Request(.get, path))
             #expect(response.status == .notFound)
@@ -123,7 +123,7 @@ import Vial
         }
     }
 
-    @Test func `the metrics speak the format that is asked for`() async throws {
+    @Test func `the metrics use the requested format`() async throws {
         try await withUnreachableDatabase { app, _ in
             let text = await app.respond(to: try Request(.get, "/metrics"))
             #expect(text.contentType?.description == "text/plain; version=0.0.4; charset=utf-8")
@@ -136,7 +136,7 @@ import Vial
     }
 
     @Test(arguments: ["/db"])
-    func `answers 503 with a time to come back while the database is away`(target: String) async throws {
+    func `answers 503 with Retry-After while the database is unavailable`(target: String) async throws {
         try await withUnreachableDatabase { app, _ in
             let response = await app.respond(to: try Request(.get, target))
             #expect(response.status == .serviceUnavailable)

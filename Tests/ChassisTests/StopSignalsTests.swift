@@ -5,12 +5,14 @@ import Testing
 
 struct StopSignalsTests {
     @Test(arguments: [(false, false, true), (false, true, false), (true, false, false), (true, true, false)])
-    func `SIGTERM leaves a balancer its time once one may send clients`(isReady: Bool, wasHealthy: Bool, skips: Bool) {
+    func `SIGTERM keeps the load balancer's delay once clients may be routed here`(
+        isReady: Bool, wasHealthy: Bool, skips: Bool
+    ) {
         #expect(StopSignals.skipsDelay(SIGTERM, isReady: isReady, wasHealthy: wasHealthy) == skips)
     }
 
     @Test(arguments: [false, true])
-    func `SIGINT leaves a balancer no time`(isReady: Bool) {
+    func `SIGINT skips the load balancer's delay`(isReady: Bool) {
         #expect(StopSignals.skipsDelay(SIGINT, isReady: isReady, wasHealthy: true))
     }
 }

@@ -3,7 +3,7 @@ import Vial
 @testable import Chassis
 @testable import TestSupport
 
-/// A service with a resource that is called as it is itself.
+/// A service with a resource that has the same name as the service.
 let service = Service(
     name: "items", version: "1.2.3", summary: "Serves items.", links: [("items", "/api/items")]
 ) { app, _ in
@@ -11,12 +11,12 @@ let service = Service(
     app.get("/api/items/{id}") { (_, _: Int64) in .noContent }
 }
 
-/// The configuration that these variables give, without a database.
+/// The configuration from these variables, without a database.
 func configuration(_ values: [String: String] = [:]) throws -> Configuration {
     try configuration(values, of: service)
 }
 
-/// Runs `body` on the loop of an app whose database cannot be reached.
+/// Runs `body` on the loop of an app whose database is unreachable.
 func withUnreachableDatabase(
     basePath: String = "", hidesOperations: Bool = false,
     _ body: @escaping @Sendable (App, Drain) async throws -> Void

@@ -6,10 +6,10 @@ import Testing
 
 struct TrustedProxiesTests {
     @Test(arguments: [
-        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),  // An untrusted peer is not believed.
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),  // The peer is not trusted.
         ("10.0.0.1", "", "10.0.0.1"),
         ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
-        ("10.0.0.1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),  // What the client wrote itself.
+        ("10.0.0.1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),  // The client wrote the first element.
         ("10.0.0.1", "1.1.1.1,198.51.100.1,\t172.16.0.9 , 10.0.0.2", "198.51.100.1"),
         ("10.0.0.1", "192.168.1.1, 10.0.0.2", "192.168.1.1"),  // All are trusted: the left-most.
         ("10.0.0.1", "198.51.100.1:4711", "198.51.100.1"),
@@ -35,7 +35,7 @@ struct TrustedProxiesTests {
         ("fd00::5", "198.51.100.1", "198.51.100.1"),
         ("::ffff:10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
     ])
-    func `the client is the right-most element nobody trusted relayed`(
+    func `the client is the right-most element that is not a trusted proxy`(
         peer: String, forwardedFor: String, client: String
     ) throws {
         let proxies = try privateRanges()
@@ -72,11 +72,11 @@ struct TrustedProxiesTests {
         "", "x",
         "/8",
     ])
-    func `a malformed network is refused`(text: String) {
+    func `a malformed network is rejected`(text: String) {
         #expect(throws: TrustedProxies.Malformed(text: text)) { try TrustedProxies(["::1", text]) }
     }
 
-    @Test func `networks hold what their length says`() throws {
+    @Test func `networks contain what their prefix length says`() throws {
         let v4 = try #require(IPAddress("198.51.100.1"))
         let v6 = try #require(IPAddress("2001:db8::1"))
         #expect(try TrustedProxies(["0.0.0.0/0"]).contains(v4))

@@ -25,7 +25,7 @@ struct UsableCoresTests {
         #expect(quota("4:memory:/x\n3:cpu,cpuacct:/a/b\n0::/\n", Self.version1, files) == cores)
     }
 
-    @Test func `the least of the groups around it counts`() {
+    @Test func `the lowest limit of the enclosing groups counts`() {
         let files = [
             "/sys/fs/cgroup/a/cpu.max": "200000 100000\n", "/sys/fs/cgroup/a/b/cpu.max": "max 100000\n",
             "/sys/fs/cgroup/a/b/c/cpu.max": "700000 100000\n", "/sys/fs/cgroup/other/cpu.max": "100000 100000\n",
@@ -33,20 +33,20 @@ struct UsableCoresTests {
         #expect(quota("0::/a/b/c", Self.version2, files) == 2)
     }
 
-    @Test func `a container's own root counts`() {
+    @Test func `the root of a container counts`() {
         let mount = "31 23 0:28 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
         #expect(quota("0::/docker/abc", mount, ["/sys/fs/cgroup/cpu.max": "150000 100000\n"]) == 2)
         #expect(quota("0::/", Self.version2, ["/sys/fs/cgroup/cpu.max": "150000 100000\n"]) == 2)
     }
 
-    @Test func `without a quota nothing limits`() {
+    @Test func `without a quota there is no limit`() {
         #expect(quota("0::/", Self.version2, [:]) == nil)
         #expect(quota("", "", [:]) == nil)
         #expect(quota("garbage", "garbage - cgroup2", [:]) == nil)
     }
 
     @Test(arguments: [(8, "50000 100000", 1), (8, "250000 100000", 3), (2, "400000 100000", 2), (8, "max 100000", 8)])
-    func `of the cores and the quota the lesser one counts`(cores: Int, text: String, usable: Int) {
+    func `the lower of cores and quota counts`(cores: Int, text: String, usable: Int) {
         let files = [
             "/proc/self/cgroup": "0::/a\n", "/proc/self/mountinfo": Self.version2,
             "/sys/fs/cgroup/a/cpu.max": text + "\n",
@@ -54,11 +54,11 @@ struct UsableCoresTests {
         #expect(usableCores(of: cores) { files[$0] } == usable)
     }
 
-    @Test func `where nothing tells of groups every core counts`() {
+    @Test func `without control groups every core counts`() {
         #expect(usableCores(of: 3) { _ in nil } == 3)
     }
 
-    @Test func `there is one at least`() {
+    @Test func `there is at least one core`() {
         #expect(usableCores() >= 1)
     }
 }

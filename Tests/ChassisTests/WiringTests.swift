@@ -5,7 +5,7 @@ import Vial
 @testable import Chassis
 
 struct WiringTests {
-    @Test func `the port of operators ends without the time that a load balancer gets`() throws {
+    @Test func `the operators' port stops without the load balancer's delay`() throws {
         let configuration = try configuration(["DRAIN_DELAY_MS": "7000"])
         let options = ServerOptions(of: service, configuration, memory: .unlimited, connections: 10)
         #expect(options.drainDelay == .seconds(7))

@@ -16,7 +16,7 @@ struct ItemTests {
         }
     }
 
-    @Test func `trims the name and leaves the description as it is`() throws {
+    @Test func `trims the name and keeps the description unchanged`() throws {
         let valid = try NewItem(name: " \t\u{A0}Item\u{2003}1\r\n ", description: " text ").validated()
         #expect(valid.name == "Item\u{2003}1")
         #expect(valid.description == " text ")
@@ -25,7 +25,7 @@ struct ItemTests {
     }
 
     @Test(arguments: [" ", "\t", "\n", "\u{A0}", "\u{3000}"])
-    func `trims white space that is at one end of a name alone`(space: String) throws {
+    func `trims white space at either end of a name`(space: String) throws {
         #expect(try NewItem(name: "a\(space)", description: nil).validated().name == "a")
         #expect(try NewItem(name: "\(space)a", description: nil).validated().name == "a")
     }
@@ -42,11 +42,11 @@ struct ItemTests {
         #expect(broken(name: " " + String(repeating: "x", count: 255) + " ", description: nil) == [])
     }
 
-    @Test(arguments: ["", " ", "\t\r\n", "\u{3000}"]) func `a name is not empty`(name: String) {
+    @Test(arguments: ["", " ", "\t\r\n", "\u{3000}"]) func `a name must not be empty`(name: String) {
         #expect(broken(name: name, description: nil) == [.init(field: "name", message: "must not be empty")])
     }
 
-    @Test func `a description has a bound too`() {
+    @Test func `a description has a limit`() {
         #expect(broken(name: "x", description: String(repeating: "ä", count: 10_000)) == [])
         #expect(
             broken(name: "x", description: String(repeating: "ä", count: 10_001)) == [
@@ -54,7 +54,7 @@ struct ItemTests {
             ])
     }
 
-    @Test func `U+0000 is refused, and every broken rule is named at once`() {
+    @Test func `U+0000 is rejected, and all broken rules are named together`() {
         #expect(
             broken(name: "a\u{0}b", description: "\u{0}") == [
                 .init(field: "name", message: "must not contain U+0000"),
@@ -65,7 +65,7 @@ struct ItemTests {
                 == ["name", "description"])
     }
 
-    @Test func `a name that is missing or null is required, one of a different type says so`() throws {
+    @Test func `a missing or null name is required, and a wrong type is named`() throws {
         for body in ["{}", #"{"name":null,"description":null}"#] {
             let item = try Request(.post, "/", body: body).json(NewItem.self)
             let errors = broken(name: item.name, description: item.description)

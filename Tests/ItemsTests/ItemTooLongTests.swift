@@ -14,13 +14,13 @@ struct ItemTooLongTests {
         "syntaxe en entrée invalide pour le type bigint : « ITEM »", "\"bigint\"型の入力構文が不正です: \"ITEM\"",
         "无效的类型 bigint 输入语法: \"ITEM\"",
     ])
-    func `is read from PostgreSQL's message, in any language`(message: String) {
+    func `is recognized in PostgreSQL's message, in any language`(message: String) {
         for id in ["2", "-7", "\(Int64.max)"] {
             #expect(item(message.replacing("ITEM", with: "item \(id) takes 5000000 bytes"))?.id == Int64(id))
         }
     }
 
-    @Test func `is no other error`() {
+    @Test func `does not match other errors`() {
         #expect(item("invalid input syntax for type bigint: \"item\"") == nil)
         #expect(item("invalid input syntax for type bigint: \"item x takes 5000000 bytes\"") == nil)
         #expect(item("invalid input syntax for type bigint: \"item 2 makes 5000000 bytes\"") == nil)

@@ -14,7 +14,7 @@ struct ItemsTableTests {
             hasValue: hasValue)
     }
 
-    /// A table as this service makes it.
+    /// A table as this service creates it.
     private static let whole = ItemsTable(
         columns: [
             "id": column("bigint"), "name": column("text", hasValue: false),
@@ -28,7 +28,7 @@ struct ItemsTableTests {
         return table
     }
 
-    @Test func `a table as this service makes it needs nothing`() throws {
+    @Test func `a table as this service creates it needs no change`() throws {
         #expect(try Self.whole.completion() == [])
     }
 
@@ -36,11 +36,11 @@ struct ItemsTableTests {
         ("id", "smallint"), ("id", "integer"), ("name", "character varying"), ("name", "citext"),
         ("created_at", "date"), ("updated_at", "timestamp without time zone"),
     ])
-    func `so does one with other types that are served`(name: String, type: String) throws {
+    func `a table with other supported types needs no change`(name: String, type: String) throws {
         #expect(try table(name, Self.column(type)).completion() == [])
     }
 
-    @Test func `what is missing is added`() throws {
+    @Test func `missing columns are added`() throws {
         #expect(try table("description", nil).completion() == ["ALTER TABLE items ADD COLUMN description text"])
         #expect(
             try table("updated_at", Self.column("date", hasValue: false)).completion() == [
@@ -52,7 +52,7 @@ struct ItemsTableTests {
             ])
     }
 
-    @Test func `an id without an index becomes a key, where there can be one`() throws {
+    @Test func `an id without an index becomes a key if possible`() throws {
         var table = Self.whole
         table.hasUniqueID = false
         #expect(try table.completion() == ["ALTER TABLE items ADD UNIQUE (id)"])
@@ -70,17 +70,17 @@ struct ItemsTableTests {
         ("created_at", "bigint", "items.created_at is bigint, and only timestamptz, timestamp or date can be served"),
         ("updated_at", "text", "items.updated_at is text, and only timestamptz, timestamp or date can be served"),
     ])
-    func `a type that cannot be served is named`(name: String, type: String, reason: String) {
+    func `an unsupported type is named`(name: String, type: String, reason: String) {
         #expect(throws: DatabaseError.unexpectedResult(reason)) { try table(name, Self.column(type)).completion() }
     }
 
-    @Test(arguments: ["id", "name", "created_at"]) func `a column that is not there is named`(name: String) {
+    @Test(arguments: ["id", "name", "created_at"]) func `a missing column is named`(name: String) {
         #expect(throws: DatabaseError.unexpectedResult("the table items has no column \(name)")) {
             try table(name, nil).completion()
         }
     }
 
-    @Test func `an id that nothing numbers is refused`() throws {
+    @Test func `an id without generated values is rejected`() throws {
         var table = table("id", Self.column("bigint", hasValue: false))
         #expect(
             throws: DatabaseError.unexpectedResult(
@@ -101,7 +101,7 @@ struct ItemsTableTests {
             ("BEFORE INSERT ON items FOR EACH STATEMENT", "ENABLE", false),
             ("BEFORE UPDATE ON items FOR EACH ROW", "ENABLE", false),
         ])
-    func `only a trigger that sees each new row before it is inserted gives it an id`(
+    func `only a row-level before-insert trigger can generate ids`(
         when: String, state: String, gives: Bool
     ) throws {
         let schema = try Schema()
@@ -116,7 +116,7 @@ struct ItemsTableTests {
         #expect(try ItemsTable(session).hasInsertTrigger == gives)
     }
 
-    @Test(.needsServer) func `another column's key and an id that may be null are seen`() throws {
+    @Test(.needsServer) func `a key of another column and a nullable id are detected`() throws {
         let schema = try Schema()
         let session = try schema.session()
         try session.execute(
@@ -136,7 +136,7 @@ struct ItemsTableTests {
             "id bigint PRIMARY KEY DEFAULT 1, name short", "id number PRIMARY KEY DEFAULT 1, name text",
             "id bigint GENERATED ALWAYS AS IDENTITY, name char(9), PRIMARY KEY (id) INCLUDE (name)",
         ])
-    func `a domain is taken for its base, and a key that holds more for a key`(columns: String) throws {
+    func `a domain counts as its base type, and a key that includes more columns as a key`(columns: String) throws {
         let schema = try Schema()
         let session = try schema.session()
         try session.execute(
@@ -156,7 +156,7 @@ struct ItemsTableTests {
             "CREATE UNIQUE INDEX ON items (id, name)", "CREATE UNIQUE INDEX ON items (name)",
             "CREATE UNIQUE INDEX ON items (abs(id))",
         ])
-    func `an index that does not make ids unique is no key`(index: String) throws {
+    func `an index that does not make ids unique is not a key`(index: String) throws {
         let schema = try Schema()
         let session = try schema.session()
         try session.execute("CREATE TABLE items (id bigserial, name text, description text); \(index)")
@@ -166,7 +166,7 @@ struct ItemsTableTests {
                 "SELECT count(*) FROM pg_index WHERE indrelid = 'items'::regclass AND indisprimary") == [["1"]])
     }
 
-    @Test(.needsServer) func `an index that could not be built is no key`() throws {
+    @Test(.needsServer) func `an invalid index is not a key`() throws {
         let schema = try Schema()
         let session = try schema.session()
         try session.execute(
@@ -181,7 +181,7 @@ struct ItemsTableTests {
                 == [["1"]])
     }
 
-    @Test(.needsServer) func `a table that others inherit from is refused, since their rows may have the same ids`()
+    @Test(.needsServer) func `a table with inheriting tables is rejected, because their rows may repeat ids`()
         throws
     {
         let schema = try Schema()
@@ -202,7 +202,7 @@ struct ItemsTableTests {
         #expect(try migrations.apply(to: session) == Migration.items.map(\.name))
     }
 
-    @Test(.needsServer) func `partitions are no such children`() throws {
+    @Test(.needsServer) func `partitions are accepted`() throws {
         let schema = try Schema()
         let session = try schema.session()
         try session.execute(

@@ -24,7 +24,7 @@ struct KeptSchemaTests {
         #expect(throws: DatabaseError.self) { try session.execute("INSERT INTO items (name) VALUES ('')") }
     }
 
-    @Test func `keeps the items of the service before it, and completes their table`() throws {
+    @Test func `keeps the items of the previous service, and completes their table`() throws {
         let schema = try Schema()
         let session = try schema.session()
         try session.execute(
@@ -39,7 +39,7 @@ struct KeptSchemaTests {
             ])
     }
 
-    /// What a version before this one does at its start.
+    /// What a former version executes at its start.
     private static let formerVersion = """
         SELECT pg_advisory_xact_lock(1);
         CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -47,7 +47,7 @@ struct KeptSchemaTests {
         );
         """
 
-    @Test func `goes on where a former version ended, which finds its record as it was`() throws {
+    @Test func `continues after a former version's steps, which finds its record unchanged`() throws {
         let schema = try Schema()
         let session = try schema.session()
         try session.execute(Self.formerVersion)
@@ -82,7 +82,7 @@ struct KeptSchemaTests {
         formerVersion + "INSERT INTO schema_migrations VALUES (1, 'theirs'), (2, 'idempotency_keys')",
         formerVersion + "INSERT INTO schema_migrations VALUES (7, 'items')",
     ])
-    func `leaves the record of another program as it is`(record: String) throws {
+    func `leaves the record of another program unchanged`(record: String) throws {
         let schema = try Schema()
         let session = try schema.session()
         try session.execute(record)

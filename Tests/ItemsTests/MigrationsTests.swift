@@ -6,13 +6,13 @@ import Testing
 @testable import TestSupport
 
 struct MigrationsTests {
-    @Test func `every step has a name of its own that needs no quoting`() {
+    @Test func `every step has a unique name that needs no quoting`() {
         let names = Migration.items.map(\.name)
         #expect(Set(names).count == names.count)
         for name in names { #expect(!name.isEmpty && name.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" }) }
     }
 
-    @Test func `no step ends the transaction that all of them share`() {
+    @Test func `no step ends the shared transaction`() {
         for step in Migration.items {
             let words = step.sql.uppercased().split { !$0.isLetter }
             #expect(!words.contains { ["BEGIN", "COMMIT", "ROLLBACK", "CONCURRENTLY", "VACUUM"].contains($0) })
@@ -27,7 +27,7 @@ struct FormerRecordTests {
         try FormerRecord(columns: columns) { rows }
     }
 
-    @Test func `is of this service with its columns and the first of its steps`() throws {
+    @Test func `is of this service if it has the columns and the first step`() throws {
         #expect(try record(Self.columns, []) == .ours(stepCount: 0))
         #expect(try record(Self.columns, [["1", "items"]]) == .ours(stepCount: 1))
         #expect(try record(Self.columns, [["1", "items"], ["2", "idempotency_keys"]]) == .ours(stepCount: 2))
@@ -37,19 +37,19 @@ struct FormerRecordTests {
         [["1", "users"]], [["2", "idempotency_keys"]], [["1", "items"], ["3", "idempotency_keys"]],
         [["1", "items"], ["2", "idempotency_keys"], ["3", "more"]],
     ])
-    func `is foreign with other steps`(rows: [[String]]) throws {
+    func `is foreign if it has other steps`(rows: [[String]]) throws {
         #expect(try record(Self.columns, rows) == .foreign)
     }
 
     @Test(arguments: ["version bigint, dirty boolean", "version character varying", "version integer, name text"])
-    func `is foreign with other columns, and is not read`(columns: String) throws {
+    func `is foreign if it has other columns, and is not read`(columns: String) throws {
         let record = try FormerRecord(columns: columns) { () throws(DatabaseError) in
             throw .unexpectedResult("read")
         }
         #expect(record == .foreign && record.completion == nil)
     }
 
-    @Test func `is made, or made complete, for former versions`() throws {
+    @Test func `is created or completed for former versions`() throws {
         #expect(try record(nil) == .none)
         #expect(FormerRecord.none.completion?.contains("version > 0 AND version <= 2") == true)
         #expect(FormerRecord.ours(stepCount: 1).completion?.contains("version > 1 AND version <= 2") == true)

@@ -5,9 +5,9 @@ import Vial
 
 @testable import Items
 
-/// What `NewItem` is read from without `JSONDecoder`, against what that makes of the same body.
+/// Decoding `NewItem` without `JSONDecoder` gives the same results as with it.
 struct NewItemTests {
-    /// The same members for `JSONDecoder` alone.
+    /// The same members, decoded by `JSONDecoder` only.
     private struct Decoded: Decodable {
         let name: String?
         let description: String?
@@ -51,7 +51,7 @@ struct NewItemTests {
         #"a\"b"#, "x",
     ]
 
-    @Test func `each value in each member is what the decoder makes of it`() throws {
+    @Test func `each value in each member equals the decoder's result`() throws {
         for name in Self.names {
             for value in Self.values {
                 for body in [
@@ -62,7 +62,7 @@ struct NewItemTests {
         }
     }
 
-    @Test func `objects of any members are what the decoder makes of them`() throws {
+    @Test func `objects with any members equal the decoder's result`() throws {
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<2000 {
             let members = (0..<Int.random(in: 0...6, using: &generator)).map { _ in
@@ -72,7 +72,7 @@ struct NewItemTests {
                 return "\(space)\"\(name)\"\(space):\(space)\(value)\(space)"
             }
             var body = Array("{\(members.joined(separator: ","))}".utf8)
-            // Some of them with a byte that is another, or gone.
+            // In some, one byte is changed or removed.
             if Int.random(in: 0..<4, using: &generator) == 0 {
                 let index = Int.random(in: 0..<body.count, using: &generator)
                 let byte = Array("{}[]\",:\\0x".utf8).randomElement(using: &generator)
@@ -85,28 +85,28 @@ struct NewItemTests {
 
     @Test(arguments: [
         ("abc", "abc"), (" abc ", "abc"), ("\t\r\nabc\r\n", "abc"), ("a b", "a b"), ("ä", "ä"), ("日", "日"),
-        // White space is a property of characters, whatever stands on or behind them.
+        // White space is a property of scalars, whatever combines with them.
         (" \u{301}abc", "\u{301}abc"), ("\u{301}abc", "\u{301}abc"), ("abc \u{301}", "abc \u{301}"),
         ("\u{200D}abc \u{200D} ", "\u{200D}abc \u{200D}"), ("\u{20}\u{FE0F}", "\u{FE0F}"),
         ("\u{85}\u{A0}\u{1680}\u{2000}\u{200A}\u{2028}\u{2029}\u{202F}\u{205F}\u{3000}abc\u{3000}\u{85}", "abc"),
-        // Without that property: a separator of ASCII, a zero width space, a byte order mark.
+        // Without that property: an ASCII separator, a zero width space, a byte order mark.
         ("\u{1C}abc\u{1F}", "\u{1C}abc\u{1F}"), ("\u{200B}abc\u{FEFF}", "\u{200B}abc\u{FEFF}"),
         ("abc\u{7F}", "abc\u{7F}"),
     ])
-    func `a name loses the white space around it and nothing else`(given: String, kept: String) throws {
+    func `a name loses only its surrounding white space`(given: String, kept: String) throws {
         let name = try NewItem(name: given, description: nil).validated().name
         #expect(Array(name.unicodeScalars) == Array(kept.unicodeScalars))
     }
 
     @Test(arguments: ["", " ", "\t", "\u{85}", "\u{A0}\u{2029}", "\r\n", "\u{3000}\r\n"])
-    func `a name of white space alone is empty`(name: String) {
+    func `a name of white space only is empty`(name: String) {
         let error = #expect(throws: HTTPError.self) { try NewItem(name: name, description: nil).validated() }
         #expect(error?.errors == [.init(field: "name", message: "must not be empty")])
     }
 
-    /// Characters as `varchar(255)` counts them: scalars, with which an emoji of a family is seven.
+    /// Characters as `varchar(255)` counts them: scalars, of which a family emoji has several.
     @Test(arguments: ["a", "ä", "e\u{301}", "😀", "👩‍👩‍👧", "\r\n"])
-    func `a text is as long as it has scalars`(character: String) throws {
+    func `the length of a text is its number of scalars`(character: String) throws {
         for (limit, isName) in [(NewItem.nameLimit, true), (NewItem.descriptionLimit, false)] {
             let scalars = ("x" + String(repeating: character, count: limit)).unicodeScalars
             let text = String(String.UnicodeScalarView(scalars.prefix(limit - 1))) + "x"
@@ -121,7 +121,7 @@ struct NewItemTests {
         }
     }
 
-    /// Fails when the decoder is asked.
+    /// Fails when the decoder is used.
     private struct Plain: JSONObjectDecodable {
         init?(_ members: JSONMembers) {
             for name: StaticString in ["name", "description"] where members.text(name) == .other { return nil }
@@ -133,7 +133,7 @@ struct NewItemTests {
     }
 
     @Test(arguments: [#"{"name":"a","description":null}"#, #"{"description":"é","name":"a","x":{"y":[1]}}"#, "{}"])
-    func `the members of most bodies need no decoder`(body: String) throws {
+    func `usual bodies need no decoder`(body: String) throws {
         let request = try Request(.post, "/", body: body)
         #expect(throws: Never.self) { try request.json(Plain.self) }
     }

@@ -10,10 +10,10 @@ import Vial
 @testable import Items
 @testable import TestSupport
 
-/// Which of the rows that come stand on a page.
+/// Which of the rows of a query are on a page.
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct PageRowsTests {
-    /// The page that `limit` items at most make of rows with ids from 1 on and these names and descriptions.
+    /// The page of at most `limit` items from rows with ids from 1 on and these names and descriptions.
     private func page(
         limit: Int, order: String = "asc", _ count: Int, name: String = "'a'", description: String = "NULL"
     ) async throws -> Page {
@@ -37,7 +37,7 @@ struct PageRowsTests {
 
     private func ids(_ page: Page) throws -> Int { try text(page).split(separator: #"{"id":"#).count - 1 }
 
-    @Test func `as many as were asked for, and the last of them is where the next page begins`() async throws {
+    @Test func `has the requested number of rows, and the last one is where the next page begins`() async throws {
         let page = try await page(limit: 3, 4)
         #expect(try ids(page) == 3)
         #expect(page.next?.text == "a3")
@@ -46,21 +46,21 @@ struct PageRowsTests {
         #expect(last.next == nil)
     }
 
-    @Test func `no more than take the bytes of a page, as they are written`() async throws {
-        // In JSON each of the characters takes six bytes.
+    @Test func `has no more rows than fit into a page's bytes`() async throws {
+        // Each of these characters takes six bytes in JSON.
         let page = try await page(limit: 40, 40, description: "repeat(chr(1), 30000)")
         #expect(try ids(page) == 5)
         #expect(page.next?.text == "a5")
         #expect(try text(page).utf8.count <= PageRequest.byteLimit + 1024)
     }
 
-    @Test func `one that is longer than a page by itself, and there is more to ask for`() async throws {
+    @Test func `a single row longer than a page is a page, with a next one`() async throws {
         let page = try await page(limit: 40, 1, name: "repeat('x', 2000000)")
         #expect(try ids(page) == 1)
         #expect(page.next?.text == "a1")
     }
 
-    @Test func `a last row without its texts stands behind the page`() async throws {
+    @Test func `a last row without texts is not part of the page`() async throws {
         let page = try await page(limit: 40, 3, name: "CASE WHEN n < 3 THEN 'a' END")
         #expect(try ids(page) == 2)
         #expect(page.next?.text == "a2")

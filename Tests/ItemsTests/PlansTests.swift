@@ -5,9 +5,9 @@ import Testing
 @testable import Items
 @testable import TestSupport
 
-/// What PostgreSQL does for the statements about items, whatever it knows of the table.
+/// The plans of the statements about items, whatever statistics the table has.
 struct PlansTests {
-    /// The plan of a statement on a connection as the pool's are.
+    /// The plan of a statement on a connection like the pool's.
     private func plan(_ statement: Statement, on session: Session) throws -> String {
         let values = (1...9).filter { statement.sql.contains("$\($0)") }.map {
             statement.sql.contains("$\($0)::int8[]") ? "'{1,2}'" : "'1'"
@@ -39,7 +39,7 @@ struct PlansTests {
     }
 
     @Test(.needsServer, arguments: ["smallserial", "serial", "bigserial"])
-    func `so they are in a table from before, whatever whole number its key is`(type: String) throws {
+    func `items of an existing table are found by key too, for any integer type`(type: String) throws {
         let schema = try Schema()
         let session = try schema.session()
         try session.execute(

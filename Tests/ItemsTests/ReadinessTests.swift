@@ -7,7 +7,7 @@ import Testing
 
 struct ReadinessTests {
     @Test(.needsServer, arguments: IdempotencyKey.columnNames)
-    func `asks for the columns of keys, which a schema of a former version may lack`(column: String) throws {
+    func `checks the columns of keys, which a former schema may lack`(column: String) throws {
         let schema = try Schema()
         let session = try schema.session()
         try Migrations.items().apply(to: session)

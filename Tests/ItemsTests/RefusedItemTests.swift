@@ -19,7 +19,7 @@ struct RefusedItemTests {
     }
 
     @Test(arguments: ["22001", "22021", "22P05", "54000"])
-    func `a text that the table does not take is 422`(state: String) {
+    func `a text that the table rejects is 422`(state: String) {
         let error = refusal(state, table: nil)
         #expect(error?.status == .unprocessableContent)
         #expect(error?.errors == [])
@@ -43,12 +43,12 @@ struct RefusedItemTests {
         #expect(error?.detail == "The item breaks a rule of the database.")
     }
 
-    @Test(arguments: ["23503", "23505", "23P01"]) func `what depends on other rows is 409`(state: String) {
+    @Test(arguments: ["23503", "23505", "23P01"]) func `a conflict with other rows is 409`(state: String) {
         #expect(refusal(state, constraint: "secret_rule")?.status == .conflict)
     }
 
-    @Test func `what no request is to blame for stays a fault of the server`() {
-        // A column that the service does not know, a number that is taken, another table's rule, and the rest.
+    @Test func `an error that no request causes stays a server error`() {
+        // A column that the service does not know, a generated id that is taken, another table's rule, and others.
         #expect(refusal("23502", column: "owner") == nil)
         #expect(refusal("23505", constraint: "items_pkey") == nil)
         #expect(refusal("23505", constraint: "idempotency_keys_pkey", table: "idempotency_keys") == nil)
@@ -61,7 +61,7 @@ struct RefusedItemTests {
     }
 
     @Test(arguments: ["id", "id, name", "name, id"])
-    func `a number that is taken is no fault of a request, whatever the constraint is called`(columns: String) {
+    func `a generated id that is taken is not the request's error, whatever the constraint is called`(columns: String) {
         #expect(refusal("23505", constraint: "items_number_key", keyColumns: columns) == nil)
         #expect(refusal("23P01", constraint: "items_number_excl", keyColumns: "id") == nil)
         #expect(refusal("23505", constraint: "items_name_key", keyColumns: "name")?.status == .conflict)
@@ -70,7 +70,7 @@ struct RefusedItemTests {
         #expect(refusal("23P01", constraint: "items_name_excl", keyColumns: "name, id")?.status == .conflict)
     }
 
-    @Test func `a rule that a partition holds is the table's`() {
+    @Test func `a partition's rule counts as the table's`() {
         #expect(refusal("23505", constraint: "items_0_name_key", table: "items_0")?.status == .conflict)
         #expect(
             refusal("23514", constraint: "items_description_check", table: "items_0")?.errors == [
@@ -80,12 +80,12 @@ struct RefusedItemTests {
         #expect(refusal("23502", table: "items_0", column: "owner") == nil)
     }
 
-    @Test func `a rule of the items is the request's also where a function broke it`() {
+    @Test func `a rule of the items is the request's error even if a function broke it`() {
         #expect(refusal("23514", constraint: "secret_rule", origin: .function)?.status == .unprocessableContent)
         #expect(refusal("23514", constraint: "secret_rule", table: "items_0", origin: .function) == nil)
     }
 
-    @Test func `a row without a partition is no fault of a request`() {
+    @Test func `a row without a partition is not the request's error`() {
         #expect(refusal("23514") == nil)
         #expect(refusal("23514", table: "items_0") == nil)
     }

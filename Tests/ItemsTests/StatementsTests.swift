@@ -7,7 +7,7 @@ import Testing
 @testable import TestSupport
 
 struct StatementsTests {
-    @Test func `there is a series for each statement that is documented, and none that nothing is observed into`()
+    @Test func `each documented statement has a series, and no series stays without observations`()
         throws
     {
         let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

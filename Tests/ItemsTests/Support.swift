@@ -15,11 +15,11 @@ let itemsService = Service(
 }
 
 extension Migrations {
-    /// Those of the items service.
+    /// The migrations of the items service.
     static func items() -> Migrations { Migrations(itemsService) }
 }
 
-/// Runs `body` on the loop of the items' app whose database cannot be reached.
+/// Runs `body` on the loop of the items app whose database is unreachable.
 func withUnreachableDatabase(_ body: @escaping @Sendable (App, Drain) async throws -> Void) async throws {
     try await withUnreachableDatabase(of: itemsService, body)
 }

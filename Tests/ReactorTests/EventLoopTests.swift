@@ -182,7 +182,9 @@ struct EventLoopTests {
         }
     }
 
-    @Test func `end-of-iteration hooks run after the jobs, and jobs they create run before the loop waits`() async throws {
+    @Test func `end-of-iteration hooks run after the jobs, and jobs they create run before the loop waits`()
+        async throws
+    {
         try await withLoop { loop in
             let resident = Resident(on: loop)
             let log = Log<String>()

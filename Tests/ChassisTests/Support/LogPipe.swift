@@ -1,7 +1,7 @@
 import Glibc
 import Reactor
 
-/// A pipe that takes log lines, as many as fit into its buffer.
+/// A pipe for log lines, limited by its buffer.
 struct LogPipe: ~Copyable {
     private let readEnd: FileDescriptor
     let writeEnd: FileDescriptor
@@ -15,13 +15,13 @@ struct LogPipe: ~Copyable {
         writeEnd = FileDescriptor(owning: ends[1])
     }
 
-    /// What was written, line by line and without the timestamps; once, after everything was.
+    /// The written lines, without timestamps. Call once, after everything was written.
     func lines() -> [String] {
         _ = fcntl(readEnd.number, F_SETFL, O_NONBLOCK)
         var text: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
-            // At most so many bytes are written as the array has.
+            // The count is that of the array.
             let count = unsafe read(readEnd.number, &chunk, chunk.count)
             guard count > 0 else { break }
             text.append(contentsOf: chunk[..<count])

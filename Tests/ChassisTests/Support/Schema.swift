@@ -3,7 +3,7 @@ import Postgres
 import Synchronization
 import Testing
 
-/// An empty schema of a test's own in the PostgreSQL that the environment names, gone with its last user.
+/// An empty schema for one test in the PostgreSQL that the environment names; dropped with the last reference.
 final class Schema: Sendable {
     static let options = ConnectionOptions(
         host: variable("ITEMS_TEST_DB_HOST") ?? "", database: variable("ITEMS_TEST_DB_NAME") ?? "items",
@@ -20,26 +20,26 @@ final class Schema: Sendable {
         _ = try? Session(Self.options).execute("DROP SCHEMA \(name) CASCADE")
     }
 
-    /// A connection for which the schema is all there is.
+    /// A connection that sees only this schema.
     func session() throws(DatabaseError) -> Session {
         let session = try Session(Self.options)
         try use(in: session)
         return session
     }
 
-    /// Makes the schema all there is for a connection.
+    /// Makes a connection see only this schema.
     func use(in session: Session) throws(DatabaseError) {
         try session.execute("SET search_path = \(name)")
     }
 
     fileprivate static func variable(_ name: String) -> String? {
-        // The text belongs to the environment, which nobody changes, and is copied at once.
+        // The text belongs to the environment, which is not changed, and is copied at once.
         unsafe getenv(name).map { unsafe String(cString: $0) }
     }
 }
 
 extension Trait where Self == ConditionTrait {
-    /// Skips where there is no PostgreSQL to test with.
+    /// Skips a test if there is no PostgreSQL server.
     static var needsServer: Self {
         .enabled(if: Schema.variable("ITEMS_TEST_DB_HOST") != nil, "ITEMS_TEST_DB_HOST names no server")
     }

@@ -7,7 +7,7 @@ import Testing
 @testable import Chassis
 @testable import Vial
 
-/// The configuration of a service that these variables give, without a database.
+/// The configuration of a service from these variables, without a database.
 func configuration(_ values: [String: String] = [:], of service: Service) throws -> Configuration {
     let pairs = values.map { (AbsoluteConfigKey([$0.key]), ConfigValue(.string($0.value), isSecret: false)) }
     let reader = ConfigReader(provider: InMemoryProvider(values: Dictionary(uniqueKeysWithValues: pairs)))
@@ -19,7 +19,7 @@ extension Response {
 }
 
 extension Answer {
-    /// The text of a response that is there.
+    /// The text of a finished response.
     var text: String {
         get throws {
             guard case .response(let response) = kind else { return try #require(nil, "the answer comes later") }
@@ -28,7 +28,7 @@ extension Answer {
     }
 }
 
-/// Runs `body` on the loop of a service's app whose database cannot be reached.
+/// Runs `body` on the loop of a service's app whose database is unreachable.
 func withUnreachableDatabase(
     of service: Service, basePath: String = "", hidesOperations: Bool = false,
     _ body: @escaping @Sendable (App, Drain) async throws -> Void
@@ -40,7 +40,7 @@ func withUnreachableDatabase(
     }
 }
 
-/// Runs `body` on the loop of a service's routes whose database cannot be reached.
+/// Runs `body` on the loop of a service's routes whose database is unreachable.
 func withUnreachableRoutes(
     of service: Service, basePath: String = "", drain: Drain = Drain(),
     _ body: @escaping @Sendable (StandardRoutes) async throws -> Void

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Postgres
 import Vial
 
-/// An order as it is stored and answered.
+/// An order in the database and in responses.
 struct Order: Encodable, Sendable {
     let id: UUID
     let customer: String
@@ -27,7 +27,7 @@ struct NewOrder: Decodable, Sendable {
     let amount: ExactDecimal
     let details: Details?
 
-    /// - Throws: `HTTPError` 422 with every broken rule.
+    /// - Throws: `HTTPError` 422 with all broken rules.
     func validated() throws -> NewOrder {
         var errors: [HTTPError.FieldError] = []
         if !(1...200).contains(customer.unicodeScalars.count) || customer.utf8.contains(0) {

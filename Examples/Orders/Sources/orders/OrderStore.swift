@@ -22,7 +22,7 @@ struct OrderStore: Sendable {
     private static let remove = Statement(
         "remove_order", "DELETE FROM orders WHERE id = $1::uuid RETURNING \(columns)", kind: .update)
 
-    /// Up to 100 orders in the order of their keys, beginning after `key`.
+    /// Up to 100 orders, sorted by key, from the one after `key` on.
     func list(after key: UUID?) -> Query<[Order]> { pool.all(Self.list, [.value(key)], most: 100, Order.init) }
     func find(_ id: UUID) -> Query<Order?> { pool.first(Self.find, [.value(id)], Order.init) }
     func remove(_ id: UUID) -> Query<Order?> { pool.first(Self.remove, [.value(id)], Order.init) }
