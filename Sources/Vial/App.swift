@@ -283,7 +283,7 @@ public struct App: Sendable {
             if known.status.code >= 500 { response.failure = error }
             return response
         }
-        var response = HTTPError(.internalServerError, "An internal error occurred.").response(to: request)
+        var response = HTTPError(.internalServerError, "An unexpected error occurred.").response(to: request)
         response.failure = error
         return response
     }

@@ -45,7 +45,7 @@ struct AppTests {
         #expect(
             response.text
                 == #"{"type":"about:blank","title":"Internal Server Error","status":500,"#
-                + #""detail":"An internal error occurred.","instance":"/","request_id":"test"}"#)
+                + #""detail":"An unexpected error occurred.","instance":"/","request_id":"test"}"#)
         #expect(response.failure is Unexpected)
     }
 

@@ -77,7 +77,7 @@ extension HTTPError {
         case .connection, .pool, .authentication, .readOnly, .resources, .shutdown, .conflict, .statement:
             self = HTTPError(.serviceUnavailable, "The database is not available.").retryAfter(seconds: 1)
         case .constraint, .data, .result, .other:
-            self.init(.internalServerError, "An internal error occurred.")
+            self.init(.internalServerError, "An unexpected error occurred.")
         }
     }
 }
