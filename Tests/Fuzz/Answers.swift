@@ -16,7 +16,7 @@ private let app: App = {
 
 private let commonFields = Array("Server: fuzz\r\nDate: Fri, 01 Nov 2024 12:00:00 GMT".utf8)
 
-/// What an accepted head leads to: the route, or an answer without one.
+/// Checks the plan for an accepted head: a route, or a response without one.
 func checkPlan(for head: RequestHead) {
     let request = Request()
     request.head = head
@@ -26,11 +26,11 @@ func checkPlan(for head: RequestHead) {
     if case .answer(let response) = plan { checkAnswer(response) }
 }
 
-/// A matched path has the pattern's segments, and none that another reader would resolve.
+/// Checks that a matched path has the pattern's segments and no segment that another parser would resolve.
 private func checkRoute(_ route: Route, _ request: Request) {
     let pattern = route.pattern.split(separator: "/")
     let path = request.head.bytes[request.head.path]
-    // "/" alone has no segment, and an absolute target without a path means it.
+    // "/" has no segment; an absolute target without a path means "/".
     let segments =
         path.dropFirst().isEmpty ? [] : path.dropFirst().split(separator: 0x2F, omittingEmptySubsequences: false)
     require(segments.count == pattern.count, "a matched path has as many segments as its pattern")
@@ -51,7 +51,7 @@ private func checkRoute(_ route: Route, _ request: Request) {
     require(request.captures.count == captured, "every parameter is captured once")
 }
 
-/// An answer that Vial makes itself goes out as one well-formed head, and its body is JSON.
+/// Checks that a response that Vial generates is encoded as one well-formed head, and that its body is JSON.
 private func checkAnswer(_ response: Response) {
     if !response.body.isEmpty {
         do throws(JSONSyntax.Fault) { try JSONSyntax.check(response.body) } catch {
@@ -61,7 +61,7 @@ private func checkAnswer(_ response: Response) {
     checkEncoded(response.fields, status: response.status.code)
 }
 
-/// A handler's fields made of any text: what is accepted cannot split a response.
+/// A handler's header fields with any text: accepted ones cannot split a response.
 func tryResponseFields(_ input: Input) {
     var fields = ResponseFields()
     var accepted: [(name: String, value: String)] = []
@@ -99,7 +99,7 @@ func tryResponseFields(_ input: Input) {
 
 private let reserved: Set = ["connection", "content-length", "date", "server", "transfer-encoding", "x-request-id"]
 
-/// Encodes a head and reads its lines again: the status line, the encoder's own, and those of `fields`.
+/// Encodes a head and parses its lines: the status line, the encoder's fields, and those of `fields`.
 ///
 /// - Returns: the lines of `fields`.
 @discardableResult

@@ -1,6 +1,6 @@
 import HTTP1
 
-/// What a decoder made of some bytes.
+/// The result of decoding some bytes.
 private struct Decoded: Equatable {
     var body: [UInt8] = []
     var used = 0
@@ -25,7 +25,7 @@ private struct Decoded: Equatable {
             used += taken
             isComplete = decoder.isComplete
         } while used < wire.count && !isComplete
-        // On an error it is unknown which byte of the piece was at fault; that `used` is not compared then is `==`'s.
+        // On an error it is unknown which byte of the piece was wrong, so `==` does not compare `used` then.
     }
 
     static func == (left: Decoded, right: Decoded) -> Bool {
@@ -41,7 +41,7 @@ func tryChunkedBody(_ input: Input) {
     if whole.isComplete { checkChunks(input.wire, whole.body, used: whole.used) }
 }
 
-/// Reads an accepted body once more, line by line as RFC 9112 §7.1 writes it, and has to find the same data and end.
+/// Parses an accepted body a second time, line by line after RFC 9112 §7.1; must find the same data and end.
 private func checkChunks(_ wire: [UInt8], _ body: [UInt8], used: Int) {
     var position = 0
     func nextLine() -> ArraySlice<UInt8> {

@@ -1,6 +1,6 @@
 import HTTP1
 
-/// Percent-decoding of any bytes, also of those that no accepted head has.
+/// Percent-decoding of any bytes, including bytes that no accepted head contains.
 func tryEscapes(_ input: Input) {
     let raw = input.wire
     let segment = decoded { () throws(ProtocolError) in try PercentEncoding.decodeSegment(raw.span) }
@@ -9,7 +9,7 @@ func tryEscapes(_ input: Input) {
     require(component == expected(raw[...], plusIsSpace: true), "a query component is decoded once, byte by byte")
 }
 
-/// The pairs of an accepted head's query, compared with those that splitting it as text gives.
+/// Compares the pairs of an accepted head's query with those of splitting it as text.
 func checkQuery(of head: RequestHead) {
     var items = QueryItems(head)
     let query = head.query.map { head.bytes[$0] } ?? []
@@ -47,7 +47,7 @@ private func decoded(_ decode: () throws(ProtocolError) -> String) -> Result<[UI
     do { return .success(Array(try decode().utf8)) } catch { return .failure(error) }
 }
 
-/// RFC 3986 §2.1 in its plainest form.
+/// RFC 3986 §2.1 in its simplest form.
 func expected(_ raw: ArraySlice<UInt8>, plusIsSpace: Bool) -> Result<[UInt8], ProtocolError> {
     var out: [UInt8] = []
     var rest = raw
@@ -66,6 +66,6 @@ func expected(_ raw: ArraySlice<UInt8>, plusIsSpace: Bool) -> Result<[UInt8], Pr
             out.append(byte == 0x2B && plusIsSpace ? 0x20 : byte)
         }
     }
-    // Repairing changes what is not UTF-8, and nothing else.
+    // Repairing changes only invalid UTF-8.
     return Array(String(decoding: out, as: UTF8.self).utf8) == out ? .success(out) : .failure(.invalidUTF8)
 }

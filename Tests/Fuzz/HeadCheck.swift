@@ -1,8 +1,8 @@
 import HTTP1
 
-/// Reads an accepted head once more, plainly and slowly, and has to come to the same result.
+/// Parses an accepted head a second time, simply and slowly; must give the same result.
 ///
-/// What two readers of one head disagree about is how a request is smuggled, so an accepted head must have one meaning.
+/// Request smuggling needs two parsers that disagree about a head, so an accepted head must have one meaning.
 func checkHead(_ head: RequestHead, _ limits: Limits) {
     var lines = splitLines(head.bytes)
     require(lines.removeLast().isEmpty, "a head ends with a line end")
@@ -57,12 +57,12 @@ private func splitLines(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
     return lines
 }
 
-/// What an absolute target names, and the port its scheme means when it names none.
+/// The authority of an absolute target, and the default port of its scheme.
 private struct Authority {
     let text: ArraySlice<UInt8>
     let schemePort: Int
 
-    /// A host with its port as a number, in lower case: two that name the same are equal.
+    /// A host with its port as a number, in lower case; equal for equivalent authorities.
     static func normal(_ text: String, schemePort: Int) -> String {
         let text = text.lowercased()
         guard let colon = text.lastIndex(of: ":"), !text[colon...].contains("]") else { return "\(text):\(schemePort)" }

@@ -1,11 +1,11 @@
 import HTTP1
 
-/// One input of the fuzzer: four bytes of settings, then what a client sends.
+/// One input of the fuzzer: four bytes of settings, then the bytes of a client.
 ///
-/// Bytes of the fuzzer's own decide about limits and splits, so a case is repeated by its file alone, and the fuzzer
-/// can look for the split that matters.
+/// Limits and splits come from the fuzzer's bytes, so the file alone reproduces a case, and the fuzzer can search for
+/// splits that matter.
 struct Input {
-    /// What the bytes are taken for.
+    /// What the bytes are used as.
     enum Subject: UInt8, CaseIterable {
         case connection, chunkedBody, escapes, responseFields, json
     }
@@ -26,7 +26,7 @@ struct Input {
         wire = settings[1] & 0x10 == 0 ? rest : Self.stretch(rest)
     }
 
-    /// The defaults, and some that a short input reaches.
+    /// The defaults, and some limits that a short input reaches.
     private static let limits = [
         Limits(),
         Limits(headByteLimit: 64, fieldCountLimit: 4, bodyByteLimit: 16),
@@ -36,8 +36,8 @@ struct Input {
 
     private static let stretchedByteLimit = 40_000
 
-    /// Two bytes, 0x1A and n, become 128 n times the byte before them, so that a short input reaches the limits that
-    /// are constants (16 KiB for a line) without the fuzzer having to invent every byte.
+    /// Two bytes, 0x1A and n, repeat the byte before them 128 n times, so that a short input reaches the constant
+    /// limits (16 KiB for a line) without the fuzzer having to find every byte.
     private static func stretch(_ bytes: [UInt8]) -> [UInt8] {
         var out: [UInt8] = []
         var index = 0
@@ -55,9 +55,9 @@ struct Input {
     }
 }
 
-/// Where the bytes of a connection are cut into reads: the same places for the same seed.
+/// Where a connection's bytes are split into reads; the same places for the same seed.
 struct Splits {
-    /// A long wire comes in at most about so many pieces, because the head so far is handed in again with each.
+    /// Approximate maximum number of pieces, because the head so far is parsed again with each.
     private static let pieceLimit = 512
 
     let style: UInt8
@@ -68,7 +68,7 @@ struct Splits {
         state = seed
     }
 
-    /// How many of the `remaining` bytes come next; at least one. `total` is the length of the whole wire.
+    /// The number of bytes in the next piece, at least one. `total` is the length of the whole input.
     mutating func next(remaining: Int, total: Int) -> Int {
         let piece =
             switch style {
@@ -91,7 +91,7 @@ struct Splits {
     }
 }
 
-/// Ends the run with the invariant that does not hold. `precondition` would say nothing in a release build.
+/// Ends the run with the broken invariant. `precondition` would print nothing in a release build.
 @inline(__always)
 func require(_ condition: Bool, _ invariant: @autoclosure () -> String) {
     if !condition { fatalError("broken invariant: \(invariant())") }

@@ -4,7 +4,7 @@ import HTTPTypes
 
 @testable import Vial
 
-/// A request body of any bytes: refused with an answer, or JSON in the eyes of another reader too.
+/// A request body of any bytes: refused with a response, or accepted by another JSON parser too.
 func tryJSON(_ input: Input) {
     let request = Request()
     request.body = input.wire
@@ -22,7 +22,7 @@ func tryJSON(_ input: Input) {
         fatalError("broken invariant: a body is refused with an HTTPError, not \(error)")
     }
     guard let first = input.wire.first(where: { $0 > 0x20 }), first == 0x7B || first == 0x5B else { return }
-    // A bracket that opens has to close, so no prefix that ends before that is complete.
+    // An opening bracket must be closed, so no prefix that ends before that is complete.
     let end = input.wire.lastIndex { $0 > 0x20 } ?? 0
     var splits = input.splits
     let cut = splits.next(remaining: end + 1, total: 0) - 1
@@ -33,7 +33,7 @@ func tryJSON(_ input: Input) {
     } catch {}
 }
 
-/// Any JSON value but for its numbers, which may be larger than any type holds.
+/// Any JSON value except for its numbers, which may exceed any type.
 private struct AnyJSON: Decodable {
     private struct Key: CodingKey {
         let stringValue: String

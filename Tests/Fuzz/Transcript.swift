@@ -1,6 +1,6 @@
 import HTTP1
 
-/// All that one connection's bytes came to.
+/// The results of parsing one connection's bytes.
 struct Transcript: Equatable {
     enum Event: Equatable {
         case head(RequestHead)
@@ -9,23 +9,23 @@ struct Transcript: Equatable {
     }
 
     private(set) var events: [Event] = []
-    /// Of a body that is not complete.
+    /// The body of an incomplete request.
     private(set) var body: [UInt8] = []
-    /// How many bytes are done with.
+    /// Number of used bytes.
     private(set) var used = 0
-    /// Where the reader stood when the bytes ended.
+    /// The reader's state at the end of the bytes.
     private(set) var state = RequestReader.State.idle
 
-    /// Reads the wire as a connection does, at once or in the pieces that `splits` says.
+    /// Reads the input as a connection does, at once or in the pieces of `splits`.
     ///
-    /// - Parameter reusesHead: whether one head serves all messages, as in a connection, or each has a new one.
+    /// - Parameter reusesHead: whether one head object serves all messages, as in a connection, or each gets a new one.
     init(of wire: [UInt8], limits: Limits, splits: Splits?, reusesHead: Bool) {
         var splits = splits
         var reader = RequestReader(limits: limits)
         var head = RequestHead()
         var received = splits == nil ? wire.count : 0
         while true {
-            // A buffer of its own and no larger, so that the address sanitizer sees a read past the end.
+            // A separate buffer of exact size, so that the address sanitizer detects a read beyond the end.
             let piece = Array(wire[used..<received])
             let step: RequestReader.Step
             do {
@@ -33,7 +33,7 @@ struct Transcript: Equatable {
             } catch {
                 events.append(.refused(error))
                 if error.isHeadComplete && !reader.expectsBody { events.append(.head(head)) }
-                // How much of a refused message was taken before depends on the pieces, and nobody needs it any more.
+                // How many bytes of a refused message were used depends on the pieces and has no further effect.
                 used = 0
                 state = .idle
                 return
@@ -72,7 +72,7 @@ struct Transcript: Equatable {
         }
     }
 
-    /// For whoever reads of a finding: what was read, with heads as text.
+    /// The results for a person who investigates a finding, with heads as text.
     var report: String {
         let steps = events.map { event in
             switch event {
@@ -91,7 +91,7 @@ struct Transcript: Equatable {
     }
 }
 
-/// The connection's state machine, and all that is made of a head before a handler sees it.
+/// Runs the connection's reader, and everything that is derived from a head before a handler gets it.
 func tryConnection(_ input: Input) {
     let whole = Transcript(of: input.wire, limits: input.limits, splits: nil, reusesHead: false)
     let pieces = Transcript(of: input.wire, limits: input.limits, splits: input.splits, reusesHead: true)

@@ -1,6 +1,7 @@
-// What reads clients' bytes, fed by libFuzzer: `scripts/fuzz` builds and runs it, `scripts/fuzz FILE` replays an input.
+// Feeds the code that parses clients' bytes from libFuzzer. `scripts/fuzz` builds and runs it; `scripts/fuzz FILE`
+// replays an input.
 
-/// libFuzzer's own `main`, which `-sanitize=fuzzer` links in; SwiftPM wants a `main` of the program's own.
+/// libFuzzer's `main`, which `-sanitize=fuzzer` links; SwiftPM requires a `main` of the program.
 @_silgen_name("LLVMFuzzerRunDriver")
 func runFuzzer(
     _ count: UnsafeMutablePointer<CInt>,
