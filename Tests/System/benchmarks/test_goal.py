@@ -41,7 +41,7 @@ def test_ratios_are_ours_over_theirs(sample, record):
     assert goal.ratios(made) == ["item (10000 rows, 64 connections): go 2.00, hyper 0.50"]
 
 
-def test_the_scale_is_told_for_rows_and_for_connections(sample, record):
+def test_the_scale_is_reported_for_rows_and_for_connections(sample, record):
     made = record(
         sample(rate=100.0), sample(rate=90.0, rows=1000000), sample(rate=80.0, connections=1000), sample(program="go")
     )

@@ -70,6 +70,6 @@ def test_a_server_that_closes_fails_the_run():
             pace.run(listener.getsockname()[1], rate=10, connections=1, seconds=0.2, rows=10)
 
 
-def test_what_is_no_report_fails():
+def test_an_invalid_report_fails():
     with pytest.raises(Failure, match="it said nothing"):
         pace.parse("")

@@ -36,7 +36,7 @@ def test_a_stop_leaves_no_child_behind(parent):
     assert [pid for pid in pids if process.is_in_session(pid, parent.pid)] == []
 
 
-def test_a_process_that_has_ended_costs_nothing():
+def test_a_process_that_has_ended_counts_as_zero():
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     assert process.cpu_seconds(ended.pid) == 0

@@ -82,7 +82,7 @@ def test_a_void_sample_makes_its_record_void(sample, record):
     assert not report.is_void(record(sample()))
 
 
-def test_a_server_that_holds_too_few_connections_is_told_with_the_rest(record):
+def test_a_server_that_holds_too_few_connections_is_reported_with_the_others(record):
     made = record()
     made.options = {"mode": "memory", "idle": 10000}
     figure = memory.Figure("go", 14.0, 20.0, 8.6, 16.8, None, None, "no more than 900 connections: refused")
@@ -103,7 +103,7 @@ def test_ratios_and_goals_follow_the_table(sample, record):
     assert "goals\n  item (10000 rows, 64 connections): 1.00 of the rate of hyper" in text
 
 
-def test_the_scale_is_told_in_its_own_mode_alone(sample, record):
+def test_the_scale_is_reported_only_in_its_own_mode(sample, record):
     made = record(sample(), sample(connections=1000))
     assert "\nscale\n" not in report.text(made)
     made.options["mode"] = "scale"

@@ -38,7 +38,7 @@ def test_rows_are_in_the_order_of_the_workloads_and_of_the_programs(sample, reco
     ]
 
 
-def test_what_varies_between_the_samples_has_a_column_of_its_own(sample, record):
+def test_what_varies_between_the_samples_has_its_own_column(sample, record):
     assert "connections" not in table.text(record(sample())).splitlines()[0]
     assert "connections" in table.text(record(sample(), sample(connections=8))).splitlines()[0]
     assert "rows" in table.throughput(record(sample(), sample(rows=1000000))).splitlines()[0]

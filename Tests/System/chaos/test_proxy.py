@@ -164,7 +164,7 @@ class TestFaultsOfBytes:
             hit.recv(1)
         assert ask(untouched) == b"ping"
 
-    def test_while_bytes_are_swallowed_no_end_is_told(self, proxy, connect, echo):
+    def test_a_close_is_not_passed_on_while_bytes_are_dropped(self, proxy, connect, echo):
         client = connect()
         ask(client)
         proxy.set(swallowed=BOTH)

@@ -27,7 +27,7 @@ def judged(now):
     return report.verdict(now, RECORDED)
 
 
-def test_the_same_figures_pass_without_a_word(now):
+def test_the_same_figures_pass_without_a_warning(now):
     assert judged(now) == (True, [])
 
 

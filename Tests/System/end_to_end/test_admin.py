@@ -38,7 +38,7 @@ def test_requests_of_both_ports_are_counted_together(server, admin_port):
     assert 'route="/health/live"' in text
 
 
-def test_the_root_of_each_port_links_to_what_is_there(database, launch):
+def test_the_root_of_each_port_links_to_the_ports_endpoints(database, launch):
     port = free_port()
     server = launch(database.environment, ADMIN_PORT=str(port), BASE_PATH="/x")
     # The path of the server's own health check is another one here.
@@ -53,7 +53,7 @@ def test_the_root_of_each_port_links_to_what_is_there(database, launch):
     assert names == [["items", "health"], ["items", "health", "database", "metrics"]]
 
 
-def test_the_end_of_a_service_with_two_ports_is_told_once(database, launch):
+def test_a_service_with_two_ports_logs_its_end_once(database, launch):
     server = launch(database.environment, ADMIN_PORT=str(free_port())).wait_until_live()
     server.stop()
     assert [line["msg"] for line in server.logs()].count("Drained") == 1

@@ -150,7 +150,7 @@ def test_a_trigger_that_drops_or_changes_a_row_does_so_to_no_other(database, lau
     assert made == sum(answer.status_code == 201 for answer in answers)
 
 
-def test_an_error_at_the_commit_is_that_of_who_caused_it(database, launch):
+def test_an_error_at_the_commit_fails_only_the_request_that_caused_it(database, launch):
     server = launch(database.environment, **ONE).wait_until_healthy()
     database.connect().execute(
         """
@@ -170,7 +170,7 @@ def test_an_error_at_the_commit_is_that_of_who_caused_it(database, launch):
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_change_of_the_schema_costs_503_for_a_moment_at_most(database, launch, workers):
+def test_a_change_of_the_schema_causes_503_for_a_moment_at_most(database, launch, workers):
     server = launch(database.environment, WORKERS=workers, DB_POOL_MIN="4", DB_POOL_MAX="6").wait_until_healthy()
     first = server.create("first")["id"]
     changes = ["ALTER TABLE items ALTER COLUMN name TYPE varchar(300)", "ALTER TABLE items ALTER COLUMN name TYPE text"]
@@ -271,7 +271,7 @@ def test_nothing_is_sent_while_a_cancel_request_is_on_its_way(database, launch, 
     assert b"connection lost" not in b"".join(server.lines)
 
 
-def test_a_cancel_request_that_does_not_arrive_costs_the_connection(database, launch, held_cancels):
+def test_an_undelivered_cancel_request_closes_its_connection(database, launch, held_cancels):
     server, first, lock = behind(held_cancels, database, launch, ONE)
     lock.execute("BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -283,7 +283,7 @@ def test_a_cancel_request_that_does_not_arrive_costs_the_connection(database, la
     assert not held_cancels.release.is_set()
 
 
-def test_a_cancel_request_that_does_not_arrive_costs_no_other_connection(database, launch, held_cancels):
+def test_an_undelivered_cancel_request_closes_no_other_connection(database, launch, held_cancels):
     two = {"WORKERS": "1", "DB_POOL_MIN": "2", "DB_POOL_MAX": "2"}
     server, first, lock = behind(held_cancels, database, launch, two)
     until(lambda: database.service_connections() == 3, what="both connections, and the one that locks")

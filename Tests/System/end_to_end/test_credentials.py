@@ -143,7 +143,7 @@ class TestPassword:
         assert server.create("Let in")["id"] > 0
 
     @pytest.mark.parametrize("way", WAYS)
-    def test_that_is_wrong_is_told_once_and_not_shown(self, database, come_by, launch, way):
+    def test_that_is_wrong_is_logged_once_and_not_shown(self, database, come_by, launch, way):
         word = "not-the-password"
         server = launch(without_password(database, **come_by(way, word))).wait_until_live()
         until(lambda: unreachable_lines(server), 5, what="the line about the database")
@@ -353,7 +353,7 @@ class TestInstance:
         )
         assert name == "chosen" and metadata.requests == []
 
-    def test_has_the_hosts_name_where_nobody_knows_it(self, database, launch, loopback):
+    def test_has_the_hosts_name_without_metadata(self, database, launch, loopback):
         nobody = loopback(lambda request: (404, "")).url
         name = self.named(
             launch,

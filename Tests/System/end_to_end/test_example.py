@@ -109,7 +109,7 @@ class TestCreate:
         assert {error["field"] for error in errors} == fields and all(error["message"] for error in errors)
 
     @pytest.mark.parametrize("body", ["", "{", '{"customer":"a","amount":"1"} x', '{"customer":"a",}'])
-    def test_refuses_what_is_no_json(self, server, body):
+    def test_refuses_invalid_json(self, server, body):
         problem(server.post("/api/orders", data=body, headers={"Content-Type": "application/json"}), 400)
 
     def test_refuses_another_type(self, server):
@@ -174,7 +174,7 @@ class TestList:
         assert all(list(order) == [name for name in MEMBERS if name in order] for order in first)
 
     @pytest.mark.parametrize("query", ["after=x", f"after={NOBODY[-36:]}&after={NOBODY[-36:]}", "after=%zz"])
-    def test_refuses_a_key_that_is_none(self, server, query):
+    def test_refuses_an_invalid_key(self, server, query):
         problem(server.get(f"/api/orders?{query}"), 400)
 
 

@@ -172,7 +172,7 @@ class TestTheConnectionLimit:
         assert server.get("/health").status_code == 200
         assert [(line["level"], line["limit"]) for line in told(server, LIMIT_REACHED)] == [("WARNING", 8)]
 
-    def test_is_told_once_though_clients_come_and_go(self, database, launch):
+    def test_is_logged_once_while_clients_come_and_go(self, database, launch):
         server = launch(database.environment, MAX_CONNECTIONS="8", WORKERS="1").wait_until_healthy()
         come_and_go(server, standing=12, seconds=2)
         assert server.get("/health").status_code == 200
@@ -348,7 +348,7 @@ class TestPipelinedRequests:
         assert slowest < 0.5, f"another client waited {slowest:.3f} s"
         until_alone(server)
 
-    def test_of_which_each_packet_holds_a_part_of_the_next_take_no_memory(self, server):
+    def test_that_are_split_across_packets_take_no_memory(self, server):
         request = f"GET /health/live HTTP/1.1\r\n{HOST}X-Padding: {'x' * 7000}\r\n\r\n".encode()
         before = private_kib(server)
         with Wire(server) as wire:
@@ -361,7 +361,7 @@ class TestPipelinedRequests:
 
 
 class TestAPauseOfTheMachine:
-    def test_costs_no_request_that_came_in_time(self, database, launch):
+    def test_loses_no_request_that_came_in_time(self, database, launch):
         timeouts = {name: "3000" for name in ("KEEPALIVE_TIMEOUT_MS", "HEADER_TIMEOUT_MS", "BODY_TIMEOUT_MS")}
         server = launch(database.environment, **timeouts).wait_until_healthy()
         idle, begun = [Wire(server) for _ in range(20)], [Wire(server) for _ in range(20)]
@@ -412,7 +412,7 @@ class TestADrain:
         assert seconds_between(cut, drained) < 0.5, "a connection was not cut"
         assert server.errors() == ""
 
-    def test_serves_who_waited_for_a_place(self, database, launch):
+    def test_serves_clients_that_waited_for_a_place(self, database, launch):
         server = launch(database.environment, MAX_CONNECTIONS="4", WORKERS="1").wait_until_healthy()
         idle = [Wire(server) for _ in range(4)]
         for wire in idle:

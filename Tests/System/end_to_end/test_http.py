@@ -302,7 +302,7 @@ class TestLimits:
                 wire.send(part)
                 refused(wire, 408)
 
-    def test_close_an_idle_connection_without_a_word(self, module_database, launch):
+    def test_close_an_idle_connection_without_a_response(self, module_database, launch):
         server = launch(module_database.environment, KEEPALIVE_TIMEOUT_MS="300").wait_until_live()
         with Wire(server) as wire:
             wire.send(LIVE)

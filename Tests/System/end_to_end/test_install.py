@@ -46,7 +46,7 @@ def machine(tmp_path):
     return machine
 
 
-def test_what_is_missing_is_named_in_one_line_where_nothing_can_install_it(machine):
+def test_missing_libraries_are_named_in_one_line_without_a_package_manager(machine):
     machine.provide("pkg-config", "exit 1")
     machine.provide("dpkg-query", 'case "$*" in *libssl-dev) echo installed ;; *) exit 1 ;; esac')
     run, calls = machine.make("build")
@@ -56,7 +56,7 @@ def test_what_is_missing_is_named_in_one_line_where_nothing_can_install_it(machi
     assert not [call for call in calls if call.startswith("swift")], "it compiled without its libraries"
 
 
-def test_libraries_that_are_there_are_enough_however_they_were_installed(machine):
+def test_present_libraries_are_enough_however_they_were_installed(machine):
     machine.provide("pkg-config")
     run, calls = machine.make("build")
     assert run.returncode == 0, run.stderr

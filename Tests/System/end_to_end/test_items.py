@@ -130,7 +130,7 @@ class TestValidation:
         assert all(isinstance(error["message"], str) and error["message"] for error in response.json()["errors"])
 
     @pytest.mark.parametrize("body", ["[]", "null", "1", '"name"', "true"])
-    def test_refuses_what_is_no_object(self, server, body):
+    def test_refuses_json_that_is_not_an_object(self, server, body):
         response = post_json(server, body)
         problem(response, response.status_code)
         assert response.status_code in (400, 422)
@@ -175,7 +175,7 @@ class TestRead:
         assert head.headers["Content-Type"] == get.headers["Content-Type"]
 
     @pytest.mark.parametrize("id", [0, -1, MOST, MOST + 1, 10**40, "x", "1x", "1.0", "+1", "1%20"])
-    def test_answers_404_to_an_id_that_is_none(self, server, id):
+    def test_answers_404_to_an_invalid_id(self, server, id):
         problem(server.get(f"/api/items/{id}"), 404)
         assert server.request("HEAD", f"/api/items/{id}").status_code == 404
 
@@ -238,5 +238,5 @@ class TestList:
     @pytest.mark.parametrize(
         "query", ["order=sideways", "order=ASC;", "cursor=x", "cursor=%00", "cursor=-1", "cursor=" + "9" * 40]
     )
-    def test_answers_400_to_an_order_or_a_cursor_that_is_none(self, server, query):
+    def test_answers_400_to_an_invalid_order_or_cursor(self, server, query):
         problem(server.get(f"/api/items?{query}"), 400)

@@ -416,7 +416,7 @@ class TestEncodings:
         assert keyed(server, "latin", {"name": "ü"}).headers["Idempotent-Replayed"] == "true"
 
     @pytest.mark.parametrize("prepared", ["1", "0"])
-    def test_of_bytes_costs_no_page_for_one_row(self, encoded, launch, prepared):
+    def test_of_bytes_does_not_fail_a_page_because_of_one_row(self, encoded, launch, prepared):
         database = encoded("SQL_ASCII")
         server = launch(database.environment, DB_PREPARED=prepared).wait_until_healthy()
         assert [line["server_encoding"] for line in self.warnings(server)] == ["SQL_ASCII"]

@@ -106,7 +106,7 @@ class TestVariables:
         warnings = [line["msg"] for line in server.logs() if line["level"] == "WARNING"]
         assert any("PGHOSTADDR" in line and "PGOPTIONS" in line for line in warnings), warnings
 
-    def test_are_told_by_the_command_that_checks(self, database):
+    def test_are_reported_by_the_check_command(self, database):
         given = {"PGHOSTADDR": "127.0.0.5", "PGPASSWORD": "never-shown", "SSLKEYLOGFILE": "/dev/null"}
         run = items("check-config", **database.environment, **given)
         assert run.returncode == 0, run.stderr

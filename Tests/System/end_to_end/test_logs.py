@@ -180,7 +180,7 @@ class TestRemoteAddress:
         assert server.wait_for_access_log(path=path)["remote_addr"] == remote
 
     @pytest.mark.parametrize("forwarded", ["", "x", "1.2.3", "1.2.3.4.5", "<script>", "203.0.113.7, nonsense"])
-    def test_is_the_peers_when_the_last_one_is_none(self, server, forwarded):
+    def test_is_the_peers_address_when_the_last_one_is_invalid(self, server, forwarded):
         path = f"/nonsense/{abs(hash(forwarded))}"
         server.get(path, headers={"X-Forwarded-For": forwarded})
         assert server.wait_for_access_log(path=path)["remote_addr"] == "127.0.0.1"

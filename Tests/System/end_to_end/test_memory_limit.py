@@ -237,7 +237,7 @@ def test_large_keyed_creates_behind_a_locked_table(database, launch_within):
     ],
     ids=["numbers", "brackets", "array", "escapes"],
 )
-def test_bodies_that_are_dear_to_decode(database, launch_within, body):
+def test_bodies_that_are_expensive_to_decode(database, launch_within, body):
     server, group = launch_within(64, database.environment)
 
     def post(_):

@@ -80,7 +80,7 @@ def test_the_table_of_the_service_before_is_served_as_it_is(database, launch):
     ],
     ids=["golang-migrate", "Rails"],
 )
-def test_another_programs_record_of_its_steps_is_none_of_ours(database, launch, record):
+def test_another_programs_record_of_migrations_is_ignored(database, launch, record):
     with database.connect() as connection:
         connection.execute(record)
         before = connection.execute("SELECT * FROM schema_migrations").fetchall()

@@ -149,7 +149,7 @@ class TestClientsAtOnce:
         assert answer.headers["Idempotent-Replayed"] == "true"
         assert names_in(database) == []
 
-    def test_that_break_a_rule_of_the_table_cost_nobody_the_connection(self, database, pooled):
+    def test_that_violate_a_constraint_close_no_connection(self, database, pooled):
         server = pooled(DB_POOL_MIN="10")
         with database.connect() as connection:
             connection.execute("ALTER TABLE items ADD UNIQUE (name)")
@@ -337,7 +337,7 @@ def test_a_start_depends_on_no_parameter_that_a_pooler_refuses(database, bouncer
 
 
 @pytest.mark.alone
-def test_the_server_itself_is_told_the_limits(database, launch):
+def test_without_a_pooler_the_database_server_enforces_the_limits(database, launch):
     server = launch(database.environment, DB_STATEMENT_TIMEOUT_MS="4321", WORKERS="1").wait_until_healthy()
     prepared = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND usename = 'items'"
     assert database.admin.execute(prepared, [database.name]).fetchone()[0] >= 1

@@ -124,7 +124,7 @@ class TestTheTrace:
         assert response.headers["X-Request-Id"] == "the-clients"
         assert (line["request_id"], line["trace_id"]) == ("the-clients", TRACE)
 
-    def test_of_another_peer_is_nobodys(self, wary):
+    def test_of_an_untrusted_peer_is_ignored(self, wary):
         response, line = asked(wary, "/traced", [("X-Amzn-Trace-Id", f"Root={TRACE}")])
         assert response.headers["X-Request-Id"] != TRACE
         assert "trace_id" not in line
@@ -145,7 +145,7 @@ class TestTheScheme:
         _, line = asked(trusting, "/scheme", [("X-Forwarded-Proto", value) for value in values])
         assert line.get("scheme") == scheme
 
-    def test_is_left_out_when_nobody_says_it(self, trusting):
+    def test_is_left_out_when_no_proxy_sends_it(self, trusting):
         _, line = asked(trusting, "/scheme", [])
         assert "scheme" not in line
 

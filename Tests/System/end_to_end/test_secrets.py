@@ -222,7 +222,7 @@ class TestFailure:
             ((302, ""), "302"),
         ],
     )
-    def test_that_will_stay_is_told_at_once(self, loopback, answer, words):
+    def test_that_is_permanent_is_reported_at_once(self, loopback, answer, words):
         server = loopback(lambda request: answer)
         assert words in reason(secret(AWS_ENDPOINT_URL=server.url))
         assert len(server.requests) == 1

@@ -197,7 +197,7 @@ class TestBeforeTheDatabaseIsThere:
         assert made == (None, None)
 
     @pytest.mark.parametrize("prepared", ["1", "0"])
-    def test_nobody_waits_for_the_lock_of_the_migrations_once_it_is_stopped(
+    def test_after_a_stop_no_session_waits_for_the_lock_of_the_migrations(
         self, held_lock, database, launch, prepared
     ):
         server = launch(held_lock, WORKERS="4", DB_PREPARED=prepared).wait_until_live()
@@ -210,7 +210,7 @@ class TestBeforeTheDatabaseIsThere:
         until(lambda: waits_for_lock(database) == 0, 2, what="the server to give up the wait")
 
 
-def test_systemd_is_asked_for_time_and_told_when_the_start_is_over(database, launch, tmp_path):
+def test_systemd_is_asked_for_time_and_notified_when_ready(database, launch, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, database.connect() as other:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(10)
@@ -282,7 +282,7 @@ def test_systemd_hears_that_the_service_is_alive_twice_within_its_limit(database
     assert max(after - before for before, after in zip(moments, moments[1:])) < limit / 2
 
 
-def test_systemd_is_told_by_a_name_that_is_no_file(database, launch):
+def test_systemd_is_notified_through_an_abstract_socket(database, launch):
     name = f"items-e2e-{os.getpid()}"
     with notified(f"\0{name}") as manager:
         launch(database.environment, NOTIFY_SOCKET=f"@{name}")

@@ -99,7 +99,7 @@ def test_the_first_boot_ends_with_a_service_that_is_ready(booted):
 
 
 @both
-def test_the_launch_hook_is_told_once_to_continue(booted):
+def test_the_launch_hook_is_completed_once_with_continue(booted):
     assert [answer["LifecycleActionResult"] for answer in booted.answers] == ["CONTINUE"]
     answer = booted.answers[0]
     assert (answer["AutoScalingGroupName"], answer["LifecycleHookName"]) == (GROUP, HOOK)

@@ -141,7 +141,7 @@ def test_the_launch_is_given_up_when(case, site, instance):
         assert instance.run("test", "-e", "/usr/local/bin/items", check=False).returncode != 0
 
 
-def test_a_binary_that_does_not_run_here_is_told(site, instance):
+def test_a_binary_that_cannot_run_is_reported(site, instance):
     text = "#!/bin/sh\necho no such library >&2\nexit 127\n"
     instance.run("sh", "-c", "cat >/tmp/text <<'E'\n" + text + "E\n")
     checksum = hashlib.sha256(text.encode()).hexdigest()
@@ -177,7 +177,7 @@ def test_metadata_that_comes_late_is_waited_for(site, instance):
     assert site.cloud.results() == ["CONTINUE"]
 
 
-def test_a_hook_that_cannot_be_told_is_a_failure(site, instance):
+def test_a_hook_that_cannot_be_completed_is_a_failure(site, instance):
     unreachable = {"AWS_ENDPOINT_URL_AUTO_SCALING": NOTHING, "AWS_MAX_ATTEMPTS": 1}
     line = boot(site, instance, 20, ITEMS_HOOK_SECONDS=10, **unreachable)
     assert line.startswith("hook: failed: ITEMS_HOOK_SECONDS are over: ") and "Could not connect" in line, line

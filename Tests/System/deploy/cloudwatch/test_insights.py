@@ -157,7 +157,7 @@ def test_comments_are_not_read():
         "fields " + "a" * 10_000,
     ],
 )
-def test_what_is_no_query_is_a_syntax_error(query):
+def test_an_invalid_query_is_a_syntax_error(query):
     with pytest.raises(SyntaxError):
         insights.run(query, EVENTS)
 

@@ -289,7 +289,7 @@ class TestTheQuery:
         clients = {path: clients for path, clients in ask("unknown-paths", "path", "clients")}
         assert clients["/wp-login.php"] == 2 and clients["/.env"] == 1
 
-    def test_starts_lists_who_serves_and_who_could_not(self, ask, recording):
+    def test_starts_lists_instances_that_serve_and_that_failed_to_start(self, ask, recording):
         found = ask("starts", "instance_id", "msg", "workers", "port", "reason")
         port = {instance: str(server.port) for instance, server in recording.servers.items()}
         assert [row[0] for row in found] == [HOMELESS, LEAVING, LASTING]
@@ -365,7 +365,7 @@ class TestTheAgent:
                 found = moments[one.request_id, one.instance]
                 assert one.began * 1000 - 2 <= found <= one.ended * 1000 + 2
 
-    def test_takes_every_line_for_an_event_of_its_own(self, lines):
+    def test_takes_each_line_as_one_event(self, lines):
         # What continues an event begins with white space, unless a pattern says otherwise.
         assert "multi_line_start_pattern" not in deployed.log_files()[0]
         assert all(line[0] == "{" and line.count("\n") == 1 for instance in lines.values() for line in instance)

@@ -76,7 +76,7 @@ def test_a_line_that_is_no_object_is_not_matched(line):
         '{ $.level = "' + "x" * 1024 + '" }',
     ],
 )
-def test_what_is_no_pattern_is_a_syntax_error(pattern):
+def test_an_invalid_pattern_is_a_syntax_error(pattern):
     with pytest.raises(SyntaxError):
         Pattern(pattern)
 

@@ -25,7 +25,7 @@ class TestAQuery:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
         assert len(deployed.QUERIES[name]) <= insights.LONGEST_QUERY
 
-    def test_says_in_which_direction_it_sorts(self, name):
+    def test_names_the_direction_of_its_sort(self, name):
         """The service's own choice is not documented."""
         for order in re.findall(r"\| sort (.*)", deployed.QUERIES[name]):
             assert all(re.fullmatch(r"\w+ (asc|desc)", one) for one in order.split(", ")), order

@@ -59,7 +59,7 @@ def test_the_service_starts_after_the_database_is_healthy(services):
     assert services["items"]["depends_on"] == {"database": {"condition": "service_healthy"}}
 
 
-def test_the_password_stands_in_no_environment(compose, services):
+def test_the_password_is_in_no_environment(compose, services):
     assert compose["secrets"] == {"db-password": {"file": ".data/compose/db-password"}}
     for name in ("items", "database"):
         assert services[name]["secrets"] == ["db-password"]

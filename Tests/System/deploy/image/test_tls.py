@@ -67,7 +67,7 @@ class TestImageWithoutTheBundle:
         environment["DB_HOST"] = "127.0.0.1"
         assert "does not match host name" in reason(start(image, environment, bundle))
 
-    def test_refuses_to_start_where_the_bundle_it_is_told_of_is_missing(self, start, image, encrypted_cluster):
+    def test_refuses_to_start_when_the_configured_bundle_is_missing(self, start, image, encrypted_cluster):
         container = start(image, {**reaching(encrypted_cluster), "DB_SSLROOTCERT": BUNDLE})
         until(lambda: not container.state["Running"], 10, what="its end")
         assert container.state["ExitCode"] == 78 and "DB_SSLROOTCERT names no file" in container.logs()

@@ -158,7 +158,7 @@ class TestAnAlert:
         assert not raised(name, QUIET[name], 29, tmp_path)
 
 
-def test_a_failover_of_two_minutes_is_told_and_one_error_is_not(tmp_path):
+def test_a_failover_of_two_minutes_raises_an_alert_and_one_error_does_not(tmp_path):
     errors = f'db_errors_total{{{INSTANCE}, class="connection"}}'
     assert raised("DatabaseFails", {errors: "0x2 9 18x20"}, 8, tmp_path)
     assert not any(raised("DatabaseFails", {errors: "0x2 1x20"}, minute, tmp_path) for minute in range(3, 10))

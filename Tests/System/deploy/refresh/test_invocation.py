@@ -190,7 +190,7 @@ def test_lines_of_a_command_that_timed_out_are_told():
     assert said == [f"smoke {INSTANCE} at {URL}: FAIL GET / answers 200: got 500"]
 
 
-def test_lines_that_aws_has_cut_are_told_to_be():
+def test_lines_that_aws_has_truncated_are_marked():
     text = ("FAIL x: got y\n" * OUTPUT_LIMIT)[:OUTPUT_LIMIT]
     failure, said = asked(Answers(invocation("Failed", code=1, text=text)))
     assert failure.endswith(" failed") and "further ones are cut" in said[0]
@@ -241,7 +241,7 @@ def test_an_invocation_that_is_never_seen_is_given_up():
     assert "did not end in time: ssm call: InvocationDoesNotExist" in failure
 
 
-def test_what_is_refused_is_not_asked_for_again():
+def test_a_refused_request_is_not_repeated():
     answers = Answers(GOOD, commands=[fault("AccessDeniedException")])
     assert "cannot run there: ssm call: AccessDeniedException" in asked(answers)[0]
     assert answers.count == {"send": 1, "get": 0}

@@ -166,7 +166,7 @@ def test_one_instance_is_tested_while_the_refresh_bakes(moto, answering):
         cloud.stop()
 
 
-def test_a_rollback_by_aws_is_told_with_its_reason(cloud, machines):
+def test_a_rollback_by_aws_is_reported_with_its_reason(cloud, machines):
     machines.sick = {"2"}
     run = refresh(cloud)
     assert run.status == 1

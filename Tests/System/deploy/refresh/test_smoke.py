@@ -187,7 +187,7 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("name", SPOILT)
-def test_what_is_wrong_fails_at_its_line_and_at_no_other(wrong, name):
+def test_a_fault_fails_at_its_own_line_only(wrong, name):
     spoil, lines = SPOILT[name]
     run = smoke("--direct", wrong(spoil))
     assert run.status == 1, run.text
@@ -253,7 +253,7 @@ def test_a_bad_command_line_is_refused(words, reason):
     assert run.status == 2 and reason in run.errors and run.text == ""
 
 
-def test_a_machine_without_curl_is_told(tmp_path):
+def test_a_missing_curl_is_reported(tmp_path):
     (tmp_path / "bash").symlink_to("/bin/bash")
     run = smoke("http://127.0.0.1:9", env={"PATH": str(tmp_path)})
     assert run.status == 2 and "curl is not installed" in run.errors

@@ -52,13 +52,13 @@ def test_the_restored_service_takes_new_items(restored):
 
 
 @pytest.mark.parametrize("restored", ["dropped"], indirect=True)
-def test_a_drop_costs_no_more_than_the_second_it_happened_in(restored):
+def test_after_a_drop_at_most_one_second_of_writes_is_lost(restored):
     assert restored.disaster - restored.point < 1
     assert all(write.acknowledged > restored.point for write in restored.lost())
 
 
 @pytest.mark.parametrize("restored", ["destroyed"], indirect=True)
-def test_a_destroyed_server_costs_no_more_than_what_was_not_archived_yet(restored):
+def test_after_a_destroyed_server_only_unarchived_writes_are_lost(restored):
     # The timeout, looked at once a second, the copy of a segment, and as much again on a busy machine.
     allowed = 2 * (float(restored.figures["archive_timeout"]) + 1.5)
     assert restored.disaster - restored.point < allowed

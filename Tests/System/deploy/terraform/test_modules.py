@@ -10,7 +10,7 @@ MODULES = workspace.MODULES
 NATIVE_SECONDS = 240
 
 
-def test_every_module_but_the_one_that_joins_them_has_tests_of_its_own():
+def test_every_module_except_environment_has_tests():
     without = [name for name in MODULES if not list((workspace.SOURCE / "modules" / name / "tests").glob("*.tftest.hcl"))]
     assert without == ["environment"]
 

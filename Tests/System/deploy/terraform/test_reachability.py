@@ -48,7 +48,7 @@ def test_no_rule_lets_in_ssh(plan):
         assert not [one for one in direction if one[2] <= 22 <= one[3]]
 
 
-def test_no_group_has_rules_of_its_own_besides(plan):
+def test_no_group_has_inline_rules(plan):
     for one in of_type(plan, "aws_security_group"):
         assert not one["values"].get("ingress") and not one["values"].get("egress"), one["address"]
     assert not of_type(plan, "aws_security_group_rule")
@@ -70,7 +70,7 @@ def test_only_public_and_private_tiers_have_a_default_route(plan):
     assert "aws_route_table.database" in references
 
 
-def test_each_part_stands_in_its_tier(plan):
+def test_each_part_is_in_its_subnet_tier(plan):
     calls = plan["configuration"]["root_module"]["module_calls"]["environment"]["module"]["module_calls"]
     for module, argument, output in (
         ("compute", "public_subnet_ids", "module.network.public_subnet_ids"),
