@@ -133,6 +133,14 @@ public enum DatabaseError: Error, Equatable, Sendable {
     }
 }
 
+extension DatabaseError.ServerError {
+    /// A report as a simulated server makes it.
+    package init(sqlState: String, routine: String?) {
+        self.init(sqlState: sqlState, message: "simulated", constraint: nil)
+        self.routine = routine
+    }
+}
+
 extension DatabaseError {
     /// Raised by a function that the statement calls, such as a trigger's: it says nothing of the connection or its server.
     public var isOfFunction: Bool {
