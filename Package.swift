@@ -34,6 +34,7 @@ let package = Package(
         .library(name: "Postgres", targets: ["Postgres"]),
         .library(name: "Chassis", targets: ["Chassis"]),
         .executable(name: "items", targets: ["items"]),
+        .executable(name: "simulate", targets: ["Simulation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -108,6 +109,11 @@ let package = Package(
             name: "ItemsTests",
             dependencies: ["Items", "Chassis", "Vial", "Postgres", "HTTP1", "Reactor", "TestSupport", httpTypes],
             swiftSettings: settings),
+        // For the project's own tests: `scripts/simulate` builds and runs it.
+        .executableTarget(
+            name: "Simulation", dependencies: ["Platform", "Vial", "Postgres", "HTTP1", argumentParser],
+            path: "Tests/Simulation", swiftSettings: settings),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: settings),
     ]
 )
 

@@ -1,0 +1,71 @@
+/// The service's end of one client's TCP connection, as its kernel has it, and what the loop has said of it (edge-triggered, as
+/// `Reactor.Readiness`).
+struct Socket {
+    enum Attempt: Equatable {
+        case done(Int)
+        case wouldBlock
+        case failed
+    }
+
+    /// Received by the kernel; the first `taken` bytes were read.
+    var arrived: [UInt8] = []
+    var taken = 0
+    /// The client has finished sending.
+    var hasEnd = false
+    /// The client, or the network, has reset the connection.
+    var isReset = false
+    /// How much the kernel still takes for sending.
+    var room = 0
+    /// Written and not yet taken by the client.
+    var unacknowledged = 0
+    var isShut = false
+    var isOpen = false
+
+    /// What the loop has yet to report.
+    var hasReadEdge = false
+    var hasWriteEdge = false
+    /// What it has reported.
+    var mayRead = false
+    var mayWrite = true
+    var isHungUp = false
+
+    var unread: Int { arrived.count - taken }
+    var isReported: Bool { !hasReadEdge && !hasWriteEdge }
+
+    mutating func open(room: Int) {
+        arrived.removeAll(keepingCapacity: true)
+        taken = 0
+        hasEnd = false
+        isReset = false
+        self.room = room
+        unacknowledged = 0
+        isShut = false
+        isOpen = true
+        hasReadEdge = false
+        hasWriteEdge = false
+        mayRead = false
+        mayWrite = true
+        isHungUp = false
+    }
+
+    /// How many bytes a read of so many would take; 0 at the end.
+    mutating func receive(atMost limit: Int) -> Attempt {
+        if isReset { return .failed }
+        let count = min(unread, limit)
+        if count > 0 { return .done(count) }
+        return hasEnd ? .done(0) : .wouldBlock
+    }
+
+    mutating func send(_ count: Int) -> Attempt {
+        if isReset { return .failed }
+        let taken = min(count, room)
+        guard taken > 0 else { return .wouldBlock }
+        room -= taken
+        unacknowledged += taken
+        return .done(taken)
+    }
+
+    mutating func readDrained() {
+        if !isHungUp { mayRead = false }
+    }
+}

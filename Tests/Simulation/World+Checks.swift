@@ -1,0 +1,37 @@
+import Platform
+import Postgres
+import Vial
+
+// What has to hold once the loops came to rest, and at the end.
+extension World {
+    /// A turn takes its time, and so do those before it.
+    static let slack = 5 * Moment.millisecond
+    /// Beyond a request's own time (`Connection.responseGraceMilliseconds`).
+    static let responseGrace = 500 * Moment.millisecond
+    /// `Exchange.lingerMilliseconds`.
+    static let lingerTime = 1000 * Moment.millisecond
+    /// `Cancellation.grace`.
+    static let cancelGrace = 500 * Moment.millisecond
+
+    func checkRest() {
+        for client in clients[..<clientCount] where client.socket.isOpen { check(client) }
+        for pool in pools { check(pool) }
+        if phase >= .cutting, openConnections > 0 {
+            fail(.drain, "\(openConnections) connections are open after the drain has cut them")
+        }
+    }
+
+    var hasEnded: Bool {
+        guard phase == .ended, openConnections == 0, queue.isEmpty else { return false }
+        return pools.allSatisfy { $0.isClosed && $0.opening == 0 && $0.inbox.isEmpty }
+    }
+
+    func checkEnd() {
+        for statement in statements.indices where !statements[statement].isAnswered {
+            fail(.missing, "statement \(statement) was never answered")
+        }
+        for call in calls.indices where !calls[call].isOver { fail(.missing, "call \(call) never ended") }
+        if phase != .ended || openConnections > 0 { fail(.drain, "the service did not end, \(phase)") }
+        for client in clients[..<clientCount] where client.hasConnected { checkEnd(of: client) }
+    }
+}

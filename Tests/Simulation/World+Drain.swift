@@ -1,0 +1,75 @@
+import HTTP1
+import Postgres
+import Vial
+
+// The end of the service, as `Vial.Server` and `Postgres.Database` bring it.
+extension World {
+    /// Between two looks whether the last connection is gone (`Server`).
+    private static let drainPoll = 10 * Moment.millisecond
+    /// `Drain.Course`: for connections that are cut.
+    private static let cutLimit = Moment.second
+    /// What is in flight when the pools close (`Database`).
+    private static let closeLimit = 2 * Moment.second
+
+    /// Asks for the next phase of the drain.
+    func drains() {
+        if now < pausedUntil { return queue.schedule(.drains, at: pausedUntil) }
+        if phase == .ended { return }
+        if phase == .serving {
+            drainStart = now
+            see(.drained)
+            if clients[..<clientCount].contains(where: { $0.inFlight }) { see(.drainedWithRequests) }
+        }
+        while let next = course.next(at: now, openCount: openConnections, skipsDelay: life.skipsDelay) {
+            enter(next)
+            // Each loop hears of it before the next look.
+            if next == .ended { return closePools() }
+        }
+        queue.schedule(.drains, at: max(course.limit, now + Self.drainPoll))
+    }
+
+    private func enter(_ next: Drain.Phase) {
+        note("drain: \(next)")
+        phase = next
+        if next == .closing { closingStart = now }
+        for pool in pools { pool.inbox.append(next == .ended ? .closing : .drainChanged) }
+        guard next == .ended else { return }
+        if openConnections > 0 { fail(.drain, "\(openConnections) connections are open after the drain") }
+        let limit = drainStart + life.drainDelay + life.drainTimeout + Self.cutLimit + pausedTime + 4 * Self.drainPoll
+        if now > limit { fail(.drain, "the drain took \(now - drainStart) ns") }
+        poolsClosing = now
+    }
+
+    /// A connection of a client is closed.
+    func noteClosed() {
+        openConnections -= 1
+        if openConnections == 0, phase >= .closing, phase < .ended {
+            queue.schedule(.drains, at: now + Self.drainPoll)
+        }
+    }
+
+    /// What is in flight has two seconds, then every connection closes.
+    func closePools() {
+        for pool in pools where !pool.isToldClosed {
+            guard pool.state.inUseCount == 0 || now >= poolsClosing + Self.closeLimit else {
+                queue.schedule(.poolsClose, at: now + 2 * Self.drainPoll)
+                continue
+            }
+            if pool.state.inUseCount > 0 { see(.closedWithWork) }
+            pool.isToldClosed = true
+            pool.inbox.append(.closed)
+        }
+    }
+
+    /// Whether clients that come now are taken in: until the queue of the listening socket is empty.
+    var accepts: Bool { phase < .closing || phase == .closing && now < closingStart + 5 * .millisecond }
+
+    func accept(_ client: Client) {
+        openConnections += 1
+        client.idleSince = now
+        client.socket.open(room: client.plan.window)
+        client.exchange = Exchange(at: now, drain: phase, times)
+        client.reader = .init(limits: limits)
+        client.timer.arm(at: client.exchange.deadline, lastLook: lastLook)
+    }
+}

@@ -1,0 +1,118 @@
+import HTTP1
+import Postgres
+import Vial
+
+/// One schedule: the service's deciders, its clients, the network and PostgreSQL in virtual time.
+///
+/// Everything that happens is drawn from the seed, so the same seed is the same schedule, step by step.
+final class World {
+    enum Event {
+        case clientActs(Int)
+        case clientTakes(Int)
+        case clientEnds(Int)
+        case batchArrives(backend: Int, session: Int, count: Int)
+        case replyArrives(backend: Int, session: Int, Backend.Reply)
+        case workEnds(backend: Int, number: Int)
+        case connectEnds(pool: Int, connection: Int, started: Moment, isOverdue: Bool)
+        case cancelArrives(backend: Int, session: Int)
+        case cancelEnds(pool: Int, connection: Int, isOverdue: Bool)
+        case cancelWaits(pool: Int, connection: Int)
+        case taskEnds(call: Int)
+        case incidentBegins(Int)
+        case standbyReturns
+        case drains
+        case poolsClose
+        case loopResumes
+    }
+
+    /// What the modelled server, and the way to it, is like now.
+    struct Server {
+        var downUntil: Moment = 0
+        var refusesUntil: Moment = 0
+        var crowdedUntil: Moment = 0
+        var muteUntil: Moment = 0
+        var deafUntil: Moment = 0
+        var heldUntil: Moment = 0
+        var readOnlyUntil: Moment = 0
+        var stalledUntil: Moment = 0
+        var slowUntil: Moment = 0
+    }
+
+    var seed: UInt64 = 0
+    var dice = Dice(seed: 0)
+    var life = Life()
+    var now: Moment = 0
+    var queue = EventQueue<Event>()
+    var server = Server()
+    var backends: [Backend] = []
+    var pools: [PoolDriver] = []
+    var clients: [Client] = []
+    var clientCount = 0
+    var statements: [StatementRecord] = []
+    var groups: [Int] = []
+    var calls: [Call] = []
+    /// Clients that let the others go first.
+    var yielded: [Int] = []
+    /// How far the service is on its way to its end.
+    var phase = Drain.Phase.serving
+    var times = Exchange.Times(keepAlive: 0, head: 0, body: 0, response: 0, write: 0)
+    let limits = Limits()
+    var course = Drain.Course(delay: 0, timeout: 0)
+    var drainStart: Moment = 0
+    var closingStart: Moment = 0
+    var poolsClosing: Moment = 0
+    var openConnections = 0
+    /// Over all schedules.
+    var connectionCount = 0
+    /// When expired deadlines were last looked for.
+    var lastLook: Moment = 0
+    var requestCount = 0
+    var statementCount = 0
+    var seen = SightSet()
+    var steps = 0
+    var failure: Failure?
+    /// Of the process, until then it does not run.
+    var pausedUntil: Moment = 0
+    /// The process stood still so long in all.
+    var pausedTime: Moment = 0
+    /// Prints what happens.
+    var trace: ((String) -> Void)?
+
+    /// A broken invariant.
+    struct Failure {
+        let invariant: Invariant
+        let text: String
+        let step: Int
+        let moment: Moment
+    }
+
+    @inline(__always)
+    func see(_ sight: Sight) {
+        seen.insert(sight)
+    }
+
+    @inline(__always)
+    func note(_ text: @autoclosure () -> String) {
+        if trace != nil { write(text()) }
+    }
+
+    @inline(never)
+    private func write(_ text: String) {
+        trace?(text)
+    }
+
+    /// Ends the schedule at the first broken invariant.
+    @inline(never)
+    func fail(_ invariant: Invariant, _ text: String) {
+        if failure != nil { return }
+        failure = Failure(invariant: invariant, text: text, step: steps, moment: now)
+        note("INVARIANT \(invariant): \(text)")
+    }
+}
+
+/// What has to hold after every step.
+enum Invariant: String, CaseIterable {
+    case wrongAnswer, answeredTwice, missing, order, ranAgain, twice, lostWrite, unsynced, bounds, idleWhileWaiting,
+        late
+    case drain, dropped, noTimer, status, cancelRace, early, retired
+}

@@ -1,0 +1,48 @@
+import Testing
+
+@testable import Simulation
+
+struct WorldTests {
+    private func trace(of seed: UInt64) -> [String] {
+        let world = World()
+        var lines: [String] = []
+        world.trace = { lines.append($0) }
+        world.prepare(seed: seed)
+        world.run()
+        return lines
+    }
+
+    @Test func `plays the same schedule for the same seed, whatever was played before`() {
+        let world = World()
+        for seed in UInt64(1)...20 {
+            world.prepare(seed: seed)
+            world.run()
+        }
+        var lines: [String] = []
+        world.trace = { lines.append($0) }
+        world.prepare(seed: 5)
+        world.run()
+        #expect(!lines.isEmpty && lines == trace(of: 5))
+    }
+
+    @Test func `stops at the first invariant that is broken`() {
+        let world = World()
+        world.prepare(seed: 1)
+        world.fail(.bounds, "first")
+        world.fail(.late, "second")
+        world.run()
+        #expect(world.failure?.invariant == .bounds && world.steps == 0)
+    }
+
+    @Test func `finds that a write which is committed a second time is one too many`() {
+        let world = World()
+        world.prepare(seed: 1)
+        var write = StatementRecord()
+        write.kind = .insert
+        write.run = .open
+        write.commits = 1
+        world.statements = [write]
+        world.checkUndone(0)
+        #expect(world.failure?.invariant == .ranAgain)
+    }
+}
