@@ -1,6 +1,6 @@
 # Variables given to make reach the service: `make run PORT=8080 LOG_LEVEL=debug`.
 .DEFAULT_GOAL := help
-.PHONY: help build run example test test-all unit e2e deploy-tests chaos soak cost fuzz sanitize lint format clean
+.PHONY: help build run example test test-all unit e2e deploy-tests simulate chaos soak cost fuzz sanitize lint format clean
 .PHONY: bench bench-curve bench-latency bench-memory bench-scale bench-steady
 
 help: ## list the targets
@@ -32,6 +32,9 @@ e2e: ## run the end-to-end tests only, against the release binary; E2E="-k drain
 
 deploy-tests: ## run the tests of image, boot, infrastructure, instance refresh and workflows only
 	@scripts/test deploy
+
+simulate: ## try the deciders in virtual time: SCHEDULES=100000 from seed FROM=1, or SEED=… step by step
+	@scripts/simulate $(if $(SEED),--seed $(SEED),--schedules $(or $(SCHEDULES),100000) --from $(or $(FROM),1))
 
 chaos: ## break the database under load and judge the service; SEED=1 SCENARIO=promote RUNS=200 LONG=1 QUICK=1 LIST=1
 	@scripts/chaos
