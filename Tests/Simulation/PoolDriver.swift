@@ -42,6 +42,9 @@ final class PoolDriver {
     var isClosed = false
     /// Attempts to connect that are on their way.
     var opening = 0
+    /// The last attempt did.
+    var hasFailedToOpen = false
+    var everFailedToOpen = false
 
     init(index: Int, limits: PoolState.Limits) {
         self.index = index

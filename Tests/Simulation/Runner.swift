@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
 
-/// Runs schedules on every core, and stops at the first that breaks an invariant.
+/// Runs schedules on every core, and stops when so many have broken an invariant.
 struct Runner {
     struct Result {
         var coverage = Coverage()
-        var failure: (seed: UInt64, failure: World.Failure)?
+        var failures: [(seed: UInt64, failure: World.Failure)] = []
     }
 
     /// What a worker takes at a time: enough that the others are seldom in its way.
@@ -13,6 +13,7 @@ struct Runner {
 
     let from: UInt64
     let schedules: Int
+    let failureLimit: Int
 
     func run() async -> Result {
         let workers = sysconf(Int32(_SC_NPROCESSORS_ONLN))
@@ -23,21 +24,22 @@ struct Runner {
             var sum = Result()
             for await result in group {
                 sum.coverage.add(result.coverage)
-                if let failure = result.failure, failure.seed < sum.failure?.seed ?? .max { sum.failure = failure }
+                sum.failures += result.failures
             }
+            sum.failures.sort { $0.seed < $1.seed }
             return sum
         }
     }
 
     private final class Progress: Sendable {
         let taken = Atomic<Int>(0)
-        let hasFailed = Atomic<Bool>(false)
+        let failures = Atomic<Int>(0)
     }
 
     private func work(_ worker: Int, _ progress: Progress) -> Result {
         var result = Result()
         let world = World()
-        while !progress.hasFailed.load(ordering: .relaxed) {
+        while progress.failures.load(ordering: .relaxed) < failureLimit {
             let first = progress.taken.wrappingAdd(Self.blockSize, ordering: .relaxed).oldValue
             if first >= schedules { break }
             for index in first..<min(first + Self.blockSize, schedules) {
@@ -47,9 +49,9 @@ struct Runner {
                 world.run()
                 result.coverage.add(world)
                 if let failure = world.failure {
-                    result.failure = (seed, failure)
-                    progress.hasFailed.store(true, ordering: .relaxed)
-                    break
+                    result.failures.append((seed, failure))
+                    progress.failures.wrappingAdd(1, ordering: .relaxed)
+                    if failureLimit == 1 { break }
                 }
             }
         }

@@ -18,6 +18,9 @@ struct Simulate: AsyncParsableCommand {
     @Option(help: "Runs the schedule of this seed alone, and prints it step by step.")
     var seed: UInt64?
 
+    @Option(help: "Goes on until so many schedules have broken an invariant.")
+    var failures = 1
+
     @Flag(help: "Does not mind when something was never seen, as in a short run.")
     var allowUnseen = false
 
@@ -28,10 +31,13 @@ struct Simulate: AsyncParsableCommand {
     func run() async throws {
         if let seed { return try replay(seed) }
         let start = Seconds.now
-        let result = await Runner(from: from, schedules: schedules).run()
+        let result = await Runner(from: from, schedules: schedules, failureLimit: failures).run()
         let seconds = Seconds.now - start
         report(result.coverage, seconds)
-        if let failure = result.failure {
+        for (seed, failure) in result.failures.dropFirst() {
+            print("seed \(seed): \(failure.invariant): \(failure.text)")
+        }
+        if let failure = result.failures.first {
             print("seed \(failure.seed) broke an invariant; this is its schedule:")
             _ = Self.run(failure.seed, printing: true)
             print("replay it with: scripts/simulate --seed \(failure.seed)")

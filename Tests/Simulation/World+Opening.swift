@@ -45,6 +45,7 @@ extension World {
 
     func opened(_ pool: PoolDriver, _ connection: Int, backend: Int, took: Moment) {
         pool.opening -= 1
+        pool.hasFailedToOpen = false
         let link = Link(connection: connection, backend: backend, session: backends[backend].session)
         pool.links.append(link)
         // What came while the loop had not heard of it.
@@ -58,6 +59,8 @@ extension World {
 
     func openFailed(_ pool: PoolDriver, _ connection: Int, _ error: DatabaseError, took: Moment) {
         pool.opening -= 1
+        pool.hasFailedToOpen = true
+        pool.everFailedToOpen = true
         drive(pool, .openFailed(connection, error, took: .nanoseconds(Int64(took)), jitter: dice.fraction()))
     }
 

@@ -6,6 +6,8 @@ import Vial
 extension World {
     /// `PoolState.retirementPause`.
     private static let retirementPause = Moment.second
+    /// `PoolState.Limits.growAfter`.
+    private static let growAfter = 5 * Moment.millisecond
 
     /// What is sent on a connection belongs there.
     func checkUse(_ requests: [PoolState.Request], of link: Link, _ pool: PoolDriver) {
@@ -101,7 +103,26 @@ extension World {
                 fail(.noTimer, "pool \(pool.index) has no connection, and does nothing about it")
             }
         }
+        if waiting > 0 { checkGrowth(pool) }
         for link in pool.links { check(link, pool) }
+    }
+
+    /// Whoever waits for long gets one more connection, unless there are as many as may be, or the last attempt failed.
+    private func checkGrowth(_ pool: PoolDriver) {
+        let state = pool.state
+        guard pool.opening == 0, state.idleCount == 0, !pool.hasFailedToOpen, state.availability == .up,
+            state.uses.count < life.maximum
+        else {
+            return
+        }
+        // A pause after a failure outlives a success that did not wait for its end.
+        if pool.everFailedToOpen { return }
+        let oldest = min(
+            state.waiting.first?.enqueued ?? .distantFuture, state.waitingLeases.first?.enqueued ?? .distantFuture)
+        if now > oldest.nanoseconds + Self.growAfter + Self.slack + pausedTime {
+            fail(
+                .bounds, "pool \(pool.index) has \(state.uses.count) of \(life.maximum) connections, and does not grow")
+        }
     }
 
     private func check(_ link: Link, _ pool: PoolDriver) {
