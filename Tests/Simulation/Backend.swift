@@ -1,25 +1,25 @@
-/// One session of the modelled PostgreSQL: what it was sent and how far it has come with it.
+/// One session of the simulated PostgreSQL: the messages it was sent, and how far it is.
 final class Backend {
-    /// What the service sends.
+    /// A message from the service.
     enum Message {
         case statement(Int)
-        /// Statements that run as one: a range of `World.groups`.
+        /// Statements that run as one: a range in `World.groups`.
         case group(start: Int, count: Int)
         case sync
     }
 
-    /// What it answers, one for each message.
+    /// A reply, one for each message.
     enum Reply {
         case done
         case failed(ServerFault)
-        /// Not run, after the failure of another one.
+        /// The statement was skipped after the failure of another one.
         case passedOver
-        /// The commit's wait for a synchronous standby was cut short; the confirmation follows.
+        /// The wait for a synchronous standby was cancelled; the confirmation follows.
         case warning
-        /// Instead of a confirmation, which follows.
+        /// The commit failed; the confirmation of the Sync follows.
         case commitFailed(ServerFault)
         case synced
-        /// The session ends, for this reason.
+        /// The server ends the session with this error.
         case goodbye(ServerFault)
         /// The connection is broken.
         case reset
@@ -27,43 +27,43 @@ final class Backend {
 
     enum Work: Equatable {
         case nothing
-        /// A statement or a group takes its time.
+        /// A statement or a group is running.
         case statement
-        /// A commit, which stands already, waits for a synchronous standby.
+        /// A commit, which is already durable here, waits for a synchronous standby.
         case commit
     }
 
     let index: Int
-    /// Tells this session from an earlier one in its place.
+    /// Distinguishes this session from earlier ones in the same place.
     var session = 0
     var pool = 0
     var connection = 0
     var isOpen = false
-    /// The loop has heard that the connection is open; what came before.
+    /// Whether the loop knows the connection, and the replies that arrived before.
     var isAdopted = false
     var early: [Reply] = []
-    /// Nobody reads its answers any more; it runs what it was sent, and ends.
+    /// Its answers reach nobody any more; it runs what it was sent, and ends.
     var isOrphan = false
-    /// Of a standby, which a server that was the primary has become for good.
+    /// Whether its server was demoted to a standby.
     var isOldPrimary = false
-    /// Its prepared statements are no longer what they were.
+    /// Whether its prepared statements are outdated.
     var isStale = false
     var inbox: [Message] = []
-    /// How many messages have arrived, and how many are done.
+    /// How many messages have arrived, and how many of them are processed.
     var arrived = 0
     var position = 0
     var lastArrival: Moment = 0
     var work = Work.nothing
-    /// Tells the end of the present work from that of an earlier one.
+    /// Distinguishes the end of the current work from that of earlier work.
     var workNumber = 0
-    /// The present work ends by a cancel request, or by the server's own limit.
+    /// Whether the current work ends by a cancel request or by the statement timeout.
     var isCancelled = false
     var isCancelledByService = false
-    /// Writes whose commit waits for a standby, or did last.
+    /// The writes of the commit that waits for a standby, or last did.
     var waiting: [Int] = []
-    /// When it is done with what it has begun.
+    /// When it has processed what it has begun.
     var clock: Moment = 0
-    /// Executed since the transaction began.
+    /// Statements executed since the transaction began.
     var executed: [Int] = []
     var hasFailed = false
     var isInBlock = false
@@ -89,7 +89,7 @@ final class Backend {
         position = 0
         lastArrival = moment
         work = .nothing
-        // One of its own over all sessions.
+        // Unique over all sessions.
         workNumber += 1
         isCancelled = false
         clock = moment
@@ -101,7 +101,7 @@ final class Backend {
     }
 }
 
-/// What the modelled server may say to a statement.
+/// Errors of the simulated server.
 enum ServerFault: Int, CaseIterable {
     case constraint, conflict, cancelled, readOnly, stalePlan, shutdown, blockFailed
 }

@@ -1,8 +1,8 @@
-/// A handler that has begun to answer a request: who waits for it, and how far it is.
+/// A running handler: which client waits for it, and how far it is.
 struct Call {
     enum Stage {
         case statement
-        /// Of a transaction: a connection is waited for, then each statement.
+        /// A transaction waits for a connection, then for each statement.
         case lease, begin, body, commit, rollback
         case task
 
@@ -15,17 +15,17 @@ struct Call {
     }
 
     let client: Int
-    /// The client's connection, of the whole run.
+    /// The number of the client's connection (`World.connectionCount`).
     let connection: Int
     let request: Int
     var stage: Stage
-    /// Of the request.
+    /// The request's deadline.
     let deadline: Moment
-    /// The statement that is waited for.
+    /// The statement that the handler waits for.
     var statement = 0
-    /// The statement whose effect the client is told of.
+    /// The statement whose effect the answer acknowledges.
     var effect = 0
-    /// What it leases.
+    /// The connection that it has leased.
     var lent: Int?
     var failure = 0
     var isOver = false

@@ -1,19 +1,19 @@
 import HTTP1
 import Vial
 
-/// One client and its connection: what the client does and has, and the performer's part of the service for it.
+/// One client and its connection: the client's state, and what `Vial.Connection` keeps for it.
 final class Client {
-    /// An answer, or a part of one, that the service has written.
+    /// An answer, or a 100 (Continue), that the service has written.
     struct Answer {
-        /// Of `Life.requests`; nil when the service could not read what it answers.
+        /// An index into `Life.requests`; nil when the service could not parse the request.
         var request: Int?
         var status = 0
         var closes = false
         var isContinue = false
-        /// Of `World.calls`.
+        /// An index into `World.calls`.
         var call: Int?
         var size = 180
-        /// Where it ends in all that was written.
+        /// Its end as an offset in everything that was written.
         var end = 0
     }
 
@@ -23,29 +23,29 @@ final class Client {
 
     var plan = Life.Client()
     var hasConnected = false
-    /// Which of its requests is being sent, or comes next.
+    /// The request that is being sent, or the next one, counted from 0.
     var next = 0
-    /// The present request's bytes, of which so many were sent, where its head ends, and how large a piece is.
+    /// The current request's bytes, how many of them were sent, where its head ends, and the size of a piece.
     var bytes: [UInt8] = []
     var sentBytes = 0
     var headEnd = 0
     var pieceSize = 0
-    /// Requests of which something was sent, and those of them that were answered.
+    /// How many requests were begun, and how many of those were answered.
     var begun = 0
     var answered = 0
-    /// Those of them of which something was sent before the service closed its side.
+    /// How many requests were begun before the service closed its side.
     var begunBeforeShut = 0
     var isWaitingForAnswers = false
     var isWaitingForContinue = false
-    /// Told that the connection ends: nothing more is sent.
+    /// Whether the client knows that the connection ends; it sends nothing more.
     var isTold = false
-    /// By an answer that says so.
+    /// Whether an answer said so.
     var hasLastAnswer = false
-    /// It has closed or reset its side.
+    /// Whether it has closed or reset its side.
     var isGone = false
     var hasFinished = false
     var isTakeScheduled = false
-    /// Of all that was written, so much was taken, and so many answers.
+    /// How many bytes and how many answers the client has read.
     var taken = 0
     var takenAnswers = 0
 
@@ -58,38 +58,38 @@ final class Client {
     var reader = RequestReader(limits: Limits())
     var head = RequestHead()
     var body: [UInt8] = []
-    /// Received; the first `used` bytes are done with.
+    /// Buffered input; the first `used` bytes are parsed.
     var input: [UInt8] = []
     var used = 0
-    /// Something came, or was answered, since the reader last asked for more.
+    /// Whether there is new input, or an answer, since the parser last asked for more.
     var hasNews = false
     var isLooking = false
     var isCalling = false
-    /// The request that was read last.
+    /// The request that was parsed last.
     var current: Int?
     var inFlight = false
     var admitted: Moment = 0
     var hasClosingAnswer = false
     var response: Answer?
-    /// The head of the request in flight declares a larger body than is taken.
+    /// Whether the request in flight declares a body above the limit.
     var isTooLarge = false
     var isCut = false
     var isDisplaced = false
-    /// When it was accepted, or answered last.
+    /// When it was accepted or last answered.
     var idleSince: Moment = 0
     var hasHeadBegun = false
     var headBegan: Moment = 0
-    /// Of the present body, so many bytes were dropped.
+    /// How many bytes of the current body were dropped.
     var droppedOfBody = 0
     var hasLostInput = false
     var answers: [Answer] = []
-    /// Where the output begins that is in the service's buffer.
+    /// The offset at which the service's output buffer begins.
     var outputStart = 0
     var written = 0
     var sent = 0
     /// When the service closed its side.
     var shutAt: Moment = 0
-    /// Tells its connection from those of other schedules.
+    /// Distinguishes its connection from those of other schedules.
     var connection = 0
 
     init(index: Int) {
@@ -137,7 +137,7 @@ final class Client {
         sent = 0
     }
 
-    /// Takes so many bytes out of the socket.
+    /// Reads bytes from the socket into the buffer.
     func take(_ count: Int) {
         if used == input.count {
             input.removeAll(keepingCapacity: true)
@@ -154,7 +154,7 @@ final class Client {
         hasNews = false
     }
 
-    /// Finds the number that the path of the request carries that was read last.
+    /// Reads the request's number from its path.
     func findCurrent() {
         current = nil
         var number = 0

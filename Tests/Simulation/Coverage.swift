@@ -1,11 +1,11 @@
-/// What a schedule has seen. A simulation that never saw one of these in all its schedules has tried too little.
+/// A fault, or a reaction to one, that a schedule met. A run in which no schedule met one of these tests too little.
 enum Sight: Int, CaseIterable {
     // Clients.
     case pipelined, splitRequest, slowReader, halfClosed, clientReset, clientLeft, idleClosed, expectedContinue
     case refusedBodyDropped, refusedBodyTooLong, bodyTooLarge, malformed, headTimedOut, bodyTimedOut, writeTimedOut,
         overdue
     case displaced, answerDiscarded
-    // The database and the way to it.
+    // The database and the network to it.
     case processPaused, sessionEnded, endedBeforeCommit, connectionReset, resetInFlight, lostAfterCommit,
         serverRestarted
     case connectRefused, connectCrowded, connectTimedOut, answersLost, requestsLost, bytesHeld, readOnly, oldPrimary
@@ -15,12 +15,12 @@ enum Sight: Int, CaseIterable {
     case cancelMeetsNothing, cancelMeetsCommit, cancelRefused, cancelOverdue, sendFailed, noMemory, unheld, unconfirmed,
         deadlinePassed, waitTimedOut, queueFull
     case unavailable, generationRetired, grew, openedBeside, idleRetired, grownRetired, leased, closedWithWork,
-        siblingTold
+        siblingTold, fellBack, pushFailed
     // The drain.
     case drained, drainedWithRequests, drainCut
 }
 
-/// Counts, over many schedules, those that have seen each.
+/// For each sight, how many schedules met it.
 struct Coverage {
     var schedules = 0
     var steps = 0
@@ -48,7 +48,7 @@ struct Coverage {
     var missing: [Sight] { Sight.allCases.filter { counts[$0.rawValue] == 0 } }
 }
 
-/// What one schedule has seen.
+/// The sights of one schedule.
 struct SightSet {
     private var low: UInt64 = 0
     private var high: UInt64 = 0

@@ -1,10 +1,10 @@
-/// A seeded source of chance: the same seed gives the same numbers on every machine (SplitMix64, Steele and others 2014).
+/// A seeded random number generator: the same seed gives the same numbers on every machine (SplitMix64, Steele et al. 2014).
 struct Dice {
     private var state: UInt64
 
     init(seed: UInt64) {
         state = seed
-        // Neighbouring seeds differ in one bit; their first numbers shall not resemble each other.
+        // Consecutive seeds differ in few bits; their first numbers must not be correlated.
         _ = next()
     }
 
@@ -17,7 +17,7 @@ struct Dice {
         return mixed ^ (mixed >> 31)
     }
 
-    /// 0 ..< bound, evenly spread to within 2^-32.
+    /// Uniform over 0 ..< bound, up to a bias of 2^-32.
     @inline(__always)
     mutating func below(_ bound: Int) -> Int {
         Int(((next() >> 32) &* UInt64(bound)) >> 32)
@@ -32,14 +32,14 @@ struct Dice {
         below(100) < chance
     }
 
-    /// Evenly spread over the orders of magnitude between the two: short times are as likely as long ones.
+    /// Uniform over the orders of magnitude of the range: short times are as likely as long ones.
     mutating func time(_ range: ClosedRange<Moment>) -> Moment {
         let octaves = 64 - (range.upperBound / max(1, range.lowerBound)).leadingZeroBitCount
         let scaled = range.lowerBound << UInt64(below(octaves))
         return min(range.upperBound, scaled + UInt64(below(1024)) * (scaled >> 10))
     }
 
-    /// Evenly spread over 0 ... 1.
+    /// Uniform over 0 ... 1.
     mutating func fraction() -> Double {
         Double(next() >> 11) / Double(1 << 53)
     }

@@ -1,4 +1,4 @@
-/// What is to happen in virtual time, the earliest first; of one moment, in the order in which it was scheduled.
+/// Events in virtual time, the earliest first. Events of the same moment keep the order in which they were scheduled.
 struct EventQueue<Event> {
     private struct Entry {
         let moment: Moment
@@ -30,7 +30,7 @@ struct EventQueue<Event> {
         }
     }
 
-    /// Takes out the next event if it is due at `moment`.
+    /// Removes and returns the next event if it is due at `moment`.
     mutating func popFirst(until moment: Moment) -> Event? {
         guard let first = heap.first, first.moment <= moment else { return nil }
         let last = heap.removeLast()

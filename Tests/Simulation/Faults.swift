@@ -1,13 +1,13 @@
 import Postgres
 
-/// What the modelled server says, as `Postgres.Handle` would make it of libpq's words.
+/// The errors of the simulated server, as `Postgres.Handle` would make them from libpq's results.
 enum Faults {
     static let crowded = server("53300")
     private static let all = ServerFault.allCases.map(make)
 
     static func error(_ fault: ServerFault) -> DatabaseError { all[fault.rawValue] }
 
-    /// Whether the statement that failed with it did nothing.
+    /// Whether the error implies that the statement had no effect.
     static func isCertainlyUndone(_ error: DatabaseError) -> Bool {
         switch error {
         case .unavailable, .waitTimedOut, .queueFull, .closing, .outOfMemory: true

@@ -1,5 +1,5 @@
 extension Life {
-    /// For whoever replays a schedule.
+    /// The schedule's parameters, for the reader of a replay.
     var description: String {
         var lines = [
             "\(pools) pools of \(minimum) to \(maximum) connections\(isPooled ? ", behind a pooler" : "")\(isPrepared ? "" : ", not prepared")",

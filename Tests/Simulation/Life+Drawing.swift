@@ -4,7 +4,7 @@ extension Life {
         requests.removeAll(keepingCapacity: true)
         incidents.removeAll(keepingCapacity: true)
         drawBounds(from: &dice)
-        // Clients that come together find each other's batches, those that come one by one find idle connections.
+        // Clients that arrive together share batches; those that arrive one by one find idle connections.
         let crowd: Moment = dice.percent(60) ? 5 * .millisecond : 1500 * .millisecond
         for _ in 0..<dice.within(1...5) { drawClient(within: crowd, from: &dice) }
         let mishaps = [0, 1, 1, 1, 2, 2, 3][dice.below(7)]
@@ -92,6 +92,7 @@ extension Life {
         default: request.statement.verdict = .succeeds
         }
         if request.kind == .create && dice.percent(3) { request.statement.parameterBytes = 70_000 }
+        request.statement.fallsBack = request.kind == .list && dice.percent(10)
         request.statement.rows = request.kind == .list ? [20, 100, 600][dice.below(3)] : 1
         return request
     }
@@ -108,7 +109,7 @@ extension Life {
         }
     }
 
-    /// How often each kind is drawn.
+    /// The relative frequency of each kind.
     private static let kinds: [Kind] =
         Array(repeating: .root, count: 12) + Array(repeating: .find, count: 30) + Array(repeating: .list, count: 8)
         + Array(repeating: .create, count: 24) + Array(repeating: .update, count: 8)

@@ -1,8 +1,8 @@
-/// What one schedule is about: the service's bounds, its clients and what goes wrong. Drawn from the seed before anything happens.
+/// The parameters of one schedule: the service's limits, its clients and the faults. All are drawn before the first step.
 struct Life {
     /// What a request asks for.
     enum Kind: Int, CaseIterable {
-        /// Answered at once, without the database.
+        /// Answered inline, without the database.
         case root
         /// A lookup by a key, which may run as one with others.
         case find
@@ -10,15 +10,15 @@ struct Life {
         case list
         /// An insert, which may run as one with others.
         case create
-        /// A statement that may wait for a lock: a transaction of its own.
+        /// A statement that may wait for a lock, so it has a transaction of its own.
         case update
-        /// BEGIN, an insert, COMMIT on a connection of its own.
+        /// BEGIN, an insert and COMMIT on a leased connection.
         case transaction
-        /// A task that takes its time, without the database.
+        /// A task that takes time, without the database.
         case task
-        /// No such path.
+        /// A path that does not exist.
         case unknown
-        /// A method that the path does not have; decided before the body.
+        /// A method that the path does not have; refused before the body.
         case refused
         /// Not HTTP.
         case malformed
@@ -31,14 +31,14 @@ struct Life {
         case none
         case length(Int)
         case chunked(Int)
-        /// A chunk size that is no number.
+        /// A chunk size that is not a number.
         case badChunk
-        /// Of more bytes than are taken; some of them are sent.
+        /// A body above the limit, of which some bytes are sent.
         case tooLarge
-        /// Announced and not sent to its end.
+        /// A body of which only a part is sent.
         case unfinished(Int)
 
-        /// Whether the client never sends its end.
+        /// Whether the client never sends all of it.
         var isCut: Bool {
             switch self {
             case .unfinished, .tooLarge: true
@@ -54,25 +54,25 @@ struct Life {
         var isLast = false
         /// The client sends it without waiting for the answers to those before it.
         var isPipelined = false
-        /// Of the client, before it sends the request.
+        /// The client's pause before it sends the request.
         var pause: Moment = 0
-        /// It is sent in so many pieces, with this pause between them.
+        /// The number of pieces in which it is sent, and the pause between them.
         var pieces = 1
         var piecePause: Moment = 0
-        /// Of a task.
+        /// How long a task takes.
         var duration: Moment = 0
         var statement = StatementPlan()
     }
 
-    /// How a statement fares at the server.
+    /// What a statement does at the server.
     struct StatementPlan {
         enum Verdict {
             case succeeds
-            /// By a constraint, whenever it runs.
+            /// Violates a constraint whenever it runs.
             case fails
-            /// By a constraint that is checked at the commit.
+            /// Violates a constraint that is checked at the commit.
             case failsAtCommit
-            /// By a conflict, the first time.
+            /// Fails with a serialization conflict the first time.
             case conflicts
         }
 
@@ -80,14 +80,16 @@ struct Life {
         var verdict = Verdict.succeeds
         var rows = 1
         var parameterBytes = 40
+        /// Whether another statement has to answer in its place, because its rows are not enough.
+        var fallsBack = false
     }
 
     enum Farewell: CaseIterable {
         /// Closes when it has all its answers.
         case closes
-        /// Finishes sending, and reads on.
+        /// Ends its sending side, and continues to read.
         case halfCloses
-        /// Leaves the connection to the service.
+        /// Leaves the connection open.
         case stays
         /// Resets the connection at some moment.
         case resets
@@ -100,13 +102,13 @@ struct Life {
         var first = 0
         var count = 0
         var farewell = Farewell.closes
-        /// Of a farewell that does not wait for the answers.
+        /// When a farewell happens that does not wait for answers.
         var end: Moment = 0
-        /// Of the network, one way.
+        /// The network's delay, one way.
         var delay: Moment = 0
-        /// What the kernels between hold.
+        /// The capacity of the kernels' buffers.
         var window = 0
-        /// Between two looks for answers.
+        /// The client's pause between two reads.
         var readPause: Moment = 0
     }
 
@@ -139,18 +141,18 @@ struct Life {
     var batchLimit = 0
     var isPooled = false
     var isPrepared = true
-    /// The server does not say that a commit's wait was cut short.
+    /// Whether the server sends no warning when a commit's wait for its standby was cancelled.
     var hidesWarnings = false
-    /// So many in a hundred statements and batches find no memory.
+    /// The percentage of statements and batches for which there is no memory.
     var memoryShortage = 0
-    /// The kernel reports events later than timers fire.
+    /// Whether the kernel may report events later than timers fire.
     var isReportLate = false
-    /// So many in a hundred batches find their connection reset.
+    /// The percentage of batches whose connection is reset while they are sent.
     var losesAtSending = 0
-    /// Of the way to the database.
+    /// The network's delay to the database, one way.
     var delay: Moment = 0
     var drainStart: Moment = 0
-    /// Somebody waits for the end at a terminal.
+    /// Whether the drain skips the time for the load balancer, as after Ctrl-C.
     var skipsDelay = false
     var clients: [Client] = []
     var requests: [Request] = []

@@ -1,38 +1,38 @@
-/// One connection to the database as the service has it: what it sent, and what of the answers its kernel holds.
+/// The service's side of one connection to the database: what it sent, and the answers that its kernel holds.
 final class Link {
     enum Expected {
-        /// Of `World.statements`.
+        /// An index into `World.statements`.
         case statement(Int)
-        /// A range of `World.groups`.
+        /// A range in `World.groups`.
         case group(start: Int, count: Int)
         case sync
     }
 
     let connection: Int
-    /// Of `World.backends`, and which session there.
+    /// An index into `World.backends`, and the number of the session there.
     let backend: Int
     let session: Int
     var timer = Timer()
-    /// Sent, and not answered by the server; the first `answered` are.
+    /// What was sent since the connection was idle; the server has answered the first `answered` of it.
     var expected: [Expected] = []
     var answered = 0
-    /// Answered since the last confirmed Sync.
+    /// Statements answered since the last confirmed Sync.
     var inTransaction: [Int] = []
     var isComplete = true
     var wasWarned = false
     var hasFailed = false
     var hasGrown = false
-    /// A BEGIN was answered, and neither a COMMIT nor a ROLLBACK.
+    /// Whether a BEGIN was answered without a COMMIT or ROLLBACK after it.
     var isInBlock = false
-    /// What the kernel holds.
+    /// Replies that the kernel holds and the service has not read.
     var arrived: [Backend.Reply] = []
     var isBroken = false
-    /// The transaction that it is lent to, of `World.calls`.
+    /// The call in `World.calls` whose transaction has leased it.
     var lentTo: Int?
     var isCancelling = false
-    /// A cancel request was sent since it was idle.
+    /// Whether a cancel request was sent since it was idle.
     var hasAskedToCancel = false
-    /// It is to serve nobody any more.
+    /// Whether it must not be given another batch.
     var isRetired = false
 
     init(connection: Int, backend: Int, session: Int) {

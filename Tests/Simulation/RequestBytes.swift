@@ -1,4 +1,4 @@
-/// Requests as their clients send them. The path carries the request's number, by which its answer is known.
+/// The bytes of a request. The path contains the request's number, which identifies its answer.
 enum RequestBytes {
     private static let malformed = Array("NOT A REQUEST\r\n\r\n".utf8)
     private static let line = Array(" HTTP/1.1\r\nHost: a\r\n".utf8)

@@ -1,14 +1,14 @@
 import Glibc
 import Synchronization
 
-/// Runs schedules on every core, and stops when so many have broken an invariant.
+/// Runs schedules on all cores, and stops once `failureLimit` of them have broken an invariant.
 struct Runner {
     struct Result {
         var coverage = Coverage()
         var failures: [(seed: UInt64, failure: World.Failure)] = []
     }
 
-    /// What a worker takes at a time: enough that the others are seldom in its way.
+    /// How many schedules a worker takes at a time: enough that the workers rarely contend.
     private static let blockSize = 64
 
     let from: UInt64

@@ -8,7 +8,7 @@ struct Simulate: AsyncParsableCommand {
         abstract:
             "Runs the service's deciders against clients, a network and a PostgreSQL that exist in virtual time alone.")
 
-    /// Seeds of neighbouring schedules are neighbours, so the first one and their number say all of a run.
+    /// Schedules have consecutive seeds, so the first seed and the count describe a run.
     @Option(help: "How many schedules to run.")
     var schedules = 100_000
 
@@ -61,7 +61,7 @@ struct Simulate: AsyncParsableCommand {
     private static func run(_ seed: UInt64, printing: Bool) -> World.Failure? {
         let world = World()
         if printing {
-            // What comes before a trap is to be seen.
+            // Flushed, so that the steps before a trap are printed.
             world.trace = { text in
                 print(text)
                 fflush(nil)
@@ -86,7 +86,7 @@ struct Simulate: AsyncParsableCommand {
     }
 }
 
-/// The clock of the machine, for the rate alone.
+/// The machine's clock, used only to report the rate.
 enum Seconds {
     static var now: Double {
         var time = timespec()

@@ -1,4 +1,4 @@
-/// The service's end of one client's TCP connection, as its kernel has it, and what the loop has said of it (edge-triggered, as
+/// The service's end of a client's TCP connection: the kernel's state, and what the loop has reported of it (edge-triggered, as
 /// `Reactor.Readiness`).
 struct Socket {
     enum Attempt: Equatable {
@@ -7,24 +7,24 @@ struct Socket {
         case failed
     }
 
-    /// Received by the kernel; the first `taken` bytes were read.
+    /// Bytes received by the kernel; the first `taken` were read.
     var arrived: [UInt8] = []
     var taken = 0
-    /// The client has finished sending.
+    /// The client has ended its sending side.
     var hasEnd = false
     /// The client, or the network, has reset the connection.
     var isReset = false
-    /// How much the kernel still takes for sending.
+    /// The free space in the kernel's send buffer.
     var room = 0
-    /// Written and not yet taken by the client.
+    /// Bytes sent and not yet read by the client.
     var unacknowledged = 0
     var isShut = false
     var isOpen = false
 
-    /// What the loop has yet to report.
+    /// Edges that the loop has not reported yet.
     var hasReadEdge = false
     var hasWriteEdge = false
-    /// What it has reported.
+    /// What the loop has reported.
     var mayRead = false
     var mayWrite = true
     var isHungUp = false
@@ -48,7 +48,7 @@ struct Socket {
         isHungUp = false
     }
 
-    /// How many bytes a read of so many would take; 0 at the end.
+    /// How many bytes a read of at most `limit` bytes returns; 0 at the end of the stream.
     mutating func receive(atMost limit: Int) -> Attempt {
         if isReset { return .failed }
         let count = min(unread, limit)

@@ -1,4 +1,4 @@
-/// One statement that a handler has asked for: what it is, how it fares, and the truth about it.
+/// One statement of a handler: what it is, what the pool knows about it, and what the server did.
 struct StatementRecord {
     enum Kind {
         case read, insert, update
@@ -7,18 +7,18 @@ struct StatementRecord {
         var isWrite: Bool { self != .read }
     }
 
-    /// What the service can know of its last run.
+    /// What the service can know about its last run.
     enum Run {
         case none
-        /// Sent; it may have happened.
+        /// Sent; it may have taken effect.
         case open
-        /// It certainly did not happen: not sent, or undone by a transaction whose Sync is confirmed.
+        /// It certainly had no effect: not sent, or rolled back by a transaction whose Sync is confirmed.
         case undone
         case confirmed
     }
 
     var kind = Kind.read
-    /// Of `World.calls`.
+    /// An index into `World.calls`.
     var call = 0
     var pool = 0
     var mayBeGrouped = false
@@ -28,13 +28,15 @@ struct StatementRecord {
     var isSent = false
     var sends = 0
     var lastSent: Moment = 0
-    /// By a cancel request of the service, the last time.
+    /// Whether its last run was stopped by a cancel request of the service.
     var isStoppedByService = false
     var run = Run.none
-    /// By the server: so often did it run, and so often was it committed.
+    /// How often the server ran it, and how often it committed it.
     var runs = 0
     var commits = 0
-    /// It was committed, and the wait for the standby was cut short.
+    /// Whether it was committed and the wait for the standby was cancelled.
     var isDoubtful = false
+    /// Whether the pool has rows for it that a Sync has yet to confirm.
+    var hasResult = false
     var isAnswered = false
 }

@@ -1,4 +1,4 @@
-/// One deadline of a loop, as `Reactor.Deadline` and its wheel: what has expired fires one look for events later, unless it
+/// One deadline of a loop, with the semantics of `Reactor.Deadline`: once expired it fires after one more poll for events, unless it
 /// is moved or cancelled before.
 struct Timer {
     private(set) var expiry: Moment = .max
@@ -6,7 +6,7 @@ struct Timer {
 
     @inline(__always)
     mutating func arm(at moment: Moment, lastLook: Moment) {
-        // It fires all the same: who arms it at every turn for a moment that has passed would else put it off for ever.
+        // It fires nevertheless: an owner that arms it for a past moment in every iteration would otherwise postpone it forever.
         if isDue && moment <= lastLook { return }
         expiry = moment
         isDue = false

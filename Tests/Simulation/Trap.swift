@@ -1,30 +1,30 @@
 import Glibc
 
-/// A decider that finds its own invariant broken ends the process: then this says by which seed.
+/// Prints the seed when a state machine traps because it finds itself inconsistent.
 enum Trap {
-    /// Which thread runs which seed.
+    /// The seed that a thread runs.
     private struct Slot {
         var thread: UInt = 0
         var seed: UInt64 = 0
     }
 
-    // Read by the signal's handler, which may use neither locks nor memory that is not there yet: made once, never freed.
+    // Read by a signal handler, which may neither lock nor allocate: allocated once, never freed.
     nonisolated(unsafe) private static var slots = unsafe UnsafeMutableBufferPointer<Slot>(start: nil, count: 0)
 
-    /// Before the workers begin.
+    /// Installs the signal handlers; called before the workers start.
     static func install(workers: Int) {
         unsafe slots = .allocate(capacity: workers)
         unsafe slots.initialize(repeating: Slot())
         for number in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS] {
             _ = signal(number) { number in
                 Trap.tell()
-                // The process ends by the signal itself, when the instruction is met again.
+                // The instruction runs again, and the default action ends the process.
                 _ = signal(number, SIG_DFL)
             }
         }
     }
 
-    /// The calling thread runs this seed from now on.
+    /// Records the seed that the calling thread runs from now on.
     static func begin(_ seed: UInt64, worker: Int) {
         unsafe slots[worker] = Slot(thread: UInt(pthread_self()), seed: seed)
     }
@@ -34,7 +34,7 @@ enum Trap {
         for index in unsafe slots.indices {
             let slot = unsafe slots[index]
             guard slot.thread == thread else { continue }
-            // Neither allocates nor locks.
+            // On the stack: no allocation, no lock.
             var digits: InlineArray<20, UInt8> = .init(repeating: 0)
             var count = 0
             var rest = slot.seed

@@ -2,11 +2,11 @@ import Platform
 import Postgres
 import Vial
 
-// What has to hold once the loops came to rest, and at the end.
+// The invariants that hold while the loops are idle, and at the end.
 extension World {
-    /// A turn takes its time, and so do those before it.
+    /// How late a loop may act on a time limit, because turns take time.
     static let slack = 5 * Moment.millisecond
-    /// Beyond a request's own time (`Connection.responseGraceMilliseconds`).
+    /// How much longer than its handler a request may take (`Connection.responseGraceMilliseconds`).
     static let responseGrace = 500 * Moment.millisecond
     /// `Exchange.lingerMilliseconds`.
     static let lingerTime = 1000 * Moment.millisecond

@@ -2,9 +2,9 @@ import HTTP1
 import Postgres
 import Vial
 
-// What has to hold for clients and their connections.
+// The invariants of clients and their connections.
 extension World {
-    /// A client has an answer.
+    /// Checks an answer that a client received.
     func check(_ answer: Client.Answer, to number: Int) {
         let request = life.requests[number]
         if let call = answer.call, answer.status < 300, request.kind == .create {
@@ -27,14 +27,14 @@ extension World {
         if !isRight { fail(.status, "request \(number), a \(request.kind), is answered \(answer.status)") }
     }
 
-    /// The service closes a connection.
+    /// Checks that the service may close a connection now.
     func checkClose(_ client: Client, abandonsRequest: Bool) {
         let socket = client.socket
         if client.isGone || client.hasLostInput || socket.isReset || phase >= .cutting { return }
-        // It did not take its answers in time, or there was no memory for them.
+        // The client did not read its answers in time, or there was no memory for them.
         if client.sent < client.written { return see(.writeTimedOut) }
         if client.hasClosingAnswer {
-            // The kernel would answer the unread bytes by a reset, which may overtake the answer.
+            // The kernel would respond to unread bytes with a reset, which may overtake the answer.
             if socket.unread > 0, client.taken < client.written, now < client.shutAt + Self.lingerTime {
                 fail(
                     .dropped,
@@ -60,7 +60,7 @@ extension World {
         }
     }
 
-    /// After the loops came to rest.
+    /// Checks a client while the loops are idle.
     func check(_ client: Client) {
         checkTimes(client)
         let exchange = client.exchange
@@ -98,7 +98,7 @@ extension World {
                 fail(.late, "client \(client.index) has sent a body for too long")
             }
         case .awaiting:
-            // A body has a time of its own before that, and so have answers that the client does not take meanwhile.
+            // The time for the body comes before it, and so may the time for answers that the client does not read.
             let limit =
                 client.admitted + life.bodyTimeout + life.writeTimeout + life.requestTimeout + Self.responseGrace
             if now > limit + patience {
@@ -108,14 +108,14 @@ extension World {
         }
     }
 
-    /// What its client had begun to send before the service closed its side is answered.
+    /// Checks at the end that every request of which the client sent something before the service closed its side was answered.
     func checkEnd(of client: Client) {
-        // Cut by the drain, gone, without memory for it, or a client that did not take its answers.
+        // Exempt: cut by the drain, client gone, no memory, or a client that did not read its answers.
         if client.isGone || client.isCut || client.hasLostInput || client.socket.isReset { return }
         guard client.sent == client.written, client.answered < client.begunBeforeShut else { return }
         if client.hasLastAnswer { return }
         let request = life.requests[client.plan.first + client.answered]
-        // It has finished within a body, which nobody knows the rest of.
+        // The client ended its side within a body, so the request is incomplete.
         if request.body.isCut, client.plan.farewell == .halfCloses, !request.kind.isRefused, request.body != .tooLarge {
             return
         }

@@ -1,4 +1,4 @@
-// What clients do: connect, send their requests, take the answers, leave.
+// What clients do after they connect: send requests, read answers, leave.
 extension World {
     func clientActs(_ client: Client) {
         if client.isGone || client.hasFinished { return }
@@ -18,7 +18,7 @@ extension World {
                 && !client.isWaitingForContinue
             {
                 client.isWaitingForContinue = true
-                // A client that gets no word sends the body all the same (RFC 9110 §10.1.1).
+                // Without a 100 (Continue) the client sends the body after a while (RFC 9110 §10.1.1).
                 return queue.schedule(.clientActs(client.index), at: now + 40 * .millisecond)
             }
             sendPiece(client, request)
@@ -64,7 +64,7 @@ extension World {
 
     private func sendPiece(_ client: Client, _ request: Life.Request) {
         var end = min(client.bytes.count, client.sentBytes + client.pieceSize)
-        // The head of a request that waits for a word before its body is sent by itself.
+        // The head of a request that expects 100 (Continue) is sent by itself.
         if request.expectsContinue, client.sentBytes < client.headEnd { end = min(end, client.headEnd) }
         note(
             "client \(client.index) sends \(end - client.sentBytes) bytes of request \(client.plan.first + client.next)"
@@ -94,18 +94,18 @@ extension World {
         client.socket.hasReadEdge = true
     }
 
-    /// The client closes: it has what it wants, or was told that the connection ends.
+    /// The client closes, because it has all its answers or the connection ends.
     private func finish(_ client: Client) {
         if client.hasFinished { return }
         client.hasFinished = true
-        // Some never close, whatever they were told.
+        // Some clients never close.
         if client.plan.farewell == .stays && client.socket.isOpen { return }
         note("client \(client.index) closes")
         client.socket.hasEnd = true
         client.socket.hasReadEdge = true
     }
 
-    /// A farewell that does not wait for answers.
+    /// The client closes or resets its connection without waiting for answers.
     func clientEnds(_ client: Client) {
         guard client.hasConnected, !client.hasFinished, !client.isGone else { return }
         client.isGone = true
@@ -116,7 +116,7 @@ extension World {
         } else {
             see(.clientLeft)
             note("client \(client.index) leaves")
-            // What it does not take is answered by a reset.
+            // The kernel responds to unread answers with a reset.
             client.socket.isReset = client.socket.unacknowledged > 0
             client.socket.hasEnd = true
         }
@@ -132,7 +132,7 @@ extension World {
         queue.schedule(.clientTakes(client.index), at: now + client.plan.readPause + client.plan.delay)
     }
 
-    /// The client takes what has arrived.
+    /// The client reads what has arrived.
     func clientTakes(_ client: Client) {
         client.isTakeScheduled = false
         if client.isGone { return }

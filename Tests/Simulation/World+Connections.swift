@@ -1,12 +1,12 @@
 import HTTP1
 import Vial
 
-// The performer's part of a client's connection, as `Vial.Connection`: reads, parses, answers and sends as the exchange says.
+// The part of `Vial.Connection`: reads, parses, answers and sends as the exchange decides.
 extension World {
-    /// Hands an event in, performs what follows, and goes on with what comes of that.
+    /// Reports an event to the exchange, performs its action, and continues with the event that results.
     func feed(_ client: Client, _ first: Exchange.Event) {
         var next: Exchange.Event? = first
-        // What is kept is looked at again whenever something happened.
+        // Buffered input is parsed again after every event.
         if client.used < client.input.count { client.hasNews = true }
         while let event = next ?? eventAtRest(client) {
             let action = client.exchange.handle(event, at: now, drain: phase, times)
@@ -20,7 +20,7 @@ extension World {
         }
     }
 
-    /// What the checks need to know.
+    /// Records what the checks need.
     private func follow(_ event: Exchange.Event, _ action: Exchange.Action, _ client: Client) {
         switch event {
         case .partOfHead: if !client.hasHeadBegun { (client.hasHeadBegun, client.headBegan) = (true, now) }
@@ -52,7 +52,7 @@ extension World {
         }
     }
 
-    /// What is reported when nothing else follows.
+    /// The event to report when the last action led to none.
     private func eventAtRest(_ client: Client) -> Exchange.Event? {
         if client.isLooking {
             client.isLooking = false
@@ -60,7 +60,7 @@ extension World {
         }
         if client.exchange.isReading, client.socket.mayRead || client.hasNews, let event = read(client) { return event }
         if client.used < client.input.count, !client.exchange.discardsInput, isMemoryShort {
-            // Only once: it is forgotten, or the request is refused.
+            // Reported once: the input is discarded, or the request is refused.
             return .outOfMemory(.input)
         }
         return nil
@@ -72,7 +72,7 @@ extension World {
         return true
     }
 
-    /// Whether the request that is being read finds no memory: then what the event led to is not performed.
+    /// Whether there is no memory for the request that is being read. Then the event's action is not performed.
     private func lacksMemory(for event: Exchange.Event, _ client: Client) -> Bool {
         switch event {
         case .head, .bodyEnded: isMemoryShort
@@ -113,7 +113,7 @@ extension World {
             return drop(client)
         case .drop: return drop(client)
         case .forgetInput:
-            // What came behind a request is lost, and the connection ends with that one's answer.
+            // Pipelined input is discarded, and the connection ends with the answer to the current request.
             client.hasLostInput = true
             client.forgetInput()
             return nil
@@ -155,7 +155,7 @@ extension World {
         return .answered(closes: true)
     }
 
-    /// The service sends nothing more; what the client has begun to send by then is to be answered.
+    /// Closes the sending side. Requests that the client has begun to send by now must have been answered.
     func shut(_ client: Client) {
         if !client.socket.isShut {
             client.begunBeforeShut = client.begun

@@ -2,16 +2,16 @@ import HTTP1
 import Postgres
 import Vial
 
-// The end of the service, as `Vial.Server` and `Postgres.Database` bring it.
+// The drain, with the steps of `Vial.Server`, and the end of the pools, with those of `Postgres.Database`.
 extension World {
-    /// Between two looks whether the last connection is gone (`Server`).
+    /// The interval at which the server polls for the last connection to close (`Server.drainPoll`).
     private static let drainPoll = 10 * Moment.millisecond
-    /// `Drain.Course`: for connections that are cut.
+    /// How long connections may take to close once they are cut (`Drain.Course`).
     private static let cutLimit = Moment.second
-    /// What is in flight when the pools close (`Database`).
+    /// How long the pools wait for statements in flight when they close (`Database.closeLimit`).
     private static let closeLimit = 2 * Moment.second
 
-    /// Asks for the next phase of the drain.
+    /// Moves the drain to its next phase if that is due.
     func drains() {
         if now < pausedUntil { return queue.schedule(.drains, at: pausedUntil) }
         if phase == .ended { return }
@@ -40,7 +40,7 @@ extension World {
         poolsClosing = now
     }
 
-    /// A connection of a client is closed.
+    /// Counts a client connection that closed.
     func noteClosed() {
         openConnections -= 1
         if openConnections == 0, phase >= .closing, phase < .ended {
@@ -48,17 +48,19 @@ extension World {
         }
     }
 
-    /// What is in flight has two seconds, then every connection closes.
+    /// Closes each pool once nothing is in flight on it, or the time limit has passed.
     func closePools() {
+        var isBusy = false
         for pool in pools where !pool.isToldClosed {
             guard pool.state.inUseCount == 0 || now >= poolsClosing + Self.closeLimit else {
-                queue.schedule(.poolsClose, at: now + 2 * Self.drainPoll)
+                isBusy = true
                 continue
             }
             if pool.state.inUseCount > 0 { see(.closedWithWork) }
             pool.isToldClosed = true
             pool.inbox.append(.closed)
         }
+        if isBusy { queue.schedule(.poolsClose, at: now + 2 * Self.drainPoll) }
     }
 
     /// Whether clients that come now are taken in: until the queue of the listening socket is empty.

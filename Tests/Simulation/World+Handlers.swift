@@ -1,11 +1,11 @@
 import Platform
 import Postgres
 
-// What handlers do: ask the pool of their loop for statements, and answer with what comes of them.
+// What handlers do: run statements on the pool of their loop, and answer with the outcome.
 extension World {
     func call(_ client: Client, _ number: Int) {
         let request = life.requests[number]
-        // What a handler's queries have; the server waits a little longer for its response.
+        // The deadline of the handler's statements; the server waits a little longer for its response.
         let deadline = now + life.requestTimeout
         var call = Call(
             client: client.index, connection: client.connection, request: number, stage: .statement, deadline: deadline)
@@ -72,14 +72,14 @@ extension World {
         let hasMemory = !(life.memoryShortage > 0 && dice.percent(life.memoryShortage))
         if !hasMemory { see(.noMemory) }
         drive(pool, .submitted(value(statement, until: expiry), hasMemory: hasMemory))
-        if isFull, !statements[statement].isAnswered, !pool.isPerforming {
+        if isFull, !statements[statement].isAnswered {
             fail(.bounds, "pool \(pool.index): more than \(life.queueLimit) wait")
         }
     }
 
     // MARK: answers of the pool
 
-    /// The pool has answered a statement.
+    /// The pool reports the outcome of a statement.
     func answered(_ statement: Int, _ error: DatabaseError?) {
         if statements[statement].isAnswered {
             return fail(.answeredTwice, "statement \(statement) is answered a second time")
@@ -87,13 +87,34 @@ extension World {
         statements[statement].isAnswered = true
         let record = statements[statement]
         checkOutcome(statement, error)
+        if calls[record.call].stage.isOfTransaction {
+            // The waiting task resumes as a job of the loop.
+            return pools[record.pool].inbox.append(.ended(statement: statement, error))
+        }
+        if error == nil, record.plan.fallsBack { return fallBack(record) }
+        end(record.call, status(of: error, success: record.kind == .insert ? 201 : 200))
+    }
+
+    /// The rows are not enough: another statement answers in place of this one.
+    private func fallBack(_ record: StatementRecord) {
+        see(.fellBack)
+        var plan = record.plan
+        plan.fallsBack = false
+        let statement = ask(.read, call: record.call, plan: plan, pool: record.pool)
+        calls[record.call].statement = statement
+        calls[record.call].effect = statement
+        submit(statement, until: record.deadline)
+    }
+
+    /// The task of a transaction resumes with the outcome of its statement.
+    func transactionGoesOn(_ statement: Int, _ error: DatabaseError?) {
+        let record = statements[statement]
         switch calls[record.call].stage {
-        case .statement: end(record.call, status(of: error, success: record.kind == .insert ? 201 : 200))
         case .begin: if let error { rollBack(record.call, error) } else { runBody(record.call) }
         case .body: if let error { rollBack(record.call, error) } else { runCommit(record.call) }
         case .commit: if let error { rollBack(record.call, error) } else { giveBack(record.call, 201) }
         case .rollback: giveBack(record.call, calls[record.call].failure)
-        case .lease, .task: fatalError("a call that waits for no statement got an answer")
+        case .statement, .lease, .task: fatalError("a statement of no transaction ended as one")
         }
     }
 
@@ -107,7 +128,7 @@ extension World {
         }
     }
 
-    /// A connection was lent to a transaction.
+    /// The task of a transaction resumes with its connection.
     func lent(_ connection: Int, to call: Int) {
         see(.leased)
         calls[call].lent = connection
@@ -144,7 +165,7 @@ extension World {
         run(call, .rollback, frame())
     }
 
-    /// Of BEGIN, COMMIT and ROLLBACK.
+    /// The plan of BEGIN, COMMIT and ROLLBACK.
     private func frame() -> Life.StatementPlan {
         var plan = Life.StatementPlan()
         plan.cost = dice.percent(90) ? 20 * .microsecond : dice.time(1 * .millisecond...2 * .second)

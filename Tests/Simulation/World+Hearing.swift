@@ -1,9 +1,24 @@
 import Postgres
 
-// What the server says, in the words of `PoolState.Heard`.
+// Turns the server's replies into `PoolState.Heard`.
 extension World {
-    /// One read of a connection: all that its kernel has.
-    func read(_ link: Link, _ pool: PoolDriver) {
+    /// The loop reports that a connection to the database is readable.
+    func report(_ link: Link, _ pool: PoolDriver) {
+        // The reset may come after the read and before an attempt to send what the socket did not take at first.
+        let isFoundBySending = link.isBroken && link.isBusy && dice.percent(20)
+        if isFoundBySending {
+            link.isBroken = false
+            if case .reset? = link.arrived.last { link.arrived.removeLast() }
+        }
+        read(link, pool)
+        guard isFoundBySending, pool.link(link.connection) === link else { return }
+        see(.pushFailed)
+        link.isBroken = true
+        drive(pool, .broke(link.connection, .connectionLost, unsent: 0))
+    }
+
+    /// Reads everything that the kernel holds for a connection.
+    private func read(_ link: Link, _ pool: PoolDriver) {
         var heard: [PoolState.Heard] = []
         var isLost = false
         for reply in link.arrived where !isLost { hear(reply, link, into: &heard, &isLost) }
@@ -73,9 +88,10 @@ extension World {
                 see(.unheld)
                 link.inTransaction.removeLast(members.count)
                 for member in members { statements[member].run = .undone }
-                heard.append(.unheld(members.map { UInt64($0) }))
+                return heard.append(.unheld(members.map { UInt64($0) }))
             case .read, .insert, .update: break
             }
+            for member in members { statements[member].hasResult = true }
         case .warning, .synced, .goodbye, .reset, .commitFailed: break
         }
     }

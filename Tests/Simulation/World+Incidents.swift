@@ -1,6 +1,6 @@
 import Vial
 
-// What goes wrong.
+// Faults.
 extension World {
     func begin(_ incident: Life.Incident) {
         note("incident: \(incident.fault) for \(incident.duration / .microsecond) µs")
@@ -64,7 +64,7 @@ extension World {
         }
     }
 
-    /// The standby is there again: commits that waited for it are over.
+    /// The standby is back: commits that waited for it end.
     func standbyReturns() {
         for backend in backends where backend.work == .commit && now >= server.stalledUntil { workEnds(backend) }
     }

@@ -1,12 +1,12 @@
 import HTTP1
 import Vial
 
-// Reads what clients sent, and parses it with the parser of the service.
+// Reads what clients sent, and parses it with the service's parser.
 extension World {
     /// `Worker.readByteLimit`.
     private static let readByteLimit = 65_536
 
-    /// Parses what is kept, then what the socket has, up to the next step that the exchange has to hear of.
+    /// Parses buffered input, then what the socket has, up to the next event for the exchange.
     func read(_ client: Client) -> Exchange.Event? {
         while client.exchange.isReading {
             if let event = parse(client) { return event }
@@ -26,7 +26,7 @@ extension World {
 
     private func parse(_ client: Client) -> Exchange.Event? {
         guard client.hasNews else { return nil }
-        // A message begins with a byte.
+        // A message has at least one byte.
         guard client.used < client.input.count || client.reader.state != .idle else {
             client.hasNews = false
             return nil
@@ -48,7 +48,7 @@ extension World {
         case .incomplete(let used):
             client.used += used
             if isDropped { client.droppedOfBody += used }
-            // Of a body that is dropped there may be more than is read at once.
+            // More of a body that is dropped may be buffered than is parsed at once.
             client.hasNews = used > 0 && client.used < client.input.count
             switch client.reader.state {
             case .idle: return .inputUsed
@@ -76,7 +76,7 @@ extension World {
         }
     }
 
-    /// The head declares a larger body than is taken.
+    /// The head declares a body above the limit.
     private func beginTooLarge(_ client: Client) -> Exchange.Event {
         see(.bodyTooLarge)
         client.used += client.head.bytes.count
@@ -89,7 +89,7 @@ extension World {
                 expectsContinue: client.head.expectsContinue, hasMoreInput: client.used < client.input.count))
     }
 
-    /// A request is in flight from now on.
+    /// Counts a request as in flight from now on.
     func admit(_ client: Client) {
         if client.hasClosingAnswer { fail(.order, "client \(client.index): a request is read behind the last answer") }
         if client.inFlight { fail(.order, "client \(client.index): a second request while one is in flight") }

@@ -1,10 +1,10 @@
 import Postgres
 import Vial
 
-// Virtual time and the event loops, whose turn has the order of `Reactor.EventLoop`: what happened is reported, what had
-// expired before fires, what yielded goes on, jobs run, and at the end the pool sends.
+// Virtual time and the event loops. A turn follows the order of `Reactor.EventLoop`: events are reported, deadlines that had
+// expired before fire, connections that yielded continue, jobs run, and at the end the pool sends.
 extension World {
-    /// More turns than this without anything happening are a loop that never rests.
+    /// More turns than this in a row mean that a loop never becomes idle.
     private static let turnLimit = 2000
     private static let stepLimit = 200_000
 
@@ -23,7 +23,7 @@ extension World {
         if failure == nil { checkEnd() }
     }
 
-    /// When the next thing happens that somebody hears of.
+    /// The moment of the next event or timer.
     private var nextMoment: Moment? {
         var next = queue.nextMoment ?? .max
         var wake = Moment.max
@@ -39,7 +39,7 @@ extension World {
             turns += 1
             if turns > Self.turnLimit { return fail(.late, "a loop does not come to rest") }
             for pool in pools { turn(pool) }
-            // A turn takes its time.
+            // A turn takes time.
             now += 2 * .microsecond
             while let event = queue.popFirst(until: now) { happen(event) }
             if now < pausedUntil { return }
@@ -60,22 +60,33 @@ extension World {
     }
 
     private func turn(_ pool: PoolDriver) {
-        reportClients(of: pool)
+        reportEvents(of: pool)
         fire(pool)
         resumeYielded(of: pool)
         runJobs(of: pool)
-        if pool.state.hasWork { drive(pool, .iterationEnded) }
+        endIteration(of: pool)
     }
 
-    private func reportClients(of pool: PoolDriver) {
-        // The kernel reports what is ready in an order of its own.
+    private func reportEvents(of pool: PoolDriver) {
+        // The kernel reports ready descriptors in any order.
+        let areLinksFirst = !pool.links.isEmpty && dice.percent(50)
+        if areLinksFirst { reportLinks(of: pool) }
         let first = dice.below(clientCount)
         for offset in 0..<clientCount {
             let client = clients[(first + offset) % clientCount]
             guard client.index % pools.count == pool.index, client.socket.isOpen else { continue }
-            // One system call may bring less than there is; what is left comes with the next.
+            // One epoll_wait may return only some of the events; the others follow with the next.
             if life.isReportLate, dice.percent(20) { continue }
             report(client)
+        }
+        if !areLinksFirst { reportLinks(of: pool) }
+    }
+
+    private func reportLinks(of pool: PoolDriver) {
+        // A connection that an earlier event has closed is not reported.
+        for link in pool.links where link.isReadable && pool.link(link.connection) === link {
+            if life.isReportLate, dice.percent(20) { continue }
+            report(link, pool)
         }
     }
 
@@ -91,19 +102,21 @@ extension World {
             feed(client, .readable)
         }
         guard client.socket.isOpen else { return }
-        // An edge of one side reports both.
+        // An edge of one direction reports both.
         if !client.socket.mayWrite, client.socket.room > 0 || hasFailed {
             client.socket.mayWrite = true
             feed(client, .writable)
         }
     }
 
-    /// Fires what was found expired by the look before, then looks.
+    /// Fires the deadlines that the previous look found expired, then looks for expired ones.
     private func fire(_ pool: PoolDriver) {
         for client in clients[..<clientCount] where client.index % pools.count == pool.index {
             if client.socket.isOpen, client.timer.fire() { feed(client, .expired) }
         }
-        for link in pool.links where link.timer.fire() { drive(pool, .timer(.connection(link.connection))) }
+        for link in pool.links where pool.link(link.connection) === link && link.timer.fire() {
+            drive(pool, .timer(.connection(link.connection)))
+        }
         if pool.waitTimer.fire() { drive(pool, .timer(.wait)) }
         if pool.growTimer.fire() { drive(pool, .timer(.grow)) }
         if pool.retryTimer.fire() { drive(pool, .timer(.retry)) }
@@ -151,6 +164,9 @@ extension World {
             case .sibling(.retired(let error)):
                 noteSiblingRetirement(pool)
                 drive(pool, .siblingRetired(error))
+            case .lent(let connection, let call): lent(connection, to: call)
+            case .refused(let call, let error): refused(call, error)
+            case .ended(let statement, let error): transactionGoesOn(statement, error)
             case .drainChanged:
                 for client in clients[..<clientCount] where client.index % pools.count == pool.index {
                     if client.socket.isOpen { feed(client, .drainChanged) }
@@ -162,8 +178,6 @@ extension World {
             }
         }
         pool.inbox.removeAll(keepingCapacity: true)
-        // One that is given up meanwhile is not read.
-        for link in pool.links where link.isReadable && pool.link(link.connection) === link { read(link, pool) }
     }
 
     // MARK: what happens

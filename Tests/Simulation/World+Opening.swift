@@ -1,7 +1,7 @@
 import Platform
 import Postgres
 
-// Connections to the database that come and go.
+// Connections to the database that open and close.
 extension World {
     func open(_ connection: Int, _ pool: PoolDriver) {
         pool.opening += 1
@@ -19,7 +19,7 @@ extension World {
             at: now + duration)
     }
 
-    /// On a thread of its own, an attempt is over; the loop hears of it.
+    /// An attempt to connect ends on its own thread; the loop is notified.
     func connectEnds(_ pool: PoolDriver, _ connection: Int, started: Moment, isOverdue: Bool) {
         let took = now - started
         let error: DatabaseError?
@@ -48,7 +48,7 @@ extension World {
         pool.hasFailedToOpen = false
         let link = Link(connection: connection, backend: backend, session: backends[backend].session)
         pool.links.append(link)
-        // What came while the loop had not heard of it.
+        // Replies that arrived before the loop adopted the connection.
         link.arrived.append(contentsOf: backends[backend].early)
         backends[backend].isAdopted = true
         pool.targets.append((connection, backend, backends[backend].session))
@@ -60,7 +60,6 @@ extension World {
     func openFailed(_ pool: PoolDriver, _ connection: Int, _ error: DatabaseError, took: Moment) {
         pool.opening -= 1
         pool.hasFailedToOpen = true
-        pool.everFailedToOpen = true
         drive(pool, .openFailed(connection, error, took: .nanoseconds(Int64(took)), jitter: dice.fraction()))
     }
 
@@ -69,12 +68,15 @@ extension World {
             return fail(.bounds, "pool \(pool.index) closes \(connection), which is not open")
         }
         let link = pool.links.remove(at: position)
-        if pool.closesIdle { see(.idleRetired) }
-        if pool.closesGrown { see(.grownRetired) }
+        switch pool.event {
+        case .timer(.idle): see(.idleRetired)
+        case .timer(.shrink): see(.grownRetired)
+        default: break
+        }
         noteLoss(link)
         let backend = backends[link.backend]
         guard backend.session == link.session, backend.isOpen else { return }
-        // It has what was sent, and runs it.
+        // The server still runs the statements that it was sent.
         backend.isOrphan = true
         queue.schedule(
             .batchArrives(backend: backend.index, session: backend.session, count: 0),

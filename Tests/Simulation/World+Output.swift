@@ -1,7 +1,7 @@
 import HTTP1
 import Vial
 
-// Has requests answered, and sends the answers.
+// Answers requests and sends the answers.
 extension World {
     func answer(_ client: Client) -> Exchange.Event? {
         guard let number = client.current else { fatalError("a request without a number is answered by a handler") }
@@ -30,9 +30,9 @@ extension World {
         return client.response == nil ? .begun : .answered(closes: false)
     }
 
-    /// A handler's response is there.
+    /// A handler returned its response.
     func respond(_ client: Client, connection: Int, _ answer: Client.Answer) {
-        // The object that waits for it is that connection's, which may be gone.
+        // The response belongs to that connection, which may be closed.
         guard client.connection == connection, client.socket.isOpen else { return see(.answerDiscarded) }
         client.response = answer
         if client.isCalling { return }

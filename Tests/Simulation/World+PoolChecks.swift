@@ -2,14 +2,14 @@ import Platform
 import Postgres
 import Vial
 
-// What has to hold for pools and their connections.
+// The invariants of pools and their connections.
 extension World {
     /// `PoolState.retirementPause`.
     private static let retirementPause = Moment.second
     /// `PoolState.Limits.growAfter`.
     private static let growAfter = 5 * Moment.millisecond
 
-    /// What is sent on a connection belongs there.
+    /// Checks that a batch may be sent on a connection.
     func checkUse(_ requests: [PoolState.Request], of link: Link, _ pool: PoolDriver) {
         var hasWrite = false
         for request in requests {
@@ -34,7 +34,7 @@ extension World {
         if link.isRetired { fail(.retired, "a batch on connection \(link.connection), which is retired") }
     }
 
-    /// All connections that are open are to be opened anew.
+    /// The pool retires all open connections.
     func noteRetirement(_ pool: PoolDriver) {
         see(.generationRetired)
         if let last = pool.lastRetirement, now < last + Self.retirementPause {
@@ -43,7 +43,7 @@ extension World {
         retire(pool)
     }
 
-    /// The same because another pool says so, unless it was done lately.
+    /// Another pool retires its connections: this one does the same unless it did so less than `retirementPause` ago.
     func noteSiblingRetirement(_ pool: PoolDriver) {
         if let last = pool.lastRetirement, now < last + Self.retirementPause { return }
         retire(pool)
@@ -54,7 +54,7 @@ extension World {
         for link in pool.links { link.isRetired = true }
     }
 
-    /// After an event and what it led to.
+    /// Checks a pool after an event and all nested events.
     func checkEvent(_ pool: PoolDriver) {
         if pool.metSilence {
             pool.metSilence = false
@@ -84,7 +84,7 @@ extension World {
         }
     }
 
-    /// After the loops came to rest.
+    /// Checks a pool while the loops are idle.
     func check(_ pool: PoolDriver) {
         checkCounts(pool)
         let state = pool.state
@@ -98,7 +98,7 @@ extension World {
         let isComing =
             pool.opening > 0 || !pool.links.isEmpty || pool.retryTimer.expiry < .max || pool.growTimer.expiry < .max
         if phase < .ended, !isComing, waiting > 0 || life.minimum > 0 {
-            // While all places are kept by connections that are gone, their cancel requests are waited for.
+            // While closed connections keep all places, the pool waits for their cancel requests.
             if !state.uses.values.contains(where: { if case .ending = $0 { true } else { false } }) {
                 fail(.noTimer, "pool \(pool.index) has no connection, and does nothing about it")
             }
@@ -107,7 +107,7 @@ extension World {
         for link in pool.links { check(link, pool) }
     }
 
-    /// Whoever waits for long gets one more connection, unless there are as many as may be, or the last attempt failed.
+    /// A statement that waits for longer than `growAfter` opens a connection, unless the maximum is reached or the last attempt failed.
     private func checkGrowth(_ pool: PoolDriver) {
         let state = pool.state
         guard pool.opening == 0, state.idleCount == 0, !pool.hasFailedToOpen, state.availability == .up,
@@ -115,8 +115,6 @@ extension World {
         else {
             return
         }
-        // A pause after a failure outlives a success that did not wait for its end.
-        if pool.everFailedToOpen { return }
         let oldest = min(
             state.waiting.first?.enqueued ?? .distantFuture, state.waitingLeases.first?.enqueued ?? .distantFuture)
         if now > oldest.nanoseconds + Self.growAfter + Self.slack + pausedTime {
@@ -151,7 +149,7 @@ extension World {
         if live - state.openCount != pool.opening {
             fail(.bounds, "pool \(pool.index) counts \(live - state.openCount) being opened, and it is \(pool.opening)")
         }
-        // What counts at the server: those that are gone here while their cancel request is on its way, too.
+        // The server also counts connections that are closed here while their cancel request is under way.
         let gone = pool.cancelling.reduce(0) { pool.link($1) == nil ? $0 + 1 : $0 }
         let all = live + gone
         guard all > life.maximum, !pool.isClosed else { return }

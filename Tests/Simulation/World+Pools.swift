@@ -1,42 +1,50 @@
 import Platform
 import Postgres
 
-// The performer's part of a pool, as `Postgres.LoopPool`: hands events in, performs the actions in their order.
+// The part of `Postgres.LoopPool`: reports events to `PoolState`, and performs its actions in order.
 extension World {
-    /// Hands an event in and performs what follows, unless that is being done already further out.
+    /// More batches than this at the end of one iteration mean that the pool never becomes idle.
+    private static let batchLimit = 10_000
+
+    /// Reports an event and performs the actions. An action may lead to another event, whose actions are performed before the
+    /// remaining actions of this one.
     func drive(_ pool: PoolDriver, _ event: PoolState.Event) {
         note("  pool \(pool.index): \(event)")
-        if case .timer(let timer) = event {
-            pool.closesIdle = timer == .idle
-            pool.closesGrown = timer == .shrink
-        } else {
-            pool.closesIdle = false
-            pool.closesGrown = false
-        }
-        pool.state.handle(event, at: Instant(nanoseconds: now), into: &pool.actions)
-        if pool.isPerforming { return }
-        pool.isPerforming = true
-        while pool.performed < pool.actions.count, failure == nil {
-            let action = pool.actions[pool.performed]
-            pool.performed += 1
+        let outer = pool.event
+        pool.event = event
+        var actions: [PoolState.Action] = []
+        swap(&actions, &pool.spareActions)
+        pool.state.handle(event, at: Instant(nanoseconds: now), into: &actions)
+        for action in actions where failure == nil {
             note("  pool \(pool.index): → \(action)")
             perform(action, pool)
         }
-        pool.actions.removeAll(keepingCapacity: true)
-        pool.performed = 0
-        pool.isPerforming = false
-        checkEvent(pool)
+        actions.removeAll(keepingCapacity: true)
+        pool.spareActions = actions
+        pool.event = outer
+        if outer == nil { checkEvent(pool) }
+    }
+
+    /// Ends the loop's iteration: sends the waiting batches one at a time.
+    func endIteration(of pool: PoolDriver) {
+        var count = 0
+        while pool.state.hasWork, failure == nil {
+            drive(pool, .iterationEnded)
+            count += 1
+            if count > Self.batchLimit { fail(.late, "pool \(pool.index) has work after \(count) batches") }
+        }
     }
 
     private func perform(_ action: PoolState.Action, _ pool: PoolDriver) {
         switch action {
         case .answer(let requests): for request in requests { answered(Int(request.id), nil) }
         case .fail(let request, let error): answered(Int(request.id), error)
-        case .undo(let id): checkUndone(Int(id))
+        case .undo(let id): undone(Int(id))
         case .lend(let connection, let lease):
             pool.link(connection)?.lentTo = Int(lease)
-            lent(connection, to: Int(lease))
-        case .refuse(let lease, let error): refused(Int(lease), error)
+            // The waiting task resumes as a job of the loop.
+            pool.inbox.append(.lent(connection, call: Int(lease)))
+        case .refuse(let lease, let error): pool.inbox.append(.refused(call: Int(lease), error))
         case .open(let connection): open(connection, pool)
         case .send(let batch, let connection): send(batch, on: connection, pool)
         case .requestCancel(let connection): requestCancel(connection, pool)
@@ -45,8 +53,12 @@ extension World {
                 drive(pool, .broke(connection, error, unsent: 0))
             }
         case .close(let connection): close(connection, pool)
-        case .arm(let timer, let moment): arm(timer, moment.nanoseconds, pool)
-        case .disarm(let timer): arm(timer, .max, pool)
+        case .arm(.connection(let connection), let moment):
+            pool.link(connection)?.timer.arm(at: moment.nanoseconds, lastLook: lastLook)
+        case .arm(let timer, _):
+            // A nested event may have changed this timer; the later decision holds.
+            if let latest = pool.state.moment(of: timer) { arm(timer, latest.nanoseconds, pool) }
+        case .disarm(let timer): if pool.state.moment(of: timer) == nil { cancel(timer, pool) }
         case .tellSiblings(let news):
             if case .retired = news { noteRetirement(pool) }
             for sibling in pools where sibling !== pool {
@@ -64,7 +76,18 @@ extension World {
         case .retry: pool.retryTimer.arm(at: moment, lastLook: lastLook)
         case .idle: pool.idleTimer.arm(at: moment, lastLook: lastLook)
         case .shrink: pool.shrinkTimer.arm(at: moment, lastLook: lastLook)
-        case .connection(let connection): pool.link(connection)?.timer.arm(at: moment, lastLook: lastLook)
+        case .connection: fatalError("the timer of a connection belongs to its link")
+        }
+    }
+
+    private func cancel(_ timer: PoolState.Timer, _ pool: PoolDriver) {
+        switch timer {
+        case .wait: pool.waitTimer.cancel()
+        case .grow: pool.growTimer.cancel()
+        case .retry: pool.retryTimer.cancel()
+        case .idle: pool.idleTimer.cancel()
+        case .shrink: pool.shrinkTimer.cancel()
+        case .connection: fatalError("the timer of a connection belongs to its link")
         }
     }
 

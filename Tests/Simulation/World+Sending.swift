@@ -1,15 +1,15 @@
 import Platform
 import Postgres
 
-// Batches on their way to the server, and the cancel requests for what runs.
+// Sends batches and cancel requests to the server.
 extension World {
-    /// A pooler passes a cancel request on in its own time.
+    /// The longest time after which a pooler passes a cancel request on.
     private static let poolerCancelDelay = 900 * Moment.millisecond
-    /// How long a cancel request may take (`Cancellation.patience`).
+    /// The time limit of a cancel request (`Cancellation.patience`).
     static let cancelPatience = 5 * Moment.second
-    /// Between two attempts to send one, where too many are on their way (`LoopPool`).
+    /// The pause before a refused cancel request is sent again (`LoopPool.cancelPause`).
     private static let cancelPause = 5 * Moment.millisecond
-    /// Parameters of one batch that leave libpq with a large buffer (`Postgres.Connection`).
+    /// Batches with more parameter bytes than this leave libpq with a large buffer (`Connection.grownByteLimit`).
     private static let grownByteLimit = 65_536
 
     func send(_ batch: PoolState.Batch, on connection: Int, _ pool: PoolDriver) {
@@ -30,15 +30,15 @@ extension World {
         for (index, request) in batch.requests.enumerated() {
             noteSent(Int(request.id), isCertainlyUnsent: index >= batch.requests.count - unsent)
         }
-        link.timer.arm(at: batch.deadline.nanoseconds, lastLook: lastLook)
         if link.isBroken {
             see(.sendFailed)
             return drive(pool, .broke(connection, .connectionLost, unsent: unsent))
         }
         transmit(batch.requests, on: link)
+        link.timer.arm(at: batch.deadline.nanoseconds, lastLook: lastLook)
     }
 
-    /// libpq finds the connection broken at some Sync; what comes behind it was not sent.
+    /// libpq finds the connection broken at some Sync; what follows that Sync was not sent.
     private func unsentCount(of requests: [PoolState.Request]) -> Int {
         var ends = [0]
         for index in requests.indices
@@ -91,7 +91,7 @@ extension World {
         if !isGone { deliver(count, to: backend) }
     }
 
-    /// Where the statements end that may run as one with the one at `start`.
+    /// The end of the statements that run as one with that at `start`.
     private func endOfGroup(from start: Int, in requests: [PoolState.Request]) -> Int {
         var end = start + 1
         guard mayBeGrouped(requests[start]) else { return end }
@@ -105,22 +105,24 @@ extension World {
 
     func requestCancel(_ connection: Int, _ pool: PoolDriver) {
         see(.cancelAsked)
-        pool.cancelling.append(connection)
-        if let link = pool.link(connection) {
-            link.isCancelling = true
-            link.hasAskedToCancel = true
+        // A closed connection has no cancel key any more.
+        guard let link = pool.link(connection) else {
+            return pool.inbox.append(.cancelEnded(connection, isOverdue: false))
         }
+        pool.cancelling.append(connection)
+        link.isCancelling = true
+        link.hasAskedToCancel = true
         sendCancel(connection, pool)
     }
 
-    /// Sends a cancel request, or finds too many others on their way.
+    /// Sends a cancel request, unless too many others are under way.
     private func sendCancel(_ connection: Int, _ pool: PoolDriver) {
         if dice.percent(10) {
             see(.cancelRefused)
             return queue.schedule(
                 .cancelWaits(pool: pool.index, connection: connection), at: now + Self.cancelPause)
         }
-        // Of a connection that is gone meanwhile, too.
+        // The connection may have been closed meanwhile.
         guard let target = pool.targets.last(where: { $0.connection == connection }) else {
             return fail(.bounds, "pool \(pool.index) cancels on \(connection), which was never open")
         }
@@ -142,7 +144,7 @@ extension World {
             .cancelEnds(pool: pool.index, connection: connection, isOverdue: false), at: arrival + life.delay)
     }
 
-    /// A cancel request that found too many others is sent again, where that is still of use.
+    /// Sends a refused cancel request again if that is still of use.
     func cancelWaits(_ connection: Int, _ pool: PoolDriver) {
         if pool.state.mayCancelAgain(connection, at: Instant(nanoseconds: now)) {
             sendCancel(connection, pool)

@@ -1,23 +1,23 @@
-// The modelled PostgreSQL: sessions that run what they are sent, one transaction for each Sync. It keeps the truth: which
-// statement ran, and which write was committed how often.
+// The simulated PostgreSQL: sessions that run statements, one transaction per Sync. It records which
+// statements ran and how often each write was committed.
 extension World {
-    /// A statement of less is done with the batch; a longer one has an event of its own, so that something can happen meanwhile.
+    /// Statements that take longer than this end with an event of their own, so that other events can happen meanwhile.
     private static let shortCost = 300 * Moment.microsecond
 
     func openBackend(pool: Int, connection: Int) -> Int {
         var index = 0
-        // One of which the loop has yet to hear is still spoken of.
+        // A session that the loop has not adopted yet may not be reused.
         while index < backends.count, backends[index].isOpen || !backends[index].isAdopted { index += 1 }
         if index == backends.count { backends.append(Backend(index: index)) }
         backends[index].open(pool: pool, connection: connection, at: now)
         return index
     }
 
-    /// Messages are on their way from the service.
+    /// Schedules the arrival of messages from the service.
     func deliver(_ count: Int, to backend: Backend) {
         if now < server.deafUntil {
             backend.inbox.removeLast(count)
-            // What comes after what is lost can never be read.
+            // After lost bytes nothing that follows can be parsed.
             backend.isOrphan = true
             return
         }
@@ -33,7 +33,7 @@ extension World {
         proceed(backend)
     }
 
-    /// Runs what has arrived until something takes its time.
+    /// Processes arrived messages until one takes time.
     func proceed(_ backend: Backend) {
         if !backend.isOpen { return }
         backend.clock = max(backend.clock, now)
@@ -61,7 +61,7 @@ extension World {
         }
         backend.work = .statement
         backend.workNumber += 1
-        // Behind a pooler the server knows no limit of a statement.
+        // Behind a pooler the server has no statement timeout.
         let isLimited = !life.isPooled && cost > life.statementTimeout
         backend.isCancelled = isLimited
         backend.isCancelledByService = false
@@ -177,7 +177,7 @@ extension World {
         confirm(backend)
     }
 
-    /// The transaction is committed on this server.
+    /// Commits the transaction on this server.
     private func commit(_ backend: Backend) {
         for statement in backend.executed where statements[statement].kind.isWrite {
             statements[statement].commits += 1
@@ -194,7 +194,7 @@ extension World {
         backend.hasFailed = false
         if backend.isCancelled {
             backend.isCancelled = false
-            // What the service is not told, it can know of a cancel request of its own alone.
+            // Without the warning the service can only suspect it after a cancel request of its own.
             let isTold = !life.hidesWarnings || backend.isCancelledByService && !life.isPooled
             for statement in backend.waiting where isTold { statements[statement].isDoubtful = true }
             if !life.hidesWarnings { reply(.warning, from: backend) }
@@ -214,7 +214,7 @@ extension World {
         queue.schedule(.replyArrives(backend: backend.index, session: backend.session, reply), at: moment)
     }
 
-    /// A cancel request has reached the server.
+    /// A cancel request reaches the server.
     func cancelArrives(at backend: Backend, isByService: Bool) {
         backend.isCancelledByService = isByService
         switch backend.work {
@@ -230,7 +230,7 @@ extension World {
         }
     }
 
-    /// The server ends a session: what was not committed is undone.
+    /// The server ends a session and rolls back its open transaction.
     func end(_ backend: Backend, _ fault: ServerFault?) {
         guard backend.isOpen else { return }
         if backend.work != .nothing || !backend.executed.isEmpty { see(.endedBeforeCommit) }
@@ -242,7 +242,7 @@ extension World {
         backend.isOpen = false
     }
 
-    /// The network loses a connection. The server runs what has arrived, and nobody hears of it.
+    /// The network resets a connection. The server still runs the statements that have arrived; their answers are lost.
     func reset(_ backend: Backend) {
         guard backend.isOpen, !backend.isOrphan else { return }
         see(.connectionReset)

@@ -2,9 +2,9 @@ import HTTP1
 import Postgres
 import Vial
 
-// The beginning of a schedule.
+// The start of a schedule.
 extension World {
-    /// Makes everything ready for the schedule of a seed; what the last one left is reused.
+    /// Sets everything up for the schedule of a seed, and reuses the storage of the previous one.
     func prepare(seed: UInt64) {
         self.seed = seed
         dice = Dice(seed: seed)

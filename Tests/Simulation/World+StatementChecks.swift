@@ -1,13 +1,14 @@
 import Postgres
 import Vial
 
-// What has to hold for statements: what the pool says of them is compared with the truth.
+// The invariants of statements: what the pool says about them is compared with what the server did.
 extension World {
-    /// The pool tells how a statement ended.
+    /// Checks the outcome that the pool reports for a statement.
     func checkOutcome(_ statement: Int, _ error: DatabaseError?) {
         checkTime(of: statement)
         if let error { return checkFailure(statement, error) }
         let record = statements[statement]
+        if !record.hasResult { fail(.unsynced, "statement \(statement) is answered without a result") }
         if record.run != .confirmed { fail(.unsynced, "statement \(statement) is answered before its Sync") }
         switch record.kind {
         case .insert where calls[record.call].stage == .body: break
@@ -31,7 +32,7 @@ extension World {
     private func checkTime(of statement: Int) {
         let record = statements[statement]
         let patience = Self.slack + pausedTime
-        // What a transaction asks for is held while a cancel request is on its way, which may take its time.
+        // A transaction's statement is held while a cancel request is under way, which may take long.
         let isOfTransaction = calls[record.call].stage.isOfTransaction
         if isOfTransaction {
             if now > record.deadline + Self.cancelPatience + Self.cancelGrace + patience {
@@ -60,19 +61,15 @@ extension World {
         let mayRunAgain = record.sends <= life.maximum + 1 && phase != .ended
         switch server.sqlState {
         case "23514":
-            // The pool tells a group's error to all of it when the connection is lost before the Sync.
-            if record.run == .open { break }
             if record.plan.verdict != .fails && record.plan.verdict != .failsAtCommit || !record.kind.isWrite {
                 fail(.status, "statement \(statement) fails with another one's \(error)")
             }
         case "40001":
-            // The pool tells a group's error to all of it when the connection is lost before the Sync.
-            if record.run == .open { break }
             if record.plan.verdict != .conflicts {
                 fail(.status, "statement \(statement) fails with another one's \(error)")
             }
         case "57014":
-            // Of one that ran for as long as the server lets it nobody can tell.
+            // When the statement ran for as long as the server allows, the two causes cannot be told apart.
             if record.isStoppedByService, mayRunAgain, now < record.lastSent + life.statementTimeout {
                 fail(.status, "statement \(statement) was stopped in another one's place, and fails")
             }
@@ -97,7 +94,7 @@ extension World {
         }
     }
 
-    /// The pool sends a statement.
+    /// Checks that the pool may send a statement now.
     func checkSending(_ statement: Int, isOfTransaction: Bool) {
         let record = statements[statement]
         if record.kind.isWrite, record.run == .open || record.run == .confirmed {
@@ -108,13 +105,15 @@ extension World {
         if !isOfTransaction, now >= record.deadline {
             fail(.late, "statement \(statement) is sent \(now - record.deadline) ns after its deadline")
         }
-        // As often as its connection may be lost, once alone, and once without memory for its result.
+        // Once per loss of its connection, once alone, and once without memory for its result.
         if record.sends > life.maximum + 1 + 3 { fail(.bounds, "statement \(statement) is sent \(record.sends) times") }
     }
 
-    /// The pool says that a statement did nothing, and has it wait again.
-    func checkUndone(_ statement: Int) {
+    /// The pool queues a statement again that certainly did nothing.
+    func undone(_ statement: Int) {
         let record = statements[statement]
+        if record.isAnswered { fail(.answeredTwice, "statement \(statement) waits again though it is answered") }
+        statements[statement].hasResult = false
         guard record.kind.isWrite else { return }
         if record.run != .undone {
             fail(.ranAgain, "statement \(statement), a \(record.kind), counts as undone, and may have run")
@@ -122,7 +121,7 @@ extension World {
         if record.commits > 0 { fail(.twice, "statement \(statement) counts as undone, and is committed") }
     }
 
-    /// A connection is given up.
+    /// A connection was given up with statements in flight.
     func noteLoss(_ link: Link) {
         for statement in link.inTransaction { noteLoss(of: statement) }
         for expected in link.expected[link.answered...] {

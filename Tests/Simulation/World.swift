@@ -2,9 +2,9 @@ import HTTP1
 import Postgres
 import Vial
 
-/// One schedule: the service's deciders, its clients, the network and PostgreSQL in virtual time.
+/// One schedule: the service's state machines, its clients, the network and PostgreSQL in virtual time.
 ///
-/// Everything that happens is drawn from the seed, so the same seed is the same schedule, step by step.
+/// All randomness comes from the seed, so the same seed gives the same schedule, step by step.
 final class World {
     enum Event {
         case clientActs(Int)
@@ -25,7 +25,7 @@ final class World {
         case loopResumes
     }
 
-    /// What the modelled server, and the way to it, is like now.
+    /// The current faults of the simulated server and of the network to it.
     struct Server {
         var downUntil: Moment = 0
         var refusesUntil: Moment = 0
@@ -51,9 +51,9 @@ final class World {
     var statements: [StatementRecord] = []
     var groups: [Int] = []
     var calls: [Call] = []
-    /// Clients that let the others go first.
+    /// Clients whose connections yielded to the others.
     var yielded: [Int] = []
-    /// How far the service is on its way to its end.
+    /// The phase of the drain.
     var phase = Drain.Phase.serving
     var times = Exchange.Times(keepAlive: 0, head: 0, body: 0, response: 0, write: 0)
     let limits = Limits()
@@ -62,20 +62,20 @@ final class World {
     var closingStart: Moment = 0
     var poolsClosing: Moment = 0
     var openConnections = 0
-    /// Over all schedules.
+    /// Connections of clients over all schedules; numbers them.
     var connectionCount = 0
-    /// When expired deadlines were last looked for.
+    /// When a loop last looked for expired deadlines.
     var lastLook: Moment = 0
     var requestCount = 0
     var statementCount = 0
     var seen = SightSet()
     var steps = 0
     var failure: Failure?
-    /// Of the process, until then it does not run.
+    /// The process is suspended until then.
     var pausedUntil: Moment = 0
-    /// The process stood still so long in all.
+    /// How long the process was suspended in total.
     var pausedTime: Moment = 0
-    /// Prints what happens.
+    /// Prints a line for every step, if set.
     var trace: ((String) -> Void)?
 
     /// A broken invariant.
@@ -110,7 +110,7 @@ final class World {
     }
 }
 
-/// What has to hold after every step.
+/// What must hold after every step.
 enum Invariant: String, CaseIterable {
     case wrongAnswer, answeredTwice, missing, order, ranAgain, twice, lostWrite, unsynced, bounds, idleWhileWaiting,
         late

@@ -42,7 +42,7 @@ struct WorldTests {
         write.run = .open
         write.commits = 1
         world.statements = [write]
-        world.checkUndone(0)
+        world.undone(0)
         #expect(world.failure?.invariant == .ranAgain)
     }
 }
