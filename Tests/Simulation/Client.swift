@@ -53,7 +53,8 @@ final class Client {
 
     var socket = Socket()
     var exchange = Exchange(
-        at: 0, drain: .serving, Exchange.Times(keepAlive: 0, head: 0, body: 0, response: 0, write: 0))
+        at: Moment(0).instant, drain: .serving,
+        Exchange.Times(keepAlive: .zero, head: .zero, body: .zero, response: .zero, write: .zero))
     var timer = Timer()
     var reader = RequestReader(limits: Limits())
     var head = RequestHead()

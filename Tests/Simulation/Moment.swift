@@ -1,3 +1,5 @@
+import Platform
+
 /// Nanoseconds of virtual time since the start of a schedule.
 typealias Moment = UInt64
 
@@ -5,4 +7,9 @@ extension Moment {
     static let microsecond: Moment = 1000
     static let millisecond: Moment = 1_000_000
     static let second: Moment = 1_000_000_000
+
+    /// The same for the deciders.
+    var instant: Instant { Instant(nanoseconds: self) }
+    /// As a span of time.
+    var duration: Duration { .nanoseconds(Int64(self)) }
 }

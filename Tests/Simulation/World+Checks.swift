@@ -6,9 +6,9 @@ import Vial
 extension World {
     /// How late a loop may act on a time limit, because turns take time.
     static let slack = 5 * Moment.millisecond
-    /// How much longer than its handler a request may take (`Connection.responseGraceMilliseconds`).
+    /// How much longer than its handler a request may take (`Connection.responseGrace`).
     static let responseGrace = 500 * Moment.millisecond
-    /// `Exchange.lingerMilliseconds`.
+    /// `Exchange.lingerLimit`.
     static let lingerTime = 1000 * Moment.millisecond
     /// `Cancellation.grace`.
     static let cancelGrace = 500 * Moment.millisecond

@@ -1,4 +1,5 @@
 import HTTP1
+import Platform
 import Postgres
 import Vial
 
@@ -83,7 +84,7 @@ extension World {
     }
 
     private func checkTimes(_ client: Client) {
-        let deadline = client.exchange.deadline
+        let deadline = client.exchange.deadline.nanoseconds
         if deadline == .max || deadline + Self.slack < now {
             fail(.noTimer, "client \(client.index) waits without a limit, \(client.exchange.state)")
         }

@@ -1,4 +1,5 @@
 import HTTP1
+import Platform
 import Vial
 
 // The part of `Vial.Connection`: reads, parses, answers and sends as the exchange decides.
@@ -9,14 +10,14 @@ extension World {
         // Buffered input is parsed again after every event.
         if client.used < client.input.count { client.hasNews = true }
         while let event = next ?? eventAtRest(client) {
-            let action = client.exchange.handle(event, at: now, drain: phase, times)
+            let action = client.exchange.handle(event, at: now.instant, drain: phase, times)
             follow(event, action, client)
             note("  client \(client.index): \(event) → \(action), \(client.exchange.state)")
             next = lacksMemory(for: event, client) ? .outOfMemory(.request) : perform(action, client)
             if failure != nil { return }
         }
         if client.socket.isOpen {
-            client.timer.arm(at: client.exchange.deadline, lastLook: lastLook)
+            client.timer.arm(at: client.exchange.deadline.nanoseconds, lastLook: lastLook)
         }
     }
 

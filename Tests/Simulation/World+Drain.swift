@@ -1,4 +1,5 @@
 import HTTP1
+import Platform
 import Postgres
 import Vial
 
@@ -20,12 +21,12 @@ extension World {
             see(.drained)
             if clients[..<clientCount].contains(where: { $0.inFlight }) { see(.drainedWithRequests) }
         }
-        while let next = course.next(at: now, openCount: openConnections, skipsDelay: life.skipsDelay) {
+        while let next = course.next(at: now.instant, openCount: openConnections, skipsDelay: life.skipsDelay) {
             enter(next)
             // Each loop hears of it before the next look.
             if next == .ended { return closePools() }
         }
-        queue.schedule(.drains, at: max(course.limit, now + Self.drainPoll))
+        queue.schedule(.drains, at: max(course.limit.nanoseconds, now + Self.drainPoll))
     }
 
     private func enter(_ next: Drain.Phase) {
@@ -70,8 +71,8 @@ extension World {
         openConnections += 1
         client.idleSince = now
         client.socket.open(room: client.plan.window)
-        client.exchange = Exchange(at: now, drain: phase, times)
+        client.exchange = Exchange(at: now.instant, drain: phase, times)
         client.reader = .init(limits: limits)
-        client.timer.arm(at: client.exchange.deadline, lastLook: lastLook)
+        client.timer.arm(at: client.exchange.deadline.nanoseconds, lastLook: lastLook)
     }
 }

@@ -28,12 +28,13 @@ extension World {
         pausedTime = 0
         lastLook = now
         phase = .serving
-        course = Drain.Course(delay: life.drainDelay, timeout: life.drainTimeout)
+        course = Drain.Course(delay: life.drainDelay.duration, timeout: life.drainTimeout.duration)
         closingStart = 0
         openConnections = 0
         times = Exchange.Times(
-            keepAlive: life.keepAliveTimeout, head: life.headerTimeout, body: life.bodyTimeout,
-            response: life.requestTimeout + 500 * .millisecond, write: life.writeTimeout)
+            keepAlive: life.keepAliveTimeout.duration, head: life.headerTimeout.duration,
+            body: life.bodyTimeout.duration,
+            response: (life.requestTimeout + Self.responseGrace).duration, write: life.writeTimeout.duration)
         while clients.count < life.clients.count { clients.append(Client(index: clients.count)) }
         clientCount = life.clients.count
         for index in 0..<clientCount {

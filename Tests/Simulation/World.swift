@@ -55,9 +55,9 @@ final class World {
     var yielded: [Int] = []
     /// The phase of the drain.
     var phase = Drain.Phase.serving
-    var times = Exchange.Times(keepAlive: 0, head: 0, body: 0, response: 0, write: 0)
+    var times = Exchange.Times(keepAlive: .zero, head: .zero, body: .zero, response: .zero, write: .zero)
     let limits = Limits()
-    var course = Drain.Course(delay: 0, timeout: 0)
+    var course = Drain.Course(delay: .zero, timeout: .zero)
     var drainStart: Moment = 0
     var closingStart: Moment = 0
     var poolsClosing: Moment = 0
