@@ -1,14 +1,15 @@
 """The two programs of deploy/, run as a person runs them."""
 
 import os
-import pathlib
 import signal
 import subprocess
 import sys
 
 from cloud import GROUP, IMAGE, REGION
 
-DEPLOY = pathlib.Path(__file__).resolve().parents[3] / "deploy"
+from support.project import ROOT
+
+DEPLOY = ROOT / "deploy"
 RUN_SECONDS = 120
 
 
