@@ -49,6 +49,9 @@ extension PoolState {
             let isPrepared: Bool
             /// It ran as one with others, one of which may be at fault alone.
             let isShared: Bool
+
+            /// Whether the connection's prepared statements are outdated, and nothing is wrong with the statement.
+            var isStale: Bool { error.isStalePlan || error.isMissingObject && isPrepared }
         }
 
         init(connecting id: Int) {

@@ -88,8 +88,7 @@ extension PoolState {
         let refusal = slots[index].refusals.first { ids.contains($0.id) }
         let commitError = slots[index].commitError
         let failure = refusal?.error ?? commitError
-        let isStale =
-            failure.map { $0.isStalePlan || $0.isMissingObject && refusal?.isPrepared == true } ?? false
+        let isStale = refusal?.isStale ?? commitError?.isStalePlan ?? false
         let end = TransactionEnd(
             failure: failure, isStale: isStale, count: count, isDoubtful: isDoubtful, isComplete: isComplete)
         if end == .unknown {

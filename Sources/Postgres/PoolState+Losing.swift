@@ -19,6 +19,10 @@ extension PoolState {
         let slot = drop(index, keepingPlace: true)
         abandon(slot, error)
         replace()
+        // What the server said about all its connections holds, though this one is lost before the Sync.
+        if let news = slot.refusals.first(where: { $0.isStale || $0.error.isReadOnlyServer }) {
+            retireGeneration(news.error, tellingSiblings: true)
+        }
         // The fault that ended one connection has probably ended others, and a read that runs again must not be sent on one of
         // those. A silent peer leaves no trace on an idle connection, so after a deadline all of them are closed.
         for other in slots.idle {
@@ -44,14 +48,16 @@ extension PoolState {
         return slot
     }
 
-    /// What becomes of the statements on a connection that was given up: reads run again, writes may have happened.
+    /// Decides about the statements in flight on a connection that was given up: reads run again, writes may have happened.
     private mutating func abandon(_ slot: Slot, _ error: DatabaseError) {
         for request in slot.inFlight.reversed() where !request.isAnswered {
-            let reason = slot.reason(of: request)
+            let refusal = slot.refusals.last { $0.id == request.id }
+            let reason = refusal?.reason ?? .connectionLost
             if error == .deadlineExceeded && now >= request.deadline {
                 fail(request, .deadlineExceeded)
-            } else if !request.isWrite && (reason.retiresConnection || reason.isStalePlan) {
-                // Nothing is wrong with the statement: the server shut down, or its connection broke.
+            } else if refusal?.isStale == true || !request.isWrite && reason.retiresConnection {
+                // Nothing is wrong with the statement: its prepared statement was outdated, so that it did nothing, the server
+                // shut down, or the connection broke.
                 self.repeat(request, orFail: reason)
             } else {
                 fail(request, reason)
@@ -115,11 +121,8 @@ extension PoolState {
     }
 }
 
-extension PoolState.Slot {
-    /// Why a statement in flight has no answer when its connection is lost: its own error where the server said one. That of statements
-    /// that ran as one may be the fault of another.
-    fileprivate func reason(of request: PoolState.Request) -> DatabaseError {
-        guard let refusal = refusals.last(where: { $0.id == request.id }) else { return .connectionLost }
-        return refusal.isShared && !refusal.error.retiresConnection ? .connectionLost : refusal.error
-    }
+extension PoolState.Slot.Refusal {
+    /// What its caller is told when the connection is lost before the Sync: the error, unless it may be the fault of another
+    /// statement that ran as one with it.
+    fileprivate var reason: DatabaseError { isShared && !error.retiresConnection ? .connectionLost : error }
 }

@@ -216,6 +216,40 @@ struct PoolStateStatementTests {
         #expect(alone.failures == [3: .duplicate])
     }
 
+    @Test(arguments: [DatabaseError.stalePlan, .missingTable])
+    func `a write refused for outdated prepared statements runs again when the connection is lost before its Sync`(
+        error: DatabaseError
+    ) {
+        var model = PoolModel.open(2)
+        model.send(.insert)
+        let alone = model.hear(2, [.failed([1], error, isPrepared: true), .lost(.connectionLost)])
+        #expect(alone.failures == [:] && alone.undone == [1] && alone.opening == [3])
+        model.connected(3)
+        let again = model.endIteration()
+        #expect(again.batches == [[1]] && again.used == [3])
+        var other = PoolModel.open(2)
+        other.send(.insert, .insert)
+        let several = other.hear(2, [.failed([1, 2], error, isPrepared: true), .lost(.connectionLost)])
+        #expect(several.failures == [:] && Set(several.undone) == [1, 2])
+    }
+
+    @Test(arguments: [DatabaseError.readOnly, .stalePlan])
+    func `what a server says of all its connections counts also when the connection that heard it is lost`(
+        error: DatabaseError
+    ) {
+        var model = PoolModel.open(3)
+        model.send(.insert)
+        let actions = model.hear(3, [.failed([1], error, isPrepared: true), .lost(.connectionLost)])
+        #expect(actions.closed.sorted() == [1, 2, 3] && actions.news == [.retired(error)])
+    }
+
+    @Test func `a write that missed an object it was not prepared with fails when the connection is lost`() {
+        var model = PoolModel.open(2)
+        model.send(.insert)
+        let actions = model.hear(2, [.failed([1], .missingTable, isPrepared: false), .lost(.connectionLost)])
+        #expect(actions.failures == [1: .missingTable] && actions.undone == [])
+    }
+
     @Test func `while the pool closes nothing runs again after a loss`() {
         var model = PoolModel.open()
         model.send(.read)
