@@ -23,6 +23,9 @@ final class Client {
 
     var plan = Life.Client()
     var hasConnected = false
+    /// The kernel has opened its connection, and the service has not accepted it.
+    var isQueued = false
+    var connectedAt: Moment = 0
     /// The request that is being sent, or the next one, counted from 0.
     var next = 0
     /// The current request's bytes, how many of them were sent, where its head ends, and the size of a piece.
@@ -101,6 +104,7 @@ final class Client {
         self.plan = plan
         self.connection = connection
         hasConnected = false
+        isQueued = false
         next = 0
         bytes.removeAll(keepingCapacity: true)
         sentBytes = 0

@@ -5,6 +5,7 @@ enum Sight: Int, CaseIterable {
     case refusedBodyDropped, refusedBodyTooLong, bodyTooLarge, malformed, headTimedOut, bodyTimedOut, writeTimedOut,
         overdue
     case displaced, answerDiscarded
+    case acceptQueueFull, placeMissing, acceptedWhileClosing, refusedInQueue
     // The database and the network to it.
     case processPaused, sessionEnded, endedBeforeCommit, connectionReset, resetInFlight, lostAfterCommit,
         serverRestarted

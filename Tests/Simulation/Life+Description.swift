@@ -8,6 +8,10 @@ extension Life {
                 + " body \(bodyTimeout / .millisecond), write \(writeTimeout / .millisecond), idle \(keepAliveTimeout / .millisecond)",
             "  drain at \(drainStart / .millisecond), \(drainDelay / .millisecond) and \(drainTimeout / .millisecond)",
         ]
+        if connectionLimit < 1000 { lines.append("  at most \(connectionLimit) connections of clients") }
+        if acceptQueueLength < 128 || acceptBatch < 64 {
+            lines.append("  accept queues of \(acceptQueueLength), taken in \(acceptBatch) at a time")
+        }
         if hidesWarnings { lines.append("  the server hides warnings") }
         if memoryShortage > 0 { lines.append("  memory is short \(memoryShortage) times in a hundred") }
         for (index, client) in clients.enumerated() {

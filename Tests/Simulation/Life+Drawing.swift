@@ -16,6 +16,8 @@ extension Life {
                     duration: dice.time(1 * .millisecond...4 * .second)))
         }
         drainStart = dice.percent(40) ? dice.time(1 * .millisecond...2 * .second) : 4 * .second
+        // Long enough for the pool to close connections whose buffers have grown.
+        if dice.percent(3) { drainStart = 8 * .second }
     }
 
     private mutating func drawBounds(from dice: inout Dice) {
@@ -33,6 +35,9 @@ extension Life {
         drainDelay = Moment([0, 50, 300][dice.below(3)]) * .millisecond
         drainTimeout = Moment([100, 1000, 3000][dice.below(3)]) * .millisecond
         skipsDelay = dice.percent(15)
+        connectionLimit = dice.percent(20) ? dice.within(1...3) : 1000
+        acceptQueueLength = dice.percent(20) ? dice.within(1...3) : 128
+        acceptBatch = dice.percent(20) ? dice.within(1...2) : 64
         idleLimit = Moment([600, 60_000][dice.below(2)]) * .millisecond
         queueLimit = dice.percent(10) ? 2 : 10_000
         batchLimit = dice.percent(15) ? 2 : 128

@@ -136,6 +136,12 @@ struct Life {
     var keepAliveTimeout: Moment = 0
     var drainDelay: Moment = 0
     var drainTimeout: Moment = 0
+    /// Connections of clients that are open at most, over all loops.
+    var connectionLimit = 0
+    /// Clients that an accept queue holds.
+    var acceptQueueLength = 0
+    /// Clients that one attempt takes in.
+    var acceptBatch = 0
     var idleLimit: Moment = 0
     var queueLimit = 0
     var batchLimit = 0

@@ -11,7 +11,7 @@ final class PoolDriver {
         case refused(call: Int, DatabaseError)
         /// A statement of a transaction ended.
         case ended(statement: Int, DatabaseError?)
-        case drainChanged, closing, closed
+        case drainChanged, finishAccepting, closing, closed
     }
 
     let index: Int

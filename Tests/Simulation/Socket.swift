@@ -30,9 +30,11 @@ struct Socket {
     var isHungUp = false
 
     var unread: Int { arrived.count - taken }
+    /// Whether a read would not block.
+    var isReadable: Bool { unread > 0 || hasEnd || isReset }
     var isReported: Bool { !hasReadEdge && !hasWriteEdge }
 
-    mutating func open(room: Int) {
+    mutating func reset(room: Int) {
         arrived.removeAll(keepingCapacity: true)
         taken = 0
         hasEnd = false
@@ -40,7 +42,7 @@ struct Socket {
         self.room = room
         unacknowledged = 0
         isShut = false
-        isOpen = true
+        isOpen = false
         hasReadEdge = false
         hasWriteEdge = false
         mayRead = false

@@ -3,7 +3,7 @@ extension World {
     func clientActs(_ client: Client) {
         if client.isGone || client.hasFinished { return }
         guard client.hasConnected else { return connect(client) }
-        guard client.socket.isOpen, !client.isTold else { return finish(client) }
+        guard client.socket.isOpen || client.isQueued, !client.isTold else { return finish(client) }
         while client.next < client.plan.count {
             let number = client.plan.first + client.next
             let request = life.requests[number]
@@ -38,17 +38,6 @@ extension World {
             }
         }
         farewell(client)
-    }
-
-    private func connect(_ client: Client) {
-        guard accepts else {
-            client.hasFinished = true
-            return note("client \(client.index) is refused")
-        }
-        client.hasConnected = true
-        note("client \(client.index) connects")
-        accept(client)
-        queue.schedule(.clientActs(client.index), at: now + client.plan.delay)
     }
 
     private func prepare(_ client: Client, _ request: Life.Request, _ number: Int) {
@@ -146,7 +135,9 @@ extension World {
             client.takenAnswers += 1
             takes(client, answer)
         }
-        if !client.socket.isOpen || client.socket.isShut && client.taken == client.written { client.isTold = true }
+        if !client.socket.isOpen && !client.isQueued || client.socket.isShut && client.taken == client.written {
+            client.isTold = true
+        }
         guard client.answered == client.begun || client.isTold else { return }
         if client.isWaitingForAnswers || client.isTold {
             client.isWaitingForAnswers = false

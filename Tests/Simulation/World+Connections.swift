@@ -6,6 +6,7 @@ import Vial
 extension World {
     /// Reports an event to the exchange, performs its action, and continues with the event that results.
     func feed(_ client: Client, _ first: Exchange.Event) {
+        if failure != nil { return }
         var next: Exchange.Event? = first
         // Buffered input is parsed again after every event.
         if client.used < client.input.count { client.hasNews = true }

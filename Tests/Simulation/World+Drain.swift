@@ -15,7 +15,7 @@ extension World {
     /// Moves the drain to its next phase if that is due.
     func drains() {
         if now < pausedUntil { return queue.schedule(.drains, at: pausedUntil) }
-        if phase == .ended { return }
+        if phase == .ended || closingAcceptors > 0 { return }
         if phase == .serving {
             drainStart = now
             see(.drained)
@@ -23,7 +23,8 @@ extension World {
         }
         while let next = course.next(at: now.instant, openCount: openConnections, skipsDelay: life.skipsDelay) {
             enter(next)
-            // Each loop hears of it before the next look.
+            // Each loop hears of it before the next look, and each acceptor finishes first.
+            if next == .closing { return }
             if next == .ended { return closePools() }
         }
         queue.schedule(.drains, at: max(course.limit.nanoseconds, now + Self.drainPoll))
@@ -32,11 +33,17 @@ extension World {
     private func enter(_ next: Drain.Phase) {
         note("drain: \(next)")
         phase = next
-        if next == .closing { closingStart = now }
         for pool in pools { pool.inbox.append(next == .ended ? .closing : .drainChanged) }
+        if next == .closing {
+            closingStart = now
+            closingAcceptors = pools.count
+            for pool in pools { pool.inbox.append(.finishAccepting) }
+        }
         guard next == .ended else { return }
         if openConnections > 0 { fail(.drain, "\(openConnections) connections are open after the drain") }
-        let limit = drainStart + life.drainDelay + life.drainTimeout + Self.cutLimit + pausedTime + 4 * Self.drainPoll
+        // An acceptor may pause twice beyond the limit: for a place, and between two attempts.
+        let pauses = 2 * Self.acceptPause + 4 * Self.drainPoll
+        let limit = drainStart + life.drainDelay + life.drainTimeout + Self.cutLimit + pausedTime + pauses
         if now > limit { fail(.drain, "the drain took \(now - drainStart) ns") }
         poolsClosing = now
     }
@@ -62,17 +69,5 @@ extension World {
             pool.inbox.append(.closed)
         }
         if isBusy { queue.schedule(.poolsClose, at: now + 2 * Self.drainPoll) }
-    }
-
-    /// Whether clients that come now are taken in: until the queue of the listening socket is empty.
-    var accepts: Bool { phase < .closing || phase == .closing && now < closingStart + 5 * .millisecond }
-
-    func accept(_ client: Client) {
-        openConnections += 1
-        client.idleSince = now
-        client.socket.open(room: client.plan.window)
-        client.exchange = Exchange(at: now.instant, drain: phase, times)
-        client.reader = .init(limits: limits)
-        client.timer.arm(at: client.exchange.deadline.nanoseconds, lastLook: lastLook)
     }
 }

@@ -77,6 +77,8 @@ extension World {
         switch reply {
         case .failed(let fault):
             link.hasFailed = true
+            // Its transaction can no longer commit, whether or not the Sync is confirmed.
+            for member in members { statements[member].run = .undone }
             heard.append(.failed(members.map { UInt64($0) }, Faults.error(fault), isPrepared: life.isPrepared))
         case .passedOver: link.isComplete = false
         case .done:

@@ -49,6 +49,7 @@ extension World {
 
     private var hasWork: Bool {
         if !yielded.isEmpty { return true }
+        for acceptor in acceptors where acceptor.hasWork(at: now) { return true }
         for pool in pools {
             if !pool.inbox.isEmpty || pool.state.hasWork || pool.nextExpiry <= now { return true }
             for link in pool.links where link.isReadable { return true }
@@ -64,6 +65,7 @@ extension World {
         fire(pool)
         resumeYielded(of: pool)
         runJobs(of: pool)
+        acceptClients(of: pool)
         endIteration(of: pool)
     }
 
@@ -171,6 +173,7 @@ extension World {
                 for client in clients[..<clientCount] where client.index % pools.count == pool.index {
                     if client.socket.isOpen { feed(client, .drainChanged) }
                 }
+            case .finishAccepting: beginIntake(pool.index)
             case .closing: drive(pool, .closing)
             case .closed:
                 pool.isClosed = true

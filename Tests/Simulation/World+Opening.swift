@@ -70,7 +70,7 @@ extension World {
         let link = pool.links.remove(at: position)
         switch pool.event {
         case .timer(.idle): see(.idleRetired)
-        case .timer(.shrink): see(.grownRetired)
+        case .timer(.shrink), .noMemory: see(.grownRetired)
         default: break
         }
         noteLoss(link)

@@ -9,6 +9,8 @@ extension World {
     /// Reports an event and performs the actions. An action may lead to another event, whose actions are performed before the
     /// remaining actions of this one.
     func drive(_ pool: PoolDriver, _ event: PoolState.Event) {
+        // After a broken invariant the pool and the world no longer agree, and the pool might trap.
+        if failure != nil { return }
         note("  pool \(pool.index): \(event)")
         let outer = pool.event
         pool.event = event

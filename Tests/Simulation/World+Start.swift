@@ -31,6 +31,8 @@ extension World {
         course = Drain.Course(delay: life.drainDelay.duration, timeout: life.drainTimeout.duration)
         closingStart = 0
         openConnections = 0
+        acceptors = Array(repeating: Acceptor(), count: life.pools)
+        closingAcceptors = 0
         times = Exchange.Times(
             keepAlive: life.keepAliveTimeout.duration, head: life.headerTimeout.duration,
             body: life.bodyTimeout.duration,

@@ -101,6 +101,9 @@ extension World {
             fail(.ranAgain, "statement \(statement), a \(record.kind), is sent again after it may have run")
         }
         if record.isAnswered { fail(.answeredTwice, "statement \(statement) is sent though it is answered") }
+        if record.hasResult {
+            fail(.unsynced, "statement \(statement) is sent again with the result of an earlier run")
+        }
         if record.isSent { see(.ranAgain) }
         if !isOfTransaction, now >= record.deadline {
             fail(.late, "statement \(statement) is sent \(now - record.deadline) ns after its deadline")

@@ -62,6 +62,10 @@ final class World {
     var closingStart: Moment = 0
     var poolsClosing: Moment = 0
     var openConnections = 0
+    /// One for each loop.
+    var acceptors: [Acceptor] = []
+    /// Of those, how many still take in who is in their queue while the drain waits.
+    var closingAcceptors = 0
     /// Connections of clients over all schedules; numbers them.
     var connectionCount = 0
     /// When a loop last looked for expired deadlines.
