@@ -105,7 +105,7 @@ extension World {
             let idle = clients[..<clientCount].filter {
                 $0.index % pools.count == loop && $0.socket.isOpen && $0.exchange.idleDeadline != nil
             }
-            for client in idle.sorted(by: { $0.exchange.idleDeadline ?? 0 < $1.exchange.idleDeadline ?? 0 }) {
+            for client in idle.sorted(by: { idleDeadline(of: $0) < idleDeadline(of: $1) }) {
                 feed(client, .displaced)
                 guard client.socket.isOpen else {
                     see(.displaced)
@@ -115,6 +115,8 @@ extension World {
         }
         return false
     }
+
+    private func idleDeadline(of client: Client) -> Instant { client.exchange.idleDeadline ?? .distantFuture }
 
     /// A client's connection is served from now on.
     private func serve(_ client: Client) {
