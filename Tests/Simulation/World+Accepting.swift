@@ -59,7 +59,8 @@ extension World {
             count = attempt.count
         }
         let step = intake.took(
-            count, batch: life.acceptBatch, hasClient: !acceptors[index].queue.isEmpty, isFailing: false, at: now.instant)
+            count, batch: life.acceptBatch, hasClient: !acceptors[index].queue.isEmpty, isFailing: false,
+            at: now.instant)
         acceptors[index].intake = intake
         switch step {
         case .nextTurn: break
