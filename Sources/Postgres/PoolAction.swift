@@ -1,36 +1,36 @@
 package import Platform
 
 extension PoolState {
-    /// What is to be done, in the order in which it was decided. Of each request that was submitted exactly one `answer` or `fail`
-    /// comes, and of each lease exactly one `lend` or `refuse`.
+    /// What the performer must do, in order. Each submitted request gets exactly one `answer` or `fail`, and each lease
+    /// exactly one `lend` or `refuse`.
     package enum Action: Equatable, Sendable {
-        /// Their transaction is committed: each is answered with the rows that came for it.
+        /// The transaction is committed: answer each request with the rows received for it.
         case answer([Request])
-        /// It fails. Where its deadline was faster (`.deadlineExceeded`) it may still be in flight.
+        /// Fail the request. After `.deadlineExceeded` it may still be in flight.
         case fail(Request, DatabaseError)
-        /// It certainly did nothing, and waits again: what came for it is of no use.
+        /// The request certainly had no effect and waits again: discard the result received for it.
         case undo(Request.ID)
-        /// A connection for one caller alone, until `Event.leaseReturned`.
+        /// Lend a connection to one caller, until `Event.leaseReturned`.
         case lend(Int, to: Lease.ID)
         case refuse(Lease.ID, DatabaseError)
 
-        /// Open a connection under this number, off the loop. `opened` or `openFailed` follows.
+        /// Open a connection with this id, off the loop. `opened` or `openFailed` follows.
         case open(Int)
-        /// Send these, with a Sync wherever `Request.isApart(from:)` asks for one, and at their end. Where that fails `broke` or
-        /// `noMemory` follows at once. Sets the connection's timer to the batch's deadline.
+        /// Send these, with a Sync at the end and wherever `Request.isApart(from:)` asks for one. If sending fails,
+        /// `broke` or `noMemory` follows at once. Also sets the connection's timer to the batch's deadline.
         case send(Batch, on: Int)
-        /// Have the server stop what runs on this connection. `cancelEnded` follows, also when the connection is closed meanwhile.
+        /// Send a cancel request for this connection. `cancelEnded` follows, even if the connection is closed first.
         case requestCancel(Int)
-        /// Look whether this idle connection is broken. Where it is, `broke` follows with this error.
+        /// Check whether this idle connection is broken. If so, `broke` follows with this error.
         case check(Int, DatabaseError)
-        /// Close it. Other actions say what becomes of what was in flight on it.
+        /// Close it. Other actions decide about its statements in flight.
         case close(Int)
 
-        /// Tell of this moment once it has passed. A timer has one moment: a later one takes its place.
+        /// Report `timer` when this time has passed. Replaces the timer's earlier time.
         case arm(Timer, at: Instant)
         case disarm(Timer)
 
-        /// For the pools of the other loops, as `siblingOpened` or `siblingRetired`.
+        /// For the pools of the other loops, which receive it as `siblingOpened` or `siblingRetired`.
         case tellSiblings(SiblingNews)
         case report(Report)
     }
@@ -40,18 +40,18 @@ extension PoolState {
         case retired(DatabaseError)
     }
 
-    /// What is worth a log line or a metric beside the fate of statements.
+    /// What is worth a log line or a metric, besides the outcomes of statements.
     package enum Report: Equatable, Sendable {
         case opened(took: Duration)
         case openFailed(DatabaseError)
         case lost(DatabaseError)
-        /// A connection opened in the place of a lost one.
+        /// A connection that replaces a lost one was opened.
         case reconnected
-        /// The database is there.
+        /// The database became available.
         case up
-        /// The database is away.
+        /// The database became unavailable.
         case down(DatabaseError)
-        /// The numbers, after a change.
+        /// The counts, after a change.
         case load(PoolLoad)
     }
 }

@@ -1,76 +1,77 @@
 extension PoolState {
-    /// What a pool hears of: from its callers, its loop, its connections and the pools of the other loops.
+    /// What a pool is notified of, by its callers, its loop, its connections and the pools of the other loops.
     package enum Event {
-        /// A caller asks for one statement. `hasMemory`: its parameters found room in the memory budget.
+        /// A caller submits one statement. `hasMemory`: the memory budget had room for its parameters.
         case submitted(Request, hasMemory: Bool)
-        /// A caller asks for a connection of its own.
+        /// A caller asks to borrow a connection.
         case leaseWanted(Lease)
-        /// A transaction asks for a statement on the connection that it was lent.
+        /// A transaction submits a statement on its connection.
         case submittedOn(Int, Request)
-        /// A transaction is over. `isInTransaction`: by the server's last word one is still open.
+        /// A transaction has ended. `isInTransaction`: the server's last status says that it is still open.
         case leaseReturned(Int, isInTransaction: Bool)
 
-        /// The first connections are to be opened.
+        /// Open the first connections.
         case started
-        /// What this iteration of the loop brought was handled: what waits is sent now.
+        /// All events of this loop iteration were handled: send what waits.
         case iterationEnded
         case timer(Timer)
 
-        /// A connection opened. `isPooled`: a pooler is between, which takes one Sync at a time.
+        /// A connection was opened. `isPooled`: through a pooler, which takes one Sync at a time.
         case opened(Int, took: Duration, isPooled: Bool)
-        /// An attempt to open one failed. `jitter`: 0…1, evenly spread, so that a fleet does not come back in step.
+        /// An attempt to open a connection failed. `jitter`: uniform in 0…1, so that the processes of a fleet do not
+        /// reconnect in step.
         case openFailed(Int, DatabaseError, took: Duration, jitter: Double)
-        /// One read of a connection. `isBusy`: the server still owes something for what was sent. `hasGrown`: libpq keeps a buffer
-        /// that is larger than a connection should have.
+        /// One read of a connection. `isBusy`: the server still has to answer something. `hasGrown`: libpq keeps an
+        /// oversized buffer.
         case heard(Int, [Heard], isBusy: Bool, hasGrown: Bool)
-        /// A connection broke, or one that was to be checked is broken. The last `unsent` statements in flight were certainly not
+        /// A connection broke, or a check found it broken. The last `unsent` statements in flight were certainly not
         /// sent.
         case broke(Int, DatabaseError, unsent: Int)
-        /// There was no memory for the batch that this connection was given, of which nothing was sent.
+        /// There was no memory for this connection's batch, and nothing of it was sent.
         case noMemory(Int)
-        /// A cancel request is over, perhaps after its connection. `isOverdue`: it may still arrive.
+        /// A cancel request ended, possibly after its connection. `isOverdue`: it may still reach the server.
         case cancelEnded(Int, isOverdue: Bool)
 
-        /// Another pool has found the database again.
+        /// Another pool reached the database again.
         case siblingOpened
-        /// Another pool met an error that all connections may meet.
+        /// Another pool met an error that probably affects all connections.
         case siblingRetired(DatabaseError)
 
-        /// Nothing new is taken in from now on.
+        /// Accept nothing new from now on.
         case closing
-        /// What is in flight is given up now, and what waits is refused.
+        /// Give up what is in flight, and refuse what waits.
         case closed
     }
 
-    /// What one read of a connection brought, in the order in which the server said it.
+    /// The contents of one read of a connection, in the order in which the server sent them.
     package enum Heard: Equatable, Sendable {
-        /// The server refused these statements, which ran as one where they are several. Their transaction is not over.
-        /// `isPrepared`: they were prepared when the connection was opened.
+        /// The server refused these statements; several means they ran merged into one. Their transaction has not ended
+        /// yet. `isPrepared`: they were prepared when the connection was opened.
         case failed([Request.ID], DatabaseError, isPrepared: Bool)
-        /// The commit failed, as of a deferred constraint. Its Sync is confirmed next.
+        /// The commit failed, for instance on a deferred constraint. The confirmation of its Sync follows.
         case commitFailed(DatabaseError)
-        /// Reads that succeeded, for whose results there is no memory.
+        /// Reads that succeeded, but there is no memory for their results.
         case unheld([Request.ID])
-        /// A Sync is confirmed: the transaction of the next `count` statements in flight is over. `isComplete`: the server answered
-        /// each of them, and skipped none. `wasWarned`: it said that it stopped waiting for a synchronous standby.
+        /// A Sync is confirmed: the transaction of the next `count` statements in flight has ended. `isComplete`: the
+        /// server answered each of them. `wasWarned`: it reported that it stopped waiting for a synchronous standby.
         case synced(count: Int, isComplete: Bool, wasWarned: Bool)
-        /// The connection is of no use any more. Nothing follows.
+        /// The connection is unusable. Nothing follows.
         case lost(DatabaseError)
     }
 
-    /// A moment that the pool asked to be told of.
+    /// A timer of the pool.
     package enum Timer: Hashable, Sendable {
-        /// The first of those that wait has waited enough.
+        /// The oldest waiting caller has reached its limit.
         case wait
-        /// The open connections do not suffice, or there may be memory again.
+        /// Time to open one more connection, or to try again to get memory.
         case grow
         /// The pause after a failed attempt to connect is over.
         case retry
-        /// Connections may have been idle for long.
+        /// Connections may have been idle for too long.
         case idle
-        /// Idle connections with large buffers are to be closed.
+        /// Close idle connections with large buffers.
         case shrink
-        /// The first answer on this connection is too late, or a cancel request is.
+        /// The first answer on this connection, or a cancel request, is overdue.
         case connection(Int)
     }
 }

@@ -1,7 +1,7 @@
 package import Platform
 
 extension PoolState {
-    /// What the decisions need to know of one statement: a plain value. Its text, its parameters and its caller stay with the
+    /// What decisions need to know of one statement, as a plain value. Its SQL, parameters and caller stay with the
     /// performer, under `id`.
     package struct Request: Equatable, Sendable {
         /// Unique for the life of the pool.
@@ -9,34 +9,35 @@ extension PoolState {
 
         package let id: ID
         package let kind: Statement.Kind
-        /// Whether it looks up one row by its key; those of one batch may run as one.
+        /// Whether it looks up one row by key; lookups of one batch may be merged into one.
         package let isLookup: Bool
-        /// How many rows it may return.
+        /// Maximum number of rows it may return.
         package var rows: Int { Int(rowCount) }
         package var parameterByteCount: Int { Int(parameterBytes) }
         package var resultByteLimit: Int { Int(resultBytes) }
         /// When its caller began to wait.
         package let enqueued: Instant
-        /// When its answer is of no use any more. The pool sets it to the end of the statement limit where that comes first.
+        /// When its caller gives up. The pool lowers it to the end of the statement limit.
         package internal(set) var deadline: Instant
 
-        /// It needs a Sync of its own: by its kind, because a transaction asks for it, or because the batch it was in failed.
+        /// Needs a Sync of its own: because of its kind, because a transaction asks for it, or because its batch
+        /// failed.
         package internal(set) var isAlone: Bool
-        /// It belongs to a transaction, where nothing runs again.
+        /// Belongs to a transaction, where nothing is repeated.
         package internal(set) var isOfTransaction = false
-        /// How often it was queued again after it certainly did nothing.
+        /// Number of times it was queued again after it certainly had no effect.
         package internal(set) var repeats: UInt16 = 0
-        /// It was sent, did nothing, and is to run again.
+        /// It was sent, had no effect, and is to run again.
         package internal(set) var hasRun = false
-        /// When it was sent last; nil: it was not.
+        /// When it was sent last; nil if never.
         package internal(set) var sent: Instant? {
             get { lastSent == Self.never ? nil : lastSent }
             set { lastSent = newValue ?? Self.never }
         }
-        /// Its deadline passed while it was in flight, and its caller was told so.
+        /// Its deadline passed while it was in flight, and its caller was already failed.
         package internal(set) var isAnswered = false
 
-        // It is copied at every step, so it is kept small.
+        // Narrow, because requests are copied at every step.
         private let rowCount: Int32
         private let parameterBytes: Int32
         private let resultBytes: Int32
@@ -61,21 +62,21 @@ extension PoolState {
 
         package var isWrite: Bool { kind != .read }
 
-        /// Whether a Sync separates it from the one that is sent next on the same connection. Reads do not share that of writes,
-        /// whose commit may take its time.
+        /// Whether a Sync separates it from the next statement on the same connection. Reads do not share a Sync with
+        /// writes, whose commit may take long.
         package func isApart(from next: Request) -> Bool {
             isAlone || next.isAlone || isWrite != next.isWrite
         }
     }
 
-    /// What the decisions need to know of a caller that waits for a connection of its own.
+    /// What decisions need to know of a caller that waits to borrow a connection.
     package struct Lease: Equatable, Sendable {
         /// Unique for the life of the pool.
         package typealias ID = UInt64
 
         package let id: ID
         package let enqueued: Instant
-        /// When a connection is of no use any more. The pool sets it to the end of the wait limit where that comes first.
+        /// When its caller gives up. The pool lowers it to the end of the wait limit.
         package internal(set) var deadline: Instant
 
         package init(id: ID, enqueued: Instant, deadline: Instant = .distantFuture) {
@@ -85,12 +86,12 @@ extension PoolState {
         }
     }
 
-    /// Statements that are sent together.
+    /// Statements sent together.
     package struct Batch: Equatable, Sendable {
         package let requests: [Request]
-        /// When the first answer on the connection is too late.
+        /// When the first answer on the connection is overdue.
         package let deadline: Instant
-        /// What they take in memory.
+        /// The memory they take.
         let size: BatchSize
     }
 }

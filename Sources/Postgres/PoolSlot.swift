@@ -1,56 +1,59 @@
 package import Platform
 
 extension PoolState {
-    /// What a connection is doing.
+    /// The state of a connection.
     package enum Use: Equatable, Sendable {
-        /// It is being opened, off the loop. Becomes `idle` when that succeeds, and is removed when it fails or the pool closes.
+        /// Being opened, off the loop. Becomes `idle` on success; is removed on failure or when the pool closes.
         case connecting
-        /// It is open and nothing is in flight. Becomes `batch` when statements wait and `leased` when a transaction does. Is removed
-        /// when it is idle for too long, found broken, retired, or the pool closes.
+        /// Open, with nothing in flight. Becomes `batch` when statements wait and `leased` when a transaction does.
+        /// Removed when idle for too long, found broken, retired, or when the pool closes.
         case idle(since: Instant)
-        /// Statements are in flight, or a cancel request has to be heard before others may follow. Becomes `idle` when neither is so
-        /// any more, and `ending` or removed when it is lost.
+        /// Statements are in flight, or a cancel request must reach the server before more may be sent. Becomes `idle`
+        /// when neither holds any more, and `ending` or removed when the connection is lost.
         case batch
-        /// One transaction has it. Becomes `batch` when that returns it, and `ending` or removed when it is lost before.
+        /// Lent to one transaction. Becomes `batch` when the transaction returns it, and `ending` or removed when it is
+        /// lost before.
         case leased
-        /// It is closed here while a cancel request for what it ran is on its way: the server still counts it, so it keeps its place.
-        /// Is removed when the request was heard or given up.
+        /// Closed here while a cancel request for its statements is in progress. The server still counts the
+        /// connection, so it keeps its place. Removed when the server has received the request or the request was given
+        /// up.
         case ending(since: Instant)
     }
 
-    /// One connection of the pool, by what the decisions need to know of it.
+    /// The state of one connection that decisions depend on.
     struct Slot {
         let id: Int
         fileprivate(set) var use: Use
         var isPooled = false
-        /// Sent, and not yet decided by a Sync, in this order.
+        /// Sent and not yet confirmed by a Sync, in sending order.
         var inFlight: [Request] = []
-        /// Of those, what the server refused.
+        /// Errors the server reported for statements in flight.
         var refusals: [Refusal] = []
         var commitError: DatabaseError?
-        /// Of a transaction: what it asked for while a cancel request was on its way, which might have stopped it.
+        /// Statements of a transaction, held back while a cancel request is in progress, because it might stop them.
         var held: [Request] = []
-        /// Whether the server owes anything.
+        /// Whether the server still has to answer something.
         var isBusy = false
         var hasGrown = false
         var cancellation = Cancellation()
-        /// Why it is closed as soon as it would be idle; nil: it is not.
+        /// Why to close the connection as soon as it would become idle; nil if it stays.
         var retirement: DatabaseError?
-        /// When the first answer is too late, or a cancel request is.
+        /// When the first answer, or a cancel request, is overdue.
         var deadline = Instant.distantFuture
-        /// When the last answer is too late of what was sent since nothing was in flight: then the server owes nothing any more.
+        /// When the last answer is overdue among all that was sent since nothing was in flight. Nothing is owed after
+        /// it.
         var lastDeadline = Instant(nanoseconds: 0)
 
         /// The server's error for one statement.
         struct Refusal {
             let id: Request.ID
             let error: DatabaseError
-            /// It was prepared when the connection was opened.
+            /// The statement was prepared when the connection was opened.
             let isPrepared: Bool
-            /// It ran as one with others, one of which may be at fault alone.
+            /// The statement ran merged with others, any one of which may have caused the error.
             let isShared: Bool
 
-            /// Whether the connection's prepared statements are outdated, and nothing is wrong with the statement.
+            /// Whether the connection's prepared statements are outdated; the statement itself is valid then.
             var isStale: Bool { error.isStalePlan || error.isMissingObject && isPrepared }
         }
 
@@ -69,7 +72,7 @@ extension PoolState {
         var isIdle: Bool { if case .idle = use { true } else { false } }
     }
 
-    /// The moments of the timers, as far as decisions depend on them: that of a connection is its slot's.
+    /// When the timers fire, as far as decisions depend on it. Timers of connections are in their slots.
     struct Timers {
         private var wait: Instant?
         private var grow: Instant?
@@ -101,21 +104,21 @@ extension PoolState {
         }
     }
 
-    /// The connections in the order in which their opening began, counted by their use. The one place that assigns a `Use`.
+    /// All connections, in the order in which opening began, with counts by use. The only place that assigns a `Use`.
     struct Slots {
         private(set) var all: [Slot] = []
         private(set) var connectingCount = 0
         private(set) var endingCount = 0
-        /// The idle ones, the one used last at the end: it is used first, so that the others can be closed.
+        /// Idle connections, the most recently used last. That one is reused first, so that the others can time out.
         private(set) var idle: [Int] = []
         private var lastID = 0
 
-        /// Open or being opened.
+        /// Connections that are open or being opened.
         var liveCount: Int { all.count - endingCount }
         var openCount: Int { liveCount - connectingCount }
 
         func index(of id: Int) -> Int? {
-            // There are few.
+            // A linear search: there are few connections.
             for index in all.indices where all[index].id == id { return index }
             return nil
         }
@@ -125,7 +128,7 @@ extension PoolState {
             _modify { yield &all[index] }
         }
 
-        /// A place for one more connection, which is being opened.
+        /// Adds a connection that is being opened.
         mutating func add() -> Int {
             lastID += 1
             all.append(Slot(connecting: lastID))
@@ -133,7 +136,7 @@ extension PoolState {
             return lastID
         }
 
-        /// The only way from one use to another.
+        /// The only transition function between uses.
         mutating func change(_ index: Int, to use: Use) {
             let id = all[index].id
             switch (all[index].use, use) {

@@ -1,81 +1,87 @@
 import DequeModule
 package import Platform
 
-/// What a pool decides. There is no clock, socket, memory budget or random number in here: an `Event` goes in at a moment, and `Action`s
-/// come out, in the order in which they are to be performed. `LoopPool` performs them; a simulation can do so as well.
+/// The decisions of a pool. It has no clock, socket, memory budget or random number generator: an `Event` goes in with
+/// the current time, and `Action`s come out in the order in which they are to be performed. `LoopPool` performs them; a
+/// simulator can do so as well.
 ///
-/// **Statements.** A statement is submitted, and refused at once where the queue is full, the database is away or the pool closes. Else
-/// it waits in the queue until the end of the loop's iteration. Then everything that waits is sent on an idle connection as one batch:
-/// statements that may share a transaction share a Sync, and none is answered before its Sync is confirmed. What becomes of it then:
+/// **Statements.** A submitted statement is refused at once if the queue is full, the database is away or the pool is
+/// closing. Otherwise it waits in the queue until the end of the loop iteration. Then all queued statements are sent on
+/// an idle connection as one batch. Statements that may share a transaction share a Sync, and none is answered before
+/// its Sync is confirmed. The outcomes:
 ///
-/// | the Sync, or the connection | the statement |
+/// | event | outcome for the statement |
 /// |---|---|
-/// | confirmed, nothing failed | is answered |
-/// | confirmed, and it was alone and failed | fails |
-/// | confirmed, and one of several failed | did nothing: each runs again, alone |
-/// | confirmed, failed because of outdated prepared statements | did nothing: runs again, on another connection |
-/// | confirmed, failed by a cancel request that was meant for another | did nothing: runs again |
-/// | the connection is lost | a read runs again, a write fails: it may have happened |
-/// | its deadline passes | fails at once, and the server is asked to stop it; its neighbours run again |
+/// | Sync confirmed, nothing failed | answered |
+/// | Sync confirmed, the statement was alone and failed | fails |
+/// | Sync confirmed, one of several failed | had no effect: each runs again, alone |
+/// | Sync confirmed, failed because of outdated prepared statements | had no effect: runs again, on another connection
+/// |
+/// | Sync confirmed, failed by a cancel request meant for another statement | had no effect: runs again |
+/// | connection lost | a read runs again; a write fails, since it may have been committed |
+/// | its deadline passes | fails at once, and a cancel request is sent; its neighbours run again |
 ///
-/// Only what certainly did nothing, or only reads, runs again, and at most `Limits.repeatLimit` times.
+/// A statement is repeated only if it certainly had no effect or is a read, and at most `Limits.repeatLimit` times.
 ///
-/// **Connections.** `Use` says what each is doing and what it may become. They are opened when a statement has waited for `growAfter`,
-/// one attempt at a time, between the minimum and the maximum; closed when idle for long; and replaced when lost. What one connection met
-/// that all others may meet (the server became read-only, prepared statements are outdated) retires all of them: those that are idle
-/// are closed at once, the others when they would become idle.
+/// **Connections.** `Use` lists the states of a connection and their transitions. Connections are opened when a
+/// statement has waited for `growAfter`, one attempt at a time, between the minimum and the maximum; closed when idle
+/// for too long; and replaced when lost. If one connection meets a condition that probably affects all (the server
+/// became read-only, prepared statements are outdated), all are retired: idle connections are closed at once, the
+/// others when they would become idle.
 ///
-/// **Availability.** Before the first attempt is decided statements wait. Once attempts fail and no connection is open the database
-/// counts as away, and statements are refused without waiting, until an attempt succeeds or another pool says that it has found it.
+/// **Availability.** Statements wait until the first attempt has succeeded or failed. When attempts fail and no
+/// connection is open, the database counts as away and statements are refused at once, until an attempt succeeds here
+/// or in another pool.
 ///
-/// **Time.** A moment that passed is acted on only at the end of the iteration that learns of it, or after the events of that moment were
-/// handled: a process that stood still finds answers and deadlines at once, and takes the answers first.
+/// **Time.** A deadline that has passed is acted on only at the end of the loop iteration that notices it, or after the
+/// other events of that time. After a suspension of the process, answers and deadlines are due together, and the
+/// answers are processed first.
 package struct PoolState {
-    /// Whether statements are taken in.
+    /// Whether statements are accepted.
     package enum Availability: Equatable, Sendable {
-        /// The first attempt is not decided: statements wait. Becomes `up` or `down` when it is.
+        /// The first attempt is pending: statements wait. Becomes `up` or `down` when the attempt ends.
         case unknown
-        /// A connection is open, or one is being opened that should succeed: statements wait for it. Becomes `down`.
+        /// A connection is open, or is being opened and expected to succeed: statements wait for it. Becomes `down`.
         case up
-        /// No connection is open, and two attempts failed, or one that took its time: statements are refused with this error. Becomes
-        /// `up` when an attempt succeeds, or another pool's did.
+        /// No connection is open, and two attempts failed, or one that was not quick: statements are refused with this
+        /// error. Becomes `up` when an attempt succeeds, here or in another pool.
         case down(DatabaseError)
-        /// Nothing new is taken in or opened; this is for good.
+        /// Nothing new is accepted or opened. Final.
         case closing
     }
 
     package let limits: Limits
     package internal(set) var availability = Availability.unknown
     var slots = Slots()
-    /// Statements that wait, in the order in which they are sent. Most often all of them leave together.
+    /// Waiting statements in sending order. Usually all of them leave together.
     var queue: [Request] = []
     var leaseQueue = Deque<Lease>()
 
-    /// Whether the end of this iteration has something to do here: then `Event.iterationEnded` has to come.
+    /// Whether the end of this iteration must report `Event.iterationEnded`.
     package internal(set) var hasWork = false
-    /// A caller has waited enough: for the end of the iteration to see to, when answers were taken and callers served.
+    /// The wait timer fired. Handled at the end of the iteration, after answers were processed and callers served.
     var isWaitOver = false
-    /// There was no memory for a batch: nothing is sent before something else happens.
+    /// There was no memory for a batch: nothing is sent until another event comes.
     var lacksMemory = false
     var timers = Timers()
 
-    /// Attempts that failed since one succeeded.
+    /// Failed attempts since the last success.
     var failures = 0
-    /// Statements were refused since the last attempt: there are callers.
+    /// Statements were refused since the last attempt, so there are callers.
     var isWanted = false
-    /// After a failed attempt the next one waits until then, however many callers wait.
+    /// Earliest time of the next attempt after a failed one, whatever the number of callers.
     var nextAttempt = Instant(nanoseconds: 0)
     var nextRetirement = Instant(nanoseconds: 0)
-    /// Connections that were lost and whose place is still empty.
+    /// Lost connections that are not replaced yet.
     var lostCount = 0
-    /// Whether the database was last reported to be there; nil: neither was, so far.
+    /// Whether the database was last reported as up; nil before the first report.
     var reportedUp: Bool?
     var reportedLoad = PoolLoad()
 
-    /// The moment of the event that is being handled.
+    /// The time of the current event.
     var now = Instant(nanoseconds: 0)
     private var actions: [Action] = []
-    /// Of the limits, in nanoseconds, for what is looked at for every statement.
+    /// `Limits.waitLimit` in nanoseconds, because it is read for every statement.
     let waitSpan: UInt64
     let statementSpan: UInt64
 
@@ -87,17 +93,17 @@ package struct PoolState {
         statementSpan = (limits.statementLimit + Cancellation.grace).nanoseconds
     }
 
-    /// The one door: whatever changes the state comes in here.
+    /// The only entry point for changes of the state.
     ///
-    /// - Parameter output: what is to be done is appended, so that its storage can be used again.
+    /// - Parameter output: actions are appended, so that the caller can reuse its storage.
     @inline(__always)
     package mutating func handle(_ event: Event, at now: Instant, into output: inout [Action]) {
         self.now = now
-        // What any event brings may let something be sent.
+        // Any event may allow something to be sent.
         hasWork = true
         swap(&actions, &output)
         if case .submitted(let request, let hasMemory) = event {
-            // Of all by far the most frequent, and the least to do.
+            // By far the most frequent event, and the one with the least work.
             submit(request, hasMemory: hasMemory)
         } else {
             decide(event)
@@ -106,7 +112,7 @@ package struct PoolState {
         assert(isConsistent, "\(self)")
     }
 
-    /// As above, with what is to be done as a value.
+    /// As above, with the actions as the result.
     package mutating func handle(_ event: Event, at now: Instant) -> [Action] {
         var output: [Action] = []
         handle(event, at: now, into: &output)
@@ -165,12 +171,12 @@ package struct PoolState {
     }
 }
 
-// What may be looked at.
+// Read-only access.
 extension PoolState {
     package var openCount: Int { slots.openCount }
     package var idleCount: Int { slots.idle.count }
     package var inUseCount: Int { openCount - idleCount }
-    /// Statements and transactions that have no connection yet.
+    /// Statements and transactions without a connection.
     var waitingCount: Int { queue.count + leaseQueue.count }
 
     package var load: PoolLoad {
@@ -187,11 +193,11 @@ extension PoolState {
         slots.index(of: connection).map { slots[$0].inFlight } ?? []
     }
 
-    /// Statements that wait, in the order in which they are sent.
+    /// Waiting statements in sending order.
     package var waiting: [Request] { queue }
     package var waitingLeases: [Lease] { Array(leaseQueue) }
 
-    /// What holds after every event.
+    /// Invariants after every event.
     private var isConsistent: Bool {
         var idleCount = 0
         for index in slots.all.indices {
@@ -199,17 +205,17 @@ extension PoolState {
                 idleCount += 1
                 if !slots.idle.contains(slots[index].id) || slots[index].retirement != nil { return false }
             }
-            // Only what is sent may be in flight, and only a transaction's statements are held.
+            // In-flight statements have been sent, and only statements of a transaction are held back.
             if !slots[index].isBusy && !slots[index].inFlight.isEmpty { return false }
             if slots[index].use != .leased && !slots[index].held.isEmpty { return false }
         }
         return idleCount == slots.idle.count && slots.liveCount <= limits.maximum
     }
 
-    /// The moment of a timer that has not fired; nil while it has none, and of those of connections.
+    /// When a timer will fire; nil if it is not armed, and for connection timers.
     package func moment(of timer: Timer) -> Instant? { timers[timer] }
 
-    /// Whether a cancel request that found too many others on their way is made again.
+    /// Whether to repeat a cancel request that was refused because too many others were in progress.
     package func mayCancelAgain(_ connection: Int, at now: Instant) -> Bool {
         guard let index = slots.index(of: connection) else { return false }
         let isBusy = slots[index].isBusy || !slots[index].isOpen
