@@ -1,9 +1,9 @@
 import CPostgres
 
-/// What it takes to have the server stop what one connection runs (PostgreSQL documentation §34.7): a copy of its address
-/// and key, so the connection may go meanwhile.
+/// What is needed to cancel a connection's statement (PostgreSQL documentation §34.7): a copy of the address and the
+/// key, so the connection may be closed meanwhile.
 @safe final class CancelRequest: @unchecked Sendable {
-    // libpq only reads it once it is made.
+    // libpq only reads it after its creation.
     private let pointer: OpaquePointer
 
     /// Nil when memory is out.
@@ -16,9 +16,9 @@ import CPostgres
         unsafe PQfreeCancel(pointer)
     }
 
-    /// Opens a connection of its own to ask; blocks until the server has heard it, or cannot.
+    /// Opens a separate connection to send the request; blocks until the server has received it, or sending failed.
     func send() {
-        // libpq asks for 256 bytes for the reason of a failure, which nobody can act on.
+        // libpq requires a buffer of 256 bytes for a failure's reason, which has no use here.
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { reason in
             _ = unsafe PQcancel(pointer, reason.baseAddress, 256)
         }

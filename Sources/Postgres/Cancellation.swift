@@ -1,49 +1,51 @@
 import Platform
 
-/// What the cancel requests of one connection mean for the statements on it, without clock or socket: events go in,
-/// decisions come out.
+/// The effect of one connection's cancel requests on its statements, without clock or socket: events go in, decisions
+/// come out.
 struct Cancellation: Equatable, Sendable {
-    /// What follows when a caller has waited enough.
+    /// What to do when a deadline has passed.
     enum Action: Equatable {
         /// Send a cancel request.
         case ask
-        /// One is on its way, or the server has time left to react to one.
+        /// A request is in progress, or the server still has time to react to one.
         case wait
-        /// The server did not react: the connection is of no use.
+        /// The server did not react: the connection is unusable.
         case giveUp
     }
 
     enum Phase: Equatable, Sendable {
-        /// No request was made since the connection was idle last. Becomes `asking` when a deadline passes. A pooler may pass the
-        /// request before on so late that it stops what is sent now, so the moment at which that was heard is kept.
+        /// No request since the connection was last idle. Becomes `asking` when a deadline passes. A pooler may forward
+        /// the previous request so late that it stops a newer statement, so the time of its delivery is kept.
         case none(lastHeard: Instant?)
-        /// A request is on its way. Nothing new is sent, which it might stop instead. Becomes `asked` when the server has heard it.
+        /// A request is in progress. Nothing new is sent, because the request might stop it instead. Becomes `asked`
+        /// when the server has received the request.
         case asking(since: Instant)
-        /// The server has heard the request, and it may still stop whatever runs. Becomes `none` when nothing is in flight, and
-        /// `asking` when another deadline passes.
+        /// The server has received the request and may still stop whatever runs. Becomes `none` when nothing is in
+        /// flight, and `asking` when another deadline passes.
         case asked(since: Instant, heard: Instant)
     }
 
-    /// How long after a request was heard a statement may still be stopped by it: a pooler passes it on in its own time.
+    /// How long after its delivery a request may still stop a statement: a pooler forwards it with delay.
     static let lateLimit = Duration.seconds(1)
-    /// The server ends a statement at its limit. The pool waits this much longer before it gives the connection up, and as long for
-    /// the server's reaction to a request.
+    /// The server ends a statement at its own limit. The pool waits this much longer before it gives up the connection,
+    /// and as long for a reaction to a cancel request.
     static let grace = Duration.milliseconds(500)
-    /// How long a request waits for its turn, also when its connection was given up meanwhile: what has no caller any more should
-    /// not run on at the server.
+    /// How long a request may wait to be sent, even if its connection was given up: a statement without a caller should
+    /// not keep running on the server.
     static let patience = Duration.seconds(5)
 
     private(set) var phase = Phase.none(lastHeard: nil)
-    /// A request was made that has stopped no statement so far: it may have met a commit, whose wait for a synchronous
-    /// standby it ends without an error. The server says so in a warning, but not every server may be asked to.
+    /// A request was made that has not stopped a statement so far. It may have hit a commit, whose wait for a
+    /// synchronous standby it ends without an error. The server reports this in a warning, but not every server may be
+    /// configured to send it.
     private(set) var mayMeetCommit = false
-    /// When the server has to have reacted, or the request to have been heard.
+    /// When the server must have reacted, or must have received the request.
     private(set) var limit: Instant?
 
-    /// Whether a request is on its way.
+    /// Whether a request is in progress.
     var isOnItsWay: Bool { if case .asking = phase { true } else { false } }
 
-    /// Whether a request was made since the connection was idle: it may stop another statement than the one it was meant for.
+    /// Whether a request was made since the connection was idle: it may stop another statement than the intended one.
     var isOpen: Bool { if case .none = phase { false } else { true } }
 
     private var asked: Instant? {
@@ -53,7 +55,7 @@ struct Cancellation: Equatable, Sendable {
         }
     }
 
-    /// The deadline of a statement passed, or `limit` did.
+    /// The deadline of a statement, or `limit`, has passed.
     mutating func deadlinePassed(now: Instant) -> Action {
         if let limit, now >= limit { return .giveUp }
         mayMeetCommit = true
@@ -63,32 +65,32 @@ struct Cancellation: Equatable, Sendable {
         return .ask
     }
 
-    /// Whether a request that found too many others on their way is made again.
+    /// Whether to repeat a request that was refused because too many others were in progress.
     ///
-    /// - Parameter isBusy: whether something may still run that it was made for.
+    /// - Parameter isBusy: whether a statement that it was made for may still run.
     func mayAskAgain(isBusy: Bool, now: Instant) -> Bool {
         guard isBusy, let asked else { return false }
         return now < asked + Self.patience
     }
 
-    /// The server stopped a statement: because of the request, so that it stops nothing else, unless the statement ran into
-    /// its own limit.
+    /// The server stopped a statement: because of the request, which then stops nothing else, unless the statement
+    /// reached its own limit.
     ///
     /// - Parameters:
-    ///   - sent: when the statement was.
-    ///   - ownLimit: how long the server lets a statement run; before that it stops none by itself.
+    ///  - sent: when the statement was sent.
+    ///  - ownLimit: the server's statement timeout, before which it stops no statement by itself.
     mutating func struck(sent: Instant, ownLimit: Duration, now: Instant) {
         if now < sent + ownLimit { mayMeetCommit = false }
     }
 
-    /// The server sent something while a request was open: what is left has its own time. What has no caller any more has to end
-    /// soon, and within `patience` however much the server has to say.
+    /// The server sent something while a request was open, so the remaining statements keep their own deadlines.
+    /// Without callers they must end soon: within `patience`, however much the server sends.
     mutating func serverReacted(isAwaited: Bool, now: Instant) {
         guard let asked else { return }
         limit = isAwaited ? nil : min(now + Self.grace, asked + Self.patience)
     }
 
-    /// The request was heard by the server, or given up.
+    /// The server received the request, or the request was given up.
     mutating func requestEnded(now: Instant) {
         guard let asked else { return }
         phase = .asked(since: asked, heard: now)
@@ -110,11 +112,11 @@ struct Cancellation: Equatable, Sendable {
         return true
     }
 
-    /// Whether a statement that the server stopped was stopped in another's place.
+    /// Whether the request that stopped a statement was meant for another one.
     ///
     /// - Parameters:
-    ///   - sent: when the statement was.
-    ///   - ownLimit: how long the server lets a statement run; before that it stops none by itself.
+    ///  - sent: when the statement was sent.
+    ///  - ownLimit: the server's statement timeout, before which it stops no statement by itself.
     func struckAnother(sent: Instant, ownLimit: Duration, now: Instant) -> Bool {
         switch phase {
         case .asking, .asked: true

@@ -1,12 +1,12 @@
 import Platform
 import Reactor
 
-// What is done.
+// Actions.
 extension LoopPool {
     @inline(never)
     func handle(_ event: PoolState.Event) {
         var actions: [PoolState.Action] = []
-        // What is done may lead to other events at once, which have a list of their own.
+        // Performing an action may cause further events, which use a list of their own.
         swap(&actions, &spareActions)
         state.handle(event, at: now, into: &actions)
         for action in actions { perform(action) }
@@ -46,7 +46,7 @@ extension LoopPool {
         pending.resume(.success(rows))
     }
 
-    /// Has another statement answer the caller, where these rows are not enough.
+    /// Runs another statement for the caller when these rows are not enough.
     @inline(never)
     private func fallsBack(_ pending: PendingStatement, _ rows: Rows, until deadline: Instant) -> Bool {
         guard let fallback = pending.statement.fallback, fallback.isNeeded(rows) else { return false }
@@ -56,7 +56,7 @@ extension LoopPool {
 
     private func fail(_ request: PoolState.Request, _ error: DatabaseError) {
         let pending = statements.remove(request.id)
-        // What a transaction could not send, since its connection is lost, follows from what was reported before.
+        // Statements that a transaction could not send fail because of a lost connection, which was reported before.
         if !request.isOfTransaction || request.sent != nil { observe(.failed(pending.statement, error)) }
         pending.resume(.failure(error))
     }
@@ -108,7 +108,7 @@ extension LoopPool {
     }
 
     private func requestCancel(_ id: Int) {
-        // Made now: the connection may be gone when the task runs, and what the server runs is not.
+        // Created now: the connection may be gone when the task runs, while its statement still runs on the server.
         let request = connections[id].flatMap { CancelRequest($0.handle) }
         loop.task { [self] in
             var outcome = Connector.CancelOutcome.ended
@@ -131,7 +131,7 @@ extension LoopPool {
             connections[id]?.readiness.arm(expiry: moment)
             return
         }
-        // An earlier action of the same list may have led to another decision about this timer. The later decision holds.
+        // An earlier action of the same list may have changed this timer. The later decision counts.
         guard let latest = state.moment(of: timer) else { return }
         let deadline = timers[timer] ?? loop.makeDeadline { [self] in handle(.timer(timer)) }
         timers[timer] = deadline

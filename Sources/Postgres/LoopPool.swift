@@ -1,15 +1,15 @@
 import Platform
 import Reactor
 
-/// A pool on its loop: tells `PoolState` what happens, and performs what that decides.
+/// A pool on its loop: passes events to `PoolState` and performs the actions that it returns.
 @safe final class LoopPool {
-    /// Smaller parameters and results are not counted one by one.
+    /// Parameters and results smaller than this are not counted individually.
     static let uncountedByteLimit = 1024
-    /// Of the memory budget, what one batch may take, unless it is a single statement.
+    /// Divisor: the share of the memory budget that one batch may take, unless it is a single statement.
     static let batchShare = 16
-    /// Between two looks whether nothing is in flight any more, at the end.
+    /// Interval between checks whether anything is still in flight, when closing.
     private static let closePause = Duration.milliseconds(20)
-    /// Before a cancel request that found too many others on their way is made again.
+    /// Pause before repeating a cancel request that was refused because too many others were in progress.
     static let cancelPause = Duration.milliseconds(5)
 
     let loop: EventLoop
@@ -25,15 +25,15 @@ import Reactor
     var siblings: [Pool] = []
     var timers: [PoolState.Timer: Deadline] = [:]
     private var window = BatchWindow()
-    /// Whether this iteration of the loop has asked the window.
+    /// Whether this loop iteration has already asked the window.
     private var isWindowAsked = false
-    /// How many statements were sent together the last time.
+    /// Number of statements in the previous batch.
     var lastBatchCount = 0
     private lazy var windowClosed: (Int) -> Void = { [unowned self] in window.closed(events: $0) }
-    /// Kept for their storage.
+    /// Kept to reuse its storage.
     var spareActions: [PoolState.Action] = []
     private var spareHeard: [PoolState.Heard] = []
-    /// While the pool is being opened: the connection whose attempt its caller waits for.
+    /// While the pool is being opened: the connection attempt that the caller of `open` waits for.
     var opening: Opening = .done
 
     enum Opening {
@@ -57,11 +57,11 @@ import Reactor
 
     var now: Instant { loop.now }
 
-    // What happens.
+    // Events.
 
     func open(beside siblings: [Pool]) async {
         self.siblings = siblings
-        // The loop keeps the pool from here on.
+        // From here on the loop retains the pool.
         loop.atTurnEnd { [self] in endIteration() }
         opening = .starting
         handle(.started)
@@ -73,14 +73,14 @@ import Reactor
     func submit(_ pending: PendingStatement, until expiry: Instant?) {
         let request = request(for: pending, until: expiry)
         let hasMemory = hold(pending)
-        // As `handle`, which is not called for every statement: most often there is nothing to do before the end of the iteration.
+        // Unlike `handle`, avoids work for the usual case: nothing to do before the end of the iteration.
         var actions: [PoolState.Action] = []
         state.handle(.submitted(request, hasMemory: hasMemory), at: now, into: &actions)
         if !actions.isEmpty { for action in actions { perform(action) } }
         if !isWindowAsked && !pending.isAnswered && pending.mayBeGrouped { askWindow() }
     }
 
-    /// A statement of the transaction that has this connection.
+    /// Submits a statement of the transaction that holds this connection.
     func submit(_ pending: PendingStatement, on connection: Int, until expiry: Instant?) {
         handle(.submittedOn(connection, request(for: pending, until: expiry)))
     }
@@ -121,11 +121,11 @@ import Reactor
 
     private func endIteration() {
         isWindowAsked = false
-        // What is sent may fail at once, and then be sent on another connection.
+        // Sending may fail at once, and the statements then need another connection.
         while state.hasWork { handle(.iterationEnded) }
     }
 
-    /// A connection has something to read.
+    /// The connection's socket is readable.
     func read(_ connection: Connection) {
         var heard = spareHeard
         spareHeard = []
@@ -136,7 +136,7 @@ import Reactor
         spareHeard = heard
     }
 
-    /// A connection takes more of what was sent.
+    /// The connection's socket accepts more data.
     func push(_ connection: Connection) {
         if !connection.flush() { handle(.broke(connection.id, .connectionLost, unsent: 0)) }
     }

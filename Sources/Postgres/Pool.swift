@@ -3,24 +3,24 @@ public import Reactor
 
 /// The connections of one event loop, shared by everything that runs on it.
 ///
-/// All statements asked for during one iteration of the loop leave together on one connection, with one Sync: one system call,
-/// one transaction, one commit. No caller sees an answer before its Sync is confirmed. When one statement fails, all of its
-/// batch run again one by one, so that it never fails its neighbours.
+/// All statements submitted during one loop iteration are sent together on one connection with one Sync: one system
+/// call, one transaction, one commit. No caller gets an answer before its Sync is confirmed. If one statement fails,
+/// all statements of its batch are repeated one by one, so that a statement never fails because of its neighbours.
 ///
-/// Any task may use it. `PoolState` decides, and `LoopPool` on the loop performs. Once opened it lives as long as its loop, which keeps
-/// it also when it is closed: make one for the life of a loop.
+/// May be used by any task. `PoolState` decides, and `LoopPool` performs on the loop. After `open` the loop retains the
+/// pool for its whole life, even when it is closed: create one pool per loop.
 public final class Pool: Sendable {
     public let loop: EventLoop
     let core: LoopBound<LoopPool>
 
     /// - Parameters:
-    ///   - minimum: connections kept open; may be 0.
-    ///   - maximum: connections never exceeded, at least 1. When all of them are given up while the server may still work
-    ///     for them, one more is opened.
-    ///   - waitLimit: longest wait for a connection.
-    ///   - statementLimit: longest run of one statement; the deadline of the task that asks may shorten it.
-    ///   - memory: what parameters and results are counted in.
-    ///   - observe: called on the loop; must not block.
+    ///  - minimum: connections kept open; may be 0.
+    ///  - maximum: upper bound of open connections, at least 1. One more is opened if all of them were given up while
+    /// the server may still run their statements.
+    ///  - waitLimit: longest wait for a connection.
+    ///  - statementLimit: longest run of one statement; the deadline of the calling task may shorten it.
+    ///  - memory: budget in which parameters and results are counted.
+    ///  - observe: called on the loop; must not block.
     public init(
         on loop: EventLoop, minimum: Int, maximum: Int, waitLimit: Duration, statementLimit: Duration,
         memory: MemoryBudget = .unlimited, connector: Connector, observe: @escaping @Sendable (PoolEvent) -> Void
@@ -34,8 +34,8 @@ public final class Pool: Sendable {
             to: loop)
     }
 
-    /// Opens the minimum of connections. Returns when the first attempt is decided, for better or worse; whatever is
-    /// missing then is tried again in the background.
+    /// Opens the minimum of connections. Returns when the first attempt has succeeded or failed; missing connections
+    /// are retried in the background.
     public func open() async {
         await open(beside: [])
     }
@@ -46,9 +46,10 @@ public final class Pool: Sendable {
 
     /// Runs one statement.
     ///
-    /// - Parameter rows: how many it may return, which bounds what is sent together with it.
-    /// - Returns: its rows, after the transaction they belong to is committed.
-    /// - Throws: `DatabaseError`. After `.connectionLost`, `.deadlineExceeded` and `.unconfirmed` a write may have happened.
+    /// - Parameter rows: maximum number of rows it may return; bounds what is sent together with it.
+    /// - Returns: its rows, after its transaction is committed.
+    /// - Throws: `DatabaseError`. After `.connectionLost`, `.deadlineExceeded` and `.unconfirmed` a write may have been
+    /// committed.
     public func query(
         _ statement: Statement, _ parameters: [Parameter] = [], rows: Int = 1
     ) async throws(DatabaseError) -> Rows {
@@ -59,23 +60,24 @@ public final class Pool: Sendable {
     /// Runs one statement without a task.
     ///
     /// - Parameters:
-    ///   - loop: the loop that runs the caller, if one does.
-    ///   - expiry: as the deadline of a task.
-    ///   - then: called exactly once, on `loop` where there is one; before this function returns when the statement is
-    ///     refused at once.
+    ///  - loop: the loop of the caller, if it runs on one.
+    ///  - expiry: used like the deadline of a task.
+    ///  - then: called exactly once, on `loop` if there is one; before this function returns if the statement is
+    ///    refused at
+    /// once.
     @usableFromInline
     func begin(
         _ statement: Statement, _ arguments: Arguments, rows: Int, on loop: EventLoop?, until expiry: Instant?,
         then: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) {
-        // A loop without connections of its own has another's pool, and comes to it by a task.
+        // A loop without connections of its own uses another loop's pool, through a task.
         guard loop === self.loop else {
             Task(executorPreference: loop) {
                 then(await self.outcome(of: statement, arguments, rows: rows, until: expiry))
             }
             return
         }
-        // A caller elsewhere that names this loop would race with it.
+        // A caller on another thread that passes this loop would be a data race.
         self.loop.checkIsolated()
         core.value.submit(PendingStatement(statement, arguments, rows: rows, then), until: expiry)
     }
@@ -83,7 +85,7 @@ public final class Pool: Sendable {
     func outcome(
         of statement: Statement, _ arguments: Arguments, rows: Int, until expiry: Instant?
     ) async -> Result<Rows, DatabaseError> {
-        // It is answered exactly once, at the latest when its deadline passes.
+        // `then` is called exactly once, at the latest when the deadline passes.
         await unsafe withUnsafeContinuation { continuation in
             let core = core
             loop.execute {
@@ -95,7 +97,7 @@ public final class Pool: Sendable {
         }
     }
 
-    /// Runs `body` with a connection of its own inside a transaction: committed when it returns, rolled back when it throws.
+    /// Lends a connection to `body` inside a transaction: committed when `body` returns, rolled back when it throws.
     public func transaction<Value>(_ body: (Transaction) async throws -> Value) async throws -> Value {
         let transaction = Transaction(pool: self, connection: try await lease())
         defer { giveBack(transaction.connection) }
@@ -103,12 +105,12 @@ public final class Pool: Sendable {
         do {
             let value = try await body(transaction)
             let end = try await transaction.query(Transaction.commit)
-            // COMMIT rolls back when a statement failed whose error `body` swallowed, and only its tag says so.
+            // COMMIT rolls back if `body` swallowed the error of a failed statement; only the command tag shows it.
             let tag = end.commandTag
             guard tag == "COMMIT" else { throw DatabaseError.unexpectedResult("\(tag) at COMMIT") }
             return value
         } catch {
-            // The first error is the one to tell; without a connection there is nothing to roll back.
+            // The first error is the one to throw; without a connection there is nothing to roll back.
             _ = try? await transaction.query(Transaction.rollback)
             throw error
         }
@@ -131,7 +133,7 @@ public final class Pool: Sendable {
         loop.execute { core.value.giveBack(connection) }
     }
 
-    /// Runs a statement of a transaction on the connection that it was lent.
+    /// Runs a statement of a transaction on its connection.
     func execute(
         _ statement: Statement, _ parameters: [Parameter], on connection: Int
     ) async throws(DatabaseError) -> Rows {
@@ -150,17 +152,17 @@ public final class Pool: Sendable {
         return try outcome.get()
     }
 
-    /// The numbers at this moment.
+    /// The current counts.
     public func load() async -> PoolLoad {
         await onLoop { $0.load }
     }
 
-    /// Waits for what is in flight, at most for so long, then closes every connection. New statements are refused.
+    /// Waits for what is in flight, at most for `limit`, then closes every connection. New statements are refused.
     public func close(within limit: Duration) async {
         await onLoop { await $0.close(within: limit) }
     }
 
-    /// Calls `body` on the loop: at once where the caller runs on it.
+    /// Calls `body` on the loop; at once if the caller runs on it.
     func onLoop<Value: Sendable>(_ body: @escaping @Sendable (LoopPool) async -> Value) async -> Value {
         if loop.isCurrent { return await body(core.value) }
         let core = core

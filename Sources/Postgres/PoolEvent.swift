@@ -1,28 +1,28 @@
-/// What a pool reports, at the moment it happens, on its loop.
+/// What a pool reports when it happens, on its loop.
 public enum PoolEvent: Sendable {
-    /// A connection opened after `duration` nanoseconds.
+    /// A connection was opened; took `duration` nanoseconds.
     case opened(duration: UInt64)
     /// A connection attempt failed.
     case openFailed(DatabaseError)
     /// An open connection broke or was given up.
     case lost(DatabaseError)
-    /// A connection that took the place of a lost one opened.
+    /// A connection that replaces a lost one was opened.
     case reconnected
     /// The first connection is open: statements are accepted.
     case up
-    /// The last connection is gone or the first could not be opened: statements are refused.
+    /// The last connection is gone, or the first one could not be opened: statements are refused.
     case down(DatabaseError)
-    /// A statement waited for its connection.
+    /// How long a statement waited for a connection.
     case waited(nanoseconds: UInt64)
-    /// A statement was answered, from its sending to the confirmed Sync.
+    /// A statement was answered. The time is from sending to the confirmed Sync.
     case completed(Statement, nanoseconds: UInt64)
     /// A statement failed.
     case failed(Statement, DatabaseError)
-    /// The numbers after a change.
+    /// The counts after a change.
     case load(PoolLoad)
 }
 
-/// Connections and waiting statements of one pool, or of several added up.
+/// Counts of connections and waiting statements, of one pool or summed over several.
 public struct PoolLoad: Equatable, Sendable {
     public var idle = 0
     public var inUse = 0

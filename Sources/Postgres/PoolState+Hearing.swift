@@ -1,12 +1,12 @@
 import Platform
 
-// What the server said, and what becomes of the statements that it is about.
+// The server's answers and their effect on statements.
 extension PoolState {
-    /// What one read of a connection leaves to be done when all of it was looked at.
+    /// Work that is left after one read of a connection was processed.
     private struct Outcome {
-        /// Undone by another statement's failure.
+        /// Rolled back by another statement's failure.
         var undone: [Request] = []
-        /// Undone because prepared statements are outdated.
+        /// Rolled back because prepared statements are outdated.
         var stale: [Request] = []
         var staleness: DatabaseError?
         var readOnly: DatabaseError?
@@ -59,7 +59,7 @@ extension PoolState {
         slots[index].cancellation.struck(sent: sent, ownLimit: limits.statementLimit, now: now)
     }
 
-    /// A read for whose result there was no memory runs again by itself, when there is some; one that did so already fails.
+    /// A read without memory for its result runs again, alone, when there is memory. If it already did so, it fails.
     private mutating func letGo(of id: Request.ID, on index: Int, _ outcome: inout Outcome) {
         guard let place = slots[index].inFlight.firstIndex(where: { $0.id == id }) else {
             fatalError("statement \(id) is not in flight on connection \(slots[index].id)")
@@ -68,7 +68,7 @@ extension PoolState {
         if request.isAlone { fail(request, .outOfMemory) } else { outcome.undone.append(request) }
     }
 
-    /// A Sync is confirmed: the next `count` statements in flight happened together, or none of them did.
+    /// A Sync is confirmed: the next `count` statements in flight were committed or rolled back together.
     private mutating func endTransaction(
         of count: Int, on index: Int, isComplete: Bool, wasWarned: Bool, _ outcome: inout Outcome
     ) {
@@ -80,7 +80,7 @@ extension PoolState {
         judge(count, on: index, isComplete: isComplete, isDoubtful: isDoubtful, &outcome)
     }
 
-    /// As `endTransaction`, of what did not simply succeed.
+    /// As `endTransaction`, for transactions that did not simply succeed.
     private mutating func judge(
         _ count: Int, on index: Int, isComplete: Bool, isDoubtful: Bool, _ outcome: inout Outcome
     ) {
@@ -113,14 +113,14 @@ extension PoolState {
         }
     }
 
-    /// The one statement of a transaction failed, unless it is certain to have done nothing for no fault of its own.
+    /// The only statement of a transaction failed. It is repeated if it certainly had no effect and is not at fault.
     private mutating func fail(
         _ requests: [Request], _ error: DatabaseError, on index: Int, _ outcome: inout Outcome
     ) {
         if error.isReadOnlyServer { outcome.readOnly = error }
         for request in requests where !request.isAnswered {
             let sent = request.sent ?? Instant(nanoseconds: 0)
-            // Meant for another statement, or too late.
+            // The cancel request was meant for another statement, or came too late.
             if error.isCancellation && slots[index].use != .leased
                 && slots[index].cancellation.struckAnother(sent: sent, ownLimit: limits.statementLimit, now: now)
             {
@@ -152,12 +152,12 @@ extension PoolState {
         return taken
     }
 
-    /// The prepared statements of a connection are outdated, and so may be those of all others: they are opened anew, and what did not
-    /// happen runs on another one.
+    /// The prepared statements of this connection are outdated, and probably those of all others: all connections are
+    /// reopened, and statements that had no effect run on another one.
     private mutating func renew(_ id: Int, _ error: DatabaseError, _ undone: [Request]) {
         let isNews = retireGeneration(error, tellingSiblings: true)
         guard let index = slots.index(of: id) else { fatalError("connection \(id) is gone while it is heard") }
-        // This one has no use for itself, however short ago others were opened anew.
+        // This connection is useless, even if the others were reopened recently.
         if error.isStalePlan { slots[index].retirement = error }
         let isRetired = isNews || slots[index].retirement != nil
         for request in undone.reversed() where !request.isAnswered {
@@ -171,8 +171,8 @@ extension PoolState {
         }
     }
 
-    /// Nothing is in flight on it: it serves the next batch, unless a cancel request is on its way, or it is a transaction's or
-    /// retired.
+    /// Nothing is in flight: the connection serves the next batch, unless a cancel request is in progress or the
+    /// connection is lent or retired.
     mutating func becomeIdle(_ id: Int) {
         guard let index = slots.index(of: id), !slots[index].isBusy else { return }
         guard slots[index].cancellation.nothingRuns() else { return armDeadline(of: index) }

@@ -1,6 +1,6 @@
 import Platform
 
-// Connections that go.
+// Closing connections.
 extension PoolState {
     mutating func broke(_ id: Int, _ error: DatabaseError, unsent: Int) {
         // It may be found broken twice in one iteration.
@@ -11,7 +11,7 @@ extension PoolState {
         lose(id, error)
     }
 
-    /// Gives an open connection up.
+    /// Gives up an open connection.
     mutating func lose(_ id: Int, _ error: DatabaseError) {
         guard let index = slots.index(of: id), slots[index].isOpen else { return }
         lostCount = min(lostCount + 1, limits.maximum)
@@ -19,20 +19,20 @@ extension PoolState {
         let slot = drop(index, keepingPlace: true)
         abandon(slot, error)
         replace()
-        // What the server said about all its connections holds, though this one is lost before the Sync.
+        // An error that concerns all connections counts, although this one is lost before the Sync.
         if let news = slot.refusals.first(where: { $0.isStale || $0.error.isReadOnlyServer }) {
             retireGeneration(news.error, tellingSiblings: true)
         }
-        // The fault that ended one connection has probably ended others, and a read that runs again must not be sent on one of
-        // those. A silent peer leaves no trace on an idle connection, so after a deadline all of them are closed.
+        // The fault has probably ended other connections too, and a repeated read must not be sent on one of those. A
+        // silent peer leaves no trace on an idle connection, so all idle connections are closed after a deadline.
         for other in slots.idle {
             if error == .deadlineExceeded { lose(other, error) } else { emit(.check(other, error)) }
         }
     }
 
-    /// Closes a connection. Its place is kept, if so asked, while a cancel request is on its way.
+    /// Closes a connection. With `keepingPlace` its place stays taken while a cancel request is in progress.
     ///
-    /// - Returns: what it was.
+    /// - Returns: its state before.
     private mutating func drop(_ index: Int, keepingPlace: Bool) -> Slot {
         let slot = slots[index]
         emit(.close(slot.id))
@@ -48,7 +48,8 @@ extension PoolState {
         return slot
     }
 
-    /// Decides about the statements in flight on a connection that was given up: reads run again, writes may have happened.
+    /// Decides about statements in flight on a lost connection: reads run again; writes fail, since they may have been
+    /// committed.
     private mutating func abandon(_ slot: Slot, _ error: DatabaseError) {
         for request in slot.inFlight.reversed() where !request.isAnswered {
             let refusal = slot.refusals.last { $0.id == request.id }
@@ -56,8 +57,8 @@ extension PoolState {
             if error == .deadlineExceeded && now >= request.deadline {
                 fail(request, .deadlineExceeded)
             } else if refusal?.isStale == true || !request.isWrite && reason.retiresConnection {
-                // Nothing is wrong with the statement: its prepared statement was outdated, so that it did nothing, the server
-                // shut down, or the connection broke.
+                // The statement is not at fault: its prepared statement was outdated, so that it had no effect, or the
+                // server shut down, or the connection broke.
                 self.repeat(request, orFail: reason)
             } else {
                 fail(request, reason)
@@ -66,11 +67,11 @@ extension PoolState {
         for request in slot.held { fail(request, .connectionLost) }
     }
 
-    /// What one connection met all others may meet: after a failover a server that is a standby now and takes no writes, or
-    /// outdated prepared statements. They are closed as soon as nothing runs on them, and opened anew, at most once in
-    /// `retirementPause`: when the server stays read-only, its reads go on being served.
+    /// Handles what one connection met and all others may meet: after a failover a standby that takes no writes, or
+    /// outdated prepared statements. All connections are closed as soon as nothing runs on them, and reopened, at most
+    /// once per `retirementPause`: a server that stays read-only continues to serve reads.
     ///
-    /// - Returns: whether it was time.
+    /// - Returns: whether the pause since the last time was over.
     @discardableResult
     mutating func retireGeneration(_ error: DatabaseError, tellingSiblings: Bool = false) -> Bool {
         guard now >= nextRetirement else { return false }
@@ -81,7 +82,7 @@ extension PoolState {
         return true
     }
 
-    /// Closes the connections above the minimum that were idle for too long, the one that is idle longest first.
+    /// Closes connections above the minimum that have been idle for too long, the longest idle first.
     mutating func closeIdle() {
         for id in slots.idle where slots.liveCount > limits.minimum {
             guard let index = slots.index(of: id), case .idle(let since) = slots[index].use,
@@ -93,8 +94,8 @@ extension PoolState {
         arm(.idle, at: now + limits.idleLimit / 4)
     }
 
-    /// Closes idle connections whose buffers have grown, which libpq never shrinks: others are opened in their place where the minimum
-    /// asks for them. One that is in use is looked at again when it becomes idle.
+    /// Closes idle connections with oversized buffers, which libpq never shrinks, and replaces them up to the minimum.
+    /// One that is in use is checked again when it becomes idle.
     ///
     /// - Returns: whether one was closed.
     @discardableResult
@@ -109,7 +110,7 @@ extension PoolState {
         return areClosed
     }
 
-    /// The end: what is in flight is given up, and what waits is refused.
+    /// Final: gives up what is in flight, and refuses what waits.
     mutating func close() {
         availability = .closing
         for timer in [Timer.wait, .grow, .retry, .idle, .shrink] { disarm(timer) }
@@ -122,7 +123,7 @@ extension PoolState {
 }
 
 extension PoolState.Slot.Refusal {
-    /// What its caller is told when the connection is lost before the Sync: the error, unless it may be the fault of another
-    /// statement that ran as one with it.
+    /// The error for the caller when the connection is lost before the Sync: the server's error, unless a statement
+    /// merged with this one may have caused it.
     fileprivate var reason: DatabaseError { isShared && !error.retiresConnection ? .connectionLost : error }
 }

@@ -1,13 +1,13 @@
 import Platform
 
-// Connections that come.
+// Opening connections.
 extension PoolState {
     mutating func start() {
         arm(.idle, at: now + limits.idleLimit)
         refill()
     }
 
-    /// Opens what is missing to the minimum.
+    /// Opens connections up to the minimum.
     private mutating func refill() {
         switch availability {
         case .unknown, .up: break
@@ -35,7 +35,7 @@ extension PoolState {
         slots.change(index, to: .idle(since: now))
         failures = 0
         isWanted = false
-        // The database is there: no pause is of use any more.
+        // The database is available, so no pause is needed any more.
         nextAttempt = now
         availability = .up
         emit(.report(.opened(took: took)))
@@ -58,14 +58,15 @@ extension PoolState {
         isWanted = false
         emit(.report(.openFailed(error)))
         if availability == .closing { return }
-        // One attempt may have met the very fault that ended the connections before it; one that timed out has not.
+        // The attempt may have met the same fault that ended the connections before it. An attempt that timed out did
+        // not.
         let isDecided = availability != .up || failures > 1 || took > Self.quickAttempt
         if slots.openCount == 0 && isDecided { goDown(error) }
         pause(atMost: limit, isCrowded: error.errorClass == .resources, jitter: jitter)
     }
 
     private mutating func goDown(_ error: DatabaseError) {
-        // What the database has against this build's statements is for callers to know.
+        // Callers need the database's error about this build's statements.
         let reason = error.errorClass == .statement ? error : .unavailable
         availability = .down(reason)
         if reportedUp != false {
@@ -75,11 +76,11 @@ extension PoolState {
         failWaiting(reason)
     }
 
-    /// No attempt is made for a while.
+    /// Delays the next attempt.
     ///
     /// - Parameters:
-    ///   - isCrowded: the server is there and has no connection to give.
-    ///   - jitter: where in it the next attempt comes, 0…1.
+    ///  - isCrowded: the server is up but out of connections.
+    ///  - jitter: position of the next attempt within the pause, 0…1.
     private mutating func pause(atMost limit: Duration, isCrowded: Bool, jitter: Double) {
         let first = isCrowded ? Self.crowdedPause : Self.firstPause
         // Doubled at most ten times, so that the shift cannot overflow; then spread over 0…pause.
@@ -89,18 +90,18 @@ extension PoolState {
         arm(.retry, at: nextAttempt)
     }
 
-    /// The pause is over: opens one connection, unless one is being opened or the minimum is there.
+    /// The pause is over: opens one connection, unless one is being opened or the minimum is reached.
     mutating func tryAgain() {
         guard availability != .closing, slots.connectingCount == 0, slots.liveCount < max(1, limits.minimum) else {
             return
         }
-        // The pause before it was one for those that were given up, too.
+        // The pause before it was also one for the connections that were given up.
         guard slots.all.count < limits.maximum || mayOpenBeside else { return }
         open()
     }
 
-    /// Another pool has found the database again: no pause is of use any more, and statements wait from now on for the attempt that
-    /// is on its way, or that begins now.
+    /// Another pool reached the database again: no pause is needed any more, and statements wait for the attempt that
+    /// is in progress or begins now.
     mutating func expectReturn() {
         guard case .down = availability else { return }
         availability = .up
@@ -111,7 +112,7 @@ extension PoolState {
         if slots.all.count > before { disarm(.retry) }
     }
 
-    /// One in the place of one that is gone, when too few are left.
+    /// Replaces a closed connection if there are fewer than the minimum.
     mutating func replace() {
         guard availability == .up, slots.liveCount < max(1, limits.minimum), slots.all.count < limits.maximum,
             slots.connectingCount == 0
@@ -119,7 +120,7 @@ extension PoolState {
         open()
     }
 
-    /// Whether one more than `Limits.maximum` counts at the server may be opened: all of them are gone here.
+    /// Whether one connection more than `Limits.maximum` may exist at the server: all those it counts are closed here.
     var mayOpenBeside: Bool { slots.liveCount == 0 && slots.all.count <= limits.maximum }
 
     private func connecting(_ id: Int) -> Int {

@@ -1,14 +1,14 @@
 import Platform
 
-// What waits, on its way to the server.
+// Sending what waits.
 extension PoolState {
-    /// What to do for those who wait.
+    /// The next step for waiting callers.
     enum Next: Equatable {
         /// Send a batch on this idle connection.
         case use(Int)
-        /// Open one more connection; then ask again.
+        /// Open one more connection, then decide again.
         case connect
-        /// Ask again when something changes, or at this moment.
+        /// Decide again at the next event, or at this time.
         case wait(until: Instant?)
     }
 
@@ -20,7 +20,7 @@ extension PoolState {
             serveLeases()
             sendBatches()
         }
-        // A batch was sent and others wait: they follow when it is known whether that succeeded.
+        // A batch was sent and others wait: they follow when it is known whether sending succeeded.
         if hasWork { return }
         if isWaitOver {
             isWaitOver = false
@@ -29,10 +29,10 @@ extension PoolState {
         reportLoad()
     }
 
-    /// What to do next while a caller has been waiting since `oldest`.
+    /// The next step when a caller has been waiting since `oldest`.
     func next(oldest: Instant) -> Next {
         if let id = slots.idle.last { return .use(id) }
-        // One attempt at a time: a second would not be there sooner than the first.
+        // One attempt at a time: a second one would not finish before the first.
         if slots.connectingCount > 0 { return .wait(until: nil) }
         switch availability {
         case .down, .closing: return .wait(until: nil)
@@ -87,7 +87,7 @@ extension PoolState {
     }
 
     private mutating func sendBatch(on index: Int) {
-        // All that waited may be late.
+        // All waiting statements may be overdue.
         guard let (batch, last) = takeBatch(isPooled: slots[index].isPooled) else { return }
         slots.change(index, to: .batch)
         slots[index].inFlight = batch.requests
@@ -96,15 +96,15 @@ extension PoolState {
         emit(.send(batch, on: slots[index].id))
     }
 
-    /// Takes as many statements from the front of the queue as one batch may have, and fails those that are late.
+    /// Takes as many statements from the front of the queue as fit into one batch, and fails overdue ones.
     ///
-    /// - Returns: the batch, and the last deadline in it; nil when all were late.
+    /// - Returns: the batch, and the latest deadline in it; nil when all were overdue.
     private mutating func takeBatch(isPooled: Bool) -> (Batch, last: Instant)? {
         var size = BatchSize()
         var (first, last) = (Instant.distantFuture, now)
         var (count, rows, hasRead, hasWrite) = (0, 0, false, false)
         while count < min(queue.count, limits.batchLimit) {
-            // Sent, it would at once cost its neighbours the connection.
+            // If it were sent, its neighbours would lose the connection at once.
             if now >= queue[count].deadline {
                 fail(queue.remove(at: count), .deadlineExceeded)
                 continue
@@ -124,19 +124,19 @@ extension PoolState {
         if count == 0 { return nil }
         var batch: [Request] = []
         if count == queue.count {
-            // Most often all of them, which need not be copied then.
+            // Usually the whole queue, which then need not be copied.
             swap(&batch, &queue)
         } else {
             batch = Array(queue.prefix(count))
             queue.removeFirst(count)
         }
-        // A commit may have to wait for locks or for a standby, and a read for neither.
+        // A commit may wait for locks or for a standby; a read waits for neither.
         if hasRead && hasWrite { batch = batch.filter { !$0.isWrite } + batch.filter(\.isWrite) }
         return (Batch(requests: batch, deadline: first, size: size), last)
     }
 
-    /// There was no memory for a batch: there may be enough for the first statement of it. Else large buffers in which nothing runs are
-    /// of less use than what waits.
+    /// There was no memory for a batch: there may be enough for its first statement. If not, idle connections with
+    /// large buffers are closed, since what waits needs the memory more.
     mutating func takeBack(from id: Int) {
         guard let index = slots.index(of: id) else { fatalError("no memory for connection \(id), which is unknown") }
         let batch = slots[index].inFlight
@@ -153,7 +153,7 @@ extension PoolState {
         slots.change(index, to: .idle(since: now))
         if closeGrown() { return }
         lacksMemory = true
-        // They may have waited enough, which was not seen while they were on their way.
+        // They may have reached their limit while they were on their way, when the wait timer did not cover them.
         isWaitOver = true
         arm(.grow, at: now + Self.memoryPause)
         armWait()
@@ -169,7 +169,7 @@ extension PoolState {
         guard let index = slots.index(of: id), slots[index].use == .leased else {
             return fail(request, .connectionLost)
         }
-        // A cancel request might stop this statement instead of the one before.
+        // The pending cancel request might stop this statement instead of the previous one.
         if slots[index].cancellation.isOnItsWay { return slots[index].held.append(request) }
         send([request], on: index)
     }
@@ -189,8 +189,8 @@ extension PoolState {
         emit(.send(Batch(requests: requests, deadline: slots[index].deadline, size: size), on: slots[index].id))
     }
 
-    /// Sends what a transaction asked for while a cancel request was on its way: together, because the connection may break under
-    /// the first of them.
+    /// Sends the statements that were held back during a cancel request, all at once, because the connection may break
+    /// under the first of them.
     mutating func sendHeld(on index: Int) {
         let held = slots[index].held
         if held.isEmpty { return }
@@ -203,7 +203,7 @@ extension PoolState {
         slots.change(index, to: .batch)
         for request in slots[index].held { fail(request, .connectionLost) }
         slots[index].held = []
-        // A cancellation may have met the ROLLBACK.
+        // The cancel request may have stopped the ROLLBACK.
         if isInTransaction { return lose(id, .unexpectedResult("a transaction that did not end")) }
         becomeIdle(id)
     }

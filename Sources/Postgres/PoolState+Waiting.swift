@@ -1,7 +1,7 @@
 import DequeModule
 import Platform
 
-// Statements and transactions that have no connection yet.
+// Statements and transactions without a connection.
 extension PoolState {
     @inline(__always)
     mutating func submit(_ request: Request, hasMemory: Bool) {
@@ -21,7 +21,7 @@ extension PoolState {
         leaseQueue.append(lease)
     }
 
-    /// Why one more may not wait; nil when it may.
+    /// Why one more may not wait; nil if it may.
     @inline(__always)
     private mutating func refusal() -> DatabaseError? {
         switch availability {
@@ -37,8 +37,8 @@ extension PoolState {
         if !request.isAnswered { emit(.fail(request, error)) }
     }
 
-    /// Queues a statement again, before all others, that certainly did nothing, unless that happened often enough or the pool
-    /// closes.
+    /// Puts a statement that certainly had no effect back at the front of the queue, unless its repeats are used up or
+    /// the pool is closing.
     mutating func `repeat`(_ request: Request, orFail error: DatabaseError) {
         guard !request.isOfTransaction, Int(request.repeats) < limits.repeatLimit, availability != .closing else {
             return fail(request, error)
@@ -48,7 +48,8 @@ extension PoolState {
         requeue(request)
     }
 
-    /// Queues a statement again, before all others, that another one's failure has undone. It cannot happen twice.
+    /// Puts a statement that another one's failure rolled back at the front of the queue. Happens at most once per
+    /// statement, because it then runs alone.
     mutating func repeatAlone(_ request: Request) {
         if request.isAnswered { return }
         var request = request
@@ -64,14 +65,14 @@ extension PoolState {
         queue.insert(request, at: 0)
     }
 
-    /// When a statement that is not in flight has waited enough.
+    /// When a statement that is not in flight has waited too long.
     func waitEnd(of request: Request) -> Instant {
-        // It has waited for its turn already.
+        // It has already waited for its first run.
         if request.hasRun { return request.deadline }
         return min(request.deadline, request.enqueued.advanced(byNanoseconds: waitSpan))
     }
 
-    /// While the timer is armed, whatever is queued with less time than it has left moves it.
+    /// While the timer is armed, every statement queued with an earlier limit moves it.
     mutating func armWait() {
         guard timers[.wait] == nil else { return }
         var moment = queue.reduce(Instant.distantFuture) { min($0, waitEnd(of: $1)) }
