@@ -1,13 +1,14 @@
-/// What a statement is asked with.
+/// The arguments of one statement.
 @usableFromInline
 enum Arguments: Sendable {
-    /// The key of a lookup: as an array of one it would be an allocation for each.
+    /// The key of a lookup. A case of its own, because an array of one element would need an allocation.
     case key(Int64)
-    /// Of an insert that may run as one with its neighbours: each a text or null.
+    /// Arguments of an insert that may be merged with its neighbours: each a text or null.
     case texts([Parameter])
     case list([Parameter])
 
-    /// A lookup's key stands alone, however it came. Ends the process when the statement takes another number of parameters.
+    /// A lookup's key is stored alone, even if it was passed in an array. Traps if the statement takes another number
+    /// of parameters.
     @usableFromInline
     init(_ parameters: [Parameter], for statement: Statement) {
         guard parameters.count == statement.parameterCount else {
@@ -32,7 +33,7 @@ enum Arguments: Sendable {
         return .key(key)
     }
 
-    /// What they take as bytes, about.
+    /// Approximate size in bytes.
     var byteCount: Int {
         switch self {
         case .key: 8
@@ -42,7 +43,7 @@ enum Arguments: Sendable {
 
     private static func byteCount(_ parameters: [Parameter]) -> Int {
         var count = 0
-        // Not copied one by one, which would hold and let go of each.
+        // Iterates over a span, because copying each element would retain and release it.
         let parameters = parameters.span
         for index in parameters.indices { count += parameters[index].byteCount }
         return count
@@ -55,10 +56,10 @@ enum Arguments: Sendable {
         }
     }
 
-    /// Whether there is an array for each place of what they and their neighbours' are.
+    /// Whether they can be merged with their neighbours' into one array per parameter.
     var mayBeJoined: Bool { if case .list = self { false } else { true } }
 
-    /// Those of statements that run as one: an array for each place.
+    /// The arguments of merged statements: one array per parameter.
     static func joined(_ group: [PendingStatement]) -> [Parameter] {
         switch group[0].arguments {
         case .key: [.int64s(group.map(\.key))]

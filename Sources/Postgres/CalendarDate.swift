@@ -1,31 +1,30 @@
 import Formatting
 
-/// A date of the calendar, without a time and a zone; PostgreSQL's date (PostgreSQL documentation, §8.5). Proleptic
-/// Gregorian, from 4714-11-24 BC to 5874897-12-31. PostgreSQL's `infinity` and `-infinity` are no dates: reading them is an
-/// error.
+/// A calendar date without time and zone; PostgreSQL's date (PostgreSQL documentation, §8.5). Proleptic Gregorian, from
+/// 4714-11-24 BC to 5874897-12-31. Reading PostgreSQL's `infinity` and `-infinity` is an error.
 ///
-/// In JSON it is RFC 3339's full-date, `"2024-11-01"`, which has years from 1 to 9999.
+/// JSON: RFC 3339 full-date, `"2024-11-01"`, for years from 1 to 9999.
 public struct CalendarDate: Hashable, Sendable {
     /// PostgreSQL counts from 2000-01-01.
     private static let postgresEpoch: Int32 = 10_957
-    /// `IS_VALID_DATE` in src/include/datatype/timestamp.h, here from 1970-01-01.
+    /// `IS_VALID_DATE` in src/include/datatype/timestamp.h, converted to days since 1970-01-01.
     private static let range: ClosedRange<Int32> = -2_440_588...2_145_042_905
 
     /// Days since 1970-01-01; may be negative.
     public let daysSinceEpoch: Int32
 
-    /// - Parameter days: days since 1970-01-01. Nil for what is out of PostgreSQL's range.
+    /// - Parameter days: days since 1970-01-01. Nil outside PostgreSQL's range.
     public init?(daysSinceEpoch days: Int) {
         guard let days = Int32(exactly: days), Self.range.contains(days) else { return nil }
         daysSinceEpoch = days
     }
 
-    /// Nil for a date that the calendar does not have, or PostgreSQL does not take.
+    /// Nil for a date that does not exist or is outside PostgreSQL's range.
     ///
     /// - Parameters:
-    ///   - year: the year before 1, 1 BC, is 0.
+    ///   - year: astronomical: 0 is 1 BC.
     ///   - month: from 1 to 12.
-    ///   - day: from 1 on.
+    ///   - day: from 1.
     public init?(year: Int, month: Int, day: Int) {
         guard let days = CivilTime.daysSinceEpoch(year: year, month: month, day: day) else { return nil }
         self.init(daysSinceEpoch: days)
@@ -33,7 +32,7 @@ public struct CalendarDate: Hashable, Sendable {
 
     private var civil: CivilTime { CivilTime(secondsSinceEpoch: Int(daysSinceEpoch) * 86_400) }
 
-    /// The year before 1, 1 BC, is 0.
+    /// Astronomical: 0 is 1 BC.
     public var year: Int { civil.year }
     /// 1…12
     public var month: Int { civil.month }
@@ -48,14 +47,14 @@ extension CalendarDate: Comparable {
 }
 
 extension CalendarDate: LosslessStringConvertible {
-    /// RFC 3339's full-date: four digits of the year, which is not 0, two of the month, two of the day.
+    /// RFC 3339 full-date: four digits of the year, which must not be 0, two of the month, two of the day.
     public init?(_ text: String) {
         var parser = DateTimeParser(text)
         guard let days = parser.date(), parser.isAtEnd else { return nil }
         self.init(daysSinceEpoch: days)
     }
 
-    /// As PostgreSQL writes it: `2024-11-01`, and beyond the years that RFC 3339 has `12024-11-01` and `0044-03-15 BC`.
+    /// As PostgreSQL writes it: `2024-11-01`; outside RFC 3339's years `12024-11-01` and `0044-03-15 BC`.
     public var description: String {
         let civil = civil
         var bytes: [UInt8] = []
@@ -70,12 +69,12 @@ extension CalendarDate: LosslessStringConvertible {
 }
 
 extension CalendarDate: Codable {
-    /// - Throws: `DecodingError` for what is no string, or none that `init(_:)` takes.
+    /// - Throws: `DecodingError` if the value is not a string that `init(_:)` accepts.
     public init(from decoder: any Decoder) throws {
         self = try decoder.value(ofText: "a date like 2024-11-01")
     }
 
-    /// - Throws: `EncodingError` for years before 1 and after 9999, which RFC 3339 does not have.
+    /// - Throws: `EncodingError` for years outside 1 to 9999, which RFC 3339 cannot express.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         guard (1...9999).contains(year) else {

@@ -77,8 +77,8 @@ struct Cancellation: Equatable, Sendable {
     /// reached its own limit.
     ///
     /// - Parameters:
-    ///  - sent: when the statement was sent.
-    ///  - ownLimit: the server's statement timeout, before which it stops no statement by itself.
+    ///   - sent: when the statement was sent.
+    ///   - ownLimit: the server's statement timeout, before which it stops no statement by itself.
     mutating func struck(sent: Instant, ownLimit: Duration, now: Instant) {
         if now < sent + ownLimit { mayMeetCommit = false }
     }
@@ -115,8 +115,8 @@ struct Cancellation: Equatable, Sendable {
     /// Whether the request that stopped a statement was meant for another one.
     ///
     /// - Parameters:
-    ///  - sent: when the statement was sent.
-    ///  - ownLimit: the server's statement timeout, before which it stops no statement by itself.
+    ///   - sent: when the statement was sent.
+    ///   - ownLimit: the server's statement timeout, before which it stops no statement by itself.
     func struckAnother(sent: Instant, ownLimit: Duration, now: Instant) -> Bool {
         switch phase {
         case .asking, .asked: true

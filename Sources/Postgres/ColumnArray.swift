@@ -1,18 +1,18 @@
-/// What an array may hold to be a column's value. Of a type that is a `ColumnValue` the protocol's name is enough:
+/// A type whose arrays can be values of a column. A type that conforms to `ColumnValue` needs only the conformance:
 /// `enum State: String, ColumnValue, ArrayElement { … }`.
 public protocol ArrayElement: Sendable {
-    /// The type that an array of them is sent as.
+    /// The type as which an array of them is sent.
     static var arrayType: ColumnType { get }
 
-    /// Whether an array of them can be read from a column of a type.
+    /// Whether an array of them can be read from a column of this type.
     static func readsArray(_ type: ColumnType) -> Bool
 
-    /// The elements of a field that is not null, in the binary format of a type of which `readsArray` is true.
+    /// Decodes a field that is not null, in the binary format of a type for which `readsArray` is true.
     ///
-    /// - Throws: for bytes that are no such array, or one of more than one dimension; any bytes may come.
+    /// - Throws: if the bytes are no such array, or have more than one dimension. The bytes are untrusted.
     static func array(binary bytes: Span<UInt8>) throws(ColumnError) -> [Self]
 
-    /// The elements in the binary format of `arrayType`.
+    /// Encodes the elements in the binary format of `arrayType`.
     static func parameter(array: [Self]) -> Parameter
 }
 
@@ -50,7 +50,7 @@ extension Optional: ArrayElement where Wrapped: ColumnValue & ArrayElement {
     }
 }
 
-/// bytea: an array of bytes is no array to PostgreSQL, but its bytes.
+/// `[UInt8]` is bytea, not a PostgreSQL array.
 extension UInt8: ArrayElement {
     public static var arrayType: ColumnType { .bytea }
 
@@ -64,7 +64,7 @@ extension UInt8: ArrayElement {
     public static func parameter(array: [UInt8]) -> Parameter { .bytes(array) }
 }
 
-/// An array of one dimension, or an empty one; bytea of bytes.
+/// An array of one dimension, or an empty one. `[UInt8]` is bytea.
 extension Array: ColumnValue where Element: ArrayElement {
     public static var columnType: ColumnType { Element.arrayType }
 
@@ -77,11 +77,11 @@ extension Array: ColumnValue where Element: ArrayElement {
     public var parameter: Parameter { Element.parameter(array: self) }
 }
 
-/// The binary format of arrays (`array_send` and `array_recv` in src/backend/utils/adt/arrayfuncs.c): the number of
-/// dimensions, whether there are nulls, the elements' type; of each dimension its length and its first index; then each
-/// element after its length, which is -1 of null.
+/// The binary format of arrays (`array_send` and `array_recv` in src/backend/utils/adt/arrayfuncs.c): number of
+/// dimensions, whether there are nulls, element type; per dimension its length and lower bound; then each element,
+/// preceded by its length, which is -1 for null.
 private enum ArrayFormat {
-    /// Of an array that users made it is not known here of what; its bytes say it.
+    /// The element type of a user-defined array type is not known from its OID; the bytes contain it.
     static func reads<Element: ColumnValue>(_ type: ColumnType, of: Element.Type) -> Bool {
         type.element.map(Element.reads) ?? type.isUserDefined
     }
@@ -96,9 +96,9 @@ private enum ArrayFormat {
         if dimensions == 0, bytes.count == 12 { return [] }
         guard dimensions == 1 else { throw .invalid("has \(dimensions) dimensions, not 1") }
         guard bytes.count >= 20 else { throw .invalid("is no array") }
-        // The first index, which hardly ever is another than 1, has no meaning in Swift.
+        // The lower bound, which is hardly ever other than 1, has no meaning in Swift.
         let count = Int(bytes.number(at: 12, as: Int32.self))
-        // Each element has its length at least.
+        // Each element takes at least the 4 bytes of its length.
         guard count >= 0, count <= (bytes.count - 20) / 4 else { throw .invalid("is no array") }
         var values: [Value] = []
         values.reserveCapacity(count)

@@ -1,15 +1,15 @@
-/// Why a field's bytes are no value of the Swift type that was asked for.
+/// Why the bytes of a field cannot be decoded as the requested Swift type.
 public enum ColumnError: Error, Equatable, Sendable {
-    /// Of a type whose values all have one width.
+    /// Wrong length, for a type of fixed width.
     case byteCount(Int, expected: Int)
-    /// A null in an array whose elements cannot be nil.
+    /// A null in an array whose elements are not optional.
     case nullElement
-    /// Anything else: what is said of the column, such as "is infinity". It must not quote the value.
+    /// Anything else, as a predicate of the column, such as "is infinity". Must not quote the value.
     case invalid(String)
 }
 
 extension ColumnError: CustomStringConvertible {
-    /// What is said of the column: "has 4 bytes, not 8".
+    /// A predicate of the column: "has 4 bytes, not 8".
     public var description: String {
         switch self {
         case .byteCount(let count, let expected): "has \(count) bytes, not \(expected)"

@@ -1,10 +1,10 @@
 public import FoundationEssentials
 
-// Each in the binary format that the type's `send` function writes and its `recv` function takes (src/backend/utils/adt);
-// numbers in network byte order.
+// Each uses the binary format of the type's `send` and `recv` functions (src/backend/utils/adt), with numbers in
+// network byte order.
 
 extension Span<UInt8> {
-    /// The number at `offset`, in network byte order; all of its bytes are there.
+    /// The number at `offset`, in network byte order. The bytes must be there.
     func number<Number: FixedWidthInteger>(at offset: Int, as type: Number.Type = Number.self) -> Number {
         var number: Number = 0
         for index in offset..<offset + MemoryLayout<Number>.size {
@@ -13,7 +13,7 @@ extension Span<UInt8> {
         return number
     }
 
-    /// The number that these bytes are.
+    /// The number that consists of exactly these bytes.
     func number<Number: FixedWidthInteger>(as type: Number.Type = Number.self) throws(ColumnError) -> Number {
         let size = MemoryLayout<Number>.size
         guard count == size else { throw .byteCount(count, expected: size) }
@@ -78,7 +78,7 @@ extension Int: ColumnValue, ArrayElement {
     public var parameter: Parameter { .int64(Int64(self)) }
 }
 
-/// float8, NaN and the infinities among them.
+/// float8, including NaN and the infinities.
 extension Double: ColumnValue, ArrayElement {
     public static var columnType: ColumnType { .float8 }
 
@@ -86,16 +86,16 @@ extension Double: ColumnValue, ArrayElement {
         self.init(bitPattern: try bytes.number())
     }
 
-    /// Eight bytes in network byte order, as of an int8.
+    /// Sent like an int8: eight bytes in network byte order.
     public var parameter: Parameter { .int64(Int64(bitPattern: bitPattern)) }
 }
 
-/// text, as UTF-8; PostgreSQL refuses U+0000. A column's bytes that are not UTF-8, which a database of encoding SQL_ASCII may
-/// give, are an error; `Row.text` repairs them.
+/// text, as UTF-8; PostgreSQL refuses U+0000. Bytes that are not UTF-8, which a database with encoding SQL_ASCII may
+/// return, are an error; `Row.text` repairs them.
 extension String: ColumnValue, ArrayElement {
     public static var columnType: ColumnType { .text }
 
-    /// Types whose binary format is their text. Of those that users made it cannot be known; an enum's is.
+    /// Types whose binary format is their text. For user-defined types this is unknown; for enums it is true.
     public static func reads(_ type: ColumnType) -> Bool {
         switch type {
         case .text, .varchar, .bpchar, .name, .json, .unknown: true

@@ -1,6 +1,6 @@
-/// A value that a column can have, and a statement can be asked with.
+/// A value that a column can have and a statement can take.
 ///
-/// Columns are read by the type that is wanted, parameters are made by `Parameter.value`:
+/// A column is read as the type the context asks for; `Parameter.value` makes parameters:
 ///
 /// ```swift
 /// let order = try Order(id: row[0], amount: row[1], note: row[2])
@@ -13,28 +13,28 @@
 /// | `Int16`, `Int32`, `Int64` and `Int` | int2, int4, int8 |
 /// | `Double` | float8 |
 /// | `ExactDecimal` | numeric |
-/// | `String` | text; read also from varchar, char(n), name, json, and from enums and other types that users made |
+/// | `String` | text; also read from varchar, char(n), name, json, and from enums and other user-defined types |
 /// | `UUID` | uuid |
 /// | `[UInt8]` | bytea |
 /// | `CalendarDate` | date |
 /// | `Timestamp` | timestamptz |
-/// | an array of any of these, except of `[UInt8]`; with `Element?` of any that may hold nulls | an array of one dimension |
+/// | an array of any of these except `[UInt8]`; of `Element?` if it may contain nulls | an array of one dimension |
 ///
-/// An enum of `String` or of a number becomes one by naming the protocol: `enum State: String, ColumnValue { … }`. Values of
-/// jsonb are any `Codable`: `Row.json`, `Parameter.jsonb`.
+/// An enum of `String` or of a number needs only the conformance: `enum State: String, ColumnValue { … }`. jsonb values
+/// can be any `Codable`: `Row.json`, `Parameter.jsonb`.
 public protocol ColumnValue: Sendable {
-    /// The type that it is sent as, and that columns to read it from have.
+    /// The type as which it is sent, and from which it is read by default.
     static var columnType: ColumnType { get }
 
-    /// Whether it can be read from a column of a type, which is `columnType` alone unless this says otherwise.
+    /// Whether it can be read from a column of this type; by default only from `columnType`.
     static func reads(_ type: ColumnType) -> Bool
 
-    /// The value of a field that is not null, in the binary format of a type that it `reads`.
+    /// Decodes a field that is not null, in the binary format of a type that it `reads`.
     ///
-    /// - Throws: for bytes that are no such value; any bytes may come.
+    /// - Throws: if the bytes are no such value. The bytes are untrusted.
     init(binary bytes: Span<UInt8>) throws(ColumnError)
 
-    /// The value in the binary format of `columnType`.
+    /// Encodes the value in the binary format of `columnType`.
     var parameter: Parameter { get }
 }
 
@@ -42,7 +42,7 @@ extension ColumnValue {
     public static func reads(_ type: ColumnType) -> Bool { type == columnType }
 }
 
-/// An enum is what its raw values are; a column's value that is none of them is an error.
+/// An enum is encoded as its raw value. A column's value that is no raw value is an error.
 extension ColumnValue where Self: RawRepresentable, RawValue: ColumnValue {
     public static var columnType: ColumnType { RawValue.columnType }
 
@@ -59,7 +59,7 @@ extension ColumnValue where Self: RawRepresentable, RawValue: ColumnValue {
 }
 
 extension Parameter {
-    /// A value of any type that a column has, or null.
+    /// A value of any column type, or null.
     public static func value(_ value: (some ColumnValue)?) -> Parameter {
         value.map(\.parameter) ?? .null
     }
@@ -68,8 +68,8 @@ extension Parameter {
 extension Row {
     /// The value of a column that is never null: `try row[0] as UUID`.
     ///
-    /// - Throws: `DatabaseError.unexpectedResult` naming the column, when it is missing, null, of another type or out of the
-    ///   Swift type's range.
+    /// - Throws: `DatabaseError.unexpectedResult` with the column's number if it is missing, null, of another type or
+    ///   outside the Swift type's range.
     public subscript<Value: ColumnValue>(column: Int) -> Value {
         get throws(DatabaseError) {
             guard let value: Value = try self[column] else { throw .unexpectedResult("column \(column) is null") }
@@ -77,10 +77,10 @@ extension Row {
         }
     }
 
-    /// The value of a column, or nil for null: `try row[3] as String?`.
+    /// The value of a column, nil if it is null: `try row[3] as String?`.
     ///
-    /// - Throws: `DatabaseError.unexpectedResult` naming the column, when it is missing, of another type or out of the Swift
-    ///   type's range.
+    /// - Throws: `DatabaseError.unexpectedResult` with the column's number if it is missing, of another type or outside
+    ///   the Swift type's range.
     public subscript<Value: ColumnValue>(column: Int) -> Value? {
         get throws(DatabaseError) {
             let type = try execution.type(index, column)

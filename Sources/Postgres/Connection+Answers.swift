@@ -1,16 +1,17 @@
 import CPostgres
 
-// What the server says, on its way in.
+// Receiving answers.
 extension Connection {
-    /// Takes what libpq has read apart.
+    /// Processes what libpq has read.
     ///
-    /// - Returns: why the connection is of no use any more.
+    /// - Returns: why the connection is unusable; nil if it is usable.
     func collect(into heard: inout [PoolState.Heard]) -> DatabaseError? {
         var endedStatement = false
         var loss: DatabaseError?
         while let next = expected.first, unsafe PQisBusy(handle.pointer) == 0 {
             guard let result = unsafe PQgetResult(handle.pointer) else {
-                // The end of one statement's results; said twice, libpq and this list disagree, or the connection broke.
+                // The end of one statement's results. A second one means that libpq and this list disagree, or that the
+                // connection broke.
                 if endedStatement { return .connectionLost }
                 endedStatement = true
                 continue
@@ -39,9 +40,10 @@ extension Connection {
         return loss
     }
 
-    /// Whether the server confirmed a Sync; else its commit failed, and the confirmation follows.
+    /// Whether the server confirmed a Sync. If not, its commit failed, and the confirmation follows.
     ///
-    /// - Throws: the error that ends the connection, or `DatabaseError.unexpectedResult` when that is no answer to a Sync.
+    /// - Throws: the error that ended the connection, or `DatabaseError.unexpectedResult` if the result is no answer to
+    ///   a Sync.
     private func isSync(
         _ result: OpaquePointer, into heard: inout [PoolState.Heard]
     ) throws(DatabaseError) -> Bool {
@@ -57,7 +59,7 @@ extension Connection {
         }
     }
 
-    /// The Sync of all that was answered since the one before.
+    /// The Sync of everything answered since the previous one.
     private func confirm(into heard: inout [PoolState.Heard]) {
         heard.append(
             .synced(count: answeredCount, isComplete: isComplete, wasWarned: handle.endedReplicationWait))
@@ -66,9 +68,10 @@ extension Connection {
         isComplete = true
     }
 
-    /// What the server said to one statement, or to several that ran as one; nil when it passed them over, after another's failure.
+    /// The server's answer to one statement or to several merged ones; nil if it skipped them after another one's
+    /// failure.
     ///
-    /// - Throws: `DatabaseError.unexpectedResult` when that is no answer to a statement.
+    /// - Throws: `DatabaseError.unexpectedResult` if the result is no answer to a statement.
     private func outcome(of result: OpaquePointer) throws(DatabaseError) -> Result<Execution, DatabaseError>? {
         // Cleared here, or by the execution that takes it over.
         let status = unsafe PQresultStatus(result)
@@ -113,11 +116,11 @@ extension Connection {
         answeredCount += group.count
     }
 
-    /// Gives each of the statements that ran as one its row.
+    /// Gives each merged statement its row.
     ///
-    /// - Returns: the error of lookups whose result names no key.
-    /// - Throws: `DatabaseError.unexpectedResult` for inserts that returned another number of rows than they are: they may
-    ///   not run again.
+    /// - Returns: an error if a lookup's result has no key column.
+    /// - Throws: `DatabaseError.unexpectedResult` if merged inserts returned another number of rows. They must not run
+    ///   again.
     private static func share(
         _ execution: Execution, among group: [PendingStatement]
     ) throws(DatabaseError) -> DatabaseError? {
@@ -132,7 +135,7 @@ extension Connection {
             var found: [Int64] = []
             found.reserveCapacity(execution.count)
             for row in 0..<execution.count { found.append(try Rows(execution)[row].int64(0)) }
-            // In whatever order they come; an index brings them in that of the keys.
+            // The rows may come in any order; with an index they come in the order of the keys.
             for pending in group { pending.result = Rows(execution, at: found.firstIndex(of: pending.key)) }
             return nil
         } catch {
@@ -142,7 +145,7 @@ extension Connection {
 }
 
 extension Result where Failure == DatabaseError {
-    /// The error, when it means that the connection serves nobody any more.
+    /// The error, if it makes the connection unusable.
     fileprivate var loss: DatabaseError? {
         if case .failure(let error) = self, error.retiresConnection { error } else { nil }
     }

@@ -1,11 +1,12 @@
 import CPostgres
 
-// Statements on their way out.
+// Sending statements.
 extension Connection {
     /// Sends statements: neighbours that may share a transaction share one Sync, the others have their own.
     ///
-    /// - Parameter requests: the same statements, as the pool decided about them.
-    /// - Returns: nil when libpq took all of them; else the connection is broken, and so many at the end were certainly not sent.
+    /// - Parameter requests: the pool's requests for the same statements.
+    /// - Returns: nil if libpq took all of them; otherwise the connection is broken, and this many at the end were
+    ///   certainly not sent.
     func send(_ batch: [PendingStatement], _ requests: [PoolState.Request]) -> Int? {
         var position = 0
         while position < batch.count {
@@ -14,13 +15,13 @@ extension Connection {
                 if end - position == 1 {
                     send(batch[position])
                 } else {
-                    // Most often all of them.
+                    // Usually the whole batch, which then need not be copied.
                     send(group: end - position == batch.count ? batch : Array(batch[position..<end]))
                 }
             guard isSent else { return batch.count - position }
             position = end
             if end == batch.count || requests[end - 1].isApart(from: requests[end]) {
-                // Also sends what was gathered, as far as the socket takes it.
+                // Also sends what libpq has buffered, as far as the socket takes it.
                 guard unsafe PQpipelineSync(handle.pointer) == 1 else { return batch.count - end }
                 expected.append(.sync)
             }
@@ -28,7 +29,7 @@ extension Connection {
         return nil
     }
 
-    /// Where the statements end that may run as one with the one at `start`.
+    /// The end of the statements that can be merged with the one at `start`.
     private func endOfGroup(
         from start: Int, in batch: [PendingStatement], _ requests: [PoolState.Request]
     ) -> Int {
@@ -48,7 +49,7 @@ extension Connection {
         return true
     }
 
-    /// Sends statements that differ in their parameters alone as one.
+    /// Sends statements that differ only in their parameters as one.
     private func send(group: [PendingStatement]) -> Bool {
         guard let statement = group[0].statement.many else { fatalError("\(group[0].statement.name) runs alone") }
         guard send(statement, Arguments.joined(group)) else { return false }
@@ -68,14 +69,14 @@ extension Connection {
         }
     }
 
-    /// Lends libpq the parameters' bytes for one call, which copies them.
+    /// Lends the parameters' bytes to libpq for one call, which copies them.
     private func sendParameters(
         _ parameters: [Parameter],
         _ body: (Int32, UnsafePointer<UnsafePointer<CChar>?>, UnsafePointer<Int32>, UnsafePointer<Int32>) -> Int32
     ) -> Bool {
         scratch.removeAll(keepingCapacity: true)
         let count = parameters.count
-        // One slot at least: an empty allocation has no address to pass.
+        // At least one slot: an empty allocation has no address to pass.
         let capacity = max(count, 1)
         return unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * capacity) { numbers in
             let lengths = numbers.baseAddress!

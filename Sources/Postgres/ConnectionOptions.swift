@@ -1,9 +1,9 @@
 import CPostgres
 import Platform
 
-/// Where the database is, who asks, and how a connection is to behave; libpq's parameters by their meaning.
+/// Address, credentials and behaviour of a connection. The names follow libpq's parameters where there are any.
 public struct ConnectionOptions: Sendable {
-    /// A host, a socket directory, or a comma-separated list of them, tried in turn until one takes writes.
+    /// A host, a socket directory, or a comma-separated list of them, tried in order until one accepts writes.
     public var host: String
     /// One port for all hosts, or a comma-separated list as long as `host`'s.
     public var port: String
@@ -13,16 +13,16 @@ public struct ConnectionOptions: Sendable {
     /// libpq's sslmode.
     public var sslMode: String
     public var sslRootCertificate: String?
-    /// Longest time for one host to be connected to, name resolution aside.
+    /// Time limit for connecting to one host, without name resolution.
     public var connectTimeout: Duration
-    /// The server ends a statement after this; the pool does so itself, too.
+    /// The server cancels a statement after this time; the pool enforces it too.
     public var statementTimeout: Duration
-    /// Off for poolers: unnamed statements only, and nothing that a session keeps.
+    /// False for poolers: only unnamed statements, and no session state.
     public var prepares: Bool
-    /// Who is connected, for those who look at the server's sessions.
+    /// Shown in the server's list of sessions.
     public var applicationName: String
-    /// PostgreSQL's parameters, set in a session of a pool unless a pooler gives it to others too: the planner's, for
-    /// instance. Neither names nor values need quoting.
+    /// PostgreSQL parameters, such as the planner's, set in each session of a pool, unless a pooler shares the session
+    /// with other clients. Names and values must not need quoting.
     public var sessionSettings: [(name: String, value: String)]
 
     public init(
@@ -51,8 +51,8 @@ public struct ConnectionOptions: Sendable {
         let port: String
     }
 
-    /// The servers, in the order they were given. A list of ports that is shorter than the list of hosts leaves the
-    /// others with its last one.
+    /// The servers in the given order. If the list of ports is shorter than that of hosts, the last port applies to the
+    /// rest.
     var targets: [Target] {
         let hosts = host.split(separator: ",", omittingEmptySubsequences: false)
         let ports = port.split(separator: ",", omittingEmptySubsequences: false)
@@ -61,46 +61,47 @@ public struct ConnectionOptions: Sendable {
         }
     }
 
-    /// All that is set in a session of the pool's, unless a pooler gives it to others too. Without prepared statements, only
-    /// what the outcome of a write depends on.
+    /// All parameters set in a session of the pool, unless a pooler shares it with other clients. Without prepared
+    /// statements, only those that the outcome of a write depends on.
     public var settings: [(name: String, value: String)] {
-        // A warning says that a commit was not replicated; the role's own setting may hide it.
+        // The server reports in a warning that a commit was not replicated; the role's own setting may suppress it.
         let warnings = ("client_min_messages", "warning")
         guard prepares else { return [warnings] }
         return [("statement_timeout", "\(statementTimeout.milliseconds)")] + sessionSettings + [warnings]
     }
 
-    /// Where nothing can be: libpq's way to be told of no file, since an empty value is one that it fills in by itself.
+    /// A path that cannot exist: for an empty value libpq would use its default file.
     private static let noFile = "/dev/null/none"
 
-    /// libpq's keywords and values (PostgreSQL documentation §34.1.2): passed as an array, so that no value needs quoting.
+    /// libpq's keywords and values (PostgreSQL documentation §34.1.2), passed as an array so that no value needs
+    /// quoting.
     ///
-    /// Every keyword with a value of its own is given one, so that neither the environment nor a file in the home directory
-    /// decides. Those that cannot be given a neutral value are in `keywordsLeftOut`.
+    /// Every keyword that has a neutral value gets one, so that neither the environment nor a file in the home
+    /// directory matters. The others are listed in `keywordsLeftOut`.
     func keywords(for target: Target) -> [(String, String)] {
         var pairs = [
             ("host", target.host), ("port", target.port), ("dbname", database), ("user", user),
             ("passfile", Self.noFile), ("channel_binding", "prefer"), ("client_encoding", "UTF8"),
             ("application_name", applicationName),
-            // The limit is kept here: libpq heeds its own in blocking calls alone.
+            // The limit is enforced here: libpq's own applies only to blocking calls.
             ("connect_timeout", "0"),
-            // A peer that vanished without a word is noticed within 15 s, by idle and by busy connections alike.
+            // Detects a peer that vanished silently within 15 s, on idle and busy connections alike.
             ("keepalives", "1"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "15000"),
             ("sslmode", sslMode), ("sslcompression", "0"), ("sslcert", Self.noFile), ("sslkey", Self.noFile),
             ("sslrootcert", sslRootCertificate ?? Self.noFile), ("sslcrl", Self.noFile), ("sslsni", "1"),
             ("ssl_min_protocol_version", "TLSv1.2"),
-            // What it has decrypted libpq keeps to itself, where no socket tells of it.
+            // libpq buffers decrypted GSS data internally, where the socket does not report it.
             ("gssencmode", "disable"), ("krbsrvname", "postgres"),
-            // With one host there is nothing to choose, and a read-only server still answers reads.
+            // With one host there is no choice, and a read-only server still serves reads.
             ("target_session_attrs", host.contains(",") ? "read-write" : "any"),
         ]
         if let password { pairs.append(("password", password)) }
         return pairs
     }
 
-    /// The keywords of libpq 14 to 18 that no neutral value is known for, or that older versions do not know. Each has
-    /// libpq's own default as long as no variable of the environment sets it.
+    /// Keywords of libpq 14 to 18 without a known neutral value, or unknown to older versions. They have libpq's
+    /// defaults unless an environment variable sets them.
     static let keywordsLeftOut: Set = [
         "service", "servicefile", "hostaddr", "options", "fallback_application_name", "sslpassword", "sslcrldir",
         "requirepeer", "ssl_max_protocol_version", "gsslib", "gssdelegation", "replication", "require_auth",
@@ -109,9 +110,9 @@ public struct ConnectionOptions: Sendable {
         "oauth_client_secret", "oauth_scope",
     ]
 
-    /// What the libpq in this process takes: its keywords, and the variables of the environment it reads for them.
+    /// The keywords of the linked libpq, and the environment variables that it reads for them.
     static func libpqOptions() -> [(keyword: String, variable: String?)] {
-        // An array that ends with an entry without a keyword; its texts are copied before it is freed.
+        // The array ends with an entry whose keyword is NULL; its texts are copied before it is freed.
         guard let options = unsafe PQconndefaults() else { return [] }
         defer { unsafe PQconninfoFree(options) }
         var found: [(String, String?)] = []

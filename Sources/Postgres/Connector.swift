@@ -3,8 +3,8 @@ import Platform
 public import Reactor
 import Synchronization
 
-/// Opens connections on threads of their own, since libpq's connect resolves names by blocking (PostgreSQL documentation
-/// §34.1, PQconnectStart).
+/// Opens connections on separate threads, because libpq's connect blocks while it resolves names (PostgreSQL
+/// documentation §34.1, PQconnectStart).
 public struct Connector: Sendable {
     let options: @Sendable () throws(DatabaseError) -> ConnectionOptions
     let renew: @Sendable (_ refused: ConnectionOptions) -> Bool
@@ -16,13 +16,14 @@ public struct Connector: Sendable {
     let schemaChanged: @Sendable () -> Void
 
     /// - Parameters:
-    ///   - options: asked before every attempt, so that a new password is used by the next one; may block.
-    ///   - statements: prepared on every connection before it serves, unless the options forbid it; others are sent whole.
-    ///   - prepare: runs on every new connection before it serves; may block, for instance to apply migrations once.
-    ///   - schemaChanged: called when the server refuses one of `statements`, before the next attempt.
-    ///   - renew: called when the server refuses the user or the password of these options; may block. True when
-    ///     `options` has others by now: the attempt is made again with them, once.
-    ///   - interruption: ends what is on its way to a connection, and lets nothing else begin.
+    ///   - options: evaluated before every attempt, so that the next attempt uses a new password; may block.
+    ///   - statements: prepared on every new connection, unless the options forbid it; other statements are sent as
+    ///     text.
+    ///   - prepare: runs on every new connection before it is used; may block, for instance to apply migrations once.
+    ///   - schemaChanged: called if the server refuses one of `statements`, before the next attempt.
+    ///   - renew: called if the server refuses the user or the password of these options; may block. True if `options`
+    ///     now returns others: the attempt is then repeated with them, once.
+    ///   - interruption: ends attempts in progress and prevents new ones.
     public init(
         options: @escaping @Sendable () throws(DatabaseError) -> ConnectionOptions,
         statements: [Statement] = [],
@@ -39,7 +40,7 @@ public struct Connector: Sendable {
         self.schemaChanged = schemaChanged
     }
 
-    /// A connection ready for its loop, with what is prepared on it by ordinal.
+    /// A connection that is ready for its loop, with the prepared statements by ordinal.
     struct Opened: Sendable {
         let handle: Handle
         let prepared: [Bool]
@@ -55,7 +56,7 @@ public struct Connector: Sendable {
                 sessionCount.add(1)
                 defer { sessionCount.add(-1) }
                 let isOwn = try session.set(options.settings)
-                // Whoever asks for unprepared statements has a pooler, which may take one Sync at a time.
+                // Without prepared statements there is a pooler, which may support only one Sync at a time.
                 let isPooled = !(isOwn && options.prepares)
                 if isPooled && options.prepares { try session.requirePreparedStatementsOfPooler() }
                 try prepare(session)
@@ -68,7 +69,7 @@ public struct Connector: Sendable {
                     }
                 }
                 let handle = session.handle
-                // From here on no call of libpq may block: the loop waits for the socket.
+                // From here on no libpq call may block: the loop waits for the socket.
                 guard unsafe PQsetnonblocking(handle.pointer, 1) == 0, unsafe PQenterPipelineMode(handle.pointer) == 1
                 else {
                     throw .connectFailed(handle.message)
@@ -88,8 +89,8 @@ public struct Connector: Sendable {
         }
     }
 
-    /// Gives up what is on its way to a connection, and waits until the server has heard of what it is not to run on; at most
-    /// for `limit`. A name that is being resolved, or a secret that is being read, is not waited for.
+    /// Ends attempts in progress and waits, at most for `limit`, until their cancel requests have reached the server.
+    /// Does not wait for name resolution or for reading a secret.
     func interrupt(on loop: EventLoop, within limit: Duration) async {
         guard let interruption else { return }
         interruption.begin()
@@ -99,17 +100,17 @@ public struct Connector: Sendable {
         }
     }
 
-    /// Between two looks whether the last session is gone.
+    /// Interval between checks whether the last session has ended.
     private static let interruptionPause = Duration.milliseconds(5)
 
-    /// Sessions that prepare to be connections.
+    /// Counts sessions that are not handed over as connections yet.
     final class SessionCount: Sendable {
         private let count = Atomic<Int>(0)
         var value: Int { count.load(ordering: .acquiring) }
         func add(_ difference: Int) { count.wrappingAdd(difference, ordering: .releasing) }
     }
 
-    /// A session with the options of this moment, or with those that `renew` found when the server refused them; blocks.
+    /// A session with the current options, or with those that `renew` found after the server refused the first; blocks.
     public func session() throws(DatabaseError) -> Session { try open().session }
 
     private func open() throws(DatabaseError) -> (session: Session, options: ConnectionOptions) {
@@ -123,26 +124,26 @@ public struct Connector: Sendable {
         }
     }
 
-    /// Cancel requests on their way at once, over all pools: to a server that is silent each takes a thread and a socket
-    /// for as long as it is.
+    /// Concurrent cancel requests over all pools: with a silent server, each occupies a thread and a socket until its
+    /// time limit.
     static let cancelLimit = 4
     private static let cancelCount = Atomic<Int>(0)
-    /// Threads that send a cancel request, those among them that nobody waits for any more: PQcancel of libpq 15 waits
-    /// without limit for a server that takes connections and is frozen.
+    /// Threads that send a cancel request, including those nobody waits for any more: PQcancel in libpq 15 waits
+    /// without limit for a server that accepts connections and does not respond.
     static let cancelThreadLimit = 12
     private static let cancelThreadCount = Atomic<Int>(0)
 
-    /// What became of a cancel request.
+    /// The outcome of a cancel request.
     enum CancelOutcome {
-        /// The server has heard it, or cannot.
+        /// The server has received it, or it cannot be sent.
         case ended
-        /// Its time is over, and it may still arrive.
+        /// Its time limit has passed; it may still arrive.
         case overdue
-        /// It was not sent: too many others are on their way.
+        /// Not sent: too many others are in progress.
         case refused
     }
 
-    /// Sends a cancel request on a thread of its own, best effort.
+    /// Sends a cancel request on a separate thread, best effort.
     ///
     /// - Parameter loop: the loop that runs the caller.
     static func cancel(_ request: CancelRequest, on loop: EventLoop, within limit: Duration) async -> CancelOutcome {

@@ -1,9 +1,9 @@
 public import Reactor
 public import ServiceLifecycle
 
-/// The pools of several event loops, with bounds on the connections of all of them together.
+/// The pools of several event loops, with bounds on the sum of their connections.
 public final class Database: Service {
-    /// How long the end waits for statements in flight; requests are over by then.
+    /// How long `close` waits for statements in flight; no HTTP request is in flight by then.
     private static let closeLimit = Duration.seconds(2)
 
     private let pools: [Pool]
@@ -11,21 +11,21 @@ public final class Database: Service {
 
     /// The bounds and time limits.
     public struct Options: Sendable {
-        /// Connections kept open over all loops.
+        /// Connections kept open, over all loops.
         public var minimum = 2
-        /// Connections never exceeded over all loops; at least 1.
+        /// Upper bound of connections over all loops; at least 1.
         public var maximum = 10
         /// Longest wait for a connection.
         public var waitTimeout = Duration.seconds(3)
         /// Longest run of one statement.
         public var statementTimeout = Duration.seconds(5)
-        /// What parameters and results are counted in.
+        /// Budget in which parameters and results are counted.
         public var memory = MemoryBudget.unlimited
 
         public init() {}
     }
 
-    /// A pool per loop, or, with fewer connections than loops, as many pools as connections, shared.
+    /// One pool per loop; with fewer connections than loops, one pool per connection, shared by loops.
     ///
     /// - Parameter observe: makes the observer of one loop's pool.
     public init(
@@ -44,18 +44,19 @@ public final class Database: Service {
         }
     }
 
-    /// Descriptors that the pools have open at most: for each connection its socket and the copy that its loop watches, for
-    /// each pool what it takes to resolve the server's name and to read a password, and the socket of each cancel request.
+    /// Maximum number of descriptors that the pools hold open: per connection its socket and the duplicate that its
+    /// loop watches, per pool those for resolving the server's name and reading a password, and the socket of each
+    /// cancel request.
     public static func descriptorCount(loops: Int, maximum: Int) -> Int {
         2 * maximum + 2 * min(loops, maximum) + Connector.cancelThreadLimit
     }
 
-    /// The pool that serves a loop: its own where it has one.
+    /// The pool for a loop: its own if it has one.
     public func pool(for loop: EventLoop) -> Pool {
         pools[loop.index % pools.count]
     }
 
-    /// Opens the minimum of connections; returns when every pool's first attempt is decided.
+    /// Opens the minimum of connections; returns when every pool's first attempt has succeeded or failed.
     public func open() async {
         await withTaskGroup { group in
             for pool in pools {
@@ -65,16 +66,16 @@ public final class Database: Service {
         }
     }
 
-    /// The numbers over all pools.
+    /// The counts, summed over all pools.
     public func load() async -> PoolLoad {
         var sum = PoolLoad()
         for pool in pools { sum = sum + (await pool.load()) }
         return sum
     }
 
-    /// Keeps the pools until a graceful shutdown is asked for, then closes them.
+    /// Keeps the pools open until graceful shutdown begins, then closes them.
     public func run() async throws {
-        // Cancelled or asked: both mean that it is over.
+        // Cancellation and graceful shutdown both end it.
         try? await gracefulShutdown()
         await withTaskGroup { group in
             for pool in pools {
@@ -85,7 +86,7 @@ public final class Database: Service {
         }
     }
 
-    /// `total` in parts that differ by at most one.
+    /// The part of `total` for `index`; parts differ by at most one.
     static func share(_ index: Int, of total: Int, in count: Int) -> Int {
         total / count + (index < total % count ? 1 : 0)
     }

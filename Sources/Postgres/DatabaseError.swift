@@ -1,54 +1,56 @@
-/// Why a statement has no rows to give.
+/// Why a statement returned no rows.
 public enum DatabaseError: Error, Equatable, Sendable {
-    /// No connection is open and none could be opened lately: refused without waiting.
+    /// No connection is open and recent attempts failed: refused without waiting.
     case unavailable
-    /// Every connection was busy for as long as a statement may wait.
+    /// Every connection was busy for the whole wait limit.
     case waitTimedOut
-    /// As many statements wait as may.
+    /// The queue of waiting statements is full.
     case queueFull
-    /// The process has no memory for its parameters or its result.
+    /// The memory budget has no room for its parameters or its result.
     case outOfMemory
-    /// The connection broke before the answer. A write may or may not have happened.
+    /// The connection broke before the answer. A write may have been committed.
     case connectionLost
-    /// The statement's own deadline, or its request's, passed; the server was told to cancel it. A write may or may not
-    /// have happened.
+    /// The deadline of the statement or of its request passed, and a cancel request was sent. A write may have been
+    /// committed.
     case deadlineExceeded
-    /// A write was committed, and the server may have stopped waiting for a synchronous standby: a failover may undo it.
+    /// A write was committed, but the server may have stopped waiting for a synchronous standby: a failover may lose
+    /// it.
     case unconfirmed
     /// The pool is closing.
     case closing
-    /// PostgreSQL's own refusal.
-    // Rare, and larger than all the rest: apart, an outcome is copied without a look at its type.
+    /// An error reported by PostgreSQL.
+    // Indirect, because it is rare and larger than the other cases: copying an outcome stays cheap.
     indirect case server(ServerError)
-    /// An answer of another shape than the statement's code expects: the schema is not the one this build knows.
+    /// The answer's shape is not what the statement's code expects: the schema does not match this build.
     case unexpectedResult(String)
-    /// The connection could not be opened; libpq's reason, without the connection string.
+    /// The connection could not be opened. libpq's reason, without the connection string.
     case connectFailed(String)
 
     /// A server's error report (PostgreSQL documentation, §55.8).
     public struct ServerError: Equatable, Sendable {
-        /// Five characters, PostgreSQL documentation appendix A.
+        /// Five characters; PostgreSQL documentation, appendix A.
         public let sqlState: String
-        /// The primary message, which can quote values: for logs, never for clients.
+        /// The primary message, which may quote values: for logs, never for clients.
         public let message: String
         public let constraint: String?
-        /// The table and the column that it names, for instance of a value that must not be null.
+        /// The table and the column concerned, for instance by a not-null violation.
         public var table: String?
         public var column: String?
-        /// The columns or expressions of the unique or exclusion constraint that it names, as PostgreSQL writes an index:
-        /// `id, lower(name)`. Nil of a table with row security, of which PostgreSQL tells nothing.
+        /// The columns or expressions of the violated unique or exclusion constraint, as in an index definition: `id,
+        /// lower(name)`. Nil for a table with row security, for which PostgreSQL does not report them.
         public var keyColumns: String?
-        /// The function of the server's source that reported it; says what a SQLSTATE of many uses means, in any language.
+        /// The server's source function that reported the error. Distinguishes uses of one SQLSTATE independently of
+        /// the language.
         var routine: String?
-        /// What the server was at when it reported it.
+        /// What the server was executing when it reported the error.
         var origin = Origin.other
 
-        /// The statement came with another number of parameters than it has: what is told as a breach of the protocol, and
-        /// leaves the connection as it was.
+        /// The statement was sent with a wrong number of parameters. Reported as a protocol violation, but the
+        /// connection stays usable.
         var isOfParameterCount: Bool { sqlState == "08P01" && routine == "exec_bind_message" }
 
-        /// The columns in the detail of a violated constraint: `Key (id, name)=(1, a) already exists.` PostgreSQL translates
-        /// what stands around them alone (`BuildIndexValueDescription` in genam.c).
+        /// The columns in the detail of a constraint violation: `Key (id, name)=(1, a) already exists.` PostgreSQL
+        /// translates only the text around them (`BuildIndexValueDescription` in genam.c).
         static func keyColumns(inDetail detail: String) -> String? {
             guard let start = detail.firstIndex(of: "("), let end = detail.firstRange(of: ")=(") else { return nil }
             let first = detail.index(after: start)
@@ -56,20 +58,20 @@ public enum DatabaseError: Error, Equatable, Sendable {
         }
     }
 
-    /// What the server was at when it reported an error.
+    /// What the server was executing when it reported an error.
     enum Origin: Equatable, Sendable {
-        /// The text of the statement, into which the error points.
+        /// The statement's own text, to which the error's position refers.
         case text
         /// A function that the statement calls, such as a trigger's.
         case function
         case other
 
         /// - Parameters:
-        ///   - severity: in English. An error above ERROR ends the session, whatever it was at.
-        ///   - position: the error's, in the statement's text. The server moves it to another field when a function ran the
-        ///     text that it points into.
-        ///   - context: of the error, the innermost place first. An error of a statement with parameters may come with their
-        ///     values as its context (`log_parameter_max_length_on_error`), and the words before them may be in any language.
+        ///   - severity: in English. Above ERROR the session ends, whatever was executing.
+        ///   - position: the error's position in the statement's text. Missing if the error is in a text that a
+        ///     function ran: the server then uses another field.
+        ///   - context: the error's context, innermost first. For a statement with parameters it may be their values
+        ///     (`log_parameter_max_length_on_error`), introduced by words in any language.
         init(severity: String?, position: String?, context: String?) {
             if position != nil {
                 self = .text
@@ -83,7 +85,7 @@ public enum DatabaseError: Error, Equatable, Sendable {
         }
     }
 
-    /// A bounded set of names for metrics: SQLSTATE classes by what an operator does about them.
+    /// A bounded set of labels for metrics: SQLSTATE classes, grouped by what an operator does about them.
     public enum Class: String, CaseIterable, Sendable {
         case connection, timeout, pool, authentication, constraint, data, conflict
         case readOnly = "read_only"
@@ -104,7 +106,7 @@ public enum DatabaseError: Error, Equatable, Sendable {
         switch state {
         case "25006": .readOnly
         case "57014": .cancelled
-        // Sessions that were in a transaction for too long are ended.
+        // Sessions ended because a transaction took too long.
         case "25P03", "25P04": .shutdown
         case "55006", "55P03": .conflict
         default:
@@ -122,8 +124,8 @@ public enum DatabaseError: Error, Equatable, Sendable {
         }
     }
 
-    /// Whether the connection that reported it serves nobody any more. A read-only server still serves reads: what becomes
-    /// of its connections is `Pool.retireGeneration`'s to decide.
+    /// Whether the connection is unusable after this error. A read-only server still serves reads:
+    /// `PoolState.retireGeneration` decides about its connections.
     var retiresConnection: Bool {
         if isOfFunction { return false }
         switch errorClass {
@@ -134,7 +136,7 @@ public enum DatabaseError: Error, Equatable, Sendable {
 }
 
 extension DatabaseError.ServerError {
-    /// A report as a simulated server makes it.
+    /// An error as a simulated server reports it.
     package init(sqlState: String, routine: String?) {
         self.init(sqlState: sqlState, message: "simulated", constraint: nil)
         self.routine = routine
@@ -142,42 +144,43 @@ extension DatabaseError.ServerError {
 }
 
 extension DatabaseError {
-    /// Raised by a function that the statement calls, such as a trigger's: it says nothing of the connection or its server.
+    /// Raised by a function that the statement calls, such as a trigger's: it says nothing about the connection or its
+    /// server.
     public var isOfFunction: Bool {
         if case .server(let error) = self { error.origin == .function } else { false }
     }
 
-    /// The server takes no writes.
+    /// The server accepts no writes.
     var isReadOnlyServer: Bool { errorClass == .readOnly && !isOfFunction }
 
-    /// A prepared statement is gone, is there already, or has rows of another shape than when it was prepared.
+    /// A prepared statement is missing, exists already, or its result type changed since it was prepared.
     var isStalePlan: Bool {
-        // A function's own prepared statements are the function's.
+        // Statements that a function prepared are its own.
         guard case .server(let error) = self, !isOfFunction else { return false }
         switch error.sqlState {
         case "26000", "42P05": return true
-        // A SQLSTATE of many uses.
+        // A SQLSTATE with many uses.
         case "0A000": return error.routine == "RevalidateCachedQuery"
         default: return false
         }
     }
 
-    /// A table, a column or a schema that the statement names is not there: of one that was prepared, it is not there any
-    /// more. What a trigger or a default misses is none of these.
+    /// A table, column or schema of the statement does not exist; for a prepared statement, not any more. Excludes
+    /// objects missed by a trigger or a default.
     var isMissingObject: Bool {
         guard case .server(let error) = self, error.origin == .text else { return false }
         return ["3F000", "42703", "42P01"].contains(error.sqlState)
     }
 
-    /// A lock was not to be had within the `lock_timeout`.
+    /// A lock could not be acquired within `lock_timeout`.
     public var isLockTimeout: Bool {
         guard case .server(let error) = self, !isOfFunction else { return false }
         return error.sqlState == "55P03"
     }
 
-    /// The server stopped a statement: because it was asked to, or because of its own limit.
+    /// The server stopped a statement, because of a cancel request or because of its own limit.
     var isCancellation: Bool {
-        // A function may raise the SQLSTATE, and may be what is stopped.
+        // A function may raise this SQLSTATE itself, and may also be what is stopped.
         guard case .server(let error) = self, errorClass == .cancelled else { return false }
         return error.routine == nil || error.routine == "ProcessInterrupts"
     }

@@ -1,6 +1,6 @@
 import Formatting
 
-/// Reads dates and moments of RFC 3339, §5.6, from the front of a text.
+/// Parses RFC 3339 dates and times (§5.6) from the front of a text.
 struct DateTimeParser {
     private var rest: ArraySlice<UInt8>
 
@@ -10,7 +10,7 @@ struct DateTimeParser {
 
     var isAtEnd: Bool { rest.isEmpty }
 
-    /// A full-date as days since 1970-01-01; nil of year 0, as of any that the calendar does not have.
+    /// A full-date as days since 1970-01-01; nil for dates that do not exist, including year 0.
     mutating func date() -> Int? {
         guard let year = number(of: 4), year > 0, take("-"), let month = number(of: 2), take("-"),
             let day = number(of: 2)
@@ -35,7 +35,7 @@ struct DateTimeParser {
         return hour * 60 + minute
     }
 
-    /// A point and one to six decimals as microseconds; 0 when there is none.
+    /// A point and one to six decimals, as microseconds; 0 if there is none.
     private mutating func fraction() -> Int? {
         guard take(".") else { return 0 }
         let digits = rest.prefix(while: \.isDigit)
@@ -44,7 +44,7 @@ struct DateTimeParser {
         return value
     }
 
-    /// How many minutes the local time is before UTC's.
+    /// Minutes by which local time is ahead of UTC.
     private mutating func offset() -> Int? {
         if take("Z") || take("z") { return 0 }
         let isNegative = take("-")
@@ -58,7 +58,7 @@ struct DateTimeParser {
         return true
     }
 
-    /// A number of so many digits.
+    /// A number of exactly `count` digits.
     private mutating func number(of count: Int) -> Int? {
         let digits = rest.prefix(count)
         guard digits.count == count, digits.allSatisfy(\.isDigit) else { return nil }

@@ -1,6 +1,6 @@
-/// numeric, in the binary format of `numeric_send` and `numeric_recv` (src/backend/utils/adt/numeric.c): the number of
-/// groups, the weight of the first one as a power of 10,000, the sign, the number of digits after the point, each 16 bits
-/// wide; then the groups, of four decimal digits each.
+/// numeric, in the binary format of `numeric_send` and `numeric_recv` (src/backend/utils/adt/numeric.c): number of
+/// groups, weight of the first group as a power of 10,000, sign, number of digits after the point, each 16 bits wide;
+/// then the groups, each of four decimal digits.
 extension ExactDecimal: ColumnValue, ArrayElement {
     private enum Sign {
         static let positive: UInt16 = 0x0000
@@ -26,7 +26,7 @@ extension ExactDecimal: ColumnValue, ArrayElement {
         case Sign.positive, Sign.negative:
             var whole: [UInt8] = []
             var fraction: [UInt8] = []
-            // Groups that are not sent are 0; so many stand before the point, and after it, at most.
+            // Groups that are not sent are 0. The range covers all groups before and after the point.
             for exponent in stride(from: max(weight, -1), through: -((scale + 3) / 4), by: -1) {
                 let index = weight - exponent
                 let group = index >= 0 && index < count ? bytes.number(at: 8 + 2 * index, as: UInt16.self) : 0
@@ -67,7 +67,7 @@ extension ExactDecimal: ColumnValue, ArrayElement {
     private static func binary(_ groups: ArraySlice<UInt16>, weight: Int, sign: UInt16, scale: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(8 + 2 * groups.count)
-        // The limits of the digits are the format's, so that each number fits.
+        // The limits on digits guarantee that each number fits.
         for number in [UInt16(groups.count), UInt16(bitPattern: Int16(weight)), sign, UInt16(scale)] + groups {
             Parameter.append(number, to: &bytes)
         }

@@ -1,20 +1,19 @@
-/// A decimal number of any precision, as PostgreSQL's numeric keeps it (PostgreSQL documentation, §8.1.2): the digits after
-/// the point are part of it, so "12.30" stays "12.30", and differs from "12.3". Also NaN and the infinities, which PostgreSQL
-/// has from version 14 on.
+/// A decimal number of arbitrary precision; PostgreSQL's numeric (PostgreSQL documentation, §8.1.2). Trailing zeros are
+/// kept: "12.30" stays "12.30" and is not equal to "12.3". Includes NaN and, from PostgreSQL 14 on, the infinities.
 ///
-/// It is its text, and no arithmetic: that is the server's, or the application's own.
+/// It stores the text and has no arithmetic: calculate in SQL or with a library.
 ///
-/// In JSON it is a string, since neither `JSONEncoder` nor most clients keep a JSON number of any precision: `"12.30"`. A
-/// JSON number is refused.
+/// JSON: a string, `"12.30"`, because neither `JSONEncoder` nor most clients keep the precision of a JSON number.
+/// Decoding a JSON number is an error.
 public struct ExactDecimal: Hashable, Sendable {
-    /// Digits that PostgreSQL takes before the point and after it.
+    /// PostgreSQL's limits on digits before and after the point.
     static let (wholeDigitLimit, fractionDigitLimit) = (131_072, 16_383)
 
     /// Not a number; equal to itself, as in PostgreSQL.
     public static let nan = ExactDecimal(known: "NaN")
-    /// Above every other number.
+    /// Greater than every other number.
     public static let infinity = ExactDecimal(known: "Infinity")
-    /// Below every other number.
+    /// Less than every other number.
     public static let negativeInfinity = ExactDecimal(known: "-Infinity")
 
     private let text: String
@@ -23,9 +22,9 @@ public struct ExactDecimal: Hashable, Sendable {
         self.text = text
     }
 
-    /// Digits, as ASCII, that are the number's without its sign and its point.
+    /// ASCII digits without sign and point.
     ///
-    /// - Parameter whole: zeros in front are left out.
+    /// - Parameter whole: leading zeros are dropped.
     init(isNegative: Bool, whole: some Sequence<UInt8>, fraction: some Sequence<UInt8>) {
         var bytes = [UInt8](whole.drop { $0 == 0x30 })
         if bytes.isEmpty { bytes.append(0x30) }
@@ -38,7 +37,7 @@ public struct ExactDecimal: Hashable, Sendable {
         text = String(decoding: bytes, as: UTF8.self)
     }
 
-    /// A whole number.
+    /// An integer.
     public init(_ number: some FixedWidthInteger) {
         text = number.description
     }
@@ -49,7 +48,7 @@ public struct ExactDecimal: Hashable, Sendable {
     /// Whether it is below zero.
     public var isNegative: Bool { text.utf8.first == 0x2D }
 
-    /// The digits before the point and after it, as ASCII; for numbers that are finite.
+    /// The digits before and after the point, as ASCII. Only for finite numbers.
     var digits: (whole: ArraySlice<UInt8>, fraction: ArraySlice<UInt8>) {
         let digits = [UInt8](text.utf8)[(isNegative ? 1 : 0)...]
         guard let point = digits.firstIndex(of: 0x2E) else { return (digits, []) }
@@ -58,8 +57,8 @@ public struct ExactDecimal: Hashable, Sendable {
 }
 
 extension ExactDecimal: LosslessStringConvertible {
-    /// Digits with at most one point among them, after a sign or none: "12.30", "-.5", "+7"; or "NaN", "Infinity",
-    /// "-Infinity". No exponent, no spaces, and not more digits than PostgreSQL takes.
+    /// Digits with an optional sign and at most one point: "12.30", "-.5", "+7"; or "NaN", "Infinity", "-Infinity". No
+    /// exponent, no spaces, and no more digits than PostgreSQL accepts.
     public init?(_ text: String) {
         if let special = [Self.nan, .infinity, .negativeInfinity].first(where: { $0.text == text }) {
             self = special
@@ -82,7 +81,7 @@ extension ExactDecimal: LosslessStringConvertible {
 }
 
 extension ExactDecimal: Codable {
-    /// - Throws: `DecodingError` for what is no string, or none that `init(_:)` takes.
+    /// - Throws: `DecodingError` if the value is not a string that `init(_:)` accepts.
     public init(from decoder: any Decoder) throws {
         self = try decoder.value(ofText: "a decimal number, as a string")
     }
@@ -95,7 +94,7 @@ extension ExactDecimal: Codable {
 }
 
 extension Decoder {
-    /// The value of a string.
+    /// Decodes a string and converts it.
     func value<Value: LosslessStringConvertible>(ofText what: String) throws -> Value {
         let container = try singleValueContainer()
         guard let value = Value(try container.decode(String.self)) else {

@@ -1,18 +1,18 @@
 import CPostgres
 import Reactor
 
-/// What libpq returned for one execution, kept until the last reference goes.
+/// libpq's result of one execution, freed with the last reference.
 @safe final class Execution: @unchecked Sendable {
-    // A PGresult is never changed after libpq returned it, so reading it from any thread is fine.
+    // libpq never changes a PGresult after returning it, so any thread may read it.
     private let result: OpaquePointer
     let count: Int
     private let columnCount: UInt
     /// Whether every text is UTF-8.
     let isUTF8: Bool
-    /// Of its bytes; set before anybody else has it.
+    /// Memory reserved for its bytes; set before the execution is shared.
     var reservation: MemoryReservation?
 
-    /// Takes over a result.
+    /// Takes ownership of a result.
     init(owning result: OpaquePointer, isUTF8: Bool) {
         unsafe self.result = unsafe result
         self.isUTF8 = isUTF8
@@ -20,10 +20,10 @@ import Reactor
         columnCount = UInt(unsafe PQnfields(result))
     }
 
-    /// All that libpq keeps for it.
+    /// Memory that libpq uses for it.
     var byteCount: Int { Int(unsafe PQresultMemorySize(result)) }
 
-    /// The values of its longest row together.
+    /// Total size of the values of the longest row.
     var longestRowByteCount: Int {
         var longest: Int32 = 0
         let columns = unsafe PQnfields(result)
@@ -37,19 +37,19 @@ import Reactor
         unsafe PQclear(result)
     }
 
-    /// The server's word on what it did: `COMMIT`, `INSERT 0 1`.
+    /// The server's command tag: `COMMIT`, `INSERT 0 1`.
     var commandTag: String {
         // The text belongs to the result and is copied at once; libpq's signature lacks a `const`.
         unsafe PQcmdStatus(result).map { unsafe String(cString: $0) } ?? ""
     }
 
-    /// A field's bytes, which live as long as the result; nil when it is null.
+    /// A field's bytes, valid as long as the result; nil if it is null.
     ///
-    /// - Throws: `DatabaseError.unexpectedResult` when there is no such column.
+    /// - Throws: `DatabaseError.unexpectedResult` if there is no such column.
     @inline(__always)
     private func field(_ row: Int32, _ column: Int) throws(DatabaseError) -> UnsafeRawBufferPointer? {
-        // libpq would tell the connection's notice receiver that a column is out of range, and the connection may be gone.
-        // A negative one is above all others.
+        // For a column out of range libpq would call the connection's notice receiver, and the connection may be gone.
+        // A negative column compares as larger than all others.
         guard UInt(bitPattern: column) < columnCount else { throw .unexpectedResult("no column \(column)") }
         let column = Int32(truncatingIfNeeded: column)
         guard let start = unsafe PQgetvalue(result, row, column) else {
@@ -73,17 +73,17 @@ import Reactor
         return ColumnType(oid: unsafe PQftype(result, Int32(truncatingIfNeeded: column)))
     }
 
-    /// Lends a field's bytes for the call; returns nil, without calling, when it is null.
+    /// Lends a field's bytes for the call; returns nil without calling if it is null.
     @inline(__always)
     func withBytes<Value>(
         _ row: Int32, _ column: Int, _ body: (Span<UInt8>) throws(DatabaseError) -> Value
     ) throws(DatabaseError) -> Value? {
-        // The span does not leave the call, during which the result is kept.
+        // The span does not escape the call, during which the result is retained.
         guard let bytes = unsafe try field(row, column) else { return nil }
         return try body(unsafe Span(_unsafeBytes: bytes))
     }
 
-    /// As `withBytes`, of two fields at once; nil where one is null.
+    /// As `withBytes`, for two fields at once; nil if either is null.
     func withBytes(
         _ row: Int32, _ first: Int, _ second: Int, _ body: (Span<UInt8>?, Span<UInt8>?) -> Void
     ) throws(DatabaseError) {
@@ -95,7 +95,7 @@ import Reactor
             unsafe second == nil ? nil : unsafe Span(_unsafeBytes: second!))
     }
 
-    /// A whole number of the type's width, in network byte order.
+    /// An integer of the type's width, in network byte order.
     @inline(__always)
     func number<Number: FixedWidthInteger>(_ row: Int32, _ column: Int, as type: Number.Type) throws(DatabaseError)
         -> Number
@@ -106,7 +106,7 @@ import Reactor
         return number
     }
 
-    /// The same, or nil for null.
+    /// As above, nil if the field is null.
     func optionalNumber<Number: FixedWidthInteger>(
         _ row: Int32, _ column: Int, as type: Number.Type
     ) throws(DatabaseError) -> Number? {

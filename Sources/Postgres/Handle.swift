@@ -1,16 +1,16 @@
 import CPostgres
 
-/// An open libpq connection and the duty to finish it. Used by one thread at a time: first the one that opens it, then
-/// its loop.
+/// Owns an open libpq connection and finishes it. Used by one thread at a time: first the one that opens it, then its
+/// loop.
 @safe final class Handle: @unchecked Sendable {
     let pointer: OpaquePointer
-    /// The server said that it stopped waiting for a synchronous standby; whoever judges a commit resets it.
+    /// The server reported that it stopped waiting for a synchronous standby. Reset when a commit has been evaluated.
     var endedReplicationWait = false
 
     init(owning pointer: OpaquePointer) {
         unsafe self.pointer = unsafe pointer
-        // libpq calls it within its own calls alone, and so only while this object lives: of calls with a result, which may
-        // outlive it, only in those for a row or a column that is not there, and `Execution` makes none.
+        // libpq calls it only within its own calls, so only while this object lives. A result may outlive it, but calls
+        // on results use the receiver only for a row or column that does not exist, which `Execution` rules out.
         _ = unsafe PQsetNoticeReceiver(
             pointer,
             { context, notice in
@@ -28,30 +28,31 @@ import CPostgres
         }
     }
 
-    /// Whether a notice says that a commit's wait for a synchronous standby was cut short: because somebody cancelled it, or
-    /// because the session ends. PostgreSQL does not fail the commit then (`SyncRepWaitForLSN` in syncrep.c). The message
-    /// may be in any language. A trigger that raises such a warning itself has its writes answered 504.
+    /// Whether a notice says that a commit stopped waiting for a synchronous standby, because it was cancelled or the
+    /// session ends. PostgreSQL does not fail the commit then (`SyncRepWaitForLSN` in syncrep.c). The message may be in
+    /// any language. Writes of a trigger that raises such a warning itself are answered with 504.
     static func isEndOfReplicationWait(state: String?, file: String?, message: String?) -> Bool {
         guard state == "01000" || state == "57P01" else { return false }
         return file == "syncrep.c" || message?.contains("synchronous replication") == true
     }
 
     deinit {
-        // Says goodbye to the server when the connection still stands.
+        // Terminates the session properly if the connection is still usable.
         unsafe PQfinish(pointer)
     }
 
-    /// libpq's last complaint, one line; it never contains the password.
+    /// libpq's last error message, one line; it never contains the password.
     var message: String {
         // The text belongs to the connection and is copied at once.
         let text = unsafe PQerrorMessage(pointer).map { unsafe String(cString: $0) } ?? ""
         return Self.oneLine(text)
     }
 
-    /// Why connecting failed, of a handle with verbose errors: the server's own refusal where there is one. With
-    /// `sslmode=prefer` there may be two, of which the first, over TLS, says more.
+    /// Why connecting failed, for a handle with verbose errors: the server's error if there is one. With
+    /// `sslmode=prefer` there may be two; the first, over TLS, is the more informative.
     var connectError: DatabaseError {
-        // As in `message`. A refusal is a line like `…FATAL:  28P01: password authentication failed for user "app"`.
+        // As in `message`. A server's error is a line like `…FATAL:  28P01: password authentication failed for user
+        // "app"`.
         let text = unsafe PQerrorMessage(pointer).map { unsafe String(cString: $0) } ?? ""
         var lines = text.split(whereSeparator: \.isNewline)
         lines.removeAll { $0.hasPrefix("LOCATION:") }
@@ -75,10 +76,10 @@ import CPostgres
         return line
     }
 
-    /// Takes an error result apart; does not free it.
+    /// Converts an error result; does not free it.
     static func error(in result: OpaquePointer) -> DatabaseError {
         guard let state = unsafe field("C", of: result) else {
-            // libpq made this result itself, for a connection that broke.
+            // libpq made this result itself, because the connection broke.
             return .connectionLost
         }
         return .server(

@@ -1,17 +1,17 @@
 import Formatting
 import FoundationEssentials
 
-// jsonb, whose binary format is a version, 1, and the JSON as text (`jsonb_send` and `jsonb_recv` in
-// src/backend/utils/adt/jsonb.c); of json it is the text alone.
+// jsonb's binary format is a version byte, 1, and the JSON as text (`jsonb_send` and `jsonb_recv` in
+// src/backend/utils/adt/jsonb.c); json's is the text alone.
 
 /// The version of jsonb's binary format.
 private let version: UInt8 = 1
 
 extension Parameter {
-    /// A value as jsonb, or null for nil; the statement casts it: `$4::jsonb`. A `Date` is RFC 3339's, to the second. PostgreSQL
-    /// refuses U+0000 in it.
+    /// A value as jsonb, nil as null. The statement casts it: `$4::jsonb`. A `Date` is written as in RFC 3339, to the
+    /// second. PostgreSQL refuses U+0000 in it.
     ///
-    /// - Throws: what `JSONEncoder` does: `EncodingError`, for instance of a number that is infinite.
+    /// - Throws: `EncodingError` of `JSONEncoder`, for instance for an infinite number.
     public static func jsonb<Value: Encodable>(_ value: Value?) throws -> Parameter {
         guard let value else { return .null }
         return .bytes([version] + (try JSONEncoder.writingDates().encode(value)))
@@ -21,8 +21,8 @@ extension Parameter {
 extension Row {
     /// The value of a jsonb or json column that is never null.
     ///
-    /// - Throws: `DatabaseError.unexpectedResult` naming the column, and the place in its value, when it is missing, null, of
-    ///   another type, or its JSON is no such value.
+    /// - Throws: `DatabaseError.unexpectedResult` with the column and the path in the JSON if the column is missing,
+    ///   null or of another type, or if its JSON cannot be decoded.
     public func json<Value: Decodable>(_ column: Int, as type: Value.Type = Value.self) throws(DatabaseError) -> Value {
         guard let value = try json(column, as: Value?.self) else {
             throw .unexpectedResult("column \(column) is null")
@@ -30,10 +30,10 @@ extension Row {
         return value
     }
 
-    /// The value of a jsonb or json column: nil for null, and for JSON's own null.
+    /// The value of a jsonb or json column; nil for null and for JSON's own null.
     ///
-    /// - Throws: `DatabaseError.unexpectedResult` naming the column, and the place in its value, when it is missing, of
-    ///   another type, or its JSON is no such value.
+    /// - Throws: `DatabaseError.unexpectedResult` with the column and the path in the JSON if the column is missing or
+    ///   of another type, or if its JSON cannot be decoded.
     public func json<Value: Decodable>(
         _ column: Int, as type: Value?.Type = Value?.self
     ) throws(DatabaseError) -> Value? {
@@ -60,7 +60,7 @@ extension Row {
 }
 
 extension DecodingError {
-    /// Where in the JSON the value stands that is not as expected: " at items[2].name". Says nothing of the value.
+    /// The path in the JSON at which decoding failed: " at items[2].name". Does not contain the value.
     fileprivate var place: String {
         let path: [any CodingKey] =
             switch self {

@@ -1,7 +1,7 @@
-/// A value bound to a statement, sent in the binary format of the type named, to which the statement casts it: `$1::int8`.
+/// A statement's parameter, sent in the binary format of the named type, to which the SQL must cast it: `$1::int8`.
 ///
-/// The cases are the formats. `.value` takes a value of any type that a column has, or nil for null:
-/// `[.value(order.id), .value(order.amount), .value(order.note), .jsonb(order.details)]`.
+/// The cases are wire formats. `.value` takes a value of any column type, or nil for null: `[.value(order.id),
+/// .value(order.amount), .value(order.note), .jsonb(order.details)]`.
 public enum Parameter: Sendable, Equatable {
     case null
     /// int8
@@ -25,7 +25,7 @@ public enum Parameter: Sendable, Equatable {
 }
 
 extension Parameter {
-    /// Texts, of which some may be null, as one array.
+    /// Texts, some of which may be null, as one array.
     static func texts(of parameters: some Sequence<Parameter>) -> Parameter {
         .texts(
             parameters.map { parameter in
@@ -46,7 +46,7 @@ extension Parameter {
 
     var isNull: Bool { if case .null = self { true } else { false } }
 
-    /// What it takes in the binary format of its type; of arrays, about.
+    /// Size in the binary format; approximate for arrays.
     @inline(__always)
     var byteCount: Int {
         switch self {
@@ -61,7 +61,7 @@ extension Parameter {
         }
     }
 
-    /// Appends the value in the binary format of its type; nothing for null.
+    /// Appends the value in its binary format; nothing for null.
     func append(to bytes: inout [UInt8]) {
         switch self {
         case .null: break
@@ -85,19 +85,19 @@ extension Parameter {
         }
     }
 
-    /// Appends what stands before an array's elements, which follow with their lengths.
+    /// Appends the header of an array. The elements follow, each preceded by its length.
     static func appendArrayHead(of type: ColumnType, count: Int, hasNulls: Bool, to bytes: inout [UInt8]) {
         // An empty array has no dimension.
         append(count == 0 ? 0 : 1 as Int32, to: &bytes)
         append(hasNulls ? 1 : 0 as Int32, to: &bytes)
         append(type.oid, to: &bytes)
         guard count > 0 else { return }
-        // The one's length, and the number of its first element.
+        // Its length and its lower bound.
         append(Int32(count), to: &bytes)
         append(1 as Int32, to: &bytes)
     }
 
-    /// In network byte order, written in place: as a copy of the number's bytes it takes 40 instructions more.
+    /// In network byte order, written in place, which avoids a copy of the bytes.
     static func append<Number: FixedWidthInteger>(_ number: Number, to bytes: inout [UInt8]) {
         bytes.append(addingCapacity: MemoryLayout<Number>.size) { output in
             var rest = number.byteSwapped

@@ -1,21 +1,20 @@
 import Reactor
 
-/// One statement between its caller's question and its answer, as its pool keeps it. What the decisions need of it is a
-/// `PoolState.Request` of the same number.
+/// A statement between its submission and its answer. Decisions use the `PoolState.Request` with the same id.
 final class PendingStatement {
     let statement: Statement
     let arguments: Arguments
-    /// At most so many come back.
+    /// Maximum number of rows it may return.
     let rows: Int
     let parameterByteCount: Int
-    /// Of its parameters.
+    /// Memory reserved for its parameters.
     var reservation: MemoryReservation?
-    /// Its number among the pool's statements.
+    /// Its id among the pool's statements.
     var id: PoolState.Request.ID = 0
-    /// What the server returned, kept until the Sync confirms it.
+    /// The server's result, kept until the Sync confirms it.
     var result: Rows?
     private(set) var isAnswered = false
-    // Called exactly once, and then let go of with all it holds. As an optional it would be wrapped in another closure.
+    // Called exactly once, then replaced to release what it captured. An optional would wrap it in another closure.
     private var caller: @Sendable (Result<Rows, DatabaseError>) -> Void
 
     init(
@@ -29,7 +28,7 @@ final class PendingStatement {
         self.caller = caller
     }
 
-    /// Another statement that answers this one's caller in its place.
+    /// A statement that answers the caller in place of this one.
     func followed(by statement: Statement) -> PendingStatement {
         PendingStatement(statement, arguments, rows: rows, takeCaller())
     }
@@ -47,7 +46,7 @@ final class PendingStatement {
         return waiting
     }
 
-    /// Whether it may run as one with its neighbours.
+    /// Whether it may be merged with its neighbours.
     var mayBeGrouped: Bool { statement.many != nil && arguments.mayBeJoined }
 
     /// The key of a lookup.
@@ -57,7 +56,7 @@ final class PendingStatement {
     }
 }
 
-/// A caller that waits for a connection of its own.
+/// A caller that waits to borrow a connection.
 final class PendingLease {
     private let caller: @Sendable (Result<Int, DatabaseError>) -> Void
 
@@ -65,6 +64,6 @@ final class PendingLease {
         self.caller = caller
     }
 
-    /// Called once: the pool forgets it at the same time.
+    /// Call once: the pool drops it at the same time.
     func resume(_ outcome: Result<Int, DatabaseError>) { caller(outcome) }
 }

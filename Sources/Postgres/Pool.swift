@@ -14,13 +14,13 @@ public final class Pool: Sendable {
     let core: LoopBound<LoopPool>
 
     /// - Parameters:
-    ///  - minimum: connections kept open; may be 0.
-    ///  - maximum: upper bound of open connections, at least 1. One more is opened if all of them were given up while
-    /// the server may still run their statements.
-    ///  - waitLimit: longest wait for a connection.
-    ///  - statementLimit: longest run of one statement; the deadline of the calling task may shorten it.
-    ///  - memory: budget in which parameters and results are counted.
-    ///  - observe: called on the loop; must not block.
+    ///   - minimum: connections kept open; may be 0.
+    ///   - maximum: upper bound of open connections, at least 1. One more is opened if all of them were given up
+    ///     while the server may still run their statements.
+    ///   - waitLimit: longest wait for a connection.
+    ///   - statementLimit: longest run of one statement; the deadline of the calling task may shorten it.
+    ///   - memory: budget in which parameters and results are counted.
+    ///   - observe: called on the loop; must not block.
     public init(
         on loop: EventLoop, minimum: Int, maximum: Int, waitLimit: Duration, statementLimit: Duration,
         memory: MemoryBudget = .unlimited, connector: Connector, observe: @escaping @Sendable (PoolEvent) -> Void
@@ -48,8 +48,8 @@ public final class Pool: Sendable {
     ///
     /// - Parameter rows: maximum number of rows it may return; bounds what is sent together with it.
     /// - Returns: its rows, after its transaction is committed.
-    /// - Throws: `DatabaseError`. After `.connectionLost`, `.deadlineExceeded` and `.unconfirmed` a write may have been
-    /// committed.
+    /// - Throws: `DatabaseError`. After `.connectionLost`, `.deadlineExceeded` and `.unconfirmed` a write may have
+    ///   been committed.
     public func query(
         _ statement: Statement, _ parameters: [Parameter] = [], rows: Int = 1
     ) async throws(DatabaseError) -> Rows {
@@ -60,11 +60,10 @@ public final class Pool: Sendable {
     /// Runs one statement without a task.
     ///
     /// - Parameters:
-    ///  - loop: the loop of the caller, if it runs on one.
-    ///  - expiry: used like the deadline of a task.
-    ///  - then: called exactly once, on `loop` if there is one; before this function returns if the statement is
-    ///    refused at
-    /// once.
+    ///   - loop: the loop of the caller, if it runs on one.
+    ///   - expiry: used like the deadline of a task.
+    ///   - then: called exactly once, on `loop` if there is one; before this function returns if the statement is
+    ///     refused at once.
     @usableFromInline
     func begin(
         _ statement: Statement, _ arguments: Arguments, rows: Int, on loop: EventLoop?, until expiry: Instant?,

@@ -79,8 +79,8 @@ extension PoolState {
     /// Delays the next attempt.
     ///
     /// - Parameters:
-    ///  - isCrowded: the server is up but out of connections.
-    ///  - jitter: position of the next attempt within the pause, 0…1.
+    ///   - isCrowded: the server is up but out of connections.
+    ///   - jitter: position of the next attempt within the pause, 0…1.
     private mutating func pause(atMost limit: Duration, isCrowded: Bool, jitter: Double) {
         let first = isCrowded ? Self.crowdedPause : Self.firstPause
         // Doubled at most ten times, so that the shift cannot overflow; then spread over 0…pause.

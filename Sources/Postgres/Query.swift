@@ -1,14 +1,14 @@
 public import Platform
 public import Reactor
 
-/// A question to the database, as a value: a statement with its arguments, and what its rows become. It does nothing until it
-/// is asked, and may be asked any number of times.
+/// A database query as a value: a statement, its arguments, and the conversion of its rows. It does nothing until it is
+/// run, and can be run any number of times.
 public struct Query<Value: Sendable>: Sendable {
     @usableFromInline let pool: Pool
     @usableFromInline let statement: Statement
     @usableFromInline let arguments: Arguments
     @usableFromInline let rows: Int
-    /// What the rows become.
+    /// Converts the rows.
     public let decode: @Sendable (Rows) throws -> Value
 
     @usableFromInline
@@ -23,16 +23,16 @@ public struct Query<Value: Sendable>: Sendable {
         self.decode = decode
     }
 
-    /// The same question, whose value is what `transform` makes of this one's.
+    /// The same query with its value converted by `transform`.
     public func map<New>(_ transform: @escaping @Sendable (Value) throws -> New) -> Query<New> {
         let decode = decode
         return Query<New>(pool, statement, arguments, rows: rows) { try transform(decode($0)) }
     }
 
-    /// Asks, and waits for the value, after the transaction it belongs to is committed.
+    /// Runs the query and waits for its value, after its transaction is committed.
     ///
-    /// - Throws: `DatabaseError`, and what decoding throws. After `.connectionLost`, `.deadlineExceeded` and `.unconfirmed` a
-    ///   write may have happened.
+    /// - Throws: `DatabaseError`, and the errors of `decode`. After `.connectionLost`, `.deadlineExceeded` and
+    ///   `.unconfirmed` a write may have been committed.
     public var value: Value {
         get async throws {
             try decode(
@@ -40,13 +40,13 @@ public struct Query<Value: Sendable>: Sendable {
         }
     }
 
-    /// Asks without a task. What is asked on one loop during one turn of it is sent together.
+    /// Runs the query without a task. Queries run on one loop during one iteration are sent together.
     ///
     /// - Parameters:
-    ///   - loop: the loop that the caller runs on, if it runs on one.
-    ///   - deadline: the moment on the monotonic clock after which nobody wants the value; nil: there is none.
-    ///   - completion: called exactly once, on `loop` where there is one, with what `decode` takes; before this function
-    ///     returns when the statement is refused at once.
+    ///   - loop: the loop of the caller, if it runs on one.
+    ///   - deadline: on the monotonic clock; the query fails when it passes. Nil for none.
+    ///   - completion: called exactly once, on `loop` if there is one, with the argument of `decode`; before this
+    ///     function returns if the statement is refused at once.
     @inlinable
     public func begin(
         on loop: EventLoop?, until deadline: Instant?,
@@ -57,11 +57,11 @@ public struct Query<Value: Sendable>: Sendable {
 }
 
 extension Pool {
-    /// One statement, and what its rows become.
+    /// A statement and the conversion of its rows.
     ///
     /// - Parameters:
-    ///   - rows: how many it may return, which bounds what is sent together with it.
-    ///   - decode: called where the value is wanted; must not block.
+    ///   - rows: maximum number of rows it may return; bounds what is sent together with it.
+    ///   - decode: runs where the value is used; must not block.
     @inlinable
     public nonisolated func query<Value>(
         _ statement: Statement, _ parameters: [Parameter] = [], rows: Int = 1,
@@ -70,7 +70,7 @@ extension Pool {
         Query(self, statement, Arguments(parameters, for: statement), rows: rows, decode)
     }
 
-    /// The row of a key, or nil.
+    /// The row with a key, or nil.
     ///
     /// - Parameter lookup: a statement made with `lookingUp`.
     @inlinable
@@ -80,16 +80,16 @@ extension Pool {
         Query(self, lookup, .key(key, of: lookup), rows: 1, decode)
     }
 
-    /// The first row of a statement as `decode` makes of it; nil when there is none.
+    /// The first row of a statement, converted by `decode`; nil if there is none.
     public nonisolated func first<Value>(
         _ statement: Statement, _ parameters: [Parameter] = [], _ decode: @escaping @Sendable (Row) throws -> Value
     ) -> Query<Value?> {
         query(statement, parameters) { try $0.first.map(decode) }
     }
 
-    /// The one row of a statement that always returns one, such as an insert.
+    /// The single row of a statement that always returns one, such as an insert.
     ///
-    /// The query throws `DatabaseError.unexpectedResult` when there is none.
+    /// The query throws `DatabaseError.unexpectedResult` if there is none.
     public nonisolated func one<Value>(
         _ statement: Statement, _ parameters: [Parameter] = [], _ decode: @escaping @Sendable (Row) throws -> Value
     ) -> Query<Value> {
@@ -103,7 +103,8 @@ extension Pool {
 
     /// All rows of a statement.
     ///
-    /// - Parameter most: how many it may return, which bounds what is sent together with it; its SQL has the limit.
+    /// - Parameter most: maximum number of rows it may return; bounds what is sent together with it. The SQL must
+    ///   enforce it.
     public nonisolated func all<Value>(
         _ statement: Statement, _ parameters: [Parameter] = [], most: Int,
         _ decode: @escaping @Sendable (Row) throws -> Value

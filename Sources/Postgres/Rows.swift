@@ -1,8 +1,8 @@
-/// The rows one statement returned, in the server's binary format; kept until the last reference goes.
+/// The rows that a statement returned, in the server's binary format. They retain libpq's result.
 public struct Rows: Sendable, RandomAccessCollection {
     private let execution: Execution
     private let start: Int
-    /// How many there are.
+    /// Number of rows.
     public let count: Int
 
     /// All rows of an execution.
@@ -12,7 +12,7 @@ public struct Rows: Sendable, RandomAccessCollection {
         count = execution.count
     }
 
-    /// The row of an execution at `index`; none at nil.
+    /// The row at `index` of an execution; none if nil.
     init(_ execution: Execution, at index: Int?) {
         self.execution = execution
         start = index ?? 0
@@ -26,7 +26,7 @@ public struct Rows: Sendable, RandomAccessCollection {
         return Row(execution: execution, index: Int32(truncatingIfNeeded: start + index))
     }
 
-    /// What the execution they belong to takes in memory: no less than their values.
+    /// Memory used by the execution they belong to: at least the size of their values.
     public var byteCount: Int { execution.byteCount }
 
     public var startIndex: Int { 0 }
@@ -35,21 +35,21 @@ public struct Rows: Sendable, RandomAccessCollection {
     /// The first row, or nil when there is none.
     public var first: Row? { count > 0 ? self[0] : nil }
 
-    /// The server's word on what it did: `COMMIT`, `INSERT 0 1`.
+    /// The server's command tag: `COMMIT`, `INSERT 0 1`.
     var commandTag: String { execution.commandTag }
 }
 
-/// One row. Columns are numbered from 0; a column that is missing, null or of another width throws
+/// One row. Columns are numbered from 0. A column that is missing, null or of another width throws
 /// `DatabaseError.unexpectedResult`.
 ///
-/// `try row[0] as UUID` reads a value of any type that a column has (`ColumnValue`), `try row[3] as String?` one that may be
-/// null, and `row.json(4, as: Details.self)` a jsonb. The methods below are for what is read a hundred thousand times a
-/// second: they look at a field's width, and not at its type.
+/// `try row[0] as UUID` reads a value of any column type (`ColumnValue`), `try row[3] as String?` one that may be null,
+/// and `row.json(4, as: Details.self)` a jsonb. The methods below are faster: they check a field's width but not its
+/// type.
 public struct Row: Sendable {
     let execution: Execution
     let index: Int32
 
-    /// Whether the server promised that every text is UTF-8: one of encoding SQL_ASCII takes and gives any bytes.
+    /// Whether every text is UTF-8. A database with encoding SQL_ASCII stores and returns arbitrary bytes.
     public var isUTF8: Bool { execution.isUTF8 }
 
     /// An int8.
@@ -57,11 +57,11 @@ public struct Row: Sendable {
         try execution.number(index, column, as: Int64.self)
     }
 
-    /// A timestamptz as microseconds since 1970-01-01T00:00:00Z, or nil for null. `infinity` and `-infinity` are beyond every
-    /// other moment.
+    /// A timestamptz as microseconds since 1970-01-01T00:00:00Z; nil if null. `infinity` and `-infinity` are greater
+    /// and less than every other value.
     public func timestampMicroseconds(_ column: Int) throws(DatabaseError) -> Int64? {
         guard let value = try execution.optionalNumber(index, column, as: Int64.self) else { return nil }
-        // PostgreSQL counts from 2000-01-01T00:00:00Z, and takes the largest value for infinity.
+        // PostgreSQL counts from 2000-01-01T00:00:00Z and uses the largest value for infinity.
         let (sum, overflow) = value.addingReportingOverflow(946_684_800_000_000)
         return overflow ? .max : sum
     }
@@ -71,18 +71,18 @@ public struct Row: Sendable {
         try execution.number(index, column, as: UInt8.self) != 0
     }
 
-    /// Whether a field is null, of whatever type.
+    /// Whether a field is null, whatever its type.
     public func isNull(_ column: Int) throws(DatabaseError) -> Bool {
         try execution.isNull(index, column)
     }
 
-    /// A text; bytes that are not UTF-8 are repaired with U+FFFD.
+    /// A text; invalid UTF-8 is replaced with U+FFFD.
     public func text(_ column: Int) throws(DatabaseError) -> String {
         guard let text = try optionalText(column) else { throw .unexpectedResult("column \(column) is null") }
         return text
     }
 
-    /// A text or nil for null.
+    /// A text, nil if null.
     public func optionalText(_ column: Int) throws(DatabaseError) -> String? {
         try execution.withBytes(index, column) { (bytes) throws(DatabaseError) in
             // Copied by `String` before the call returns.
@@ -90,7 +90,7 @@ public struct Row: Sendable {
         }
     }
 
-    /// Lends the bytes of a field for the call; returns nil, without calling, when it is null.
+    /// Lends a field's bytes for the call; returns nil without calling if it is null.
     @inline(__always)
     public func withBytes<Value>(
         _ column: Int, _ body: (Span<UInt8>) throws(DatabaseError) -> Value
@@ -98,7 +98,7 @@ public struct Row: Sendable {
         try execution.withBytes(index, column, body)
     }
 
-    /// As `withBytes` of one field, of two at once; nil where one is null.
+    /// As `withBytes` for one field, for two at once; nil if either is null.
     public func withBytes(
         _ first: Int, _ second: Int, _ body: (Span<UInt8>?, Span<UInt8>?) -> Void
     ) throws(DatabaseError) {
