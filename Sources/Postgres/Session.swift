@@ -3,15 +3,15 @@ import Glibc
 import Platform
 import Reactor
 
-/// A connection used by one blocking thread: what runs before a connection joins a pool, and one-off commands.
+/// A connection used by one blocking thread: for work before a connection joins a pool, and for one-off commands.
 ///
-/// No wait is without limit: a server that is frozen, or gone without a word, costs the thread its time limit and no more.
-/// An interruption ends each wait at once, and a command that runs is cancelled at the server: what it did in a transaction
-/// is undone, as soon as the server has heard of it.
+/// Every wait has a limit: a server that is frozen, or vanished silently, costs the thread at most its time limit. An
+/// interruption ends each wait at once and cancels the running command at the server: what it did in a transaction is
+/// rolled back when the server receives the request.
 public final class Session {
-    /// How much longer than a statement's own limit on the server its answer is waited for.
+    /// Added to the server's statement timeout to get the time limit for an answer.
     private static let replyGrace = Duration.seconds(1)
-    /// How long a command that was interrupted has to end, and after how long of that another cancel request is sent.
+    /// How long an interrupted command may take to end, and the interval between cancel requests meanwhile.
     private static let cancelLimit = Duration.seconds(1)
     private static let cancelPauseMilliseconds: Int32 = 100
 
@@ -19,17 +19,17 @@ public final class Session {
     private let replyLimit: Duration
     private let interruption: Interruption?
 
-    /// Connects to the first server that lets it; blocks for at most the connect timeout per host, and for the resolution
-    /// of the names.
+    /// Connects to the first server that accepts; blocks for at most the connect timeout per host, plus name
+    /// resolution.
     ///
-    /// - Throws: `DatabaseError.server` with the refusal of the server asked last, or `.connectFailed`.
+    /// - Throws: `DatabaseError.server` with the error of the last server tried, or `.connectFailed`.
     public convenience init(_ options: ConnectionOptions) throws(DatabaseError) {
         try self.init(options, in: TargetOrder())
     }
 
     /// - Parameters:
-    ///   - order: which server to try first; learns from the outcome.
-    ///   - interruption: ends what this session waits for.
+    ///   - order: which server to try first; updated with the outcome.
+    ///   - interruption: ends this session's waits.
     convenience init(
         _ options: ConnectionOptions, in order: TargetOrder, unless interruption: Interruption? = nil
     ) throws(DatabaseError) {
@@ -47,8 +47,8 @@ public final class Session {
         throw reason
     }
 
-    /// libpq's own `prefer` goes on without TLS after whatever went wrong with it, and nobody hears of that. Here it means:
-    /// without TLS only where the server says that it has none.
+    /// libpq's `prefer` silently continues without TLS after any TLS failure. Here it continues without TLS only if the
+    /// server reports that it does not support TLS.
     private convenience init(
         _ options: ConnectionOptions, overTLSIfOffered target: ConnectionOptions.Target,
         unless interruption: Interruption?
@@ -69,8 +69,8 @@ public final class Session {
         }
     }
 
-    /// What libpq says when it was to use TLS and the server answered that it offers none. With other words the connection
-    /// would fail, and not go on without TLS.
+    /// libpq's error message when TLS is required and the server does not offer it. If libpq changed the text,
+    /// connecting would fail instead of continuing without TLS.
     private static let refusalOfTLS = "server does not support SSL, but SSL was required"
 
     private init(
@@ -84,16 +84,16 @@ public final class Session {
             // Both arrays end with NULL; libpq copies every string. 0: `dbname` is a name, never a connection string.
             unsafe PQconnectStartParams(keywords, values, 0).map { unsafe Handle(owning: $0) }
         }
-        // So that a refusal carries its SQLSTATE, which libpq keeps to itself while it connects.
+        // Makes a server's error include its SQLSTATE, which libpq otherwise omits while connecting.
         _ = unsafe PQsetErrorVerbosity(handle.pointer, PQERRORS_VERBOSE)
         try finishConnecting(within: options.connectTimeout)
         _ = unsafe PQsetErrorVerbosity(handle.pointer, PQERRORS_DEFAULT)
-        // Such a database keeps whatever bytes it was given, and as UTF-8 it would refuse to return those that are none: with
-        // them the whole page that they stand on.
+        // Such a database stores arbitrary bytes. With a UTF-8 client encoding it would refuse to return invalid ones,
+        // and with them every query whose result contains them.
         if serverEncoding == "SQL_ASCII" { try execute("SET client_encoding = 'SQL_ASCII'") }
     }
 
-    /// How the database stores texts, by PostgreSQL's name: `UTF8`. Nil when the server did not say.
+    /// The database's encoding by PostgreSQL's name: `UTF8`. Nil if the server did not report it.
     public var serverEncoding: String? {
         // The text belongs to the connection and is copied at once.
         unsafe PQparameterStatus(handle.pointer, "server_encoding").map { unsafe String(cString: $0) }
@@ -102,7 +102,7 @@ public final class Session {
     private func finishConnecting(within limit: Duration) throws(DatabaseError) {
         let deadline = Deadline(limit)
         guard unsafe PQstatus(handle.pointer) != CONNECTION_BAD else { throw handle.connectError }
-        // As if it had asked for writing (PostgreSQL documentation §34.1, PQconnectPoll).
+        // The initial state, as if it had asked for writing (PostgreSQL documentation §34.1, PQconnectPoll).
         var state = PGRES_POLLING_WRITING
         while state != PGRES_POLLING_OK {
             guard state == PGRES_POLLING_READING || state == PGRES_POLLING_WRITING else { throw handle.connectError }
@@ -116,11 +116,12 @@ public final class Session {
         }
     }
 
-    /// Runs one or more statements without parameters, as they stand; several form one transaction.
+    /// Runs one or more statements without parameters; several form one transaction.
     ///
-    /// - Parameter limit: how long the answer may take; by default as long as a statement may, and a second.
+    /// - Parameter limit: time limit for the answer; by default the statement timeout plus one second.
     /// - Returns: the last statement's rows, every value as text.
-    /// - Throws: `DatabaseError.server`; `.connectionLost` when the answer did not come, `.closing` when it was not waited
+    /// - Throws: `DatabaseError.server`; `.connectionLost` if no answer came, `.closing` if interrupted: the session is
+    ///   unusable then.
     ///   for: the session is of no use then.
     @discardableResult
     public func execute(_ sql: String, within limit: Duration? = nil) throws(DatabaseError) -> [[String?]] {
@@ -139,10 +140,11 @@ public final class Session {
         }
     }
 
-    /// Sets what only this session is to have, in one round trip, as long as it is one: a pooler, which gives the server's
-    /// sessions to other clients too, took the login itself, and so under another number than that of the server's process.
+    /// Sets parameters of this session in one round trip, unless there is a pooler, which shares the server's sessions
+    /// with other clients. A pooler is recognised by the process id: it accepted the login itself, under another id
+    /// than that of the server's process.
     ///
-    /// - Returns: whether the session is this client's alone. False: nothing was set.
+    /// - Returns: whether the session is this client's alone. If false, nothing was set.
     func set(_ settings: [(name: String, value: String)]) throws(DatabaseError) -> Bool {
         let calls = settings.map { "set_config(\(Self.literal($0.name)), \(Self.literal($0.value)), false)" }
             .joined(separator: ", ")
@@ -150,10 +152,10 @@ public final class Session {
         return try !execute("SELECT \(calls) WHERE pg_backend_pid() = \(process)").isEmpty
     }
 
-    /// A text as SQL has it, whatever `standard_conforming_strings` is (PostgreSQL documentation §4.1.2).
+    /// A text as an SQL literal, independent of `standard_conforming_strings` (PostgreSQL documentation §4.1.2).
     private static func literal(_ text: String) -> String {
         var (literal, hasBackslash) = ("'", false)
-        // Not by characters: a combining mark would hide the quote before it.
+        // By scalars, not characters: a combining mark would hide the quote before it.
         for scalar in text.unicodeScalars {
             if scalar == "'" || scalar == "\\" { literal.unicodeScalars.append(scalar) }
             if scalar == "\\" { hasBackslash = true }
@@ -162,13 +164,14 @@ public final class Session {
         return (hasBackslash ? "E" : "") + literal + "'"
     }
 
-    /// Makes sure that the pooler before the server carries prepared statements from one of its connections to another, as
-    /// pgbouncer does from 1.21 on: it prepares them under names of its own. One that passes the names on as they are
-    /// would look for them later where they are not.
+    /// Checks that a pooler supports prepared statements across its server connections, as pgbouncer does from 1.21 on
+    /// by preparing them under its own names. A pooler that passes names through unchanged would later look for them on
+    /// a connection where they do not exist.
     ///
-    /// - Throws: `DatabaseError.server` with what to do about it.
+    /// - Throws: `DatabaseError.server` with a hint.
     func requirePreparedStatementsOfPooler() throws(DatabaseError) {
-        // One transaction, so on one connection, which keeps nothing of it: what was prepared would outlive a rollback.
+        // A single transaction stays on one connection. It must leave nothing behind there: a prepared statement would
+        // survive a rollback.
         let check = """
             DO $$ BEGIN
                 IF EXISTS (SELECT FROM pg_prepared_statements WHERE name = '\(Self.probe.name)') THEN
@@ -183,14 +186,14 @@ public final class Session {
 
     private static let probe = Statement("pool_probe", "SELECT 1")
 
-    /// Prepares statements under their names, all of them in one round trip.
+    /// Prepares statements under their names, all in one round trip.
     ///
     /// - Parameter command: runs after them in the same transaction.
-    /// - Throws: `DatabaseError.server` with the first refusal; the session is of no use then.
+    /// - Throws: `DatabaseError.server` with the first error; the session is unusable then.
     func prepare(_ statements: [Statement], then command: String? = nil) throws(DatabaseError) {
         guard unsafe PQenterPipelineMode(handle.pointer) == 1 else { throw .connectionLost }
         for statement in statements {
-            // libpq copies both texts; the types of the parameters are for the server to find.
+            // libpq copies both texts; the server infers the parameters' types.
             guard unsafe PQsendPrepare(handle.pointer, statement.name, statement.sql, 0, nil) == 1 else {
                 throw .connectionLost
             }
@@ -214,11 +217,11 @@ public final class Session {
         guard let result = try unsafe nextResult(by: deadline) else { throw .connectionLost }
         defer { unsafe PQclear(result) }
         guard unsafe PQresultStatus(result) == PGRES_COMMAND_OK else { throw unsafe Handle.error(in: result) }
-        // The end of this statement's results, as libpq tells it.
+        // libpq reports the end of this statement's results with nil.
         guard try unsafe nextResult(by: deadline) == nil else { throw .connectionLost }
     }
 
-    /// The next result, the caller's to clear; nil at the end of a command's results.
+    /// The next result, which the caller must clear; nil at the end of a command's results.
     private func nextResult(by deadline: Deadline) throws(DatabaseError) -> OpaquePointer? {
         while unsafe PQisBusy(handle.pointer) == 1 {
             switch wait(for: POLLIN, until: deadline) {
@@ -233,12 +236,13 @@ public final class Session {
         return unsafe PQgetResult(handle.pointer)
     }
 
-    /// Has the server end what runs: it would go on to its end, with its locks, before it notices that nobody is there.
+    /// Cancels the running command at the server, which would otherwise run to its end, holding its locks, before
+    /// noticing that the client is gone.
     private func cancel() {
         let deadline = Deadline(Self.cancelLimit)
         while unsafe PQisBusy(handle.pointer) == 1 && deadline.remainingMilliseconds > 0 {
             CancelRequest(handle)?.send()
-            // A request that comes before the command it is meant for does nothing, and another has to follow it.
+            // A request that arrives before its command has no effect, so another has to follow.
             let pause = min(Self.cancelPauseMilliseconds, deadline.remainingMilliseconds)
             let outcome = Interruption.wait(
                 for: POLLIN, on: unsafe PQsocket(handle.pointer), unless: nil, remaining: { pause })
@@ -246,19 +250,19 @@ public final class Session {
         }
     }
 
-    /// The result of the last command of those sent, the caller's to clear; never one that failed.
+    /// The result of the last command, which the caller must clear; never an error result.
     private func lastResult(isSent: Bool, within limit: Duration?) throws(DatabaseError) -> OpaquePointer {
         guard isSent else { throw .connectionLost }
         let deadline = Deadline(limit ?? replyLimit)
         var last: OpaquePointer?
         do throws(DatabaseError) {
-            // Each result is cleared or returned, once; a failed command is the last of those sent.
+            // Each result is cleared or returned, once; a failed command is the last one.
             while let result = try unsafe nextResult(by: deadline) {
                 unsafe PQclear(last)
                 unsafe last = unsafe result
             }
         } catch {
-            // Whoever ends a connection may have said why.
+            // Before closing a connection, the server may have sent the reason.
             let said = unsafe last.map { unsafe Handle.error(in: $0) }
             unsafe PQclear(last)
             if case .server? = said { throw said ?? error }
@@ -274,7 +278,7 @@ public final class Session {
         }
     }
 
-    /// A moment on the monotonic clock.
+    /// A point in time on the monotonic clock.
     private struct Deadline {
         let end: Instant
 
@@ -290,12 +294,12 @@ public final class Session {
     }
 
     private func wait(for events: Int32, until deadline: Deadline) -> Interruption.Outcome {
-        // libpq may have gone on to another socket, for the next address of a name.
+        // libpq may have switched to another socket, for the next address of a name.
         let socket = unsafe PQsocket(handle.pointer)
         return Interruption.wait(for: events, on: socket, unless: interruption) { deadline.remainingMilliseconds }
     }
 
-    /// The server being asked, for people.
+    /// The server's address, for error messages.
     private var serverName: String {
         // The texts belong to the connection and are copied at once.
         let text = { (value: UnsafeMutablePointer<CChar>?) in unsafe value.map { unsafe String(cString: $0) } ?? "" }
@@ -315,7 +319,7 @@ public final class Session {
             offset += string.count
         }
         let value = unsafe flat.withUnsafeBufferPointer { bytes -> Result? in
-            // Each pointer is inside `bytes`, which outlives the call, and each string carries its NUL.
+            // Each pointer is inside `bytes`, which outlives the call, and each string ends with NUL.
             let pointers = unsafe offsets.map { unsafe bytes.baseAddress! + $0 }
             let keywords = unsafe pointers.prefix(first.count).map(Optional.some) + [nil]
             let values = unsafe pointers.dropFirst(first.count).map(Optional.some) + [nil]

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A value that is given once, and one task that waits for it; any thread may give it, and only the first one counts.
+/// A value that is set once, and one task that waits for it. Any thread may set it; only the first value counts.
 final class Signal<Value: Sendable>: Sendable {
     private enum State {
         case none
@@ -11,7 +11,7 @@ final class Signal<Value: Sendable>: Sendable {
 
     private let state = Mutex(State.none)
 
-    /// Ends the wait, or the one that begins later.
+    /// Resumes the waiting task, or lets a later wait return at once.
     func give(_ value: Value) {
         let waiting = state.withLock { state -> CheckedContinuation<Value, Never>? in
             switch state {
@@ -26,7 +26,7 @@ final class Signal<Value: Sendable>: Sendable {
         waiting?.resume(returning: value)
     }
 
-    /// Waits until a value was given; called once.
+    /// Waits for the value. Call once.
     func value() async -> Value {
         await withCheckedContinuation { continuation in
             let given = state.withLock { state -> Value? in

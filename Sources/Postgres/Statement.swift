@@ -1,53 +1,53 @@
 import Synchronization
 
-/// One SQL text with its name, made once and shared: `static let find = Statement("find_item", "SELECT … WHERE id = $1::int8")`.
+/// An SQL text with a name, created once and shared: `static let find = Statement("find_item", "SELECT … WHERE id =
+/// $1::int8")`.
 ///
-/// Values travel only as parameters, in PostgreSQL's binary format, so the text casts each `$n` to the type it means.
-/// Its parameters are `$1` to its highest `$n`, and it is always asked with so many: another number ends the process, with
-/// the statement's name and both numbers.
+/// Values are sent only as parameters, in PostgreSQL's binary format, so the SQL casts each `$n` to its type. The
+/// number of parameters is the highest `n`; running it with another number traps with the statement's name and both
+/// numbers.
 public final class Statement: Sendable {
-    /// What may share a transaction with its neighbours.
+    /// Decides which statements may share a transaction.
     public enum Kind: Sendable {
-        /// Changes nothing: batched, and run again elsewhere when its connection is lost. Its SQL begins with SELECT, WITH,
-        /// VALUES, TABLE or SHOW, behind comments and opening parentheses, and has none of the words INSERT, UPDATE, DELETE,
-        /// MERGE and INTO, and no FOR SHARE: else the process ends where the statement is made. So a column with such a name
-        /// is quoted, and a locking read is an `.update`. What a function changes that it calls is for its author to know.
+        /// Changes nothing: batched, and repeated when its connection is lost. The SQL must begin with SELECT, WITH,
+        /// VALUES, TABLE or SHOW, after comments and opening parentheses, and must not contain the words INSERT,
+        /// UPDATE, DELETE, MERGE and INTO, or FOR SHARE; otherwise the initializer traps. Quote a column with such a
+        /// name, and use `.update` for a locking read. Side effects of functions that it calls are not detected.
         case read
-        /// Inserts rows of its own: batched, never run twice.
+        /// Inserts rows that no other statement depends on: batched, never repeated.
         case insert
-        /// May wait for another transaction's lock: a transaction of its own, never run twice.
+        /// May wait for a lock of another transaction: has a transaction of its own, never repeated.
         case update
     }
 
-    /// Its name on the server and as a metric's label: letters, digits and underscores.
+    /// Name on the server and label in metrics: letters, digits and underscores.
     public let name: String
     public let sql: String
     public let kind: Kind
-    /// Distinguishes statements densely from 0, in the order they were made.
+    /// Number of the statement in the process, counted from 0 in order of creation.
     public let ordinal: Int
-    /// How many parameters it takes: the highest number of its `$n`.
+    /// Number of parameters: the highest `n` of its `$n`.
     let parameterCount: Int
-    /// What its result takes at most, by its own bounds: room for it is kept before it is sent. Of a statement that many run
-    /// as, the part of one of them.
+    /// Maximum memory of its result, reserved before it is sent. For merged statements, the share of one of them.
     public let resultByteLimit: Int
-    /// What runs after it where its rows are not enough; never for results of up to so many bytes.
+    /// Runs afterwards if the rows are not enough; never for results of at most `enoughByteCount` bytes.
     let fallback: Fallback?
     let enoughByteCount: Int
-    /// What many of it run as that stand beside each other in one turn: its parameters are arrays of theirs.
+    /// The statement as which several adjacent ones run merged. Its parameters are arrays of theirs.
     public let many: Statement?
 
     /// Whether it looks up one row by its key.
     var isLookup: Bool { kind == .read && many != nil }
 
-    /// Another read with the same parameters, whose outcome is the caller's when the rows of the first are not enough. Not for
-    /// use within a transaction.
+    /// Another read with the same parameters, which answers the caller when the rows of the first are not enough. Not
+    /// supported within a transaction.
     public struct Fallback: Sendable {
         let statement: Statement
         let byteCount: Int
         let isNeeded: @Sendable (Rows) -> Bool
 
         /// - Parameters:
-        ///   - byteCount: of smaller results `isNeeded` is not asked.
+        ///   - byteCount: for results up to this size `isNeeded` is not called.
         public init(
             _ statement: Statement, above byteCount: Int = 0, where isNeeded: @escaping @Sendable (Rows) -> Bool
         ) {
@@ -60,7 +60,7 @@ public final class Statement: Sendable {
 
     private static let count = Atomic<Int>(0)
 
-    /// What a result takes that is not said to take more: a few numbers and short texts.
+    /// Default for a result of a few numbers and short texts.
     private static let standardResultByteLimit = 4096
 
     public convenience init(
@@ -70,11 +70,12 @@ public final class Statement: Sendable {
         self.init(name, sql, kind, many: nil, result: resultByteLimit, fallback)
     }
 
-    /// A lookup: reads the one row of a key, or none. Lookups of one turn that stand beside each other run as one.
+    /// A lookup: returns the row with a key, or none. Adjacent lookups of one loop iteration are merged into one.
     ///
     /// - Parameters:
     ///   - sql: with `$1` as an int8, the only parameter.
-    ///   - many: the same with `$1` as an int8[] of 2 to `Connection.groupLimit` keys, of which some may be equal; its
+    ///   - many: the same with `$1` as an int8[] of 2 to `Connection.groupLimit` keys, possibly with duplicates; the
+    ///     first column of its result is the key, as an int8.
     ///     first column is the key, as an int8.
     public convenience init(
         _ name: String, _ sql: String, lookingUp many: Statement, result resultByteLimit: Int? = nil,
@@ -85,12 +86,12 @@ public final class Statement: Sendable {
         self.init(name, sql, .read, many: many, result: resultByteLimit, fallback)
     }
 
-    /// An insert of one row, which it returns. Inserts of one turn that stand beside each other run as one.
+    /// An insert that returns its one row. Adjacent inserts of one loop iteration are merged into one.
     ///
     /// - Parameters:
-    ///   - sql: where all that it is asked with are `.text` or `.null` it may run as one with others; else it runs as it is.
-    ///   - many: the same with each parameter as a text[] of 2 to `Connection.groupLimit` elements; it inserts and returns a
-    ///     row for each place in them, in their order, or fails, which undoes all of them: each then runs as `sql`.
+    ///   - sql: merged only if all arguments are `.text` or `.null`; otherwise it runs alone.
+    ///   - many: the same with each parameter as a text[] of 2 to `Connection.groupLimit` elements. Inserts and returns
+    ///     one row per element, in order, or fails and inserts none: each insert then runs as `sql`.
     public convenience init(_ name: String, _ sql: String, inserting many: Statement) {
         precondition(many.kind == .insert && many.many == nil, "\(many.name) is no plain insert")
         self.init(name, sql, .insert, many: many, result: nil, nil)

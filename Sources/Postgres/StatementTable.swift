@@ -1,17 +1,17 @@
-/// The statements of a pool that have no answer yet, by number. Each has a number of its own for the life of the pool: its place, and
-/// how often that was taken before.
+/// The unanswered statements of a pool, by id. Ids are unique for the life of the pool: each consists of a place and
+/// the number of its earlier uses.
 struct StatementTable {
     private var places: [PendingStatement?] = []
     private var free: [Int] = []
-    /// How many were inserted so far.
+    /// Number of statements inserted so far.
     private var total: UInt64 = 0
 
-    /// The bits of a number that are its place: more statements than the queue and all connections of a pool have.
+    /// Bits of an id for the place: enough for all statements in the queue and on all connections of a pool.
     private static let placeBits: UInt64 = 24
 
     var count: Int { places.count - free.count }
 
-    /// Keeps a statement, and numbers it.
+    /// Stores a statement and assigns its id.
     @inline(__always)
     mutating func insert(_ statement: PendingStatement) {
         total += 1
@@ -32,7 +32,7 @@ struct StatementTable {
         return statement
     }
 
-    /// Takes out a statement that is answered now.
+    /// Removes a statement that is about to be answered.
     @inline(__always)
     mutating func remove(_ id: PoolState.Request.ID) -> PendingStatement {
         let place = Self.place(of: id)

@@ -1,10 +1,10 @@
-/// What a statement's SQL has outside of quotes and comments: enough to hold its kind and its parameters to it.
+/// The tokens of an SQL text outside of quotes and comments, for checking a statement's kind and parameter count.
 ///
-/// Read by the rules of PostgreSQL's lexer with `standard_conforming_strings` on (PostgreSQL documentation, §4.1).
+/// Follows PostgreSQL's lexer with `standard_conforming_strings` on (PostgreSQL documentation, §4.1).
 struct StatementText {
-    /// Its key words and names without quotes, in upper case, in their order.
+    /// Keywords and unquoted names in upper case, in order.
     private(set) var words: [String] = []
-    /// The highest `n` of its `$n`: how many parameters the server wants.
+    /// The highest `n` of its `$n`: the number of parameters that the server expects.
     private(set) var parameterCount = 0
 
     init(_ sql: String) {
@@ -32,15 +32,15 @@ struct StatementText {
         }
     }
 
-    /// The first word for which it is no `.read`, or what stands for it; nil where it looks like one. What a function does
-    /// that it calls is not to be seen here.
+    /// The first word that rules out `.read`, or a phrase for it; nil if the text looks like a read. Side effects of
+    /// functions that it calls are not visible here.
     var wordOfWrite: String? {
         guard let first = words.first else { return "no word" }
         guard ["SELECT", "WITH", "VALUES", "TABLE", "SHOW"].contains(first) else { return first }
         for (index, word) in words.enumerated() {
             switch word {
             case "INSERT", "UPDATE", "DELETE", "MERGE", "INTO": return word
-            // FOR SHARE and FOR KEY SHARE, as FOR UPDATE and FOR NO KEY UPDATE, wait for another's lock.
+            // FOR SHARE and FOR KEY SHARE, like FOR UPDATE and FOR NO KEY UPDATE, wait for locks.
             case "SHARE" where words[..<index].last(where: { $0 != "KEY" }) == "FOR": return "FOR SHARE"
             default: break
             }
@@ -48,7 +48,7 @@ struct StatementText {
         return nil
     }
 
-    /// A parameter, or a string between dollars.
+    /// A parameter or a dollar-quoted string.
     private mutating func takeDollar(_ rest: inout Substring.UTF8View) {
         let tag = rest.dropFirst().prefix { Self.isOfWord($0) && $0 != UInt8(ascii: "$") }
         let end = rest[tag.endIndex...]
@@ -65,7 +65,7 @@ struct StatementText {
         }
     }
 
-    /// A quote inside of quotes is written twice, or, where there are escapes, behind a backslash.
+    /// A quote inside quotes is doubled, or, with escapes, preceded by a backslash.
     private static func skipQuoted(_ rest: inout Substring.UTF8View, hasEscapes: Bool) {
         let quote = rest.removeFirst()
         while let byte = rest.popFirst() {
@@ -78,7 +78,7 @@ struct StatementText {
         }
     }
 
-    /// Comments nest.
+    /// Comments may be nested.
     private static func skipComment(_ rest: inout Substring.UTF8View) {
         var depth = 0
         repeat {

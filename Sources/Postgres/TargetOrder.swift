@@ -1,16 +1,16 @@
 import Synchronization
 
-/// Which server of a list is tried first: the one that served last, and last the one that failed last.
+/// The order in which servers are tried: the last one that worked first, the last one that failed last.
 ///
-/// After a failover the old primary may be silent, and each attempt that begins with it would cost the whole connect
-/// timeout. Any thread may use it.
+/// After a failover the old primary may not respond, and every attempt that starts with it would take the whole connect
+/// timeout. May be used from any thread.
 final class TargetOrder: Sendable {
     private let known = Mutex<[ConnectionOptions.Target]>([])
 
-    /// The servers in the order to try them; those never heard of stay as they were given.
+    /// The servers in the order to try them; untried ones keep the given order.
     func sorted(_ targets: [ConnectionOptions.Target]) -> [ConnectionOptions.Target] {
         known.withLock { known in
-            // Replaced when the list is another one, so that it never grows past it.
+            // Replaced when the list changes, which bounds its size.
             if Set(known) != Set(targets) { known = targets }
             return known
         }

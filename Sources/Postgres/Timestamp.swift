@@ -1,21 +1,21 @@
 import Formatting
 
-/// A moment to the microsecond; PostgreSQL's timestamptz, which is one for all that its name says of zones (PostgreSQL
-/// documentation, §8.5). PostgreSQL's `infinity` and `-infinity` are no moments: reading them is an error, and so it is of the
-/// last 29 years that PostgreSQL has, from 294247-01-10 on.
+/// A point in time with microsecond precision; PostgreSQL's timestamptz, which stores no zone (PostgreSQL
+/// documentation, §8.5). Reading PostgreSQL's `infinity` and `-infinity` is an error, and so are the last 29 years of
+/// PostgreSQL's range, from 294247-01-10 on.
 ///
-/// In JSON it is RFC 3339's date-time, in UTC with six decimals, `"2024-11-01T12:00:00.000000Z"`, which has years from 1 to
-/// 9999. Read are other offsets and fewer decimals, too.
+/// JSON: RFC 3339 date-time in UTC with six decimals, `"2024-11-01T12:00:00.000000Z"`, for years from 1 to 9999.
+/// Decoding also accepts other offsets and fewer decimals.
 public struct Timestamp: Hashable, Sendable {
     /// PostgreSQL counts from 2000-01-01T00:00:00Z.
     private static let postgresEpoch: Int64 = 946_684_800_000_000
-    /// The first moment that PostgreSQL has, 4714-11-24T00:00:00Z BC, in its count (`MIN_TIMESTAMP` in
+    /// PostgreSQL's earliest timestamp, 4714-11-24T00:00:00Z BC, in its own count (`MIN_TIMESTAMP` in
     /// src/include/datatype/timestamp.h).
     private static let first: Int64 = -211_813_488_000_000_000
-    /// The years 1 to 9999.
+    /// The years 1 to 9999, in microseconds since 1970-01-01.
     private static let textRange: ClosedRange<Int64> = -62_135_596_800_000_000...253_402_300_799_999_999
 
-    /// Since 1970-01-01T00:00:00Z; may be negative.
+    /// Microseconds since 1970-01-01T00:00:00Z; may be negative.
     public let microsecondsSinceEpoch: Int64
 
     /// - Parameter microseconds: since 1970-01-01T00:00:00Z. PostgreSQL refuses those before 4714-11-24 BC.
@@ -33,8 +33,8 @@ extension Timestamp: Comparable {
 }
 
 extension Timestamp: LosslessStringConvertible {
-    /// RFC 3339's date-time in the years 1 to 9999: `2024-11-01T12:00:00Z`, `2024-11-01T13:30:00.25+01:30`. No leap second,
-    /// and no more than six decimals, since what they say would be lost.
+    /// RFC 3339 date-time in the years 1 to 9999: `2024-11-01T12:00:00Z`, `2024-11-01T13:30:00.25+01:30`. Leap seconds
+    /// and more than six decimals are refused, since they would be lost.
     public init?(_ text: String) {
         var parser = DateTimeParser(text)
         guard let microseconds = parser.moment(), parser.isAtEnd else { return nil }
@@ -42,7 +42,7 @@ extension Timestamp: LosslessStringConvertible {
         if !isText { return nil }
     }
 
-    /// `2024-11-01T12:00:00.000000Z`; beyond the years that RFC 3339 has `12024-11-01T…Z` and `0044-03-15T…Z BC`.
+    /// `2024-11-01T12:00:00.000000Z`; outside RFC 3339's years `12024-11-01T…Z` and `0044-03-15T…Z BC`.
     public var description: String {
         var bytes: [UInt8] = []
         if isText {
@@ -69,12 +69,12 @@ extension Timestamp: LosslessStringConvertible {
 }
 
 extension Timestamp: Codable {
-    /// - Throws: `DecodingError` for what is no string, or none that `init(_:)` takes.
+    /// - Throws: `DecodingError` if the value is not a string that `init(_:)` accepts.
     public init(from decoder: any Decoder) throws {
         self = try decoder.value(ofText: "a moment like 2024-11-01T12:00:00Z")
     }
 
-    /// - Throws: `EncodingError` for years before 1 and after 9999, which RFC 3339 does not have.
+    /// - Throws: `EncodingError` for years outside 1 to 9999, which RFC 3339 cannot express.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         guard isText else {
@@ -97,10 +97,11 @@ extension Timestamp: ColumnValue, ArrayElement {
         self.init(microsecondsSinceEpoch: sum)
     }
 
-    /// Eight bytes in network byte order, as of an int8.
+    /// Sent like an int8: eight bytes in network byte order.
     public var parameter: Parameter {
         let (difference, overflow) = microsecondsSinceEpoch.subtractingReportingOverflow(Self.postgresEpoch)
-        // The least number is -infinity; the next one is out of range, as the moment is, and so the server says.
+        // The smallest number is -infinity. The next one is out of the server's range, as the timestamp is, and the
+        // server reports that.
         return .int64(overflow ? .min + 1 : max(difference, .min + 1))
     }
 }

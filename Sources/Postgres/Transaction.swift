@@ -1,7 +1,7 @@
-/// A transaction in progress, lent to the body of `Pool.transaction`; of no use afterwards.
+/// A transaction in progress, lent to the body of `Pool.transaction`; unusable afterwards.
 public struct Transaction: Sendable {
     let pool: Pool
-    /// The number of the connection that it was lent.
+    /// The number of its connection.
     let connection: Int
 
     static let begin = Statement("begin", "BEGIN", kind: .update)

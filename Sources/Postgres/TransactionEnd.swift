@@ -1,30 +1,30 @@
-/// How the statements of one Sync ended, by what the server said up to its confirmation.
+/// How the statements of one Sync ended, according to the server's answers up to its confirmation.
 enum TransactionEnd: Equatable {
-    /// Committed, or one statement alone that failed: each has its outcome.
+    /// Committed, or a single statement that failed: each has its own outcome.
     case decided
-    /// Committed by this server. It may have stopped waiting for a synchronous standby, so what was written may be lost yet.
+    /// Committed by this server, but it may have stopped waiting for a synchronous standby, so the writes may still be
+    /// lost.
     case unconfirmed
-    /// Rolled back by one of several: none of them happened.
+    /// Rolled back because one of several failed: none had an effect.
     case undone
-    /// Rolled back because the connection's prepared statements are no longer what they were: none of them happened, and
-    /// nothing is wrong with them.
+    /// Rolled back because the connection's prepared statements are outdated: none had an effect, and none is at fault.
     case stale(DatabaseError)
-    /// The server passed statements over and says of none that it failed: its answers are not those to what was sent.
+    /// The server skipped statements without an error for any: its answers do not match what was sent.
     case unknown
 
-    /// What becomes of a statement that did not happen because prepared statements are no longer what they were.
+    /// What to do with a statement that had no effect because of outdated prepared statements.
     enum Repeat: Equatable {
-        /// It runs again, on another connection.
+        /// Repeat it on another connection.
         case elsewhere
-        /// It runs again by itself, so that whoever misses something is told alone.
+        /// Repeat it alone, so that only the statement with a missing object fails.
         case alone
-        /// It fails with the error.
+        /// Fail it with the error.
         case none
 
         /// - Parameters:
-        ///   - isConnectionRetired: whether the connection it met will be given up.
+        ///   - isConnectionRetired: whether its connection will be given up.
         ///   - isAlone: whether it had a transaction of its own.
-        ///   - count: how many did not happen.
+        ///   - count: number of statements that had no effect.
         init(isConnectionRetired: Bool, isAlone: Bool, count: Int) {
             self = isConnectionRetired ? .elsewhere : isAlone || count == 1 ? .none : .alone
         }
@@ -32,10 +32,10 @@ enum TransactionEnd: Equatable {
 
     /// - Parameters:
     ///   - failure: the first error, of a statement or of the commit.
-    ///   - isStale: whether that error is the connection's and not the statement's.
-    ///   - count: how many statements they are.
-    ///   - isDoubtful: whether the commit's wait for a synchronous standby may have been cut short.
-    ///   - isComplete: whether each of them was answered, and none passed over.
+    ///   - isStale: whether that error is caused by the connection and not by the statement.
+    ///   - count: number of statements.
+    ///   - isDoubtful: whether the commit may have stopped waiting for a synchronous standby.
+    ///   - isComplete: whether each statement was answered and none skipped.
     init(failure: DatabaseError?, isStale: Bool, count: Int, isDoubtful: Bool, isComplete: Bool) {
         if let failure {
             self = isStale ? .stale(failure) : count == 1 ? .decided : .undone

@@ -13,7 +13,8 @@ import Synchronization
     static let eventBatch = 256
     /// Jobs per iteration; more are left to the next one, so that a task that only yields does not delay events.
     private static let jobBatch = 4096
-    /// How much later than asked for the kernel may wake the thread; 50 µs unless it is told, as long as a `linger` may be.
+    /// How much later than requested the kernel may wake the thread. The kernel's default of 50 µs is too coarse for
+    /// `linger`.
     private static let timerSlackNanoseconds: UInt = 1_000
 
     /// Descriptors that each loop keeps open.
@@ -45,7 +46,7 @@ import Synchronization
     private var fullBatches = 0
     private var turnHooks: [() -> Void] = []
     private var yielded: [() -> Void] = []
-    /// For how long this iteration waits for more events, and who asked for that.
+    /// How long this iteration waits for more events, and what to call afterwards.
     private var lingerSpan: UInt64 = 0
     private var lingerers: [(Int) -> Void] = []
     private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: EventLoop.eventBatch)
@@ -197,8 +198,8 @@ import Synchronization
         }
     }
 
-    /// Has this iteration take in what comes within the next moment before it ends: for what its end sends, and what costs less the
-    /// more of it is sent at once. The longest of the waits asked for counts.
+    /// Makes this iteration wait for more events before it ends, for work that is cheaper in larger batches. The
+    /// longest wait requested in an iteration applies.
     ///
     /// - Parameter then: called after the wait with the number of events that it brought, all of which were reported.
     public func linger(for duration: Duration, then: @escaping (Int) -> Void) {
@@ -212,7 +213,7 @@ import Synchronization
         let found = waitForEvents(0) ?? 0
         runJobs()
         lingerSpan = 0
-        // Those who ask from now on ask for the next iteration.
+        // Requests made from now on apply to the next iteration.
         let asked = lingerers
         lingerers.removeAll(keepingCapacity: true)
         for then in asked { then(found) }

@@ -93,7 +93,8 @@ public protocol ReadinessObserver: AnyObject {
         }
     }
 
-    /// Has the observer of a level-triggered descriptor told once a write is worth a try, once. By edge it is told by itself.
+    /// Notifies the observer of a level-triggered descriptor once when a write may succeed. Edge-triggered observers
+    /// are notified without it.
     public func requestWritable() {
         guard isWatched, !wantsWrite else { return }
         precondition(mode == .level, "an edge tells of room by itself")
@@ -102,8 +103,8 @@ public protocol ReadinessObserver: AnyObject {
         loop.rewatch(self, events: Self.levelEvents | EPOLLOUT.rawValue)
     }
 
-    /// Returns once a write is worth a try; never as expired. The deadline is the reading side's alone: of two waits that
-    /// heard of it, one could take it from the other.
+    /// Returns when a write may succeed; never as expired. Only the reading side has a deadline: with two waits, either
+    /// could consume the expiry meant for the other.
     public func untilWritable() async -> Wake {
         if mode == .level { requestWritable() }
         if mayWrite { return .ready }
@@ -194,10 +195,11 @@ public protocol ReadinessObserver: AnyObject {
             }
         }
         if failed || events & EPOLLOUT.rawValue != 0 {
-            // An edge of one side reports both.
+            // An edge for one direction reports both.
             let isNews = !mayWrite
             mayWrite = true
-            // Before the observer is told, which may ask again. It may also have ended the watch when it was told of a read.
+            // Before notifying the observer, which may ask again. It may also have ended the watch when it was notified
+            // of a read.
             if wantsWrite && isWatched { loop.rewatch(self, events: Self.levelEvents) }
             wantsWrite = false
             if isNews { observer?.becameWritable() }
