@@ -2,7 +2,7 @@ import Platform
 import Testing
 
 struct InstantTests {
-    @Test func `the clock does not go back`() {
+    @Test func `the clock never goes backwards`() {
         let first = Instant.now
         #expect(Instant.now >= first)
     }
@@ -23,7 +23,7 @@ struct InstantTests {
         #expect(start.nanoseconds(since: end) == 0)
     }
 
-    @Test func `an instant never moves past the last one, nor back`() {
+    @Test func `an instant saturates at the last one and never moves backwards`() {
         let late = Instant(nanoseconds: .max - 1)
         #expect(late + .seconds(1) == .distantFuture)
         #expect(Instant.distantFuture + .seconds(1) == .distantFuture)
@@ -38,7 +38,7 @@ struct InstantTests {
     ]
 
     @Test(arguments: durations)
-    func `a duration has whole nanoseconds, within what 64 bits hold`(duration: Duration, nanoseconds: UInt64) {
+    func `a duration is converted to nanoseconds, saturated to 64 bits`(duration: Duration, nanoseconds: UInt64) {
         #expect(duration.nanoseconds == nanoseconds)
     }
 

@@ -15,11 +15,11 @@ struct CalendarDateTests {
         "2024-00-10", "2024-13-01", "2024-01-00", "2024-01-32", "0000-01-01", "-001-01-01", "12024-11-01", "20241101",
         "2024-11-01T00:00:00Z", "２024-11-01", "infinity", "2024/11/01", "+024-11-01",
     ])
-    func `what is no date is refused`(text: String) {
+    func `refuses text that is not a date`(text: String) {
         #expect(CalendarDate(text) == nil)
     }
 
-    @Test func `has the parts of the calendar`() throws {
+    @Test func `has year, month and day`() throws {
         let date = try #require(CalendarDate(year: 2024, month: 11, day: 1))
         #expect(date.daysSinceEpoch == 20_028)
         #expect((date.year, date.month, date.day) == (2024, 11, 1))
@@ -30,7 +30,7 @@ struct CalendarDateTests {
         #expect(CalendarDate(year: .min, month: .min, day: .min) == nil)
     }
 
-    @Test func `there are as many dates as PostgreSQL has`() {
+    @Test func `has PostgreSQL's range`() {
         #expect(CalendarDate(daysSinceEpoch: -2_440_588)?.description == "4714-11-24 BC")
         #expect(CalendarDate(daysSinceEpoch: 2_145_042_905)?.description == "5874897-12-31")
         for days in [-2_440_589, 2_145_042_906, .max, .min] { #expect(CalendarDate(daysSinceEpoch: days) == nil) }
@@ -41,7 +41,7 @@ struct CalendarDateTests {
         }
     }
 
-    @Test func `in JSON it is a string of ten characters`() throws {
+    @Test func `is a string of ten characters in JSON`() throws {
         let date = try #require(CalendarDate(year: 2024, month: 11, day: 1))
         #expect(String(decoding: try JSONEncoder().encode([date]), as: UTF8.self) == #"["2024-11-01"]"#)
         #expect(try JSONDecoder().decode([CalendarDate].self, from: Data(#"["2024-11-01"]"#.utf8)) == [date])
@@ -55,7 +55,7 @@ struct CalendarDateTests {
     }
 
     @Test(.needsServer, .timeLimit(.minutes(1)))
-    func `is what the server takes and writes, over all its years`() async throws {
+    func `the server accepts and returns the same text over its whole range`() async throws {
         // About every second month of the first 12,000 years, then a few of each century.
         let days =
             Array(stride(from: -2_440_588, to: 2_000_000, by: 61))

@@ -10,7 +10,7 @@ struct CancellationTests {
     /// A moment so many nanoseconds after another one.
     private func at(_ nanoseconds: UInt64) -> Instant { Instant(nanoseconds: nanoseconds) }
 
-    @Test func `a deadline that passes asks the server once, and nothing new is sent until it has heard`() {
+    @Test func `a passed deadline sends one cancel request, and nothing new is sent until the server received it`() {
         var cancellation = Cancellation()
         let first = cancellation.deadlinePassed(now: at(1000))
         #expect(first == .ask)
@@ -24,7 +24,7 @@ struct CancellationTests {
         #expect(!cancellation.isOpen && cancellation.limit == nil)
     }
 
-    @Test func `a server that does not react in time costs the connection`() {
+    @Test func `a server that does not react in time loses the connection`() {
         var cancellation = Cancellation()
         _ = cancellation.deadlinePassed(now: at(1000))
         cancellation.requestEnded(now: at(1001))
@@ -33,7 +33,7 @@ struct CancellationTests {
         #expect(action == .giveUp)
     }
 
-    @Test func `a server that reacts has time for what is awaited, and little for what is not`() {
+    @Test func `after a reaction, awaited statements keep their time and others get a short limit`() {
         var cancellation = Cancellation()
         _ = cancellation.deadlinePassed(now: at(1000))
         cancellation.requestEnded(now: at(1001))
@@ -45,7 +45,7 @@ struct CancellationTests {
         #expect(cancellation.limit == at(0) + grace * 3)
     }
 
-    @Test func `a request that does not arrive costs the connection, however often the server is heard meanwhile`() {
+    @Test func `a request that does not arrive loses the connection, even if the server keeps sending`() {
         var cancellation = Cancellation()
         _ = cancellation.deadlinePassed(now: at(1000))
         let isFree = (0..<3).map { _ in cancellation.nothingRuns() }
@@ -56,14 +56,14 @@ struct CancellationTests {
         #expect(early == .wait && late == .giveUp)
     }
 
-    @Test func `what the server stops while a request is open was struck in another's place`() {
+    @Test func `a statement stopped while a request is open may have been stopped in place of another`() {
         var cancellation = Cancellation()
         #expect(!cancellation.struckAnother(sent: at(0), ownLimit: .nanoseconds(100), now: at(50)))
         _ = cancellation.deadlinePassed(now: at(1000))
         #expect(cancellation.struckAnother(sent: at(0), ownLimit: .nanoseconds(100), now: at(5000)))
     }
 
-    @Test func `a commit may be met by a request that has stopped nothing, and by no other`() {
+    @Test func `only a request that stopped no statement may have hit a commit`() {
         var cancellation = Cancellation()
         #expect(!cancellation.mayMeetCommit)
         _ = cancellation.deadlinePassed(now: at(1000))
@@ -79,7 +79,7 @@ struct CancellationTests {
         #expect(!cancellation.mayMeetCommit)
     }
 
-    @Test func `what ran into its own limit was not stopped by the request, which may still meet a commit`() {
+    @Test func `a statement that reached its own limit was not stopped by the request, which may still hit a commit`() {
         var cancellation = Cancellation()
         _ = cancellation.deadlinePassed(now: at(1000))
         cancellation.struck(sent: at(0), ownLimit: .nanoseconds(1000), now: at(1001))
@@ -89,7 +89,7 @@ struct CancellationTests {
         #expect(!cancellation.mayMeetCommit)
     }
 
-    @Test func `what nobody waits for has an end, however often the server is heard`() {
+    @Test func `statements without a caller are given up in bounded time, even if the server keeps sending`() {
         var cancellation = Cancellation()
         _ = cancellation.deadlinePassed(now: at(1000))
         cancellation.requestEnded(now: at(1001))
@@ -105,7 +105,7 @@ struct CancellationTests {
         #expect(action == .giveUp)
     }
 
-    @Test func `a request may strike late, but not for ever, and not what ran for as long as it may`() {
+    @Test func `a request may stop a later statement for a limited time, unless the statement reached its own limit`() {
         var cancellation = Cancellation()
         _ = cancellation.deadlinePassed(now: at(1000))
         cancellation.requestEnded(now: at(2000))
@@ -117,7 +117,7 @@ struct CancellationTests {
         #expect(!cancellation.struckAnother(sent: at(2500), ownLimit: .nanoseconds(100), now: at(2600)))
     }
 
-    @Test func `a request that found too many others on their way is made again, while it is of use`() {
+    @Test func `a request refused because of too many others is repeated while it is useful`() {
         var cancellation = Cancellation()
         #expect(!cancellation.mayAskAgain(isBusy: true, now: at(1000)))
         _ = cancellation.deadlinePassed(now: at(1000))

@@ -16,7 +16,7 @@ struct ColumnErrorTests {
     }
 
     @Test(.needsServer, .timeLimit(.minutes(1)))
-    func `a column of another type is an error that says which`() async throws {
+    func `a column of another type is an error that names it`() async throws {
         let rows = try await withPool { test in
             try await test.pool.query(
                 Statement(
@@ -64,7 +64,7 @@ struct ColumnErrorTests {
     }
 
     @Test(.needsServer, .timeLimit(.minutes(1)))
-    func `a moment before the server's first is refused by the server`() async throws {
+    func `the server refuses a timestamp before its range`() async throws {
         try await withPool { (test) async throws in
             for microseconds in [.min, .min + 946_684_800_000_000, -210_866_803_200_000_001] as [Int64] {
                 let moment = Timestamp(microsecondsSinceEpoch: microseconds)
@@ -77,7 +77,7 @@ struct ColumnErrorTests {
     }
 
     /// Bytes of each type, right and wrong, cut and changed: whatever comes is a value or an error.
-    @Test func `no bytes make a trap`() throws {
+    @Test func `arbitrary bytes never trap`() throws {
         let uuid = UUID(uuid: (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))
         let numbers = ["0", "-12.30", "NaN", "123456789.000012345", "0.0001"].compactMap { ExactDecimal($0) }
         var parameters: [Parameter] = [

@@ -26,18 +26,18 @@ struct ColumnValueTests {
         }
     }
 
-    @Test func `bool comes back as it went`() async throws {
+    @Test func `bool is unchanged by a round trip`() async throws {
         try await roundTrip("bool", [(true, "true"), (false, "false")])
     }
 
-    @Test func `int2, int4 and int8 come back as they went`() async throws {
+    @Test func `int2, int4 and int8 are unchanged by a round trip`() async throws {
         try await roundTrip("int2", [0, 1, -1, 258, .min, .max].map { ($0 as Int16, "\($0)") })
         try await roundTrip("int4", [0, 1, -1, 16_909_060, .min, .max].map { ($0 as Int32, "\($0)") })
         try await roundTrip("int8", [0, 1, -1, 72_623_859_790_382_856, .min, .max].map { ($0 as Int64, "\($0)") })
         try await roundTrip("int8", [0, 1, -1, .min, .max].map { ($0 as Int, "\($0)") })
     }
 
-    @Test func `float8 comes back as it went`() async throws {
+    @Test func `float8 is unchanged by a round trip`() async throws {
         let numbers: [(Double, String)] = [
             (0, "0"), (-0.0, "-0"), (1.5, "1.5"), (-0.1, "-0.1"), (.infinity, "Infinity"), (-.infinity, "-Infinity"),
             (.nan, "NaN"), (1.7976931348623157e308, "1.7976931348623157e+308"),
@@ -49,7 +49,7 @@ struct ColumnValueTests {
         }
     }
 
-    @Test func `text comes back as it went`() async throws {
+    @Test func `text is unchanged by a round trip`() async throws {
         let texts = [
             "", " ", "it's", "null", "NULL", "{}", "line\nbreak", "äöü ß", "日本語", "👩‍👩‍👧🇨🇭", "e\u{301}", "\u{1}\u{10FFFF}",
             String(repeating: "é", count: 1 << 17),
@@ -58,7 +58,7 @@ struct ColumnValueTests {
         try await roundTrip("varchar", texts.map { ($0, $0) }) { $0.utf8.elementsEqual($1.utf8) }
     }
 
-    @Test func `uuid comes back as it went`() async throws {
+    @Test func `uuid is unchanged by a round trip`() async throws {
         let texts = [
             "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
             "00112233-4455-6677-8899-aabbccddeeff",
@@ -66,7 +66,7 @@ struct ColumnValueTests {
         try await roundTrip("uuid", try texts.map { (try #require(UUID(uuidString: $0)), $0) })
     }
 
-    @Test func `bytea comes back as it went`() async throws {
+    @Test func `bytea is unchanged by a round trip`() async throws {
         try await roundTrip(
             "bytea",
             [
@@ -75,7 +75,7 @@ struct ColumnValueTests {
             ] as [([UInt8], String)])
     }
 
-    @Test func `numeric comes back as it went`() async throws {
+    @Test func `numeric is unchanged by a round trip`() async throws {
         let texts = [
             "0", "0.00", "1", "-1", "12.30", "-12.30", "10000", "100000000", "9999", "10001.00010000", "0.0001",
             "0.00001", "-0.000000001000", "123456789012345678901234567890.123456789", "NaN", "Infinity", "-Infinity",
@@ -86,7 +86,7 @@ struct ColumnValueTests {
         try await roundTrip("numeric", try texts.map { (try #require(ExactDecimal($0)), $0) })
     }
 
-    @Test func `date comes back as it went`() async throws {
+    @Test func `date is unchanged by a round trip`() async throws {
         let dates = try [
             (1970, 1, 1, "1970-01-01"), (2000, 1, 1, "2000-01-01"), (1999, 12, 31, "1999-12-31"),
             (2024, 2, 29, "2024-02-29"), (1, 1, 1, "0001-01-01"), (0, 12, 31, "0001-12-31 BC"),
@@ -97,7 +97,7 @@ struct ColumnValueTests {
         for (date, text) in dates { #expect(date.description == text) }
     }
 
-    @Test func `timestamptz comes back as it went`() async throws {
+    @Test func `timestamptz is unchanged by a round trip`() async throws {
         let moments: [(Int64, String)] = [
             (0, "1970-01-01T00:00:00.000000Z"), (-1, "1969-12-31T23:59:59.999999Z"),
             (1_730_462_400_123_456, "2024-11-01T12:00:00.123456Z"),
@@ -117,7 +117,7 @@ struct ColumnValueTests {
         }
     }
 
-    @Test func `arrays come back as they went`() async throws {
+    @Test func `arrays are unchanged by a round trip`() async throws {
         try await roundTrip(
             "int8[]",
             [([], "{}"), ([0], "{0}"), ([.min, -1, .max], "{\(Int64.min),-1,\(Int64.max)}")]
@@ -173,7 +173,7 @@ struct ColumnValueTests {
         }
     }
 
-    @Test func `what is wanted follows from where it goes`() async throws {
+    @Test func `the type of a column is inferred from its use`() async throws {
         struct Order: Equatable {
             let id: Int
             let amount: ExactDecimal
@@ -189,7 +189,7 @@ struct ColumnValueTests {
         #expect(try rows[0][2] ?? "none" == "none")
     }
 
-    @Test func `fields of domains are those of their types`() async throws {
+    @Test func `a field of a domain is read as its base type`() async throws {
         let domain = Server.uniqueName()
         try await Server.execute("CREATE DOMAIN \(domain) AS int8 CHECK (VALUE > 0)")
         let rows = try await withPool { test in

@@ -7,7 +7,7 @@ struct ConnectionOptionsTests {
         Dictionary(uniqueKeysWithValues: options.keywords(for: options.targets[0]))
     }
 
-    @Test func `names everything by libpq's keywords, each once`() {
+    @Test func `uses each of libpq's keywords once`() {
         let options = ConnectionOptions(
             host: "db.example", port: "5433", database: "items", user: "app", applicationName: "orders")
         #expect(
@@ -23,7 +23,7 @@ struct ConnectionOptionsTests {
     }
 
     @Test
-    func `a session of its own has a limit, what is asked for, and warnings, and one of a pooler's warnings alone`() {
+    func `a session of our own gets all settings, a pooler's session only warnings`() {
         var options = ConnectionOptions(
             host: "a", database: "d", user: "u",
             sessionSettings: [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")])
@@ -37,7 +37,7 @@ struct ConnectionOptionsTests {
         #expect(options.settings.map { "\($0.name)=\($0.value)" } == ["client_min_messages=warning"])
     }
 
-    @Test func `every keyword that libpq knows is given, or known to be left out`() {
+    @Test func `every keyword of libpq is set or listed as left out`() {
         let known = Set(keywords(ConnectionOptions(host: "a", database: "d", user: "u", password: "p")).keys)
         let options = ConnectionOptions.libpqOptions()
         #expect(options.count > 30)
@@ -48,13 +48,13 @@ struct ConnectionOptionsTests {
         #expect(known.isDisjoint(with: ConnectionOptions.keywordsLeftOut))
     }
 
-    @Test func `every variable that libpq reads for a keyword is one of those that the commands remove`() {
+    @Test func `the commands unset every variable that libpq reads for a keyword`() {
         let variables = ConnectionOptions.libpqOptions().compactMap(\.variable)
         #expect(variables.contains("PGHOSTADDR"))
         #expect(variables.filter { !$0.hasPrefix("PG") } == [])
     }
 
-    @Test func `a password and a certificate are there only when they are given`() {
+    @Test func `passes a password and a certificate only if they are set`() {
         var options = ConnectionOptions(host: "a", database: "d", user: "u", password: "it's \\ secret")
         options.sslMode = "verify-full"
         options.sslRootCertificate = "/etc/ssl/rds.pem"
@@ -65,7 +65,7 @@ struct ConnectionOptionsTests {
         #expect(keywords(options)["password"] == "")
     }
 
-    @Test func `a list of hosts asks for the one that takes writes`() {
+    @Test func `a list of hosts requires a server that accepts writes`() {
         #expect(
             keywords(ConnectionOptions(host: "a,b", database: "d", user: "u"))["target_session_attrs"] == "read-write")
         #expect(keywords(ConnectionOptions(host: "a", database: "d", user: "u"))["target_session_attrs"] == "any")
@@ -75,7 +75,7 @@ struct ConnectionOptionsTests {
         ("a", "1", ["a:1"]), ("a,b", "1", ["a:1", "b:1"]), ("a,b,c", "1,2,3", ["a:1", "b:2", "c:3"]),
         ("a,b,c", "1,2", ["a:1", "b:2", "c:2"]), ("", "1", [":1"]),
     ])
-    func `every host of a list has its port`(host: String, port: String, expected: [String]) {
+    func `every host of a list gets its port`(host: String, port: String, expected: [String]) {
         let options = ConnectionOptions(host: host, port: port, database: "d", user: "u")
         #expect(options.targets.map { "\($0.host):\($0.port)" } == expected)
     }

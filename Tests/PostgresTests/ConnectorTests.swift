@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct ConnectorTests {
-    @Test func `a server that is not there is told, and statements are refused at once`() async throws {
+    @Test func `an unreachable server is reported, and statements are refused at once`() async throws {
         var options = Server.options
         options.host = "/nonexistent"
         try await withPool(options: always(options)) { (test) async throws in
@@ -27,7 +27,7 @@ struct ConnectorTests {
         }
     }
 
-    @Test func `a user the server does not know is told`() async throws {
+    @Test func `an unknown user is reported`() async throws {
         var options = Server.options
         options.user = "nobody_of_that_name"
         try await withPool(options: always(options)) { (test) async throws in
@@ -38,7 +38,7 @@ struct ConnectorTests {
         }
     }
 
-    @Test func `comes up by itself when the server does, with the options of that moment`() async throws {
+    @Test func `connects when the server comes up, with the current options`() async throws {
         final class Switch: Sendable {
             let isOn = Atomic(false)
         }
@@ -58,7 +58,7 @@ struct ConnectorTests {
         }
     }
 
-    @Test func `a pool that hears that the database is back lets statements wait until it has tried`() async throws {
+    @Test func `when another pool reaches the database, statements wait for the next attempt`() async throws {
         enum Power: Int, AtomicRepresentable { case off, delayed, on }
         final class Switch: Sendable {
             let power = Atomic(Power.off)
@@ -81,7 +81,7 @@ struct ConnectorTests {
         }
     }
 
-    @Test func `an attempt whose user is refused goes on with the options that are there by then`() async throws {
+    @Test func `an attempt whose user is refused is repeated with renewed options`() async throws {
         let count = Attempts()
         let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in
             var options = Server.options
@@ -92,7 +92,7 @@ struct ConnectorTests {
         #expect(try connector.session().execute("SELECT current_user") == [[Server.options.user]])
     }
 
-    @Test func `a server that has no connection to give is left alone for longer than one that is not there`()
+    @Test func `the pause is longer for a server without free connections than for an unreachable one`()
         async throws
     {
         func longestPause(after error: DatabaseError) async throws -> UInt64 {
@@ -112,7 +112,7 @@ struct ConnectorTests {
         #expect(try await longestPause(after: .connectFailed("nobody is there")) < 100 * milliseconds)
     }
 
-    @Test func `a statement to prepare that the server refuses keeps the connection from serving`() async throws {
+    @Test func `a connection on which preparing fails is not used`() async throws {
         let wrong = Statement("wrong", "SELECT nothing FROM nowhere")
         try await withPool(statements: [wrong]) { (test) async throws in
             let error = test.log.events.lazy.compactMap(\.openError).first
@@ -123,7 +123,7 @@ struct ConnectorTests {
         }
     }
 
-    @Test func `a refusal to prepare is told to whoever keeps the schema, and a lost connection is not`() async throws {
+    @Test func `calls schemaChanged for a refused statement, not for a lost connection`() async throws {
         let (count, wrong) = (Attempts(), Statement("wrong_schema", "SELECT nothing FROM nowhere"))
         let changed = Connector(
             options: always(Server.options), statements: [wrong], schemaChanged: { _ = count.next() })
@@ -139,7 +139,7 @@ struct ConnectorTests {
     }
 
     @Test(arguments: [true, false])
-    func `a connection that prepares nothing is taken for a pooler's, and never blocks either way`(prepares: Bool)
+    func `a connection without prepared statements counts as pooled, and neither kind blocks`(prepares: Bool)
         async throws
     {
         var options = Server.options
@@ -177,7 +177,7 @@ struct ConnectorTests {
         _ = await connecting.value
     }
 
-    @Test func `an interruption is over when the last session that prepares is`() async throws {
+    @Test func `an interruption ends with the last session that prepares`() async throws {
         let isOver = Flag()
         try await interrupt(withinMilliseconds: 600_000, isOver) { (loop, interrupting) async in
             // Time enough for one that waits for nobody to be over.
@@ -187,7 +187,7 @@ struct ConnectorTests {
         }
     }
 
-    @Test func `an interruption waits no longer than it may for a session that does not end`() async throws {
+    @Test func `an interruption waits a bounded time for a session that does not end`() async throws {
         try await interrupt(withinMilliseconds: 20, Flag()) { (_, interrupting) async in
             #expect(await !interrupting.value)
         }

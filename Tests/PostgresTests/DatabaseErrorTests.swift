@@ -18,7 +18,7 @@ struct DatabaseErrorTests {
         ("57014", .cancelled), ("57P01", .shutdown), ("57P02", .shutdown), ("57P03", .shutdown), ("57P05", .shutdown),
         ("58030", .shutdown), ("XX000", .other), ("", .other),
     ])
-    func `puts SQLSTATEs into classes`(state: String, expected: DatabaseError.Class) {
+    func `classifies SQLSTATEs`(state: String, expected: DatabaseError.Class) {
         #expect(server(state).errorClass == expected)
     }
 
@@ -28,11 +28,11 @@ struct DatabaseErrorTests {
         (.outOfMemory, .pool),
         (.deadlineExceeded, .timeout), (.unconfirmed, .timeout), (.unexpectedResult("x"), .result),
     ])
-    func `puts its own errors into classes`(error: DatabaseError, expected: DatabaseError.Class) {
+    func `classifies its own errors`(error: DatabaseError, expected: DatabaseError.Class) {
         #expect(error.errorClass == expected)
     }
 
-    @Test func `a connection that shuts down or breaks is retired, and no other`() {
+    @Test func `only shutdown and connection errors retire the connection`() {
         for state in ["08006", "25P03", "25P04", "57P01", "57P02", "57P03", "58030"] {
             #expect(server(state).retiresConnection)
         }
@@ -44,8 +44,7 @@ struct DatabaseErrorTests {
     }
 
     @Test
-    func `a wrong number of parameters is the statement's error, and another breach of the protocol the connection's`()
-    {
+    func `a wrong number of parameters concerns the statement, any other protocol violation the connection`() {
         func breach(_ routine: String?) -> DatabaseError {
             .server(.init(sqlState: "08P01", message: "no", constraint: nil, routine: routine))
         }
@@ -56,7 +55,7 @@ struct DatabaseErrorTests {
         }
     }
 
-    @Test func `a prepared statement is stale when it is gone, there already, or has other columns`() {
+    @Test func `a prepared statement is stale if it is missing, exists already, or has other columns`() {
         for state in ["26000", "42P05"] { #expect(server(state).isStalePlan) }
         for state in ["0A000", "42P01", "57014"] { #expect(!server(state).isStalePlan) }
         let changed = DatabaseError.ServerError(
@@ -70,7 +69,7 @@ struct DatabaseErrorTests {
         #expect(!server("42601", .text).isMissingObject)
     }
 
-    @Test func `what a function raises is its statement's, and neither the connection's nor the server's`() {
+    @Test func `an error raised by a function concerns only its statement`() {
         for state in ["08006", "57P01", "58030"] { #expect(!server(state, .function).retiresConnection) }
         for state in ["26000", "42P05"] { #expect(!server(state, .function).isStalePlan) }
         for state in ["42P01", "42703", "3F000"] { #expect(!server(state, .function).isMissingObject) }
@@ -89,13 +88,13 @@ struct DatabaseErrorTests {
             ),
             ("FATAL", nil, "PL/pgSQL function f() line 1 at PERFORM", .other), (nil, nil, nil, .other),
         ] as [(String?, String?, String?, DatabaseError.Origin)])
-    func `an error that points into the statement's text is the text's, and one with another context a function's`(
+    func `an error with a position in the statement has origin text, one with another context origin function`(
         severity: String?, position: String?, context: String?, expected: DatabaseError.Origin
     ) {
         #expect(DatabaseError.Origin(severity: severity, position: position, context: context) == expected)
     }
 
-    @Test func `a SQLSTATE of the server's own hand stops a statement, and one that a function raises does not`() {
+    @Test func `only a cancellation by the server itself counts as one`() {
         func stopped(_ routine: String?) -> DatabaseError {
             .server(.init(sqlState: "57014", message: "no", constraint: nil, routine: routine))
         }
@@ -110,13 +109,13 @@ struct DatabaseErrorTests {
             // A function may give any detail.
             (")=(", nil), ("a)=(b", nil), ("(", nil), ("", nil),
         ] as [(String, String?)])
-    func `the columns of a constraint are what stands before the values in the detail`(
+    func `reads the columns of a constraint from the detail`(
         detail: String, columns: String?
     ) {
         #expect(DatabaseError.ServerError.keyColumns(inDetail: detail) == columns)
     }
 
-    @Test func `class names are fit for labels`() {
+    @Test func `class names are valid labels`() {
         for name in DatabaseError.Class.allCases.map(\.rawValue) {
             #expect(name.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x5F })
         }

@@ -15,7 +15,7 @@ struct DatabaseTests {
         }
     }
 
-    @Test func `no pool's minimum is above its maximum`() {
+    @Test func `no pool's minimum exceeds its maximum`() {
         for maximum in 1...12 {
             for minimum in 0...maximum {
                 for count in 1...maximum {
@@ -30,7 +30,7 @@ struct DatabaseTests {
     }
 
     @Test(.needsServer, .timeLimit(.minutes(1)), arguments: [1, 2, 4, 7])
-    func `the bounds are those of all loops together`(maximum: Int) async throws {
+    func `the bounds apply to all loops together`(maximum: Int) async throws {
         let loops = try (0..<3).map { try EventLoop(index: $0) }
         for loop in loops { try loop.start() }
         defer { for loop in loops { loop.stop() } }
@@ -63,7 +63,7 @@ struct DatabaseTests {
     }
 
     @Test(.needsServer, .timeLimit(.minutes(1)))
-    func `what one loop finds of its connections is told to the others, whose connections are opened anew`()
+    func `when one loop retires its connections, the others reopen theirs`()
         async throws
     {
         let loops = try (0..<2).map { try EventLoop(index: $0) }
@@ -94,7 +94,7 @@ struct DatabaseTests {
     }
 
     @Test(.needsServer, .timeLimit(.minutes(1)))
-    func `a loop that finds the database again tells the others, which do not wait for their next attempt`()
+    func `when one loop reaches the database, the others retry at once`()
         async throws
     {
         let loops = try (0..<2).map { try EventLoop(index: $0) }

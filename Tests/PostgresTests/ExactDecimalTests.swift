@@ -17,11 +17,11 @@ struct ExactDecimalTests {
         "", "-", "+", ".", "-.", "1e5", " 1", "1 ", "1,5", "1.2.3", "--1", "+-1", "0x1", "１", "nan", "inf", "1_000",
         "1\0",
     ])
-    func `what is no decimal number is refused`(text: String) {
+    func `refuses text that is not a decimal number`(text: String) {
         #expect(ExactDecimal(text) == nil)
     }
 
-    @Test func `there are as many digits as PostgreSQL takes`() {
+    @Test func `accepts as many digits as PostgreSQL`() {
         let (whole, fraction) = (String(repeating: "9", count: 131_072), String(repeating: "9", count: 16_383))
         #expect(ExactDecimal("-\(whole).\(fraction)")?.description == "-\(whole).\(fraction)")
         #expect(ExactDecimal("000\(whole)")?.description == whole)
@@ -29,16 +29,16 @@ struct ExactDecimalTests {
         #expect(ExactDecimal("0.\(fraction)0") == nil)
     }
 
-    @Test func `a whole number is a decimal number`() {
+    @Test func `an integer is a decimal number`() {
         #expect(ExactDecimal(Int64.min).description == "-9223372036854775808")
         #expect(ExactDecimal(0 as UInt8) == ExactDecimal("0"))
     }
 
-    @Test func `the digits after the point are part of it`() {
+    @Test func `trailing zeros are significant`() {
         #expect(ExactDecimal("12.30") != ExactDecimal("12.3"))
     }
 
-    @Test func `says what it is`() throws {
+    @Test func `reports sign and finiteness`() throws {
         for (text, isFinite, isNegative) in [
             ("1", true, false), ("-1", true, true), ("NaN", false, false), ("Infinity", false, false),
             ("-Infinity", false, true), ("-0", true, false),
@@ -48,7 +48,7 @@ struct ExactDecimalTests {
         }
     }
 
-    @Test func `in JSON it is a string`() throws {
+    @Test func `is a string in JSON`() throws {
         let number = try #require(ExactDecimal("12.30"))
         #expect(String(decoding: try JSONEncoder().encode([number]), as: UTF8.self) == #"["12.30"]"#)
         #expect(try JSONDecoder().decode([ExactDecimal].self, from: Data(#"["12.30"]"#.utf8)) == [number])
@@ -83,7 +83,7 @@ struct ExactDecimalTests {
         #expect(throws: ColumnError.invalid("is no numeric")) { try ExactDecimal(binary: bytes.span) }
     }
 
-    @Test func `groups that are 0 or beyond the scale are left out as the server does`() throws {
+    @Test func `omits groups that are 0 or beyond the scale, like the server`() throws {
         // 0000 0005 with a sign, and 0.1234 of which one digit counts.
         #expect(try ExactDecimal(binary: [0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5].span).description == "5")
         #expect(try ExactDecimal(binary: [0, 1, 0, 0, 0x40, 0, 0, 1, 0, 0].span).description == "0.0")
@@ -93,7 +93,7 @@ struct ExactDecimalTests {
     }
 
     @Test(.needsServer, .timeLimit(.minutes(1)))
-    func `is what the server takes and writes, for numbers of every length and scale`() async throws {
+    func `the server accepts and returns the same text for every length and scale`() async throws {
         var generator = SeededGenerator(state: 2)
         let texts = (0..<2000).map { _ in
             let sign = Bool.random(using: &generator) ? "-" : ""

@@ -24,7 +24,9 @@ struct GroupTests {
     }
 
     @Test(arguments: [[], [even, even.many!]])
-    func `lookups of one turn run as one, and each has the row of its key or none`(prepared: [Statement]) async throws {
+    func `lookups of one iteration are merged, and each gets the row of its key or none`(prepared: [Statement])
+        async throws
+    {
         try await withPool(Self.one, statements: prepared) { (test) async throws in
             let keys: [Int64] = [4, 7, 2, 2, -6, .max - 1, 0, .min, 4, 1]
             let outcomes = try await test.queryTogether(lookups(Self.even, keys))
@@ -39,14 +41,14 @@ struct GroupTests {
         }
     }
 
-    @Test func `a lookup without a neighbour runs as it is`() async throws {
+    @Test func `a lookup without a neighbour is not merged`() async throws {
         try await withPool(Self.one) { (test) async throws in
             #expect(try await test.pool.query(Self.even, [.int64(2)])[0].text(1) == "one")
             #expect(try await test.pool.query(Self.even, [.int64(3)]).count == 0)
         }
     }
 
-    @Test func `lookups asked for by their keys alone run as one`() async throws {
+    @Test func `lookups submitted by key are merged`() async throws {
         try await withPool(Self.one) { (test) async throws in
             let texts = try await test.onLoop {
                 await withTaskGroup(of: Result<Rows, DatabaseError>.self) { group in
@@ -71,7 +73,7 @@ struct GroupTests {
         }
     }
 
-    @Test func `what looks up nothing has no key, and a lookup nothing else`() async {
+    @Test func `only a lookup has a key`() async {
         await #expect(processExitsWith: .failure) { _ = Arguments([.text("a")], for: Self.even) }
         await #expect(processExitsWith: .failure) { _ = Arguments([], for: Self.even) }
         await #expect(processExitsWith: .failure) {
@@ -82,7 +84,7 @@ struct GroupTests {
     }
 
     @Test(arguments: [(2, "many"), (1, "one")])
-    func `after a batch of some a lookup takes along what is asked for before its turn ends`(
+    func `after a batch of several, a lookup is sent with those that arrive before its iteration ends`(
         count: Int64, kind: String
     ) async throws {
         final class Flag: Sendable {
@@ -115,7 +117,7 @@ struct GroupTests {
         }
     }
 
-    @Test func `statements of other kinds between lookups keep their place and their rows`() async throws {
+    @Test func `statements between lookups keep their order and their rows`() async throws {
         try await withPool(Self.one) { (test) async throws in
             let other = Statement("other", "SELECT $1::int8, 'other'")
             let update = Statement("change", "SELECT $1::int8, 'change'", kind: .update)
@@ -131,7 +133,7 @@ struct GroupTests {
         }
     }
 
-    @Test func `more lookups than run as one are all answered`() async throws {
+    @Test func `more lookups than can be merged are all answered`() async throws {
         try await withPool(Self.one) { (test) async throws in
             let keys = (0..<Int64(5 * Connection.groupLimit)).map { $0 * 2 }
             let outcomes = try await test.queryTogether(lookups(Self.even, keys))
@@ -162,7 +164,7 @@ struct GroupTests {
         }
     }
 
-    @Test func `a lookup whose time is over is answered then, and its neighbours when they are done`() async throws {
+    @Test func `a lookup whose deadline passes fails then, and its neighbours are answered when done`() async throws {
         let slow = Statement(
             "slow", "SELECT $1::int8, pg_sleep(0.2)",
             lookingUp: Statement("slows", "SELECT key, pg_sleep(0.2) FROM unnest($1::int8[]) AS key"))
@@ -173,7 +175,7 @@ struct GroupTests {
         }
     }
 
-    @Test func `reads of one turn that a lookup answers in their place are all answered`() async throws {
+    @Test func `reads of one iteration with a lookup as fallback are all answered`() async throws {
         let short = Statement("short", "SELECT $1::int8", or: Statement.Fallback(Self.even) { _ in true })
         try await withPool(Self.one) { (test) async throws in
             let outcomes = try await test.queryTogether(lookups(short, [2, 4]))
@@ -219,7 +221,7 @@ struct GroupTests {
         texts.map { (Self.note, [.text($0.0), .optionalText($0.1)]) }
     }
 
-    @Test func `inserts of one turn run as one, and each has its own row, numbered in their order`() async throws {
+    @Test func `inserts of one iteration are merged, and each gets its own row, in order`() async throws {
         try await withNotes { (test) async throws in
             let texts: [(String, String?)] = [
                 ("b", nil), ("a", "x"), ("", ""), ("é\"\\,{}'NULL", "NULL"), ("b", nil),
@@ -235,7 +237,7 @@ struct GroupTests {
         }
     }
 
-    @Test func `inserts that are all without a remark leave it null`() async throws {
+    @Test func `merged inserts without an optional text leave it null`() async throws {
         try await withNotes { (test) async throws in
             for outcome in try await test.queryTogether(notes([("a", nil), ("b", nil)])) {
                 #expect(try outcome.get()[0].optionalText(2) == nil)
@@ -243,7 +245,7 @@ struct GroupTests {
         }
     }
 
-    @Test func `an insert that fails does not fail its neighbours, and no row is there twice`() async throws {
+    @Test func `an insert that fails does not fail its neighbours, and no row is inserted twice`() async throws {
         try await withNotes { (test) async throws in
             let outcomes = try await test.queryTogether(notes([("a", nil), ("bad", nil), ("c", nil)]))
             #expect(try outcomes[0].get()[0].text(1) == "a")
@@ -254,7 +256,7 @@ struct GroupTests {
         }
     }
 
-    @Test func `more inserts than run as one all have their rows`() async throws {
+    @Test func `more inserts than can be merged all get their rows`() async throws {
         try await withNotes { (test) async throws in
             let texts = (0..<2 * Connection.groupLimit + 1).map { ("note \($0)", nil as String?) }
             let rows = try await test.queryTogether(notes(texts)).map { try $0.get()[0] }
@@ -262,7 +264,7 @@ struct GroupTests {
         }
     }
 
-    @Test func `inserts that return another number of rows than they are fail, and do not run again`() async throws {
+    @Test func `merged inserts that return a wrong number of rows fail and are not repeated`() async throws {
         let dropping = Statement(
             "dropping", "INSERT INTO notes (text) VALUES ($1::text) RETURNING id::int8",
             inserting: Statement(
@@ -289,7 +291,7 @@ struct GroupTests {
             RETURNING id::int8, remark, 'many'
             """, kind: .insert))
 
-    @Test func `inserts of one turn with a parameter that is no text run one by one`() async throws {
+    @Test func `inserts of one iteration with a parameter other than text run one by one`() async throws {
         try await withNotes { (test) async throws in
             let asked: [[Parameter]] = [
                 [.text("a"), .int64(1)], [.text("b"), .null], [.text("c"), .int64(3)], [.text("d"), .null],

@@ -21,7 +21,7 @@ struct JSONColumnTests {
             due: CalendarDate(year: 2024, month: 11, day: 1), at: Timestamp(microsecondsSinceEpoch: -1)),
     ]
 
-    @Test func `a date in jsonb is written as others write it`() async throws {
+    @Test func `a date in jsonb is written as RFC 3339`() async throws {
         struct Due: Codable { let due: Date }
         let echo = Statement("echo", "SELECT $1::jsonb, $1::jsonb ->> 'due'")
         try await withPool(statements: [echo]) { (test) async throws in
@@ -32,7 +32,7 @@ struct JSONColumnTests {
         }
     }
 
-    @Test func `text behind a date in jsonb is an error that names the member`() async throws {
+    @Test func `text after a date in jsonb is an error that names the member`() async throws {
         struct Due: Codable { let due: Date }
         let select = Statement("select_due", #"SELECT '{"due": "2024-11-01T12:00:00Z and more"}'::jsonb"#)
         try await withPool(statements: [select]) { (test) async throws in
@@ -63,7 +63,7 @@ struct JSONColumnTests {
         }
     }
 
-    @Test func `JSON of another shape is an error that says where, and not what`() async throws {
+    @Test func `JSON of another shape is an error with the path and without the value`() async throws {
         let rows = try await withPool { test in
             try await test.pool.query(
                 Statement(
@@ -84,7 +84,7 @@ struct JSONColumnTests {
         #expect(try row.json(3, as: Details?.self) == nil)
     }
 
-    @Test func `what JSON cannot say is an error, here or at the server`() async throws {
+    @Test func `a value that JSON cannot express is an error, here or at the server`() async throws {
         #expect(throws: EncodingError.self) { try Parameter.jsonb([Double.infinity]) }
         try await withPool { (test) async throws in
             let parameter = try Parameter.jsonb("a\0b")

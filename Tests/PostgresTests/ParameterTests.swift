@@ -44,17 +44,17 @@ struct ParameterTests {
         #expect(binary(parameter) == expected)
     }
 
-    @Test func `texts that may be missing make an array`() {
+    @Test func `optional texts make an array`() {
         #expect(Parameter.texts(of: [.text("a"), .null]) == .texts(["a", nil]))
         #expect(Parameter.texts(of: [.null, .null]) == .texts([nil, nil]))
     }
 
-    @Test func `parameters of another type make no array`() async {
+    @Test func `traps when parameters of another type make an array`() async {
         await #expect(processExitsWith: .failure) { _ = Parameter.texts(of: [.text("a"), .int64(1)]) }
         await #expect(processExitsWith: .failure) { _ = Parameter.texts(of: [.int64(1), .int64(2)]) }
     }
 
-    @Test func `a text that may be missing is a text or null`() {
+    @Test func `an optional text is a text or null`() {
         #expect(Parameter.optionalText("a") == .text("a"))
         #expect(Parameter.optionalText("") == .text(""))
         #expect(Parameter.optionalText(nil) == .null)

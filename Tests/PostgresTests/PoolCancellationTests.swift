@@ -9,7 +9,7 @@ import Testing
 struct PoolCancellationTests {
     private let second = 1000 * milliseconds
 
-    @Test func `its neighbours run again, each once, on the same connection`() async throws {
+    @Test func `neighbours of a late statement run again, each once, on the same connection`() async throws {
         try await withTable { table in
             let insert = Statement(
                 "insert", "INSERT INTO \(table) VALUES ($1::int8, 'x') RETURNING number", kind: .insert)
@@ -28,7 +28,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `a statement behind it that is cancelled in its stead runs again`() async throws {
+    @Test func `a statement that is cancelled in place of a late one runs again`() async throws {
         try await withTable { table in
             // Each has a Sync of its own, so that the second begins when the first is done with.
             let slow = Statement("slow", "SELECT pg_sleep(4), 7::int8", kind: .update)
@@ -45,7 +45,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `a statement that a late cancel request stops in another's place runs again`() async throws {
+    @Test func `a statement stopped by a delayed cancel request for another runs again`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let backend = try await test.backend()
             let following = Statement("following", "SELECT pg_sleep(0.5), 8::int8")
@@ -75,7 +75,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `a server that is heard after a cancel request and does not stop loses the connection`() async throws {
+    @Test func `a server that answers after a cancel request without stopping loses the connection`() async throws {
         try await withTable { table in
             try await Server.execute(
                 """
@@ -110,7 +110,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `a deadline of a statement that is answered stops none of its neighbours`() async throws {
+    @Test func `the deadline of an answered statement does not cancel its neighbours`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let slow = Statement("slow", "SELECT pg_sleep(2.5), 7::int8", kind: .update)
             let outcomes = try await test.queryTogether([(PoolTests.one, []), (slow, [])], limits: [0: 2 * second])
@@ -121,7 +121,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `of more statements that are late than requests may be on their way, each is stopped`() async throws {
+    @Test func `with more late statements than concurrent cancel requests, each is cancelled`() async throws {
         var options = Server.options
         options.statementTimeout = .milliseconds(60_000)
         let count = 2 * Connector.cancelLimit
@@ -149,7 +149,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `a statement that is late is reported once`() async throws {
+    @Test func `a late statement is reported once`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let (late, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
             #expect(late == .deadlineExceeded)
@@ -159,7 +159,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `what lies behind a commit that is stopped is certain`() async throws {
+    @Test func `statements after a stopped commit have certain outcomes`() async throws {
         try await withTable { table in
             try await Server.execute(
                 """
@@ -180,7 +180,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `a statement that runs into its own limit after a cancellation does not run again`() async throws {
+    @Test func `a statement that reaches its own limit after a cancel request is not repeated`() async throws {
         var options = Server.options
         options.statementTimeout = .milliseconds(200)
         let bounds = PoolBounds(minimum: 1, maximum: 1, statement: 200)
@@ -194,7 +194,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `a transaction may go on after a late statement, and its connection serves the next one`() async throws {
+    @Test func `a transaction may continue after a late statement, and its connection is reused`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let backend = try await test.backend()
             for _ in 0..<20 {
@@ -214,7 +214,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `of two statements of a transaction each has its own deadline`() async throws {
+    @Test func `each of two statements of a transaction has its own deadline`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             _ = try? await test.pool.transaction { transaction in
                 let deadline = TaskDeadline(expiry: .now + .seconds(1))
@@ -234,7 +234,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `the connection serves what comes next`() async throws {
+    @Test func `the connection is usable afterwards`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let backend = try await test.backend()
             for _ in 0..<5 {
@@ -247,7 +247,8 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `a transaction whose statement is late is rolled back, and its connection is in none afterwards`()
+    @Test
+    func `a transaction with a late statement is rolled back, and its connection is in no transaction afterwards`()
         async throws
     {
         try await withTable { table in
@@ -268,7 +269,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `a caller with less time than the pool's wait is told when it is over`() async throws {
+    @Test func `a caller with a deadline before the wait limit fails at its deadline`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 5000)) { (test) async throws in
             let gate = Gate()
             let lent = Task { try await test.pool.transaction { _ in await gate.wait() } }
@@ -287,7 +288,7 @@ struct PoolCancellationTests {
         }
     }
 
-    @Test func `what a connection that is lost at the same moment ran is stopped too, and keeps its place until then`()
+    @Test func `a late statement on a lost connection is cancelled too, and its place is kept until then`()
         async throws
     {
         var options = Server.options

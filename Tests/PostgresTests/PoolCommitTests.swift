@@ -46,7 +46,7 @@ struct PoolCommitTests {
     }
 
     @Test(arguments: [("fails", "23514"), ("conflicts", "40001")])
-    func `a statement whose commit fails hears why, and its neighbours happen once each`(
+    func `a statement whose commit fails gets the error, and its neighbours take effect once each`(
         label: String, state: String
     ) async throws {
         try await withCommits { (test, table, insert, update) async throws in
@@ -64,7 +64,7 @@ struct PoolCommitTests {
         }
     }
 
-    @Test func `a read does not wait for the commit of a write beside it`() async throws {
+    @Test func `a read does not wait for the commit of an adjacent write`() async throws {
         try await withCommits { (test, table, insert, _) async throws in
             let pool = test.pool
             let (elapsed, error) = try await test.onLoop {
@@ -82,7 +82,7 @@ struct PoolCommitTests {
         }
     }
 
-    @Test func `what a standby may not have is not acknowledged, and does not run again`() async throws {
+    @Test func `a write that a standby may lack is not acknowledged and not repeated`() async throws {
         try await withCommits { (test, table, insert, update) async throws in
             let outcomes = try await test.queryTogether([
                 (insert, [.int64(1), .text("is not replicated")]), (insert, [.int64(2), .text("is fine")]),
@@ -96,7 +96,7 @@ struct PoolCommitTests {
         }
     }
 
-    @Test func `a cancel request that stops nothing makes a write uncertain, and no read`() async throws {
+    @Test func `a cancel request that stops nothing makes writes uncertain, not reads`() async throws {
         try await withTable { table in
             try await Server.execute(
                 """
@@ -126,7 +126,7 @@ struct PoolCommitTests {
         }
     }
 
-    @Test func `a transaction that a standby may not have throws`() async throws {
+    @Test func `a transaction that a standby may lack throws`() async throws {
         try await withCommits { (test, _, insert, _) async throws in
             await #expect(throws: DatabaseError.unconfirmed) {
                 try await test.pool.transaction { transaction in

@@ -18,7 +18,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a read that runs again meets no connection that broke with the first`() async throws {
+    @Test func `a repeated read is not sent on a connection that broke with the first`() async throws {
         try await withPool(PoolBounds(minimum: 4, maximum: 4)) { (test) async throws in
             await test.log.wait(for: 4, \.isOpened)
             for round in 1...10 {
@@ -35,7 +35,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `when one connection falls silent, the idle ones are given up with it`() async throws {
+    @Test func `when one connection falls silent, the idle ones are closed too`() async throws {
         try await withPool(PoolBounds(minimum: 2, maximum: 2)) { (test) async throws in
             await test.log.wait(for: 2, \.isOpened)
             let mine = "FROM pg_stat_activity WHERE application_name = '\(test.name)'"
@@ -54,7 +54,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a read that has time left when its connection falls silent for another runs again elsewhere`()
+    @Test func `a read with time left runs again elsewhere when its connection is given up for another statement`()
         async throws
     {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
@@ -67,7 +67,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a deadline that has passed does not wake the loop again while the server has time to react`()
+    @Test func `a passed deadline does not wake the loop again while the server may still react`()
         async throws
     {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
@@ -82,7 +82,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a connection that is found broken twice in one turn is lost once`() async throws {
+    @Test func `a connection found broken twice in one iteration is lost once`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             await test.pool.loseTwice()
             #expect(test.log.count(\.isLost) == 1)
@@ -90,7 +90,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a connection in a transaction that did not end serves nobody else`() async throws {
+    @Test func `a connection whose transaction did not end is not reused`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let backend = try await test.backend()
             try await test.pool.leaveTransactionOpen()
@@ -98,7 +98,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a read that is to run again waits for no longer than its own deadline`() async throws {
+    @Test func `a read waiting to be repeated waits no longer than its own deadline`() async throws {
         // The second connection opens when the read has ended.
         let attempts = Attempts()
         let isOver = Gate()
@@ -125,8 +125,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a write whose time is over when its connection is given up for another may have happened`() async throws
-    {
+    @Test func `a late write on a connection given up for another statement is reported as uncertain`() async throws {
         try await withTable { table in
             let insert = Statement("insert", "INSERT INTO \(table) VALUES ($1::int8, 'x')", kind: .insert)
             try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
@@ -183,7 +182,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a read survives connections that end one after the other, as many as there may be and one more`()
+    @Test func `a read survives the loss of the maximum of connections plus one`()
         async throws
     {
         try await withTable { table in
@@ -202,7 +201,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a read that ends every connection it meets is given up`() async throws {
+    @Test func `a read that ends every connection fails eventually`() async throws {
         let read = Statement("read", "SELECT 1 FROM pg_terminate_backend(pg_backend_pid()), pg_sleep(5)")
         try await withPool(PoolBounds(minimum: 1, maximum: 2)) { (test) async throws in
             let error = await failure { () throws(DatabaseError) in try await test.pool.query(read) }
@@ -211,7 +210,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a read that runs again has waited for its turn already`() async throws {
+    @Test func `the wait limit does not apply to a repeated read`() async throws {
         // The second connection takes longer to open than a statement may wait.
         let attempts = Attempts()
         let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in
@@ -227,7 +226,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a write in flight on a connection that breaks is not run again`() async throws {
+    @Test func `a write in flight on a connection that breaks is not repeated`() async throws {
         try await withTable { table in
             let insert = Statement(
                 "insert", "INSERT INTO \(table) SELECT $1::int8, 'x' FROM pg_sleep(3)", kind: .insert)
@@ -246,7 +245,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `what could not be sent on a broken connection is sent on another one`() async throws {
+    @Test func `statements that could not be sent on a broken connection are sent on another one`() async throws {
         try await withTable { table in
             let update = Statement(
                 "update", "INSERT INTO \(table) VALUES ($1::int8, 'x') RETURNING number", kind: .update)
@@ -280,7 +279,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a server that ends while it is written to costs a connection, not the process`() async throws {
+    @Test func `a server that ends during a write loses the connection, not the process`() async throws {
         let length = Statement("length", "SELECT length($1::text)::int8")
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let backend = try await test.backend()
@@ -319,7 +318,7 @@ struct PoolLossTests {
         _ = try await test.pool.query(readOnly)
     }
 
-    @Test func `a write that the server does not take costs every connection of its time, and no later one`()
+    @Test func `a write refused by a read-only server retires all connections open then, and no later one`()
         async throws
     {
         try await withTable { table in
@@ -337,7 +336,7 @@ struct PoolLossTests {
         }
     }
 
-    @Test func `a server that stays read-only serves reads, and its connections are not opened anew for each write`()
+    @Test func `a server that stays read-only serves reads, and connections are not reopened for each write`()
         async throws
     {
         try await withTable { table in

@@ -46,7 +46,7 @@ struct PoolMemoryTests {
         #expect(memory.used == 0)
     }
 
-    @Test func `a statement for which there is no memory waits no longer than for a connection`() async throws {
+    @Test func `a statement waits for memory no longer than the wait limit`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         try await withPool(bounds(memory, wait: 100)) { (test) async throws in
             memory.take(memory.limit)
@@ -57,7 +57,7 @@ struct PoolMemoryTests {
         }
     }
 
-    @Test func `parameters for which there is no memory are refused at once`() async throws {
+    @Test func `a statement is refused at once if there is no memory for its parameters`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         try await withPool(bounds(memory)) { (test) async throws in
             memory.take(memory.limit)
@@ -70,7 +70,7 @@ struct PoolMemoryTests {
         #expect(memory.used == 0)
     }
 
-    @Test func `statements that wait leave room for what is sent`() async throws {
+    @Test func `waiting statements leave memory for sending`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         // Nobody's time is over, however busy the machine is.
         var bounds = bounds(memory, wait: 30_000)
@@ -97,7 +97,7 @@ struct PoolMemoryTests {
         #expect(memory.used == 0)
     }
 
-    @Test func `buffers that have grown give way to what is to be sent`() async throws {
+    @Test func `oversized buffers are freed for waiting statements`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         var bounds = PoolBounds(minimum: 4, maximum: 4, wait: 1000)
         bounds.memory = memory
@@ -127,7 +127,7 @@ struct PoolMemoryTests {
         #expect(memory.used == 0)
     }
 
-    @Test func `reads whose results are too many at once run again one by one`() async throws {
+    @Test func `reads whose results exceed the memory run again one by one`() async throws {
         let memory = MemoryBudget(limit: 64 * 1_048_576)
         try await withPool(bounds(memory)) { (test) async throws in
             memory.take(memory.limit - 3 * Self.megabyte)
@@ -146,7 +146,7 @@ struct PoolMemoryTests {
         #expect(memory.used == 0)
     }
 
-    @Test func `a read whose result finds no room alone, either, fails`() async throws {
+    @Test func `a read whose result exceeds the memory even alone fails`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         let read = Statement("read", "SELECT repeat('x', \(Self.megabyte))")
         try await withPool(bounds(memory)) { (test) async throws in
@@ -159,7 +159,7 @@ struct PoolMemoryTests {
         #expect(memory.used == 0)
     }
 
-    @Test func `a read of a transaction whose result finds no room fails, and runs nowhere else`() async throws {
+    @Test func `a read of a transaction whose result exceeds the memory fails and is not repeated`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         let read = Statement("read", "SELECT repeat('x', \(Self.megabyte))")
         try await withPool(bounds(memory)) { (test) async throws in
@@ -172,7 +172,7 @@ struct PoolMemoryTests {
         #expect(memory.used == 0)
     }
 
-    @Test func `a result of a transaction counts, whatever room there was for the statement before`() async throws {
+    @Test func `a transaction's result is counted regardless of the previous statement's reservation`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         let modest = Statement("modest", "SELECT 1::int8", result: Self.megabyte)
         let read = Statement("read", "SELECT repeat('x', 100000)")
@@ -188,7 +188,7 @@ struct PoolMemoryTests {
     }
 
     @Test(arguments: [Statement.Kind.insert, .update])
-    func `a write whose result finds no room is answered all the same, and happens once`(kind: Statement.Kind)
+    func `a write whose result exceeds the memory is answered and takes effect once`(kind: Statement.Kind)
         async throws
     {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
@@ -207,7 +207,7 @@ struct PoolMemoryTests {
         #expect(memory.used == 0)
     }
 
-    @Test func `a result counts for as long as somebody has it`() async throws {
+    @Test func `a result is counted while it is referenced`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         try await withPool(bounds(memory)) { (test) async throws in
             var rows: Rows? = try await test.pool.query(Self.many)
@@ -220,7 +220,7 @@ struct PoolMemoryTests {
         }
     }
 
-    @Test func `a buffer that one row has made large counts until its connection is closed`() async throws {
+    @Test func `a buffer grown by one row is counted until its connection is closed`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         let large = Statement("large", Self.large.sql, result: 3 * Self.megabyte)
         try await withPool(bounds(memory)) { (test) async throws in
@@ -231,7 +231,7 @@ struct PoolMemoryTests {
         }
     }
 
-    @Test func `another statement answers where the rows of the first are not enough`() async throws {
+    @Test func `the fallback answers when the rows of the first are not enough`() async throws {
         let long = Statement("long", "SELECT $1::int8, 'long'::text")
         let many = Statement("many", "SELECT id, repeat('x', 100) FROM unnest($1::int8[]) AS id")
         let short = Statement(
@@ -256,7 +256,7 @@ struct PoolMemoryTests {
         }
     }
 
-    @Test func `the statement that answers in another's place has what is left of its time`() async throws {
+    @Test func `the fallback has the remaining time of the first statement`() async throws {
         let slow = Statement("slow", "SELECT pg_sleep(4), $1::int8")
         let quick = Statement("quick", "SELECT $1::int8", or: Statement.Fallback(slow, above: 0) { _ in true })
         try await withPool(bounds(.unlimited)) { (test) async throws in
@@ -266,7 +266,7 @@ struct PoolMemoryTests {
     }
 
     @Test(arguments: [(256, 400_000), (16, 100_000)])
-    func `long parameters leave in several batches, smaller ones where there is less memory`(
+    func `long parameters are sent in several batches, smaller ones with less memory`(
         megabytes: Int, byteCount: Int
     ) async throws {
         try await withPool(bounds(MemoryBudget(limit: megabytes * 1_048_576))) { (test) async throws in
@@ -278,7 +278,7 @@ struct PoolMemoryTests {
         }
     }
 
-    @Test func `a connection whose buffer has grown gives way to another, and nothing is lost`() async throws {
+    @Test func `a connection with an oversized buffer is replaced without losing statements`() async throws {
         let memory = MemoryBudget(limit: 64 * 1_048_576)
         try await withPool(bounds(memory)) { (test) async throws in
             let first = try await test.backend()
@@ -295,7 +295,7 @@ struct PoolMemoryTests {
         }
     }
 
-    @Test func `a connection whose buffer has grown is not closed while somebody has it`() async throws {
+    @Test func `a connection with an oversized buffer is not closed while it is leased`() async throws {
         try await withPool(bounds(.unlimited)) { (test) async throws in
             let long = Parameter.text(String(repeating: "x", count: Self.megabyte))
             _ = try await test.pool.query(Self.length, [long])
@@ -308,7 +308,7 @@ struct PoolMemoryTests {
         }
     }
 
-    @Test func `a connection whose buffer has grown is closed after a while, though nobody waits`() async throws {
+    @Test func `a connection with an oversized buffer is closed after a pause, even if nothing waits`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
         try await withPool(bounds(memory)) { (test) async throws in
             let long = Parameter.text(String(repeating: "x", count: Self.megabyte))

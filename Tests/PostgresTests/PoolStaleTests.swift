@@ -6,7 +6,7 @@ import Testing
 /// Prepared statements that are no longer what they were.
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct PoolStaleTests {
-    @Test func `a column of another type costs connections, and no statement`() async throws {
+    @Test func `a changed column type reopens connections, and no statement fails`() async throws {
         try await withTable { table in
             let read = Statement("read", "SELECT number, label FROM \(table) WHERE number = $1::int8")
             let insert = Statement(
@@ -32,7 +32,7 @@ struct PoolStaleTests {
         }
     }
 
-    @Test func `prepared statements that are gone are prepared on another connection`() async throws {
+    @Test func `missing prepared statements are prepared on another connection`() async throws {
         let read = Statement("read", "SELECT $1::int8")
         try await withPool(PoolBounds(minimum: 1, maximum: 1), statements: [read]) { (test) async throws in
             for number in 0..<5 as Range<Int64> {
@@ -43,7 +43,7 @@ struct PoolStaleTests {
         }
     }
 
-    @Test func `a table that is found elsewhere by new sessions is found`() async throws {
+    @Test func `a table that only new sessions can resolve is found`() async throws {
         let name = Server.uniqueName()
         try await Server.execute(
             """
@@ -65,7 +65,7 @@ struct PoolStaleTests {
             "DROP SCHEMA \(name)_a CASCADE; DROP SCHEMA \(name)_b CASCADE; DROP TABLE \(name)_path")
     }
 
-    @Test func `a table that is gone is nobody's wait without limit, and its return is noticed`() async throws {
+    @Test func `waiting for a missing table is bounded, and its return is noticed`() async throws {
         try await withTable { table in
             let read = Statement("read", "SELECT count(*) FROM \(table)")
             try await withPool(PoolBounds(minimum: 1, maximum: 2), statements: [read]) { (test) async throws in
@@ -84,7 +84,7 @@ struct PoolStaleTests {
         }
     }
 
-    @Test func `a stale plan is known by a server that tells parameters with its errors, too`() async throws {
+    @Test func `a stale plan is recognised even if errors include parameters`() async throws {
         try await withTable { table in
             let read = Statement("read", "SELECT number, label FROM \(table) WHERE number = $1::int8")
             let telling = "SET log_parameter_max_length_on_error = -1"
@@ -107,7 +107,7 @@ struct PoolStaleTests {
         ("RAISE SQLSTATE '25006'", "25006"),
         ("EXECUTE 'PREPARE twice_' || pg_backend_pid() || ' AS SELECT 1'", "42P05"),
     ])
-    func `what a trigger misses or raises is its statement's own error, and costs no connection`(
+    func `a trigger's error concerns only its statement, and no connection is lost`(
         line: String, state: String
     ) async throws {
         try await withTable { table in
@@ -132,7 +132,7 @@ struct PoolStaleTests {
         }
     }
 
-    @Test func `a default that misses a table is its statement's own error, and costs no connection`() async throws {
+    @Test func `a default's missing table concerns only its statement, and no connection is lost`() async throws {
         try await withTable { table in
             try await Server.execute(
                 "ALTER TABLE \(table) ALTER COLUMN label SET DEFAULT ('nowhere'::text)::regclass::text")
@@ -148,7 +148,7 @@ struct PoolStaleTests {
         }
     }
 
-    @Test func `statements that miss a table again, soon after all connections were opened anew, fail at once`()
+    @Test func `statements that miss a table again soon after a retirement fail at once`()
         async throws
     {
         try await withTable { table in

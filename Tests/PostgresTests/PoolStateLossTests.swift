@@ -5,7 +5,7 @@ import Testing
 
 /// Connections that go, and what keeps their places.
 struct PoolStateLossTests {
-    @Test func `a lost connection is replaced when the minimum is not there any more`() {
+    @Test func `a lost connection is replaced if fewer than the minimum remain`() {
         var model = PoolModel.open(2)
         let first = model.broke(1)
         #expect(first.opening == [3] && first.closed == [1] && first.checked == [2])
@@ -18,7 +18,7 @@ struct PoolStateLossTests {
         #expect(third.opening == [4] && third.reports.contains(.reconnected))
     }
 
-    @Test func `the last one is replaced without a minimum, too, and one above it is not`() {
+    @Test func `the last connection is replaced even without a minimum, one above the minimum is not`() {
         var model = PoolModel(0)
         model.send(.read)
         model.connected(1)
@@ -68,14 +68,14 @@ struct PoolStateLossTests {
         #expect(reports.contains(.down(.connectFailed("no"))))
     }
 
-    @Test func `one attempt that took its time is enough to be down`() {
+    @Test func `one failed attempt that was not quick is enough to be down`() {
         var model = PoolModel.open()
         model.broke(1)
         model.failed(2, took: PoolState.quickAttempt + .nanoseconds(1))
         #expect(model.state.availability == .down(.unavailable))
     }
 
-    @Test func `when one falls silent the idle ones are closed with it`() {
+    @Test func `when one connection falls silent, the idle ones are closed with it`() {
         var model = PoolModel.open(3)
         model.send(.read)
         model.now = model.state.slots.all[2].deadline
@@ -88,7 +88,7 @@ struct PoolStateLossTests {
 
     // Shrinking and closing.
 
-    @Test func `closes what was idle for long, down to the minimum, the longest idle first`() {
+    @Test func `closes long idle connections down to the minimum, the longest idle first`() {
         var model = PoolModel(1, 4)
         model.tell(.started)
         model.connected(1)
@@ -134,7 +134,7 @@ struct PoolStateLossTests {
         #expect(idle == [1] && model.state.uses.isEmpty)
     }
 
-    @Test func `large buffers are closed when they are idle, and replaced where the minimum asks for them`() {
+    @Test func `idle connections with large buffers are closed, and replaced up to the minimum`() {
         var model = PoolModel.open(2)
         model.send(.read)
         let heard = model.hear(
@@ -145,7 +145,7 @@ struct PoolStateLossTests {
         #expect(actions == [.close(2), .open(3)])
     }
 
-    @Test func `closing refuses and opens nothing, but what is open goes on`() {
+    @Test func `closing refuses new statements and opens nothing, but open connections finish`() {
         var model = PoolModel.open(2)
         model.send(.read)
         model.submit()
@@ -161,7 +161,7 @@ struct PoolStateLossTests {
         #expect(opening == [])
     }
 
-    @Test func `the end gives up what is in flight, and refuses what waits`() {
+    @Test func `the end fails statements in flight and waiting ones`() {
         var model = PoolModel.open(1, maximum: 1)
         model.send(.insert)
         model.submit(.read)
@@ -197,7 +197,7 @@ struct PoolStateLossTests {
         return model
     }
 
-    @Test func `a connection that was given up keeps its place until the server has heard of it`() {
+    @Test func `a given-up connection keeps its place until the server received the cancel request`() {
         var model = Self.cancelling(2)
         let opening = model.broke(1).opening
         #expect(opening == [] && model.state.openCount == 1 && model.state.inUseCount == 1)
@@ -213,7 +213,7 @@ struct PoolStateLossTests {
         #expect(used == [3])
     }
 
-    @Test func `where all places are kept so, one more opens after a moment, and no other`() {
+    @Test func `if all places are kept, exactly one more connection opens after a pause`() {
         var model = Self.cancelling(2)
         model.broke(1)
         model.broke(2)
@@ -238,7 +238,7 @@ struct PoolStateLossTests {
         #expect(fifth == [4])
     }
 
-    @Test func `the moment is that of the connection that was given up first`() {
+    @Test func `the pause starts with the first connection given up`() {
         var model = Self.cancelling(2)
         model.broke(1)
         let end = model.now + PoolState.endingPause
@@ -249,7 +249,7 @@ struct PoolStateLossTests {
         #expect(moment == end)
     }
 
-    @Test func `a server that hears of one while the database is away ends no pause`() {
+    @Test func `a delivered cancel request while the database is away does not end the pause`() {
         var model = PoolModel.open(1, maximum: 2)
         model.send(.update, within: .milliseconds(1))
         model.pass(.milliseconds(1))
@@ -263,7 +263,7 @@ struct PoolStateLossTests {
         #expect(heard == [] && retried == [3])
     }
 
-    @Test func `a database that is away is asked again as soon as there is a place to ask from`() {
+    @Test func `an unavailable database is tried again as soon as a place is free`() {
         var model = Self.cancelling(1)
         model.broke(1)
         model.submit(.update, within: .seconds(2))
@@ -290,7 +290,7 @@ struct PoolStateLossTests {
         #expect(fifth == [5])
     }
 
-    @Test func `without callers, the minimum is there again when the server has heard`() {
+    @Test func `without callers, the minimum is restored when the server received the cancel requests`() {
         var model = Self.cancelling(1)
         let lost = model.broke(1).opening
         let heard = model.tell(.cancelEnded(1, isOverdue: false)).opening

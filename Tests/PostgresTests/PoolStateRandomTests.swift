@@ -241,7 +241,7 @@ struct PoolStateRandomTests {
     }
 
     @Test(arguments: 1...20)
-    func `keeps its promises over thousands of random events`(seed: UInt64) throws {
+    func `keeps its invariants over thousands of random events`(seed: UInt64) throws {
         var world = World(seed: seed)
         try world.tell(.started)
         for _ in 0..<5000 { try world.step() }

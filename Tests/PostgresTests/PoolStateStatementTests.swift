@@ -7,7 +7,7 @@ import Testing
 struct PoolStateStatementTests {
     // Batches.
 
-    @Test func `what one iteration asks for is sent together, reads first`() {
+    @Test func `statements of one iteration are sent together, reads first`() {
         var model = PoolModel.open()
         let actions = model.send(.insert, .read, .insert, .read)
         #expect(actions.batches == [[2, 4, 1, 3]])
@@ -16,7 +16,7 @@ struct PoolStateStatementTests {
         #expect(model.state.uses[1] == .idle(since: model.now))
     }
 
-    @Test func `a batch has its bounds in statements, rows and bytes of parameters`() {
+    @Test func `a batch is bounded in statements, rows and bytes of parameters`() {
         var model = PoolModel.open(3)
         for _ in 0...model.state.limits.batchLimit { model.submit() }
         let count = model.endIteration().batches.map(\.count)
@@ -67,7 +67,7 @@ struct PoolStateStatementTests {
         #expect(again == [[1, 2]])
     }
 
-    @Test func `what waits for memory waits no longer than for a connection`() {
+    @Test func `waiting for memory is bounded by the wait limit`() {
         var model = PoolModel.open(1, maximum: 1)
         model.submit()
         model.pass(model.state.limits.waitLimit)
@@ -78,7 +78,7 @@ struct PoolStateStatementTests {
         #expect(sent == [[1]] && failures == [1: .waitTimedOut])
     }
 
-    @Test func `without memory large buffers are closed first`() {
+    @Test func `without memory, connections with large buffers are closed first`() {
         var model = PoolModel.open(2, maximum: 2)
         model.send(.read)
         model.hear(2, [.synced(count: 1, isComplete: true, wasWarned: false)], isBusy: false, hasGrown: true)
@@ -89,7 +89,7 @@ struct PoolStateStatementTests {
         #expect(batches == [1])
     }
 
-    @Test func `one whose parameters found no room fails, unless it is refused anyway`() {
+    @Test func `a statement without memory for its parameters fails, unless it is refused anyway`() {
         var model = PoolModel.open()
         let failures = model.tell(.submitted(model.request(), hasMemory: false)).failures
         #expect(failures == [1: .outOfMemory])
@@ -100,7 +100,7 @@ struct PoolStateStatementTests {
 
     // Transactions that fail.
 
-    @Test func `a statement that fails alone fails, and its connection goes on`() {
+    @Test func `a statement that fails alone fails, and its connection stays`() {
         var model = PoolModel.open()
         model.send(.insert)
         let actions = model.confirm(1, after: [.failed([1], .duplicate, isPrepared: true)])
@@ -108,7 +108,7 @@ struct PoolStateStatementTests {
         #expect(model.state.idleCount == 1)
     }
 
-    @Test func `one of several that fails has all of them run again, each with a Sync of its own`() {
+    @Test func `if one of several fails, all run again, each with a Sync of its own`() {
         var model = PoolModel.open()
         model.send(.insert, .insert, .insert)
         let actions = model.confirm(1, 3, after: [.failed([2], .duplicate, isPrepared: true)])
@@ -123,7 +123,7 @@ struct PoolStateStatementTests {
         #expect(answered == [1] && failures == [2: .duplicate] && last == [3])
     }
 
-    @Test func `a commit that fails undoes all of them, and fails one that was alone`() {
+    @Test func `a failed commit repeats several statements, and fails a single one`() {
         var model = PoolModel.open()
         model.send(.insert, .insert)
         let undone = model.confirm(1, 2, after: [.commitFailed(.duplicate)]).undone
@@ -133,14 +133,14 @@ struct PoolStateStatementTests {
         #expect(failures == [1: .duplicate])
     }
 
-    @Test func `a statement that was skipped though none failed costs the connection`() {
+    @Test func `a statement that was skipped although none failed loses the connection`() {
         var model = PoolModel.open()
         model.send(.insert, .insert)
         let actions = model.confirm(1, 2, isComplete: false)
         #expect(actions.closed == [1] && actions.failures == [1: .connectionLost, 2: .connectionLost])
     }
 
-    @Test func `a commit of which a standby may not have heard fails what was written`() {
+    @Test func `a commit that a standby may lack fails the writes`() {
         var model = PoolModel.open()
         model.send(.read)
         let read = model.confirm(1, wasWarned: true).answered
@@ -162,7 +162,7 @@ struct PoolStateStatementTests {
 
     // Losses.
 
-    @Test func `on a lost connection reads run again elsewhere, and writes fail`() {
+    @Test func `after a lost connection reads run again elsewhere, and writes fail`() {
         var model = PoolModel.open(2)
         model.send(.read, .insert, .update)
         let actions = model.broke(2)
@@ -171,14 +171,14 @@ struct PoolStateStatementTests {
         #expect(again.used == [1] && again.batches == [[1]])
     }
 
-    @Test func `what was certainly not sent runs again, also a write`() {
+    @Test func `a statement that was certainly not sent runs again, even a write`() {
         var model = PoolModel.open(2)
         model.send(.insert, .insert)
         let actions = model.broke(2, unsent: 1)
         #expect(actions.failures == [1: .connectionLost] && actions.undone == [2])
     }
 
-    @Test func `a read runs again as often as there may be connections, and once more`() {
+    @Test func `a read is repeated at most once more than the maximum of connections`() {
         var model = PoolModel.open(1, maximum: 3)
         model.submit()
         for attempt in 1...5 {
@@ -193,7 +193,7 @@ struct PoolStateStatementTests {
     }
 
     @Test
-    func `a read that the server refused by ending its session runs again, one that it refused for itself does not`() {
+    func `a read refused because its session ended runs again, one refused for its own error does not`() {
         var model = PoolModel.open(2)
         model.send(.read, .read)
         let actions = model.hear(2, [.failed([1], .shutdown, isPrepared: true), .lost(.shutdown)])
@@ -234,7 +234,7 @@ struct PoolStateStatementTests {
     }
 
     @Test(arguments: [DatabaseError.readOnly, .stalePlan])
-    func `what a server says of all its connections counts also when the connection that heard it is lost`(
+    func `an error about all connections counts even if the connection that received it is lost`(
         error: DatabaseError
     ) {
         var model = PoolModel.open(3)
@@ -243,14 +243,14 @@ struct PoolStateStatementTests {
         #expect(actions.closed.sorted() == [1, 2, 3] && actions.news == [.retired(error)])
     }
 
-    @Test func `a write that missed an object it was not prepared with fails when the connection is lost`() {
+    @Test func `an unprepared write that missed an object fails when the connection is lost`() {
         var model = PoolModel.open(2)
         model.send(.insert)
         let actions = model.hear(2, [.failed([1], .missingTable, isPrepared: false), .lost(.connectionLost)])
         #expect(actions.failures == [1: .missingTable] && actions.undone == [])
     }
 
-    @Test func `while the pool closes nothing runs again after a loss`() {
+    @Test func `while the pool closes nothing is repeated after a loss`() {
         var model = PoolModel.open()
         model.send(.read)
         model.tell(.closing)
@@ -260,7 +260,7 @@ struct PoolStateStatementTests {
 
     // Generations.
 
-    @Test func `a server that takes no writes has all connections opened anew, once in a while`() {
+    @Test func `a read-only server makes all connections reopen, at most once per pause`() {
         var model = PoolModel.open(3)
         model.send(.insert)
         let first = model.confirm(3, after: [.failed([1], .readOnly, isPrepared: true)])
@@ -277,7 +277,7 @@ struct PoolStateStatementTests {
         #expect(third.closed.contains(used[0]))
     }
 
-    @Test func `what another pool met retires these, the busy ones when they would be idle, and is not passed on`() {
+    @Test func `another pool's retirement retires these connections, busy ones later, and is not passed on`() {
         var model = PoolModel.open(2)
         model.send(.read)
         let first = model.tell(.siblingRetired(.readOnly))
@@ -286,7 +286,7 @@ struct PoolStateStatementTests {
         #expect(second.answered == [1] && second.closed == [2])
     }
 
-    @Test func `outdated prepared statements have what met them run on another connection`() {
+    @Test func `a statement that met outdated prepared statements runs on another connection`() {
         var model = PoolModel.open(2)
         model.send(.insert)
         let actions = model.confirm(2, after: [.failed([1], .stalePlan, isPrepared: true)])
@@ -296,7 +296,7 @@ struct PoolStateStatementTests {
         #expect(again == [3])
     }
 
-    @Test func `a missing table is the connection's where the statement was prepared, and the statement's where not`() {
+    @Test func `a missing table concerns the connection if the statement was prepared, otherwise the statement`() {
         var model = PoolModel.open(2)
         model.send(.insert)
         let prepared = model.confirm(2, after: [.failed([1], .missingTable, isPrepared: true)])
@@ -307,7 +307,7 @@ struct PoolStateStatementTests {
         #expect(unprepared.failures == [1: .missingTable])
     }
 
-    @Test func `soon after all connections were opened anew, several that miss a table run alone, and then fail`() {
+    @Test func `soon after a retirement, several statements that miss a table run alone, and then fail`() {
         var model = PoolModel.open(1, maximum: 1)
         model.tell(.siblingRetired(.stalePlan))
         model.connected(2)
@@ -321,7 +321,7 @@ struct PoolStateStatementTests {
 
     // Deadlines and cancel requests.
 
-    @Test func `a late statement fails at once, the server is asked to stop it, and its neighbours run again`() {
+    @Test func `a late statement fails at once and is cancelled, and its neighbours run again`() {
         var model = PoolModel.open(1, maximum: 1)
         model.submit(.insert)
         model.submit(.insert, within: .milliseconds(5))
@@ -339,7 +339,7 @@ struct PoolStateStatementTests {
         #expect(again == [[1]])
     }
 
-    @Test func `a deadline that was moved, or of which nothing is left, does nothing`() {
+    @Test func `a deadline that was moved or has no statement left does nothing`() {
         var model = PoolModel.open()
         model.send(.read)
         let early = model.tell(.timer(.connection(1)))
@@ -349,7 +349,7 @@ struct PoolStateStatementTests {
         #expect(early == [] && late == [])
     }
 
-    @Test func `a connection that owes nothing but the end of a transaction is given up, too`() {
+    @Test func `a connection that owes only the end of a transaction is given up too`() {
         var model = PoolModel.open(1, maximum: 1)
         model.submit(within: .seconds(1))
         model.endIteration()
@@ -363,7 +363,7 @@ struct PoolStateStatementTests {
         #expect(closed == [1])
     }
 
-    @Test func `nothing new is sent on a connection while a cancel request is on its way`() {
+    @Test func `nothing new is sent on a connection while its cancel request is in progress`() {
         var model = PoolModel.open(1, maximum: 1)
         model.send(.read, within: .milliseconds(5))
         model.pass(.milliseconds(5))
@@ -376,7 +376,7 @@ struct PoolStateStatementTests {
         #expect(before == [] && after == [1])
     }
 
-    @Test func `a cancel request that does not arrive costs only the connection it was made for`() {
+    @Test func `a cancel request that does not arrive loses only its own connection`() {
         var model = PoolModel.open(2, maximum: 2)
         model.send(.read, within: .milliseconds(5))
         model.pass(.milliseconds(5))
@@ -388,7 +388,7 @@ struct PoolStateStatementTests {
         #expect(model.state.idleCount == 1)
     }
 
-    @Test func `a server that does not react in time costs the connection, and reads with time left run again`() {
+    @Test func `a server that does not react in time loses the connection, and reads with time left run again`() {
         var model = PoolModel.open(1, maximum: 1)
         model.submit(within: .milliseconds(5))
         model.submit()
@@ -403,7 +403,7 @@ struct PoolStateStatementTests {
         #expect(model.state.uses == [1: .ending(since: model.now)])
     }
 
-    @Test func `a request that may still arrive costs the connection, too`() {
+    @Test func `a cancel request that may still arrive loses the connection too`() {
         var model = PoolModel.open(2)
         model.send(.read, within: .milliseconds(5))
         model.pass(.milliseconds(5))
@@ -413,8 +413,7 @@ struct PoolStateStatementTests {
         #expect(actions.closed == [2] && actions.reports.contains(.lost(.connectionLost)))
     }
 
-    @Test func `a statement that a request for another stopped runs again, also a write, unless it ran into its limit`()
-    {
+    @Test func `a statement stopped by a request for another runs again, even a write, unless it reached its limit`() {
         var model = PoolModel.open(1, maximum: 1)
         model.send(.update, within: .milliseconds(5))
         model.pass(.milliseconds(5))
@@ -430,7 +429,7 @@ struct PoolStateStatementTests {
         #expect(own.failures == [2: .cancelled])
     }
 
-    @Test func `a commit that a request may have met is unconfirmed`() {
+    @Test func `a commit that a cancel request may have hit is unconfirmed`() {
         var model = PoolModel.open(1, maximum: 1)
         model.send(.update, .update, within: .milliseconds(5))
         model.pass(.milliseconds(5))
@@ -441,7 +440,7 @@ struct PoolStateStatementTests {
         #expect(actions.failures == [:] && actions.answered == [])
     }
 
-    @Test func `a request that found too many others on their way is made again, while something may run`() {
+    @Test func `a cancel request refused because of too many others is repeated while something may run`() {
         var model = PoolModel.open(1, maximum: 1)
         #expect(!model.state.mayCancelAgain(1, at: model.now))
         model.send(.update, within: .milliseconds(5))
@@ -457,7 +456,7 @@ struct PoolStateStatementTests {
 
     // Waiting.
 
-    @Test func `what has waited enough fails, after what could be served was`() {
+    @Test func `statements at their wait limit fail after all that could be served were`() {
         var model = PoolModel.open(1, maximum: 1)
         model.send(.read)
         model.submit()
@@ -491,7 +490,7 @@ struct PoolStateStatementTests {
         #expect(second == [1: .deadlineExceeded])
     }
 
-    @Test func `a caller with less time moves the moment, one with more does not`() {
+    @Test func `a caller with an earlier deadline moves the wait timer, one with a later deadline does not`() {
         var model = PoolModel.open(1, maximum: 1)
         model.send(.read)
         model.send(.read)
@@ -510,7 +509,7 @@ struct PoolStateStatementTests {
         return model
     }
 
-    @Test func `a statement of a transaction is sent at once, and nothing of it runs again`() {
+    @Test func `a statement of a transaction is sent at once and never repeated`() {
         var model = Self.lent()
         let sent = model.tell(.submittedOn(1, model.request(.read)))
         #expect(sent.batches == [[2]])
@@ -521,7 +520,7 @@ struct PoolStateStatementTests {
     }
 
     @Test
-    func `a statement of a transaction waits while a cancel request is on its way, and fails with its connection`() {
+    func `a statement of a transaction waits during a cancel request, and fails with its connection`() {
         var model = Self.lent()
         model.tell(.submittedOn(1, model.request(.read, within: .milliseconds(5))))
         model.pass(.milliseconds(5))
@@ -537,7 +536,7 @@ struct PoolStateStatementTests {
         #expect(failures == [4: .connectionLost])
     }
 
-    @Test func `of two statements of a transaction each has its own deadline`() {
+    @Test func `each of two statements of a transaction has its own deadline`() {
         var model = Self.lent()
         model.tell(.submittedOn(1, model.request(.read)))
         let second = model.tell(.submittedOn(1, model.request(.read, within: .milliseconds(5))))
@@ -548,7 +547,7 @@ struct PoolStateStatementTests {
         #expect(failures == [3: .deadlineExceeded])
     }
 
-    @Test func `a connection that comes back in a transaction is closed, another one serves the next batch`() {
+    @Test func `a connection returned inside a transaction is closed, and another one serves the next batch`() {
         var model = Self.lent()
         let open = model.tell(.leaseReturned(1, isInTransaction: true)).closed
         #expect(open == [1])
@@ -560,7 +559,7 @@ struct PoolStateStatementTests {
         #expect(twice == [])
     }
 
-    @Test func `a transaction's statement that was stopped fails: only its caller knows what else ran`() {
+    @Test func `a stopped statement of a transaction fails, since only its caller knows what else ran`() {
         var model = Self.lent()
         model.tell(.submittedOn(1, model.request(.read, within: .milliseconds(5))))
         model.tell(.submittedOn(1, model.request(.read)))

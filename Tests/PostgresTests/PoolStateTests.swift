@@ -7,7 +7,7 @@ import Testing
 struct PoolStateTests {
     // Starting.
 
-    @Test func `opens the minimum at once, and nothing without one`() {
+    @Test func `opens the minimum at once, or nothing if it is 0`() {
         var model = PoolModel(3)
         let opening = model.tell(.started).opening
         #expect(opening == [1, 2, 3])
@@ -17,7 +17,7 @@ struct PoolStateTests {
         #expect(none == [])
     }
 
-    @Test func `statements wait until the first attempt is decided`() {
+    @Test func `statements wait until the first attempt ends`() {
         var model = PoolModel(1)
         #expect(model.state.availability == .unknown && model.refusal == nil)
         model.tell(.started)
@@ -38,7 +38,7 @@ struct PoolStateTests {
         #expect(second.opening == [])
     }
 
-    @Test func `the first to open tells the other pools, the next ones do not`() {
+    @Test func `only the first opened connection notifies the other pools`() {
         var model = PoolModel(2)
         model.tell(.started)
         let first = model.connected(1).news
@@ -48,7 +48,7 @@ struct PoolStateTests {
 
     // Sharing out.
 
-    @Test func `uses the connection that was used last, so that the others can go`() {
+    @Test func `uses the most recently used connection, so that the others can time out`() {
         var model = PoolModel.open(3)
         let first = model.send(.read).used
         let second = model.send(.read).used
@@ -66,7 +66,7 @@ struct PoolStateTests {
         #expect(model.state.idleCount == 0 && model.state.inUseCount == 3 && model.state.openCount == 3)
     }
 
-    @Test func `grows only when a statement has waited, by one at a time, up to the maximum`() {
+    @Test func `grows one at a time when a statement has waited, up to the maximum`() {
         var model = PoolModel.open(1, maximum: 3)
         let first = model.send(.read).used
         #expect(first == [1])
@@ -98,7 +98,7 @@ struct PoolStateTests {
         #expect(model.state.uses.count == 3)
     }
 
-    @Test func `the queue has a limit, in which transactions count`() {
+    @Test func `the queue limit includes transactions`() {
         var model = PoolModel.open()
         for _ in 1..<model.state.limits.queueLimit { model.submit() }
         _ = model.lease()
@@ -120,7 +120,7 @@ struct PoolStateTests {
 
     // Failing.
 
-    @Test func `when the only attempt failed it is down and refuses at once`() {
+    @Test func `after its only attempt failed it is down and refuses at once`() {
         var model = PoolModel(1)
         model.tell(.started)
         model.submit()
@@ -141,7 +141,7 @@ struct PoolStateTests {
         #expect(model.state.availability == .up && model.refusal == nil)
     }
 
-    @Test func `what the database has against this build's statements is what callers are told`() {
+    @Test func `callers get the database's error about this build's statements`() {
         var model = PoolModel(1)
         model.tell(.started)
         model.failed(1, .missingTable)
@@ -151,7 +151,7 @@ struct PoolStateTests {
         #expect(model.refusal == .unavailable)
     }
 
-    @Test func `retries without a minimum, too, or it would be down for ever`() {
+    @Test func `retries even without a minimum, else it would stay down for ever`() {
         var model = PoolModel(0)
         model.send(.read)
         let retry = model.failed(1).moment(of: .retry)
@@ -161,7 +161,7 @@ struct PoolStateTests {
     }
 
     @Test(arguments: [true, false])
-    func `the pause doubles up to its limit, a shorter one when there are callers`(isWanted: Bool) {
+    func `the pause doubles up to its limit, which is shorter with callers`(isWanted: Bool) {
         var model = PoolModel(1)
         var opening = model.tell(.started).opening
         var pause = PoolState.firstPause
@@ -182,7 +182,7 @@ struct PoolStateTests {
         #expect(model.state.failures == 0)
     }
 
-    @Test func `a server that is full is left alone for longer`() {
+    @Test func `the pause is longer for a server without free connections`() {
         var model = PoolModel(1)
         model.tell(.started)
         let retry = model.failed(1, .server("53300")).moment(of: .retry)
@@ -225,7 +225,7 @@ struct PoolStateTests {
         #expect(opening == [3])
     }
 
-    @Test func `when another pool has found the database, statements wait for one attempt more`() {
+    @Test func `when another pool reaches the database, statements wait for one more attempt`() {
         var model = PoolModel(1)
         model.tell(.started)
         model.failed(1)
@@ -242,7 +242,7 @@ struct PoolStateTests {
         #expect(model.refusal == .unavailable)
     }
 
-    @Test func `a success ends the pause, also for those that open beside it`() {
+    @Test func `a success ends the pause for all attempts`() {
         var model = PoolModel(0, 2)
         model.send(.read)
         model.failed(1)
@@ -256,7 +256,7 @@ struct PoolStateTests {
         #expect(more.count == 1)
     }
 
-    @Test func `an attempt that is on its way is the one that is waited for`() {
+    @Test func `statements wait for an attempt that is already in progress`() {
         var model = PoolModel(1)
         model.tell(.started)
         model.failed(1)
@@ -269,7 +269,7 @@ struct PoolStateTests {
         #expect(opening == [])
     }
 
-    @Test func `a pool that has the database, or closes, expects no return`() {
+    @Test func `a pool that is up or closing ignores another pool's success`() {
         var model = PoolModel.open()
         let first = model.tell(.siblingOpened)
         model.tell(.closing)
@@ -295,7 +295,7 @@ struct PoolStateTests {
         }
     }
 
-    @Test func `traps when a connection is heard that is unknown or not open`() async {
+    @Test func `traps when an unknown or closed connection reports answers`() async {
         await #expect(processExitsWith: .failure) {
             var model = PoolModel.open()
             model.hear(2, [])
@@ -315,7 +315,7 @@ struct PoolStateTests {
         }
     }
 
-    @Test func `traps at bounds that cannot be`() async {
+    @Test func `traps at impossible bounds`() async {
         await #expect(processExitsWith: .failure) { _ = PoolState(limits: .init(minimum: 3, maximum: 2)) }
         await #expect(processExitsWith: .failure) { _ = PoolState(limits: .init(minimum: 0, maximum: 0)) }
         await #expect(processExitsWith: .failure) { _ = PoolState(limits: .init(minimum: -1, maximum: 2)) }

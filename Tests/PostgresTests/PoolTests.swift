@@ -49,7 +49,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `what is asked for in one turn shares a transaction`() async throws {
+    @Test func `statements of one iteration share a transaction`() async throws {
         try await withTable { table in
             let insert = Statement(
                 "insert", "INSERT INTO \(table) VALUES ($1::int8, 'x') RETURNING pg_current_xact_id()::text",
@@ -62,7 +62,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `what may return many rows shares its transaction with few others`() async throws {
+    @Test func `statements that may return many rows share a transaction with few others`() async throws {
         let read = Statement("read", "SELECT pg_current_xact_id()::text")
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let transactions = try await test.onLoop {
@@ -80,7 +80,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `updates have a transaction each, between whatever stands around them`() async throws {
+    @Test func `each update has its own transaction, whatever its neighbours`() async throws {
         try await withTable { table in
             let insert = Statement(
                 "insert", "INSERT INTO \(table) VALUES ($1::int8, 'x') RETURNING pg_current_xact_id()::text",
@@ -148,7 +148,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `parameters that the server finds too many cost nobody the connection`() async throws {
+    @Test func `too many parameters for the server do not lose the connection`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let backend = try await test.backend()
             // Past the check that a caller meets.
@@ -162,7 +162,7 @@ struct PoolTests {
 
     // Bounds.
 
-    @Test func `grows when it has to, never over the maximum`() async throws {
+    @Test func `grows when needed, never beyond the maximum`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 3, wait: 30_000, statement: 30_000)) { (test) async throws in
             #expect(try await Server.value(test.connectionsQuery) == "1")
             let waiting = try await whileBusy(test, connections: 3) { () async throws in
@@ -178,7 +178,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `without a minimum it connects when asked`() async throws {
+    @Test func `connects on demand without a minimum`() async throws {
         try await withPool(PoolBounds(minimum: 0, maximum: 2)) { (test) async throws in
             #expect(try await Server.value(test.connectionsQuery) == "0")
             #expect(test.log.events.isEmpty)
@@ -187,7 +187,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `whoever waits longer than the limit is told so`() async throws {
+    @Test func `a caller that waits longer than the limit fails`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 100)) { (test) async throws in
             try await whileBusy(test) { () async throws in
                 let (error, elapsed) = try await test.failure(of: Self.one)
@@ -198,7 +198,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `whoever can be served after a pause of the process is served, though it waited too long`() async throws
+    @Test func `after a suspension of the process, callers that can be served are, even past their limit`() async throws
     {
         try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 100)) { (test) async throws in
             let rows = try await test.onLoop {
@@ -222,7 +222,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `whoever can be served by an answer that comes as its wait ends is served`() async throws {
+    @Test func `a caller is served by an answer that arrives as its wait ends`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 50)) { (test) async throws in
             let outcome = try await test.onLoop {
                 let key = "hashtext('\(test.name)')"
@@ -252,7 +252,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `a wait is bounded also while something else is asked for at every turn`() async throws {
+    @Test func `a wait is bounded even while every iteration submits statements`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 100)) { (test) async throws in
             let first = Answer()
             try await whileBusy(test) {
@@ -291,7 +291,7 @@ struct PoolTests {
 
     // Deadlines.
 
-    @Test func `the task's deadline ends a statement, and the server stops working on it`() async throws {
+    @Test func `the task's deadline fails a statement, and the server cancels it`() async throws {
         // Longer than anything here is waited for.
         let minute = 60_000
         var options = Server.options
@@ -308,7 +308,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `the statement's limit is the server's, and the pool's where the server has none`() async throws {
+    @Test func `the statement limit is enforced by the server, or by the pool if the server has none`() async throws {
         var options = Server.options
         options.statementTimeout = .milliseconds(100)
         try await withPool(options: always(options)) { (test) async throws in
@@ -342,7 +342,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `a statement whose deadline has passed is not sent, and costs nobody the connection`() async throws {
+    @Test func `a statement whose deadline has passed is not sent, and no connection is lost`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let (late, others) = try await test.onLoop {
                 async let first = test.pool.query(Self.one)
@@ -358,7 +358,7 @@ struct PoolTests {
         }
     }
 
-    @Test func `what the socket does not take at once is sent bit by bit`() async throws {
+    @Test func `a batch larger than the socket's buffer is sent in parts`() async throws {
         let length = Statement("length", "SELECT length($1::text)::int8")
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let text = String(repeating: "x", count: 4_000_000)
@@ -369,7 +369,7 @@ struct PoolTests {
 
     // Closing.
 
-    @Test func `closing lets what is in flight finish, refuses what comes, and leaves no connection`() async throws {
+    @Test func `closing finishes statements in flight, refuses new ones, and closes every connection`() async throws {
         let (outcome, refusal, query) = try await withPool(PoolBounds(minimum: 1, maximum: 2)) { (test) async throws in
             let busy = Task { try await test.pool.query(Self.sleep, [.int64(200)])[0].int64(1) }
             await test.log.wait(\.isSent)
@@ -387,7 +387,7 @@ struct PoolTests {
         #expect(try await Server.wait(for: query, toBe: "0"))
     }
 
-    @Test func `closing does not wait for longer than it is told to`() async throws {
+    @Test func `closing waits no longer than its limit`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let busy = Task {
                 await failure { () throws(DatabaseError) in try await test.pool.query(Self.sleep, [.int64(4000)]) }

@@ -23,7 +23,7 @@ struct QueryTests {
     }
 
     @Test(arguments: ["its own", "another", "none"])
-    func `the answer comes on the loop that asked`(which: String) async throws {
+    func `the completion runs on the caller's loop`(which: String) async throws {
         let other = try EventLoop(index: 1)
         try other.start()
         defer { other.stop() }
@@ -38,7 +38,7 @@ struct QueryTests {
         }
     }
 
-    @Test func `a statement has the time it was given, and no more`() async throws {
+    @Test func `a query ends at its deadline`() async throws {
         try await withPool { (test) async throws in
             let slow = Statement("slow", "SELECT pg_sleep(10)")
             let limit = Instant.now + .milliseconds(50)
@@ -47,7 +47,7 @@ struct QueryTests {
         }
     }
 
-    @Test func `what is refused at once is answered before the call returns`() async throws {
+    @Test func `a refused query completes before the call returns`() async throws {
         try await withPool { (test) async throws in
             await test.pool.close(within: .milliseconds(0))
             let errors = try await test.onLoop {
@@ -61,7 +61,7 @@ struct QueryTests {
         }
     }
 
-    @Test func `an answer may ask the next question`() async throws {
+    @Test func `a completion may run the next query`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let number = await withCheckedContinuation { (continuation: CheckedContinuation<Int64?, Never>) in
                 Task(executorPreference: test.loop) {
@@ -77,7 +77,7 @@ struct QueryTests {
         }
     }
 
-    @Test func `its value is what the rows become, and then what that becomes`() async throws {
+    @Test func `its value is decoded, then mapped`() async throws {
         try await withPool { (test) async throws in
             let one = test.pool.query(PoolTests.one) { try $0[0].int64(0) }
             #expect(try await one.value == 1)
@@ -87,7 +87,7 @@ struct QueryTests {
         }
     }
 
-    @Test func `what decoding throws is thrown as it is`() async throws {
+    @Test func `rethrows errors of decoding unchanged`() async throws {
         struct Unreadable: Error {}
         try await withPool { (test) async throws in
             let query = test.pool.query(PoolTests.one) { (_) throws -> Int64 in throw Unreadable() }
@@ -96,7 +96,7 @@ struct QueryTests {
         }
     }
 
-    @Test func `its value has the time of the task that asks`() async throws {
+    @Test func `value uses the deadline of the calling task`() async throws {
         try await withPool { (test) async throws in
             let slow = test.pool.query(Statement("slow", "SELECT pg_sleep(10)")) { $0.count }
             let deadline = TaskDeadline()
@@ -107,7 +107,7 @@ struct QueryTests {
         }
     }
 
-    @Test func `rows become one value, the first or all of them`() async throws {
+    @Test func `decodes one row, the first or all of them`() async throws {
         try await withPool { (test) async throws in
             let none = Statement("none", "SELECT 1::int8 WHERE false")
             let three = Statement("three", "SELECT * FROM generate_series(1::int8, 3)")

@@ -41,7 +41,7 @@ struct RowsTests {
         }
     }
 
-    @Test func `the infinities are beyond every other moment`() async throws {
+    @Test func `the infinities sort outside every other timestamp`() async throws {
         try await row(
             """
             SELECT timestamptz 'infinity', timestamptz '294276-12-31 23:59:59.999999+00', timestamptz '-infinity',
@@ -53,7 +53,7 @@ struct RowsTests {
         }
     }
 
-    @Test func `a column of another shape is an error that says which`() async throws {
+    @Test func `a column of another shape is an error that names it`() async throws {
         try await row("SELECT 1::int4, NULL::int8, NULL::text, 'x'::text") { row in
             #expect(throws: DatabaseError.unexpectedResult("column 0 has 4 bytes, not 8")) { try row.int64(0) }
             #expect(throws: DatabaseError.unexpectedResult("column 0 has 4 bytes, not 1")) { try row.bool(0) }
@@ -64,7 +64,7 @@ struct RowsTests {
         }
     }
 
-    @Test func `rows outlive their connection, and what is missing in them is an error even then`() async throws {
+    @Test func `rows outlive their connection, and a missing field is an error even then`() async throws {
         for _ in 0..<20 {
             let rows = try await withPool { test in try await test.pool.query(Statement("one", "SELECT 1::int8")) }
             #expect(try rows[0].int64(0) == 1)
@@ -74,7 +74,7 @@ struct RowsTests {
         }
     }
 
-    @Test func `gives many rows in order, and none`() async throws {
+    @Test func `returns many rows in order, and none`() async throws {
         try await withPool { (test) async throws in
             let rows = try await test.pool.query(Statement("many", "SELECT generate_series(1, 10000)::int8"))
             #expect(rows.count == 10_000)
@@ -90,7 +90,7 @@ struct RowsTests {
     ]
 
     @Test(arguments: [true, false])
-    func `parameters come back as they went, prepared or not`(prepares: Bool) async throws {
+    func `parameters are unchanged by a round trip, prepared or not`(prepares: Bool) async throws {
         let echo = Statement("echo", "SELECT $1::int8, $2::int4::int8, $3::bool, $4::text, $5::text")
         var options = Server.options
         options.prepares = prepares
@@ -126,7 +126,7 @@ struct RowsTests {
         }
     }
 
-    @Test func `traps at a row that is not there`() async {
+    @Test func `traps at a row out of range`() async {
         await #expect(processExitsWith: .failure) {
             try await withPool { (test) async throws in
                 _ = try await test.pool.query(Statement("none", "SELECT 1 WHERE false"))[0]

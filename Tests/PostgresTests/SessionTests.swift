@@ -19,7 +19,7 @@ struct SessionTests {
         #expect(try session.execute("SELECT count(*) FROM \(table)") == [["3"]])
     }
 
-    @Test func `tells the server's refusal`() throws {
+    @Test func `throws the server's error`() throws {
         let session = try Session(Server.options)
         try session.execute("CREATE TEMP TABLE refused (a int CONSTRAINT only_one UNIQUE)")
         do {
@@ -70,12 +70,12 @@ struct SessionTests {
         #expect(throws: Never.self) { try Session(options) }
     }
 
-    @Test func `notices are kept quiet`() throws {
+    @Test func `notices are not printed`() throws {
         let session = try Session(Server.options)
         #expect(try session.execute("DROP TABLE IF EXISTS never_there").isEmpty)
     }
 
-    @Test func `an interruption ends what runs, at the server too, and lets nothing begin`() async throws {
+    @Test func `an interruption ends the running command, also at the server, and prevents new ones`() async throws {
         let interruption = try Interruption()
         var options = Server.options
         // Only the interruption ends it, however late the test looks.
@@ -111,7 +111,7 @@ struct SessionTests {
         }
     }
 
-    @Test func `waits for an answer as long as it is told, else a second longer than a statement may take`()
+    @Test func `waits for an answer up to the given limit, by default the statement timeout plus one second`()
         async throws
     {
         var options = Server.options
@@ -121,7 +121,7 @@ struct SessionTests {
         #expect(throws: DatabaseError.connectionLost) { try session.execute("SELECT pg_sleep(30)") }
     }
 
-    @Test func `settings are those of the session from then on`() throws {
+    @Test func `settings apply to the session from then on`() throws {
         let session = try Session(Server.options)
         #expect(try session.set([("statement_timeout", "4321"), ("enable_seqscan", "off")]))
         #expect(try session.execute("SHOW statement_timeout") == [["4321ms"]])
@@ -129,14 +129,14 @@ struct SessionTests {
     }
 
     @Test(arguments: ["it's", "'\u{301}", #"back\slash"#, #"\'"#, "", "$1 ; --"], ["on", "off"])
-    func `a setting's value arrives as it is`(value: String, standardStrings: String) throws {
+    func `a setting's value arrives unchanged`(value: String, standardStrings: String) throws {
         let session = try Session(Server.options)
         try session.execute("SET standard_conforming_strings = \(standardStrings)")
         #expect(try session.set([("test.value", value)]))
         #expect(try session.execute("SHOW test.value") == [[value]])
     }
 
-    @Test func `a session serves on after statements were prepared, also with a command behind them`() throws {
+    @Test func `a session is usable after preparing statements, also with a command after them`() throws {
         let session = try Session(Server.options)
         let (one, two) = (Statement("one_prepared", "SELECT 1"), Statement("two_prepared", "SELECT 2"))
         try session.prepare([one])
@@ -146,7 +146,7 @@ struct SessionTests {
     }
 
     @Test
-    func `a server that looks for statements by the names they were given cannot be a pooler's that carries them`()
+    func `recognises a pooler that does not translate the names of prepared statements`()
         throws
     {
         let session = try Session(Server.options)
@@ -168,7 +168,7 @@ struct SessionWithoutTLSTests {
         } ?? nil
     }
 
-    @Test func `prefer goes on without it in the time that is left`() async throws {
+    @Test func `prefer continues without TLS in the remaining time`() async throws {
         let server = ServerWithoutTLS()
         var options = server.options
         options.connectTimeout = .milliseconds(2000)
@@ -183,7 +183,7 @@ struct SessionWithoutTLSTests {
         #expect(server.counts == .init(requestsForTLS: 1, startsWithoutTLS: 1))
     }
 
-    @Test(arguments: ["require", "verify-ca"]) func `any stricter mode never goes on without it`(mode: String) async {
+    @Test(arguments: ["require", "verify-ca"]) func `stricter modes never continue without TLS`(mode: String) async {
         let server = ServerWithoutTLS()
         var options = server.options
         options.sslMode = mode

@@ -9,7 +9,7 @@ struct StatementTableTests {
         PendingStatement(statement, .list([]), rows: 1) { _ in }
     }
 
-    @Test func `each statement is found by its number until it is removed`() {
+    @Test func `each statement is found by its id until it is removed`() {
         var table = StatementTable()
         let all = (0..<10).map { _ in Self.pending() }
         for pending in all { table.insert(pending) }
@@ -21,7 +21,7 @@ struct StatementTableTests {
         #expect(table.count == 0)
     }
 
-    @Test func `a number is never given twice, though places are used again`() {
+    @Test func `an id is never reused, although places are`() {
         var table = StatementTable()
         var numbers: Set<UInt64> = []
         for _ in 0..<1000 {
@@ -33,7 +33,7 @@ struct StatementTableTests {
         #expect(numbers.count == 1000)
     }
 
-    @Test func `traps at the number of a statement that was removed, though its place is taken again`() async {
+    @Test func `traps at the id of a removed statement, even if its place is in use again`() async {
         await #expect(processExitsWith: .failure) {
             var table = StatementTable()
             let first = Self.pending()

@@ -3,7 +3,7 @@ import Testing
 @testable import Postgres
 
 struct StatementTests {
-    @Test func `every statement has an ordinal of its own, in the order they are made`() {
+    @Test func `every statement has its own ordinal, in order of creation`() {
         let statements = (0..<10).map { Statement("s\($0)", "SELECT \($0)") }
         for (earlier, later) in zip(statements, statements.dropFirst()) { #expect(earlier.ordinal < later.ordinal) }
         #expect(statements[3].name == "s3" && statements[3].sql == "SELECT 3" && statements[3].kind == .read)
@@ -13,7 +13,7 @@ struct StatementTests {
         String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     }
 
-    @Test func `a write whose kind was forgotten is refused, with its name and the kind to give`() async {
+    @Test func `a write without a kind is refused with its name and the right kind`() async {
         let insert = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             _ = Statement("create_note", "INSERT INTO notes (text) VALUES ($1::text) RETURNING id")
         }
@@ -24,14 +24,14 @@ struct StatementTests {
         #expect(message(update).contains("lock_note is a .read and has UPDATE: give it `kind: .update`"))
     }
 
-    @Test func `another number of parameters than the SQL has is refused, with both numbers`() async {
+    @Test func `a wrong number of parameters is refused with both numbers`() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             _ = Arguments([.int64(1)], for: Statement("two", "SELECT $1::int8, $2::int8"))
         }
         #expect(message(result).contains("two takes 2 parameters, and was given 1"))
     }
 
-    @Test func `many of a statement, and what runs after it, take the parameters that it takes`() async {
+    @Test func `the merged statement and the fallback must take the same number of parameters`() async {
         await #expect(processExitsWith: .failure) {
             _ = Statement("one", "SELECT $1::int8", lookingUp: Statement("many", "SELECT 1"))
         }

@@ -25,7 +25,7 @@ struct StatementTextTests {
         ("SELECT 1 FROM t FOR KEY SHARE", "FOR SHARE"), (#"SELECT '\' FROM t FOR UPDATE"#, "UPDATE"),
         ("SELECT $a$ $a$ FROM t FOR UPDATE", "UPDATE"), ("SELECT 1 -- '\nFROM t FOR UPDATE", "UPDATE"),
     ])
-    func `has a word for which it is no read`(sql: String, word: String) {
+    func `reports the word that makes it a write`(sql: String, word: String) {
         #expect(StatementText(sql).wordOfWrite == word)
     }
 
@@ -34,7 +34,7 @@ struct StatementTextTests {
         ("SELECT $$ $1 $$, $2, $a$ $3 $a$", 2), ("SELECT a$1, b FROM t WHERE c=$2", 2), ("SELECT E'\\'$3', $1", 1),
         ("SELECT 1 LIMIT $1+1", 1), ("SELECT é$5, $1", 1), ("$", 0), ("'$1", 0), ("SELECT 100/$1", 1),
     ])
-    func `has as many parameters as its highest number says`(sql: String, count: Int) {
+    func `the parameter count is the highest number`(sql: String, count: Int) {
         #expect(StatementText(sql).parameterCount == count)
     }
 }

@@ -8,11 +8,11 @@ struct TargetOrderTests {
 
     private var hosts: String { order.sorted(targets).map(\.host).joined() }
 
-    @Test func `begins as the servers were given`() {
+    @Test func `starts with the given order`() {
         #expect(hosts == "abc")
     }
 
-    @Test func `the server that served last comes first, the one that failed last comes last`() {
+    @Test func `the last server that worked comes first, the last one that failed comes last`() {
         #expect(hosts == "abc")
         order.prefer(targets[1])
         #expect(hosts == "bac")
@@ -23,7 +23,7 @@ struct TargetOrderTests {
         #expect(hosts == "cba")
     }
 
-    @Test func `another list of servers begins anew`() {
+    @Test func `a changed list of servers resets the order`() {
         order.prefer(targets[2])
         let others = [targets[1], ConnectionOptions.Target(host: "d", port: "5432")]
         #expect(order.sorted(others) == others)

@@ -12,7 +12,7 @@ struct TimestampTests {
             ("2024-11-01T07:00:00.1-05:00", 1_730_462_400_100_000),
             ("0001-01-01T00:00:00Z", -62_135_596_800_000_000), ("9999-12-31T23:59:59.999999Z", 253_402_300_799_999_999),
         ] as [(String, Int64)])
-    func `a moment of RFC 3339 is read`(text: String, microseconds: Int64) {
+    func `parses RFC 3339`(text: String, microseconds: Int64) {
         #expect(Timestamp(text)?.microsecondsSinceEpoch == microseconds)
     }
 
@@ -24,11 +24,11 @@ struct TimestampTests {
         "2024-11-01T12:00:00Z ", "2024-02-30T12:00:00Z", "0000-12-31T23:59:59Z", "0001-01-01T00:00:00+00:01",
         "9999-12-31T23:59:59-00:01", "infinity", "2024-11-01T12:00:00,5Z",
     ])
-    func `what is no moment is refused`(text: String) {
+    func `refuses text that is not a timestamp`(text: String) {
         #expect(Timestamp(text) == nil)
     }
 
-    @Test func `in JSON it is written as the items are, with six decimals and Z`() throws {
+    @Test func `is written in JSON with six decimals and Z`() throws {
         let moment = Timestamp(microsecondsSinceEpoch: 1_730_462_400_000_000)
         let json = #"["2024-11-01T12:00:00.000000Z"]"#
         #expect(String(decoding: try JSONEncoder().encode([moment]), as: UTF8.self) == json)
@@ -42,7 +42,7 @@ struct TimestampTests {
         }
     }
 
-    @Test func `moments have an order, and a text, whatever they are`() {
+    @Test func `all timestamps have an order and a text`() {
         let moments = ([.min, -62_135_596_800_000_001, -1, 0, 253_402_300_800_000_000, .max] as [Int64])
             .map(Timestamp.init(microsecondsSinceEpoch:))
         #expect(moments == moments.sorted())

@@ -13,13 +13,13 @@ struct TransactionEndTests {
             failure: failure, isStale: isStale, count: count, isDoubtful: isDoubtful, isComplete: isComplete)
     }
 
-    @Test func `what succeeds is decided, unless its commit may have been cut short`() {
+    @Test func `success is decided, unless the commit may have stopped waiting for a standby`() {
         #expect(end(count: 3) == .decided)
         #expect(end(count: 3, isDoubtful: true) == .unconfirmed)
     }
 
     @Test(arguments: [false, true])
-    func `an error is certain, whatever became of a commit that did not happen`(isDoubtful: Bool) {
+    func `an error is certain, even if a wait for a standby was cancelled`(isDoubtful: Bool) {
         #expect(end(error, isDoubtful: isDoubtful) == .decided)
         #expect(end(error, count: 2, isDoubtful: isDoubtful) == .undone)
         #expect(end(error, isStale: true, isDoubtful: isDoubtful) == .stale(error))
@@ -27,14 +27,14 @@ struct TransactionEndTests {
     }
 
     @Test(arguments: [false, true])
-    func `statements that were passed over although none failed are not known to have happened`(isDoubtful: Bool) {
+    func `skipped statements without a failure have an unknown outcome`(isDoubtful: Bool) {
         #expect(end(count: 2, isDoubtful: isDoubtful, isComplete: false) == .unknown)
         #expect(end(isDoubtful: isDoubtful, isComplete: false) == .unknown)
         // Behind one that failed, that is what has to be.
         #expect(end(error, count: 2, isDoubtful: isDoubtful, isComplete: false) == .undone)
     }
 
-    @Test func `a statement that alone misses something, shortly after connections were opened anew, is told`() {
+    @Test func `a single statement with a missing object fails soon after a retirement`() {
         #expect(TransactionEnd.Repeat(isConnectionRetired: true, isAlone: true, count: 2) == .elsewhere)
         #expect(TransactionEnd.Repeat(isConnectionRetired: false, isAlone: false, count: 2) == .alone)
         #expect(TransactionEnd.Repeat(isConnectionRetired: false, isAlone: false, count: 1) == .none)
@@ -48,7 +48,7 @@ struct TransactionEndTests {
             ("01000", nil, "canceling wait for synchronous replication due to user request", true),
             ("01000", "pl_exec.c", "something else", false), ("00000", "syncrep.c", "", false), (nil, nil, nil, false),
         ] as [(String?, String?, String?, Bool)])
-    func `the end of a wait for a standby is known by its place in the server's source, in any language`(
+    func `the end of a wait for a standby is recognised by its source location, in any language`(
         state: String?, file: String?, message: String?, expected: Bool
     ) {
         #expect(Handle.isEndOfReplicationWait(state: state, file: file, message: message) == expected)

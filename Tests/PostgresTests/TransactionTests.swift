@@ -59,7 +59,7 @@ struct TransactionTests {
         }
     }
 
-    @Test func `never says that it was committed when a failure was swallowed`() async throws {
+    @Test func `throws when its body swallowed a failure`() async throws {
         try await withTable { (test, insert, count) async throws in
             await #expect(throws: DatabaseError.unexpectedResult("ROLLBACK at COMMIT")) {
                 try await test.pool.transaction { transaction in
@@ -71,7 +71,7 @@ struct TransactionTests {
         }
     }
 
-    @Test func `has its connection for itself, and many take turns`() async throws {
+    @Test func `has its connection exclusively, and many take turns`() async throws {
         try await withTable { (test, insert, count) async throws in
             let identify = Statement("identify", "SELECT pg_current_xact_id()::text")
             try await withThrowingTaskGroup { group in
@@ -102,7 +102,7 @@ struct TransactionTests {
         }
     }
 
-    @Test func `a connection that breaks ends it`() async throws {
+    @Test func `fails when its connection breaks`() async throws {
         try await withTable { (test, insert, count) async throws in
             await #expect(throws: DatabaseError.self) {
                 try await test.pool.transaction { transaction in

@@ -3,7 +3,7 @@ import Testing
 @testable import Simulation
 
 struct CoverageTests {
-    @Test func `tells what was never seen`() {
+    @Test func `reports what was never seen`() {
         let world = World()
         world.see(.pipelined)
         world.see(.drainCut)

@@ -8,7 +8,7 @@ struct DiceTests {
         for _ in 0..<1000 { #expect(one.next() == other.next()) }
     }
 
-    @Test func `gives others for the next seed`() {
+    @Test func `gives different numbers for the next seed`() {
         var (one, other) = (Dice(seed: 7), Dice(seed: 8))
         let same = (0..<1000).count { _ in one.below(1000) == other.below(1000) }
         #expect(same < 20)

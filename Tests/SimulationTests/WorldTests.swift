@@ -12,7 +12,7 @@ struct WorldTests {
         return lines
     }
 
-    @Test func `plays the same schedule for the same seed, whatever was played before`() {
+    @Test func `plays the same schedule for the same seed, regardless of earlier ones`() {
         let world = World()
         for seed in UInt64(1)...20 {
             world.prepare(seed: seed)
@@ -25,7 +25,7 @@ struct WorldTests {
         #expect(!lines.isEmpty && lines == trace(of: 5))
     }
 
-    @Test func `stops at the first invariant that is broken`() {
+    @Test func `stops at the first broken invariant`() {
         let world = World()
         world.prepare(seed: 1)
         world.fail(.bounds, "first")
@@ -34,7 +34,7 @@ struct WorldTests {
         #expect(world.failure?.invariant == .bounds && world.steps == 0)
     }
 
-    @Test func `finds that a write which is committed a second time is one too many`() {
+    @Test func `detects a write that is committed twice`() {
         let world = World()
         world.prepare(seed: 1)
         var write = StatementRecord()
