@@ -7,7 +7,7 @@ struct CancellationTests {
     private let grace = Cancellation.grace
     private let patience = Cancellation.patience
 
-    /// A moment so many nanoseconds after another one.
+    /// The instant `nanoseconds` after zero.
     private func at(_ nanoseconds: UInt64) -> Instant { Instant(nanoseconds: nanoseconds) }
 
     @Test func `a passed deadline sends one cancel request, and nothing new is sent until the server received it`() {
@@ -94,7 +94,7 @@ struct CancellationTests {
         _ = cancellation.deadlinePassed(now: at(1000))
         cancellation.requestEnded(now: at(1001))
         let end = at(1000) + patience
-        // A server that sends notices.
+        // The server keeps sending notices.
         for now in stride(from: 2000, to: end.nanoseconds, by: Int(grace.nanoseconds / 2)).map(at) {
             cancellation.serverReacted(isAwaited: false, now: now)
             let isOver = cancellation.limit.map { $0 <= now } ?? true

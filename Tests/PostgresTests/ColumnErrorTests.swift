@@ -76,7 +76,7 @@ struct ColumnErrorTests {
         }
     }
 
-    /// Bytes of each type, right and wrong, cut and changed: whatever comes is a value or an error.
+    /// Valid, invalid, truncated and mutated bytes of each type must give a value or an error.
     @Test func `arbitrary bytes never trap`() throws {
         let uuid = UUID(uuid: (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))
         let numbers = ["0", "-12.30", "NaN", "123456789.000012345", "0.0001"].compactMap { ExactDecimal($0) }
@@ -116,7 +116,7 @@ struct ColumnErrorTests {
         return bytes
     }
 
-    /// As every type; what is taken can be sent again, and what was sent then is the same value.
+    /// Decodes the bytes as every type. An accepted value must survive a round trip.
     private static func decodeAll(_ bytes: [UInt8]) {
         decode(bytes, as: Bool.self)
         decode(bytes, as: Int16.self)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct ColumnValueTests {
-    /// Each value goes to the server and comes back, alone, as text, and in an array; and null, which is nil.
+    /// Sends each value to the server and reads it back alone, as text, and in an array; also null, which is nil.
     private func roundTrip<Value: ColumnValue & Equatable>(
         _ type: String, _ values: [(Value, String)], text: String = "$1::text",
         isSame: (Value, Value) -> Bool = { $0 == $1 }

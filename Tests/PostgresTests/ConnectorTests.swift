@@ -98,7 +98,7 @@ struct ConnectorTests {
         func longestPause(after error: DatabaseError) async throws -> UInt64 {
             let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in throw error }
             var longest: UInt64 = 0
-            // Each pause is a random part of what it may be.
+            // Each pause is drawn at random, so several are compared.
             for _ in 0..<16 {
                 let pause = try await withPool(options: options) { (test) async in
                     await test.pool.pauseBeforeNextAttempt
@@ -117,7 +117,7 @@ struct ConnectorTests {
         try await withPool(statements: [wrong]) { (test) async throws in
             let error = test.log.events.lazy.compactMap(\.openError).first
             #expect(error?.sqlState == "42P01")
-            // Not that the database is away: it is there, and its schema is another.
+            // Not `.unavailable`: the database is up, with another schema.
             let refusal = await failure { () throws(DatabaseError) in try await test.pool.query(PoolTests.one) }
             #expect(refusal?.sqlState == "42P01")
         }
@@ -152,7 +152,7 @@ struct ConnectorTests {
         #expect(unsafe PQpipelineStatus(opened.handle.pointer) == PQ_PIPELINE_ON)
     }
 
-    /// Interrupts a connector while a session of its prepares, which ends once `isOver` is set.
+    /// Interrupts a connector during a session's `prepare`, which ends once `isOver` is set.
     private func interrupt(
         withinMilliseconds limit: Int, _ isOver: Flag, _ body: (EventLoop, Task<Bool, Never>) async throws -> Void
     ) async throws {
@@ -180,7 +180,7 @@ struct ConnectorTests {
     @Test func `an interruption ends with the last session that prepares`() async throws {
         let isOver = Flag()
         try await interrupt(withinMilliseconds: 600_000, isOver) { (loop, interrupting) async in
-            // Time enough for one that waits for nobody to be over.
+            // Enough time for an interruption that does not wait to end.
             for _ in 0..<20 { await loop.pause(for: .milliseconds(5)) }
             isOver.isSet.store(true, ordering: .relaxed)
             #expect(await interrupting.value)
@@ -199,7 +199,7 @@ private final class Flag: Sendable {
 }
 
 extension Pool {
-    /// What is left of it, in nanoseconds; nil when it is not the first any more.
+    /// The remaining pause in nanoseconds; nil if this is no longer the first one.
     fileprivate var pauseBeforeNextAttempt: UInt64? {
         get async {
             await onLoop { pool in

@@ -106,7 +106,7 @@ struct DatabaseErrorTests {
         arguments: [
             ("Key (id)=(1) already exists.", "id"), ("Key (id, lower(name))=(1, a) already exists.", "id, lower(name)"),
             ("Der Schlüssel »(name)=(a)« existiert bereits.", "name"), ("()=()", ""),
-            // A function may give any detail.
+            // A function may raise an error with any detail.
             (")=(", nil), ("a)=(b", nil), ("(", nil), ("", nil),
         ] as [(String, String?)])
     func `reads the columns of a constraint from the detail`(

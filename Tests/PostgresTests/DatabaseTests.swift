@@ -85,7 +85,7 @@ struct DatabaseTests {
             #expect(first.contains(","))
             try await Server.execute("ALTER TABLE \(table) ALTER COLUMN label TYPE varchar(300)")
             _ = try await database.pool(for: loops[0]).query(read, [.int64(1)])
-            // Nobody has asked the other loop for anything.
+            // The other loop has had no statement.
             #expect(try await Server.wait(for: "SELECT count(*) \(mine) AND pid IN (\(first))", toBe: "0"))
             let closing = Task { try await database.run() }
             closing.cancel()
@@ -113,7 +113,7 @@ struct DatabaseTests {
         }
         for (pool, other) in zip(pools, pools.reversed()) { await pool.open(beside: [other]) }
         #expect(logs[0].has(\.isDown) && logs[1].has(\.isDown))
-        // The second makes no attempt by itself any more.
+        // The second pool makes no attempt by itself from now on.
         await pools[1].stopTrying()
         isThere.open()
         await logs[0].wait(\.isUp)
@@ -127,7 +127,7 @@ struct DatabaseTests {
 }
 
 extension Pool {
-    /// Ends the pauses before attempts, which never come then.
+    /// Stops the retry timer, so that no attempt follows.
     fileprivate func stopTrying() async {
         await onLoop { pool in
             repeat {

@@ -75,7 +75,7 @@ struct ExactDecimalTests {
 
     @Test(
         arguments: [
-            // Cut, too long, a group of 10,000, an unknown sign, more digits after the point than there may be.
+            // Truncated, too long, a group of 10,000, an unknown sign, and too many digits after the point.
             [], [0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0, 0],
             [0, 1, 0, 0, 0, 0, 0, 0, 0x27, 0x10], [0, 0, 0, 0, 0x80, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0x40, 0],
         ] as [[UInt8]])
@@ -84,7 +84,7 @@ struct ExactDecimalTests {
     }
 
     @Test func `omits groups that are 0 or beyond the scale, like the server`() throws {
-        // 0000 0005 with a sign, and 0.1234 of which one digit counts.
+        // 5 with a leading group of 0, and 0.1234 at scale 1.
         #expect(try ExactDecimal(binary: [0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5].span).description == "5")
         #expect(try ExactDecimal(binary: [0, 1, 0, 0, 0x40, 0, 0, 1, 0, 0].span).description == "0.0")
         #expect(try ExactDecimal(binary: [0, 1, 255, 255, 0, 0, 0, 1, 0x04, 0xD2].span).description == "0.1")

@@ -5,10 +5,10 @@ import Testing
 
 @testable import Postgres
 
-/// Statements of one turn that run as one: lookups and inserts.
+/// Merged statements of one loop iteration: lookups and inserts.
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct GroupTests {
-    /// Finds even keys, says how, and in what order many of them were read: the largest first.
+    /// Finds even keys; returns which statement ran, and the rows of merged lookups in descending order.
     private static let even = Statement(
         "even", "SELECT $1::int8, 'one' WHERE $1::int8 % 2 = 0",
         lookingUp: Statement(
@@ -94,7 +94,7 @@ struct GroupTests {
             _ = try await test.queryTogether(lookups(Self.even, (1...count).map { $0 * 2 }))
             let isQueued = Flag()
             let kinds = try await test.onLoop {
-                // Others who might come: for the pool's own connection alone no turn waits.
+                // Other descriptors, because a loop with only the pool's own connection does not wait.
                 let sockets = (0..<10).map { _ in socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) }
                 let watches = try sockets.map { try Readiness($0, on: test.loop) }
                 defer {
@@ -102,7 +102,7 @@ struct GroupTests {
                     for socket in sockets { close(socket) }
                 }
                 let other = Task.detached {
-                    // Queued for the loop from another thread, so it runs once the loop has looked for events.
+                    // Queued from another thread, so it runs after the loop has checked for events.
                     let query = Task(executorPreference: test.loop) {
                         try await test.pool.query(Self.even, [.int64(20)])
                     }
@@ -128,7 +128,7 @@ struct GroupTests {
             let rows = try await test.queryTogether(queries).map { try $0.get()[0] }
             #expect(try rows.map { try $0.int64(0) } == [2, 4, 5, 6, 7, 8, 10, 1])
             let texts = try rows.dropLast().map { try $0.text(1) }
-            // Reads go before writes, and so beside each other.
+            // Reads are sent before writes, so they are adjacent.
             #expect(texts == ["many", "many", "other", "many", "change", "many", "many"])
         }
     }
@@ -147,7 +147,7 @@ struct GroupTests {
             #expect(try outcomes[0].get()[0].int64(1) == 100)
             #expect(throws: DatabaseError.self) { try outcomes[1].get() }
             #expect(try outcomes[2].get()[0].int64(1) == 25)
-            // Only the one at fault is told of a failure.
+            // Only the statement at fault is reported as failed.
             #expect(test.log.count { if case .failed = $0 { true } else { false } } == 1)
         }
     }
@@ -193,7 +193,7 @@ struct GroupTests {
         }
     }
 
-    /// Notes a text and a remark; fails on its own at the text "bad".
+    /// Inserts a text and an optional remark; fails for the text "bad" if run alone.
     private static let note = Statement(
         "note", "INSERT INTO notes (text, remark) VALUES ($1::text, $2::text) RETURNING id::int8, text, remark, 'one'",
         inserting: Statement(
@@ -280,7 +280,7 @@ struct GroupTests {
         }
     }
 
-    /// Notes a text and a number, which no array of texts has a place for; many at once never had to.
+    /// Inserts a text and a number, which a text[] cannot hold. The merged statement is never used.
     private static let numbered = Statement(
         "numbered",
         "INSERT INTO notes (text, remark) VALUES ($1::text, $2::int8::text) RETURNING id::int8, remark, 'one'",

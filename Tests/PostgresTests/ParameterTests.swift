@@ -60,7 +60,7 @@ struct ParameterTests {
         #expect(Parameter.optionalText(nil) == .null)
     }
 
-    /// Statements are kept with their parameters, which are copied from place to place.
+    /// Statements keep their parameters, which are copied several times.
     @Test func `a parameter takes 16 bytes and its case`() {
         #expect(MemoryLayout<Parameter>.size == 17 && MemoryLayout<Parameter>.stride == 24)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Postgres
 
-/// What becomes of a statement whose deadline passes while the server works on it, and of its neighbours.
+/// The outcome of a statement whose deadline passes while the server runs it, and of its neighbours.
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct PoolCancellationTests {
     private let second = 1000 * milliseconds
@@ -30,7 +30,7 @@ struct PoolCancellationTests {
 
     @Test func `a statement that is cancelled in place of a late one runs again`() async throws {
         try await withTable { table in
-            // Each has a Sync of its own, so that the second begins when the first is done with.
+            // Each has a Sync of its own, so that the second begins when the first has ended.
             let slow = Statement("slow", "SELECT pg_sleep(4), 7::int8", kind: .update)
             let write = Statement(
                 "write", "INSERT INTO \(table) SELECT $1::int8, 'x' FROM pg_sleep(0.5)", kind: .update)
@@ -50,7 +50,8 @@ struct PoolCancellationTests {
             let backend = try await test.backend()
             let following = Statement("following", "SELECT pg_sleep(0.5), 8::int8")
             let isFollowing = "wait_event = 'PgSleep' AND query LIKE '%8::int8'"
-            // On a machine that is busy the request may come when it cannot have been meant for another any more.
+            // On a busy machine the request may come too late to be attributed to another statement; hence several
+            // tries.
             for _ in 0..<10 {
                 let start = Instant.now
                 let (late, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
@@ -61,9 +62,9 @@ struct PoolCancellationTests {
                     }
                 }
                 #expect(try await Server.wait(for: "\(test.connectionsQuery) AND \(isFollowing)", toBe: "1"))
-                // As a pooler that passes the request on in its own time.
+                // Like a pooler that forwards the request with delay.
                 try await Server.execute("SELECT pg_cancel_backend(\(backend))")
-                // The other half is the loop's, to hear of it.
+                // The other half of the time is left for the loop to process it.
                 let isInTime = Instant.now.nanoseconds(since: start) < (Cancellation.lateLimit / 2).nanoseconds
                 let error = await next.value
                 guard isInTime else { continue }
@@ -96,11 +97,12 @@ struct PoolCancellationTests {
             try await withPool(bounds, options: always(options)) { (test) async throws in
                 let backend = try await test.backend()
                 var next = backend
-                // On a busy machine the request may come before the statement has begun, which it stops then.
+                // On a busy machine the request may arrive before the statement has begun, and then has no effect on
+                // it.
                 for limit in [200, 1000, 5000, 20_000].map({ $0 * milliseconds }) where next == backend {
                     let (late, _) = try await test.failure(of: stays, within: limit)
                     #expect(late == .deadlineExceeded)
-                    // Whoever is next does not wait for what nobody waits for.
+                    // The next statement does not wait for one without a caller.
                     next = try await test.backend()
                 }
                 #expect(next != backend)
@@ -116,7 +118,7 @@ struct PoolCancellationTests {
             let outcomes = try await test.queryTogether([(PoolTests.one, []), (slow, [])], limits: [0: 2 * second])
             #expect(try outcomes[0].get()[0].int64(0) == 1)
             #expect(try outcomes[1].get()[0].int64(1) == 7)
-            // What is stopped in another's place runs again.
+            // Statements stopped in place of another run again.
             #expect(test.log.count(\.isSent) == 2)
         }
     }
@@ -135,7 +137,7 @@ struct PoolCancellationTests {
                         group.addTask {
                             await TaskDeadline.$current.withValue(TaskDeadline(expiry: expiry)) {
                                 await failure { () throws(DatabaseError) in
-                                    // More rows than one batch may return: each has a connection of its own.
+                                    // More rows than one batch may return, so each has a connection of its own.
                                     try await test.pool.query(PoolTests.sleep, [.int64(40_000)], rows: 2000)
                                 }
                             }
@@ -153,7 +155,7 @@ struct PoolCancellationTests {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let (late, _) = try await test.failure(of: PoolTests.sleep, [.int64(4000)], within: 50 * milliseconds)
             #expect(late == .deadlineExceeded)
-            // The server has said what it ended with.
+            // The server has reported how the statement ended.
             #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
             #expect(test.log.count { if case .failed = $0 { true } else { false } } == 1)
         }
@@ -208,7 +210,7 @@ struct PoolCancellationTests {
                 }
                 #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
             }
-            // No cancel request met a ROLLBACK, which would have cost the connection.
+            // No cancel request hit a ROLLBACK, which would have lost the connection.
             #expect(try await test.backend() == backend)
             #expect(!test.log.has(\.isLost))
         }
@@ -226,7 +228,7 @@ struct PoolCancellationTests {
                 await test.log.wait(for: 2, \.isSent)
                 async let long = failure { () throws(DatabaseError) in try await transaction.query(PoolTests.one) }
                 #expect(await short == .deadlineExceeded)
-                // Not that of the other, which has the pool's 5.5 s.
+                // Its own deadline, not the pool's limit of 5.5 s.
                 let end = try #require(deadline.expiry) + .seconds(4)
                 #expect(Instant.now < end)
                 _ = await long
@@ -296,7 +298,7 @@ struct PoolCancellationTests {
         let bounds = PoolBounds(minimum: 1, maximum: 1, statement: 60_000)
         try await withPool(bounds, options: always(options)) { (test) async throws in
             let update = Statement("update", "SELECT pg_sleep($1::int8 / 1000.0)", kind: .update)
-            // On a busy machine a deadline may pass before it is watched.
+            // On a busy machine the deadline may pass before it is observed.
             var isTried = false
             for limit in [200, 1000, 5000, 20_000].map({ $0 * milliseconds }) where !isTried {
                 let backend = try await test.backend()
@@ -327,14 +329,14 @@ extension PoolState.Use {
 }
 
 extension Pool {
-    /// Whether connections that are gone count as there.
+    /// Whether closed connections still keep their places.
     fileprivate var keepsPlaces: Bool {
         get async { await onLoop { $0.state.uses.values.contains(where: \.isEnding) } }
     }
 
-    /// Has the only connection break in the very turn in which the deadline of what it runs passes.
+    /// Breaks the only connection in the same iteration in which the deadline of its statement passes.
     ///
-    /// - Returns: what is known of it then, and what those who wait are told; nil when the deadline had passed before.
+    /// - Returns: the pool's uses and its next step for waiting callers; nil if the deadline had passed before.
     fileprivate func loseWhenLate() async -> ([PoolState.Use], PoolState.Next)? {
         await onLoop { pool in
             await withCheckedContinuation { continuation in

@@ -4,13 +4,13 @@ import Testing
 
 @testable import Postgres
 
-/// What becomes of statements whose transaction ends otherwise than they did.
+/// Statements that succeed in transactions that fail or remain unconfirmed.
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct PoolCommitTests {
     private static let one = PoolBounds(minimum: 1, maximum: 1)
 
-    /// Runs `body` beside a table whose rows do what their label says when they are committed, and with inserts into it,
-    /// one that shares its transaction and one that does not.
+    /// Runs `body` with a table whose rows act at the commit according to their label, and two inserts into it: one
+    /// that shares its transaction and one that does not.
     private func withCommits(_ body: (TestPool, String, _ insert: Statement, _ update: Statement) async throws -> Void)
         async throws
     {

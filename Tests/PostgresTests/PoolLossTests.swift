@@ -23,7 +23,7 @@ struct PoolLossTests {
             await test.log.wait(for: 4, \.isOpened)
             for round in 1...10 {
                 let number = try await test.onLoop {
-                    // Blocks the loop, so that it sends before it learns of the end of any of them.
+                    // Blocks the loop, so that it sends before it is notified of any connection's end.
                     let mine = "FROM pg_stat_activity WHERE application_name = '\(test.name)'"
                     try Session(Server.options).execute("SELECT pg_terminate_backend(pid) \(mine)")
                     #expect(try Server.block(until: "SELECT count(*) \(mine)", is: "0"))
@@ -47,7 +47,7 @@ struct PoolLossTests {
             let (error, _) = try await test.failure(of: PoolTests.one, within: 50 * milliseconds)
             #expect(error == .deadlineExceeded)
             await test.log.wait(\.isLost)
-            // The loop is done with what it did then.
+            // The loop has processed its previous events.
             await test.loop.perform {}
             #expect(test.log.count(\.isLost) == 2)
             #expect(try await test.pool.query(PoolTests.one)[0].int64(0) == 1)
@@ -99,7 +99,7 @@ struct PoolLossTests {
     }
 
     @Test func `a read waiting to be repeated waits no longer than its own deadline`() async throws {
-        // The second connection opens when the read has ended.
+        // The second connection opens after the read has ended.
         let attempts = Attempts()
         let isOver = Gate()
         let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in
@@ -114,7 +114,7 @@ struct PoolLossTests {
                 try await test.failure(of: PoolTests.sleep, [.int64(30_000)], within: 1000 * milliseconds)
             }
             await test.log.wait(for: 2, \.isSent)
-            // Somebody else waits, who has more time.
+            // Another caller waits, with more time.
             let waiting = Task { try await test.pool.query(PoolTests.one)[0].int64(0) }
             for _ in 0..<1000 where await test.pool.load().waiting == 0 { await test.loop.perform {} }
             try await Server.execute("SELECT pg_terminate_backend(\(backend))")
@@ -143,7 +143,8 @@ struct PoolLossTests {
                     }
                     async let patient = write(1, within: .milliseconds(400))
                     #expect(await write(2, within: .milliseconds(50)) == .deadlineExceeded)
-                    // As a process that stands still: the time of the other one and the server's pass in one turn.
+                    // Simulates a suspension: the other statement's deadline and the server's limit pass in one
+                    // iteration.
                     let end = Instant.now + Cancellation.grace
                     while Instant.now < end {}
                     #expect(await patient == .deadlineExceeded)
@@ -156,7 +157,7 @@ struct PoolLossTests {
     @Test func `a read in flight on a connection that breaks runs again elsewhere`() async throws {
         try await withTable { table in
             try await Server.execute("CREATE SEQUENCE \(table)_runs OWNED BY \(table).number")
-            // The first time it runs until it is ended, however long that takes.
+            // The first run lasts until its session is terminated.
             let read = Statement(
                 "read",
                 """
@@ -168,7 +169,7 @@ struct PoolLossTests {
             let bounds = PoolBounds(minimum: 1, maximum: 1, wait: 200, statement: 50_000)
             try await withPool(bounds, options: always(options)) { (test) async throws in
                 let backend = try await test.backend()
-                // It has run for longer than a statement may wait: that was not waiting.
+                // It has run longer than the wait limit, but running is not waiting.
                 let reading = Task { try await test.queryTogether([(read, []), (PoolTests.one, [])]) }
                 await test.log.wait(for: 3, \.isSent)
                 await test.loop.pause(for: .milliseconds(300))
@@ -187,7 +188,7 @@ struct PoolLossTests {
     {
         try await withTable { table in
             try await Server.execute("CREATE SEQUENCE \(table)_runs OWNED BY \(table).number")
-            // Ends its own connection the first three times.
+            // Terminates its own connection the first three times.
             let read = Statement(
                 "read",
                 """
@@ -211,7 +212,7 @@ struct PoolLossTests {
     }
 
     @Test func `the wait limit does not apply to a repeated read`() async throws {
-        // The second connection takes longer to open than a statement may wait.
+        // The second connection takes longer to open than the wait limit.
         let attempts = Attempts()
         let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in
             if attempts.next() > 1 { try Session(Server.options).execute("SELECT pg_sleep(0.4)") }
@@ -252,7 +253,7 @@ struct PoolLossTests {
             try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
                 let backend = try await test.backend()
                 let outcomes = try await test.onLoop {
-                    // Blocks the loop, so that it sends before it learns of the end.
+                    // Blocks the loop, so that it sends before it is notified of the connection's end.
                     try Session(Server.options).execute("SELECT pg_terminate_backend(\(backend))")
                     let isGone = try Server.block(
                         until: "SELECT count(*) FROM pg_stat_activity WHERE pid = \(backend)", is: "0")
@@ -289,7 +290,7 @@ struct PoolLossTests {
                         try await transaction.query(PoolTests.sleep, [.int64(4000)])
                     }
                     await test.log.wait(for: 3, \.isSent)
-                    // The server does not read while it sleeps, so that the rest waits for the socket.
+                    // The server does not read while it sleeps, so the rest must wait for the socket.
                     let text = String(repeating: "x", count: 4_000_000)
                     async let first = failure { () throws(DatabaseError) in
                         try await transaction.query(length, [.text(text)])
@@ -309,9 +310,9 @@ struct PoolLossTests {
         }
     }
 
-    // Servers that take no writes.
+    // Read-only servers.
 
-    /// Makes the pool's only connection one of a server that takes no writes.
+    /// Makes the session of the pool's only connection read-only.
     private func makeReadOnly(_ test: TestPool) async throws {
         let readOnly = Statement(
             "read_only", "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", kind: .update)
@@ -357,7 +358,7 @@ struct PoolLossTests {
                         try await test.pool.query(insert, [.int64(Int64(number))])
                     }
                 }
-                // 40 writes were refused; once a second is often enough.
+                // 40 writes were refused, but retirement happens at most once per second.
                 #expect(test.log.count(\.isLost) < 20)
                 #expect(!test.log.has(\.isDown))
             }
@@ -366,7 +367,7 @@ struct PoolLossTests {
 }
 
 extension Pool {
-    /// Whether what is armed for the only connection is the end of the server's time to react, or nothing.
+    /// Whether the only connection's timer is set to the end of the server's time to react, or not at all.
     fileprivate var isDeadlineForServer: Bool {
         get async {
             await onLoop { pool in
@@ -376,7 +377,7 @@ extension Pool {
         }
     }
 
-    /// As its reader and its writer would.
+    /// As the reading and the writing side would.
     fileprivate func loseTwice() async {
         await onLoop { pool in
             guard let connection = pool.connections.values.first else { return }
@@ -385,7 +386,7 @@ extension Pool {
         }
     }
 
-    /// As a transaction whose ROLLBACK was stopped.
+    /// Leaves the state after a stopped ROLLBACK.
     fileprivate func leaveTransactionOpen() async throws {
         let identifier = try await lease()
         _ = try await execute(Transaction.begin, [], on: identifier)

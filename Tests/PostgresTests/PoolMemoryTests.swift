@@ -5,7 +5,7 @@ import Testing
 
 @testable import Postgres
 
-/// What statements ended with.
+/// The outcomes of statements.
 private final class Outcomes: Sendable {
     private let outcomes = Mutex<[Result<Rows, DatabaseError>]>([])
 
@@ -72,7 +72,7 @@ struct PoolMemoryTests {
 
     @Test func `waiting statements leave memory for sending`() async throws {
         let memory = MemoryBudget(limit: 16 * 1_048_576)
-        // Nobody's time is over, however busy the machine is.
+        // A limit that is not reached even on a busy machine.
         var bounds = bounds(memory, wait: 30_000)
         bounds.statement = 30_000
         try await withPool(bounds) { (test) async throws in
@@ -86,7 +86,7 @@ struct PoolMemoryTests {
                     test.pool.query(Self.length, [long]) { $0 }.begin(on: test.loop, until: nil) { outcomes.note($0) }
                 }
             }
-            // The budget holds 83 of them, and no more.
+            // The budget holds exactly 83 of them.
             #expect(outcomes.errors.count > 17)
             gate.open()
             try await lent.value
@@ -103,19 +103,19 @@ struct PoolMemoryTests {
         bounds.memory = memory
         try await withPool(bounds) { (test) async throws in
             await test.log.wait(for: 4, \.isOpened)
-            // Two are too much for one batch, so that each takes a connection.
+            // Two exceed one batch, so each takes a connection.
             let long = Parameter.text(String(repeating: "x", count: 250_000))
             for outcome in try await test.queryTogether((0..<4).map { _ in (Self.length, [long]) }) {
                 _ = try outcome.get()
             }
             try #require(memory.used >= 4 * 500_000)
-            // All that those who wait may have: what is left does not hold what follows.
+            // The whole share of waiting statements: the rest cannot hold the next one.
             let others = memory.limit / 16 * 14
             memory.take(others)
             let text = Parameter.text(String(repeating: "x", count: 50_000))
             try await test.onLoop {
                 let answer = Outcomes()
-                // It was taken in while there was room for it.
+                // It was accepted while there was memory for it.
                 memory.release(others)
                 test.pool.query(Self.length, [text]) { $0 }.begin(on: test.loop, until: nil) { answer.note($0) }
                 memory.take(others)
@@ -196,7 +196,7 @@ struct PoolMemoryTests {
             let write = Statement(
                 "write", "INSERT INTO \(table) (label) VALUES ('x') RETURNING repeat(label, 100000)", kind: kind)
             try await withPool(bounds(memory)) { (test) async throws in
-                // Room for it to leave, and for a result as it should have.
+                // Enough to send it and to return a result within its bound.
                 memory.take(memory.limit - 10_000)
                 let length = try await test.pool.query(write)[0].withBytes(0) { $0.count }
                 #expect(length == 100_000)
@@ -214,7 +214,7 @@ struct PoolMemoryTests {
             #expect(rows?.count == 1000)
             #expect(memory.used >= Self.megabyte && memory.used < 2 * Self.megabyte)
             rows = nil
-            // The loop is done with what it did then.
+            // The loop has processed its previous events.
             await test.loop.perform {}
             #expect(memory.used == 0)
         }
@@ -325,9 +325,9 @@ struct PoolMemoryTests {
 }
 
 extension Pool {
-    /// Closes what has grown and is idle.
+    /// Closes idle connections with oversized buffers.
     ///
-    /// - Returns: whether there was such a connection.
+    /// - Returns: whether there was one.
     @discardableResult
     fileprivate func retireGrown() async -> Bool {
         await onLoop { pool in
@@ -337,7 +337,7 @@ extension Pool {
         }
     }
 
-    /// As if the pause before grown connections are closed were over, if one has begun.
+    /// Ends the pause before oversized connections are closed, if it has begun.
     fileprivate func passShrinkPause() async {
         await onLoop { pool in if pool.state.moment(of: .shrink) != nil { pool.handle(.timer(.shrink)) } }
     }

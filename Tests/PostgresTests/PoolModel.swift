@@ -2,7 +2,7 @@ import Platform
 
 @testable import Postgres
 
-/// A `PoolState` with a clock of its own.
+/// A `PoolState` with a virtual clock.
 struct PoolModel {
     typealias Action = PoolState.Action
     typealias Request = PoolState.Request
@@ -17,7 +17,7 @@ struct PoolModel {
         state = PoolState(limits: .init(minimum: minimum, maximum: maximum))
     }
 
-    /// One with `count` idle connections, numbered from 1.
+    /// A pool with `count` idle connections, numbered from 1.
     static func open(_ count: Int = 1, maximum: Int = 4) -> PoolModel {
         var model = PoolModel(count, max(count, maximum))
         for id in model.tell(.started).opening { model.connected(id) }
@@ -39,7 +39,7 @@ struct PoolModel {
         tell(.openFailed(id, error, took: took, jitter: jitter))
     }
 
-    /// A statement that is asked for now.
+    /// A new statement, submitted now.
     mutating func request(
         _ kind: Statement.Kind = .read, rows: Int = 1, bytes: Int = 0, within limit: Duration? = nil
     ) -> Request {
@@ -49,7 +49,7 @@ struct PoolModel {
             deadline: limit.map { now + $0 } ?? .distantFuture)
     }
 
-    /// Asks for a statement; the number is the last one given.
+    /// Submits a statement; its id is the latest one.
     @discardableResult
     mutating func submit(
         _ kind: Statement.Kind = .read, rows: Int = 1, bytes: Int = 0, within limit: Duration? = nil
@@ -57,14 +57,14 @@ struct PoolModel {
         tell(.submitted(request(kind, rows: rows, bytes: bytes, within: limit), hasMemory: true))
     }
 
-    /// Asks for several, and ends the iteration.
+    /// Submits several statements and ends the iteration.
     @discardableResult
     mutating func send(_ kinds: Statement.Kind..., within limit: Duration? = nil) -> [Action] {
         for kind in kinds { submit(kind, within: limit) }
         return endIteration()
     }
 
-    /// Ends the iteration, as often as there is something to do.
+    /// Ends the iteration until no work is left.
     @discardableResult
     mutating func endIteration() -> [Action] {
         var actions: [Action] = []
@@ -72,7 +72,7 @@ struct PoolModel {
         return actions
     }
 
-    /// Why a statement would be refused now.
+    /// Why a statement would be refused now; nil if accepted.
     var refusal: DatabaseError? {
         var copy = self
         let refused = copy.submit().failures
@@ -85,7 +85,7 @@ struct PoolModel {
             .leaseWanted(.init(id: lastID, enqueued: now, deadline: limit.map { now + $0 } ?? .distantFuture)))
     }
 
-    /// A Sync of `count` statements is confirmed, after which the server owes nothing unless said so.
+    /// Confirms a Sync of `count` statements. By default the server owes nothing afterwards.
     @discardableResult
     mutating func confirm(
         _ id: Int, _ count: Int = 1, after heard: [PoolState.Heard] = [], isComplete: Bool = true,
@@ -104,7 +104,7 @@ struct PoolModel {
         tell(.broke(id, error, unsent: unsent))
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     mutating func pass(_ duration: Duration) { now = now + duration }
 }
 
@@ -146,7 +146,7 @@ extension [PoolState.Action] {
     }
     var reports: [PoolState.Report] { compactMap { if case .report(let report) = $0 { report } else { nil } } }
     var news: [PoolState.SiblingNews] { compactMap { if case .tellSiblings(let news) = $0 { news } else { nil } } }
-    /// When a timer was armed for last.
+    /// The latest time for which a timer was armed.
     func moment(of timer: PoolState.Timer) -> Instant? {
         last { if case .arm(timer, at: _) = $0 { true } else { false } }.flatMap {
             if case .arm(_, at: let moment) = $0 { moment } else { nil }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Postgres
 
-/// Prepared statements that are no longer what they were.
+/// Outdated prepared statements.
 @Suite(.needsServer, .timeLimit(.minutes(1)))
 struct PoolStaleTests {
     @Test func `a changed column type reopens connections, and no statement fails`() async throws {
@@ -73,7 +73,7 @@ struct PoolStaleTests {
                 try await Server.execute("ALTER TABLE \(table) RENAME TO \(table)_away")
                 for _ in 0..<10 {
                     let (error, elapsed) = try await test.failure(of: read)
-                    // Also when no connection can be opened: whoever asks for the database's health has to know.
+                    // Even if no connection can be opened: health checks need the error.
                     #expect(error?.sqlState == "42P01")
                     #expect(elapsed < 3000 * milliseconds)
                 }
@@ -155,7 +155,7 @@ struct PoolStaleTests {
             let update = Statement(
                 "update", "UPDATE \(table) SET label = 'x' WHERE number = $1::int8 RETURNING number", kind: .update)
             try await withPool(PoolBounds(minimum: 1, maximum: 1), statements: [update]) { (test) async throws in
-                // As the first of them would have it done.
+                // As the first retirement would have done.
                 await test.pool.noteRetirement()
                 await test.log.wait(for: 2, \.isOpened)
                 try await Server.execute("ALTER TABLE \(table) RENAME TO \(table)_away")
@@ -169,7 +169,7 @@ struct PoolStaleTests {
 }
 
 extension Pool {
-    /// Gives a generation of connections up, which is not done twice for a while.
+    /// Retires all connections, which does not happen again before `retirementPause`.
     fileprivate func noteRetirement() async {
         await onLoop { $0.handle(.siblingRetired(.unavailable)) }
     }

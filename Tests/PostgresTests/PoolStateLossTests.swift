@@ -3,14 +3,14 @@ import Testing
 
 @testable import Postgres
 
-/// Connections that go, and what keeps their places.
+/// Closing connections, and what keeps their places.
 struct PoolStateLossTests {
     @Test func `a lost connection is replaced if fewer than the minimum remain`() {
         var model = PoolModel.open(2)
         let first = model.broke(1)
         #expect(first.opening == [3] && first.closed == [1] && first.checked == [2])
         #expect(first.reports == [.lost(.connectionLost)])
-        // One attempt at a time; the rest follows when it succeeds.
+        // One attempt at a time; the others follow when it succeeds.
         let second = model.broke(2).opening
         #expect(second == [])
         #expect(model.state.availability == .up && model.refusal == nil)
@@ -186,9 +186,9 @@ struct PoolStateLossTests {
         #expect(model.state.availability == .closing && model.refusal == .closing)
     }
 
-    // Connections that were given up, on which the server may still work.
+    // Given-up connections for which the server may still work.
 
-    /// A pool with as many connections as may be, each with a late statement and a cancel request on its way.
+    /// A pool at its maximum, each connection with a late statement and a cancel request in progress.
     private static func cancelling(_ maximum: Int) -> PoolModel {
         var model = PoolModel.open(maximum, maximum: maximum)
         for _ in 0..<maximum { model.send(.update, within: .milliseconds(1)) }

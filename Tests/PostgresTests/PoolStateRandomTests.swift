@@ -3,27 +3,27 @@ import Testing
 
 @testable import Postgres
 
-/// A pool beside what a server and callers that know no order do.
+/// A pool with a server and callers that act in random order.
 struct PoolStateRandomTests {
-    /// What is outside of the pool, by the actions that it was told.
+    /// The state outside of the pool, derived from its actions.
     private struct World {
         var model: PoolModel
         var generator: SeededGenerator
         var connecting: Set<Int> = []
         var idle: Set<Int> = []
         var ending: Set<Int> = []
-        /// What each connection in use has in flight.
+        /// Statements in flight by connection.
         var inUse: [Int: [PoolState.Request]] = [:]
         var leased: Set<Int> = []
         var known: Set<Int> = []
         var cancelling: Set<Int> = []
         var open: [PoolState.Request.ID: PoolState.Request] = [:]
         var openLeases = 0
-        /// Connections that broke while they sent: `mayHaveRun` has what they sent before.
+        /// Connections that broke during sending; statements sent earlier are in `mayHaveRun`.
         var breaking: Set<Int> = []
-        /// Statements that were on a connection when it was lost: the server may have run them.
+        /// Statements on a connection when it was lost: the server may have run them.
         var mayHaveRun: Set<PoolState.Request.ID> = []
-        /// The moment that each timer is armed for.
+        /// When each timer is armed to fire.
         var moments: [PoolState.Timer: Instant] = [:]
 
         init(seed: UInt64) {
@@ -144,7 +144,7 @@ struct PoolStateRandomTests {
             }
         }
 
-        /// The first transaction on a connection ends, one way or the other.
+        /// The first transaction on a connection ends, with success or failure.
         private mutating func hear() throws {
             guard let id = inUse.keys.sorted().randomElement(using: &generator), let flight = inUse[id], !flight.isEmpty
             else { return }
@@ -199,14 +199,14 @@ struct PoolStateRandomTests {
 
         private mutating func endIteration() throws {
             while model.state.hasWork { try tell(.iterationEnded) }
-            // A connection whose cancel request is over may have become idle.
+            // A connection whose cancel request has ended may have become idle.
             for (id, use) in model.state.uses {
                 if case .idle = use, inUse[id]?.isEmpty == true {
                     inUse[id] = nil
                     idle.insert(id)
                 }
             }
-            // Without memory for a batch, what waits is looked at again soon.
+            // Without memory for a batch, a retry is scheduled soon.
             let isLookedAt = model.state.moment(of: .grow).map { $0 <= model.now + PoolState.memoryPause } ?? false
             let isServed = model.state.waiting.isEmpty && model.state.waitingLeases.isEmpty
             try #require(idle.isEmpty || isServed || isLookedAt, "something waits while a connection is idle")
@@ -219,7 +219,7 @@ struct PoolStateRandomTests {
 
         private func check() throws {
             let (state, limits) = (model.state, model.state.limits)
-            // One beside those that the server may still work on, and no other.
+            // At most one more than the maximum, beside those for which the server may still work.
             try #require(state.uses.count <= limits.maximum + (live.count < 2 && !ending.isEmpty ? 1 : 0))
             try #require(live.count <= limits.maximum)
             try #require(Set(state.uses.keys) == live.union(ending))

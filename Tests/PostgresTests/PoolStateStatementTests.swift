@@ -3,7 +3,7 @@ import Testing
 
 @testable import Postgres
 
-/// What becomes of statements: batches, failures, repeats, deadlines.
+/// Outcomes of statements: batches, failures, repeats, deadlines.
 struct PoolStateStatementTests {
     // Batches.
 
@@ -258,7 +258,7 @@ struct PoolStateStatementTests {
         #expect(failures == [1: .connectionLost])
     }
 
-    // Generations.
+    // Retirement of all connections.
 
     @Test func `a read-only server makes all connections reopen, at most once per pause`() {
         var model = PoolModel.open(3)
@@ -399,7 +399,7 @@ struct PoolStateStatementTests {
         let actions = model.tell(.timer(.connection(1)))
         #expect(actions.closed == [1] && actions.undone == [2])
         #expect(actions.reports.contains(.lost(.deadlineExceeded)))
-        // The request is on its way still: the server counts the connection.
+        // The request is still in progress, so the server counts the connection.
         #expect(model.state.uses == [1: .ending(since: model.now)])
     }
 
@@ -436,7 +436,7 @@ struct PoolStateStatementTests {
         model.tell(.timer(.connection(1)))
         model.send(.insert)
         let actions = model.confirm(1, isBusy: true)
-        // Its caller was told already.
+        // Its caller was failed before.
         #expect(actions.failures == [:] && actions.answered == [])
     }
 
@@ -470,7 +470,7 @@ struct PoolStateStatementTests {
         model.pass(model.state.limits.waitLimit)
         model.tell(.timer(.wait))
         model.confirm(1)
-        // A process that stood still finds the answer and the moment at once.
+        // After a suspension, the answer and the deadline are due together.
         let second = model.endIteration()
         #expect(second.used == [1] && second.failures == [:])
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Postgres
 
-/// Connections that come, and how those that wait are shared out among them.
+/// Opening connections, and assigning them to waiting callers.
 struct PoolStateTests {
     // Starting.
 
@@ -46,7 +46,7 @@ struct PoolStateTests {
         #expect(first == [.opened] && second == [])
     }
 
-    // Sharing out.
+    // Assigning connections.
 
     @Test func `uses the most recently used connection, so that the others can time out`() {
         var model = PoolModel.open(3)
@@ -118,7 +118,7 @@ struct PoolStateTests {
         #expect(later.opening == [2])
     }
 
-    // Failing.
+    // Failures.
 
     @Test func `after its only attempt failed it is down and refuses at once`() {
         var model = PoolModel(1)
@@ -217,7 +217,7 @@ struct PoolStateTests {
         model.pass(.nanoseconds(1))
         let early = model.endIteration()
         #expect(early.opening == [] && early.moment(of: .grow) == retry)
-        // The minimum is there, so only a waiting statement opens another one.
+        // The minimum is reached, so only a waiting statement opens another one.
         let retried = model.tell(.timer(.retry)).opening
         #expect(retried == [])
         model.pass(PoolState.firstPause)

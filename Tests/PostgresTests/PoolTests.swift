@@ -11,7 +11,7 @@ struct PoolTests {
     static let one = Statement("one", "SELECT 1::int8")
     static let sleep = Statement("sleep", "SELECT pg_sleep($1::int8 / 1000.0), 7::int8")
 
-    /// The outcome of a statement, once it is there.
+    /// The outcome of a statement, once it has ended.
     private final class Answer: Sendable {
         let outcome = Mutex<Result<Rows, DatabaseError>?>(nil)
     }
@@ -23,7 +23,7 @@ struct PoolTests {
         let gate = Gate()
         let sent = test.log.count(\.isSent)
         let lent = (0..<count).map { _ in Task { try await test.pool.transaction { _ in await gate.wait() } } }
-        // Each of them has begun.
+        // All of them have begun.
         await test.log.wait(for: sent + count, \.isSent)
         defer { gate.open() }
         let value = try await body()
@@ -67,7 +67,8 @@ struct PoolTests {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let transactions = try await test.onLoop {
                 try await withThrowingTaskGroup(of: (Int, String).self) { group in
-                    // The limit is 1000: two fit together, the third does not, the one above it stands alone.
+                    // The limit is 1000: the first two fit together, the third does not, and one above the limit is
+                    // sent alone.
                     for (index, rows) in [400, 600, 1, 2000, 1, 999].enumerated() {
                         group.addTask { (index, try await test.pool.query(read, rows: rows)[0].text(0)) }
                     }
@@ -151,7 +152,7 @@ struct PoolTests {
     @Test func `too many parameters for the server do not lose the connection`() async throws {
         try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
             let backend = try await test.backend()
-            // Past the check that a caller meets.
+            // Bypasses the check of the public API.
             let outcome = await test.pool.outcome(of: Self.one, .list([.int64(1)]), rows: 1, until: nil)
             guard case .failure(let error) = outcome else { return #expect(Bool(false), "it was answered") }
             #expect(error.sqlState == "08P01" && error.errorClass == .statement)
@@ -212,7 +213,8 @@ struct PoolTests {
                 let waiting = Task(executorPreference: test.loop) { try await test.pool.query(Self.one) }
                 await turn()
                 await turn()
-                // As a process that stands still: the answer comes, and the limit passes, and the loop hears of both at once.
+                // Simulates a suspension: the answer arrives and the limit passes before the loop is notified of
+                // either.
                 let end = Instant.now + .milliseconds(300)
                 while Instant.now < end {}
                 _ = try await busy.value
@@ -237,7 +239,7 @@ struct PoolTests {
                 }
                 await test.loop.nextTurn()
                 while await test.pool.waitEnd != nil { await test.loop.nextTurn() }
-                // Its wait is over, and the loop looks for events once more before it says so.
+                // Its limit has passed, and the loop checks for events once more before failing it.
                 try holder.execute("SELECT pg_advisory_unlock(\(key))")
                 let socket = try #require(await test.pool.socket)
                 var watch = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
@@ -260,7 +262,7 @@ struct PoolTests {
                     test.pool.query(Self.one) { $0 }.begin(on: test.loop, until: nil) { outcome in
                         first.outcome.withLock { $0 = outcome }
                     }
-                    // Far more turns than its wait has.
+                    // Far more iterations than fit into its wait limit.
                     for _ in 0..<100_000 where first.outcome.withLock({ $0 == nil }) {
                         test.pool.query(Self.one) { $0 }.begin(on: test.loop, until: nil) { _ in }
                         await test.loop.nextTurn()
@@ -292,7 +294,7 @@ struct PoolTests {
     // Deadlines.
 
     @Test func `the task's deadline fails a statement, and the server cancels it`() async throws {
-        // Longer than anything here is waited for.
+        // Longer than any wait in this test.
         let minute = 60_000
         var options = Server.options
         options.statementTimeout = .milliseconds(minute)
@@ -373,7 +375,7 @@ struct PoolTests {
         let (outcome, refusal, query) = try await withPool(PoolBounds(minimum: 1, maximum: 2)) { (test) async throws in
             let busy = Task { try await test.pool.query(Self.sleep, [.int64(200)])[0].int64(1) }
             await test.log.wait(\.isSent)
-            // In this order, since they begin on one loop.
+            // In this order, because both begin on one loop.
             let refusal = try await test.onLoop {
                 async let closing: Void = test.pool.close(within: .milliseconds(5000))
                 async let refusal = failure { () throws(DatabaseError) in try await test.pool.query(Self.one) }
@@ -394,15 +396,15 @@ struct PoolTests {
             }
             await test.log.wait(\.isSent)
             await test.pool.close(within: .milliseconds(50))
-            // Had it waited for the statement, that would have succeeded.
+            // It would have succeeded if closing had waited for it.
             #expect(await busy.value == .connectionLost)
         }
     }
 }
 
 extension Pool {
-    /// When a caller has waited enough; nil while none waits, and from then on until it is told.
+    /// When the waiting caller reaches its limit; nil if none waits, and between the timer's end and its handling.
     fileprivate var waitEnd: UInt64? { get async { await onLoop { $0.timers[.wait]?.expiry } } }
-    /// The socket of its only connection.
+    /// The socket of the only connection.
     fileprivate var socket: Int32? { get async { await onLoop { $0.connections.values.first?.readiness.number } } }
 }

@@ -9,7 +9,8 @@ import Testing
 struct QueryTests {
     private let failing = Statement("failing", "SELECT 1 / 0")
 
-    /// Asks on the pool's loop, on another one or on none; and says whether the answer came on the loop that asked.
+    /// Runs the query from the pool's loop, from another one or from none; returns whether the completion ran on the
+    /// caller's loop.
     private func ask(
         _ test: TestPool, _ statement: Statement, on loop: EventLoop?, until expiry: Instant? = nil
     ) async -> (outcome: Result<Rows, DatabaseError>, isOnLoop: Bool) {
@@ -82,7 +83,7 @@ struct QueryTests {
             let one = test.pool.query(PoolTests.one) { try $0[0].int64(0) }
             #expect(try await one.value == 1)
             #expect(try await one.map { "\($0 + 1)" }.value == "2")
-            // Asked again, it runs again.
+            // A query can be run again.
             #expect(try await one.value == 1)
         }
     }

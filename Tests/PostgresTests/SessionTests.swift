@@ -78,12 +78,12 @@ struct SessionTests {
     @Test func `an interruption ends the running command, also at the server, and prevents new ones`() async throws {
         let interruption = try Interruption()
         var options = Server.options
-        // Only the interruption ends it, however late the test looks.
+        // A limit that only the interruption can undercut.
         options.statementTimeout = .milliseconds(60_000)
         let connector = Connector(options: always(options), interruption: interruption)
         let name = Server.uniqueName()
         let (errors, error) = AsyncStream<DatabaseError?>.makeStream()
-        // At once: a task would begin only when the other tests leave it a thread.
+        // On a thread, because a task might not start while other tests use all threads.
         try Thread.start {
             do throws(DatabaseError) {
                 let session = try connector.session()
@@ -93,7 +93,7 @@ struct SessionTests {
             } catch let reason { error.yield(reason) }
         }
         let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)' AND state = 'active'"
-        // A busy machine may take its time to begin it.
+        // On a busy machine the command may take time to begin.
         while try await !Server.wait(for: sleeping, toBe: "1") {}
         interruption.begin()
         #expect(await errors.first { _ in true } == .some(.closing))
@@ -155,11 +155,11 @@ struct SessionTests {
     }
 }
 
-/// How a session comes to be at a server that offers no TLS.
+/// Connecting to a server without TLS.
 @Suite(.timeLimit(.minutes(1)))
 struct SessionWithoutTLSTests {
     private func error(of options: ConnectionOptions) async -> DatabaseError? {
-        // On a thread of its own: it would hold up tests that share the threads of tasks.
+        // On a separate thread, because it would block the threads of other tests' tasks.
         await BlockingThread.run {
             do throws(DatabaseError) {
                 _ = try Session(options)
@@ -187,7 +187,7 @@ struct SessionWithoutTLSTests {
         let server = ServerWithoutTLS()
         var options = server.options
         options.sslMode = mode
-        // A certificate that can be read, though it certifies nobody here.
+        // A readable certificate file, although it does not certify this server.
         options.sslRootCertificate = "/etc/ssl/certs/ca-certificates.crt"
         guard case .connectFailed(let reason)? = await error(of: options) else {
             Issue.record("no reason")
@@ -198,14 +198,14 @@ struct SessionWithoutTLSTests {
     }
 }
 
-/// A server on loopback that says late that it has no TLS, and nothing to whoever goes on without.
+/// A server on loopback that refuses TLS after a pause, and never answers a client that continues without.
 private final class ServerWithoutTLS: Sendable {
     struct Counts: Equatable {
         var requestsForTLS = 0
         var startsWithoutTLS = 0
     }
 
-    /// How long a client waits to hear that there is no TLS.
+    /// Pause before the server refuses TLS.
     static let pauseMilliseconds: Int32 = 100
 
     private let listener: Int32
@@ -218,7 +218,7 @@ private final class ServerWithoutTLS: Sendable {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // A sockaddr_in begins as a sockaddr, and the length is its own.
+        // A sockaddr_in begins with a sockaddr, and the length is its own.
         unsafe withUnsafeMutablePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 precondition(unsafe bind(listener, $0, length) == 0 && listen(listener, 16) == 0, "no listener")
@@ -227,7 +227,7 @@ private final class ServerWithoutTLS: Sendable {
         }
         self.listener = listener
         port = UInt16(bigEndian: address.sin_port)
-        // It ends with the listener.
+        // The thread ends with the listener.
         let begin = { @Sendable [weak self] in
             while true {
                 let client = accept(listener, nil, nil)
@@ -240,7 +240,7 @@ private final class ServerWithoutTLS: Sendable {
     }
 
     deinit {
-        // Wakes the thread that waits for a client.
+        // Wakes the thread that waits in accept.
         shutdown(listener, Int32(SHUT_RDWR))
         state.withLock { for client in $0.clients { close(client) } }
     }
@@ -262,7 +262,7 @@ private final class ServerWithoutTLS: Sendable {
             if asksForTLS { state.counts.requestsForTLS += 1 } else { state.counts.startsWithoutTLS += 1 }
         }
         guard asksForTLS else { return }
-        // The client waits for the answer, so nothing comes.
+        // The client waits for the answer, so nothing arrives during the pause.
         var watch = pollfd(fd: client, events: Int16(POLLIN), revents: 0)
         // One entry, which outlives the call.
         _ = unsafe poll(&watch, 1, Self.pauseMilliseconds)

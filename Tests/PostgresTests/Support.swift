@@ -5,10 +5,10 @@ import Reactor
 import Synchronization
 import Testing
 
-/// The PostgreSQL that the environment names.
+/// The PostgreSQL server named by the environment.
 enum Server {
     private static func variable(_ name: String) -> String? {
-        // The text belongs to the environment, which nobody changes, and is copied at once.
+        // The text belongs to the environment, which does not change, and is copied at once.
         unsafe getenv(name).map { unsafe String(cString: $0) }
     }
 
@@ -22,12 +22,12 @@ enum Server {
 
     private static let count = Atomic<Int>(0)
 
-    /// A name that no other test of this or another run has: for tables and for applications.
+    /// A name that is unique across tests and runs, for tables and applications.
     static func uniqueName() -> String {
         "test_\(getpid())_\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
     }
 
-    /// Runs what blocks on a thread of its own, so that it keeps no other test waiting.
+    /// Runs blocking code on a separate thread, so that it does not delay other tests.
     private static func aside<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         let loop = try EventLoop(index: 0)
         try loop.start()
@@ -35,18 +35,18 @@ enum Server {
         return try await Task(executorPreference: loop) { try body() }.value
     }
 
-    /// Runs SQL on a connection of its own.
+    /// Runs SQL on a separate connection.
     @discardableResult
     static func execute(_ sql: String) async throws -> [[String?]] {
         try await aside { try Session(options).execute(sql) }
     }
 
-    /// The first value of SQL run on a connection of its own.
+    /// The first value of SQL run on a separate connection.
     static func value(_ sql: String) async throws -> String? {
         try await execute(sql).first?.first ?? nil
     }
 
-    /// Asks again and again until the answer is the expected one; in vain for 10 s at most.
+    /// Repeats a query until its value is the expected one, for at most 10 s.
     static func wait(for sql: String, toBe expected: String) async throws -> Bool {
         try await aside { try block(until: sql, is: expected) }
     }
@@ -63,13 +63,13 @@ enum Server {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// Skips where there is no PostgreSQL to test with.
+    /// Skips the test if there is no PostgreSQL server.
     static var needsServer: Self { .enabled(if: Server.isThere, "ITEMS_TEST_DB_HOST names no server") }
 }
 
 let milliseconds: UInt64 = 1_000_000
 
-/// What a pool reported, and whoever waits for it to report something.
+/// The events of a pool, and tasks that wait for further ones.
 final class EventLog: Sendable {
     private struct Waiter {
         let isMet: @Sendable ([PoolEvent]) -> Bool
@@ -114,7 +114,7 @@ final class EventLog: Sendable {
     }
 }
 
-/// Holds whoever waits until it is opened, for good.
+/// Blocks waiting tasks until it is opened, once and for all.
 final class Gate: Sendable {
     private struct State {
         var isOpen = false
@@ -155,7 +155,7 @@ extension PoolEvent {
     var openError: DatabaseError? { if case .openFailed(let error) = self { error } else { nil } }
 }
 
-/// A pool on a loop of its own, with what it reported.
+/// A pool on its own loop, with its events.
 struct TestPool: Sendable {
     let loop: EventLoop
     let pool: Pool
@@ -163,17 +163,17 @@ struct TestPool: Sendable {
     /// The application name of its connections.
     let name: String
 
-    /// The number of its connections as the server sees it.
+    /// Counts its connections as the server sees them.
     var connectionsQuery: String { "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)'" }
 
-    /// Runs `body` on the loop: everything it asks for before it suspends is asked for in one turn.
+    /// Runs `body` on the loop: everything it submits before it suspends is in one iteration.
     func onLoop<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
         try await Task(executorPreference: loop) { try await body() }.value
     }
 
-    /// Asks for all of them in one turn of the loop; the outcomes are in the order of the statements.
+    /// Submits all of them in one loop iteration; the outcomes are in the order of the statements.
     ///
-    /// - Parameter limits: by the statement's place, how long its task has for it.
+    /// - Parameter limits: time limit of the task, by the statement's index.
     func queryTogether(
         _ queries: [(Statement, [Parameter])], limits: [Int: UInt64] = [:]
     ) async throws -> [Result<Rows, DatabaseError>] {
@@ -199,7 +199,8 @@ struct TestPool: Sendable {
         }
     }
 
-    /// The error of a statement that must fail, with the time it took; measured on the loop, since other threads are busy.
+    /// The error of a statement that must fail, and the time it took, measured on the loop because other threads are
+    /// busy.
     func failure(
         of statement: Statement, _ parameters: [Parameter] = [], within limit: UInt64? = nil
     ) async throws -> (error: DatabaseError?, elapsed: UInt64) {
@@ -213,7 +214,7 @@ struct TestPool: Sendable {
         }
     }
 
-    /// The process that serves the pool's only connection.
+    /// The process id of the server's end of the pool's only connection.
     func backend() async throws -> Int64 {
         try await pool.query(Statement("pid", "SELECT pg_backend_pid()::int8"))[0].int64(0)
     }
@@ -260,7 +261,7 @@ func withPool<Value>(
     }
 }
 
-/// Runs `body` beside a table with a unique number and a label.
+/// Runs `body` with a table that has a unique number and a label.
 func withTable<Value>(_ body: (String) async throws -> Value) async throws -> Value {
     let table = Server.uniqueName()
     try await Server.execute("CREATE TABLE \(table) (number int8 UNIQUE, label text)")
@@ -287,7 +288,7 @@ extension DatabaseError {
     var sqlState: String? { if case .server(let error) = self { error.sqlState } else { nil } }
 }
 
-/// A generator that gives the same numbers in every run (SplitMix64).
+/// A seeded random number generator (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 
@@ -300,7 +301,7 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-/// Counts how often it was asked.
+/// Counts attempts.
 final class Attempts: Sendable {
     private let count = Atomic<Int>(0)
 

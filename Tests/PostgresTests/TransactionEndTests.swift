@@ -30,7 +30,7 @@ struct TransactionEndTests {
     func `skipped statements without a failure have an unknown outcome`(isDoubtful: Bool) {
         #expect(end(count: 2, isDoubtful: isDoubtful, isComplete: false) == .unknown)
         #expect(end(isDoubtful: isDoubtful, isComplete: false) == .unknown)
-        // Behind one that failed, that is what has to be.
+        // After a failed statement, skipping is expected.
         #expect(end(error, count: 2, isDoubtful: isDoubtful, isComplete: false) == .undone)
     }
 
@@ -38,7 +38,7 @@ struct TransactionEndTests {
         #expect(TransactionEnd.Repeat(isConnectionRetired: true, isAlone: true, count: 2) == .elsewhere)
         #expect(TransactionEnd.Repeat(isConnectionRetired: false, isAlone: false, count: 2) == .alone)
         #expect(TransactionEnd.Repeat(isConnectionRetired: false, isAlone: false, count: 1) == .none)
-        // Others of the same moment do not matter: it would be asked again and again.
+        // Its neighbours do not matter: it would be repeated for ever.
         #expect(TransactionEnd.Repeat(isConnectionRetired: false, isAlone: true, count: 2) == .none)
     }
 

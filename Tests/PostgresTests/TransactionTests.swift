@@ -10,7 +10,7 @@ struct TransactionTests {
         try await PostgresTests.withTable { table in
             let insert = Statement("insert", "INSERT INTO \(table) VALUES ($1::int8)", kind: .insert)
             let count = Statement("count", "SELECT count(*) FROM \(table)")
-            // Whatever else the machine does, nobody is to be told that the wait was too long.
+            // Limits that are not reached even on a busy machine.
             let bounds = PoolBounds(minimum: 1, maximum: 2, wait: 30_000, statement: 30_000)
             return try await withPool(bounds, statements: [insert]) { test in
                 try await body(test, insert, count)
@@ -24,7 +24,7 @@ struct TransactionTests {
                 try await transaction.query(insert, [.int64(1)])
                 try await transaction.query(insert, [.int64(2)])
                 let own = try await transaction.query(count)[0].int64(0)
-                // Nobody else sees it yet.
+                // Not visible to other transactions yet.
                 let others = try await test.pool.query(count)[0].int64(0)
                 return [own, others]
             }
