@@ -1,17 +1,17 @@
 import Vial
 
-/// The accept queue of one loop, and how far its acceptor is: the state of `Vial.Acceptor`.
+/// The accept queue of one loop and the state of its acceptor (`Vial.Acceptor`).
 struct Acceptor {
-    /// Clients whose connection the kernel has opened, the first one first.
+    /// Clients whose connection the kernel has opened, in order.
     var queue: [Int] = []
     var isListening = true
-    /// Present once the drain closes: only who is in the queue is taken in.
+    /// Present once the drain closes the service: only clients in the queue are accepted.
     var intake: Drain.Intake?
-    /// How many clients the last attempt took in, which ended because there was no place.
+    /// Clients accepted by the last attempt, if it ended because there was no place.
     var counted: Int?
-    /// How many were taken in since the drain closes.
+    /// Clients accepted since the drain began closing.
     var lateCount = 0
-    /// It makes no attempt before.
+    /// No attempt is made before this time.
     var pausedUntil: Moment = 0
 
     func hasWork(at now: Moment) -> Bool {

@@ -1,9 +1,9 @@
-/// One session of the simulated PostgreSQL: the messages it was sent, and how far it is.
+/// One session of the simulated PostgreSQL: the messages it received and its progress.
 final class Backend {
     /// A message from the service.
     enum Message {
         case statement(Int)
-        /// Statements that run as one: a range in `World.groups`.
+        /// Merged statements: a range in `World.groups`.
         case group(start: Int, count: Int)
         case sync
     }
@@ -42,14 +42,14 @@ final class Backend {
     /// Whether the loop knows the connection, and the replies that arrived before.
     var isAdopted = false
     var early: [Reply] = []
-    /// Its answers reach nobody any more; it runs what it was sent, and ends.
+    /// Its answers reach no one: it runs what it has received, and ends.
     var isOrphan = false
     /// Whether its server was demoted to a standby.
     var isOldPrimary = false
     /// Whether its prepared statements are outdated.
     var isStale = false
     var inbox: [Message] = []
-    /// How many messages have arrived, and how many of them are processed.
+    /// Number of messages that have arrived, and of those processed.
     var arrived = 0
     var position = 0
     var lastArrival: Moment = 0
@@ -59,7 +59,7 @@ final class Backend {
     /// Whether the current work ends by a cancel request or by the statement timeout.
     var isCancelled = false
     var isCancelledByService = false
-    /// The writes of the commit that waits for a standby, or last did.
+    /// The writes of the commit that waits for a standby, or of the last one that did.
     var waiting: [Int] = []
     /// When it has processed what it has begun.
     var clock: Moment = 0

@@ -1,4 +1,4 @@
-/// A running handler: which client waits for it, and how far it is.
+/// A running handler: the client that waits for it, and its progress.
 struct Call {
     enum Stage {
         case statement

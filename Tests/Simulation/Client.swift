@@ -1,7 +1,7 @@
 import HTTP1
 import Vial
 
-/// One client and its connection: the client's state, and what `Vial.Connection` keeps for it.
+/// One client and its connection: the client's state, and that of `Vial.Connection`.
 final class Client {
     /// An answer, or a 100 (Continue), that the service has written.
     struct Answer {
@@ -28,27 +28,27 @@ final class Client {
     var connectedAt: Moment = 0
     /// The request that is being sent, or the next one, counted from 0.
     var next = 0
-    /// The current request's bytes, how many of them were sent, where its head ends, and the size of a piece.
+    /// The current request's bytes, the number sent, the end of its head, and the size of a piece.
     var bytes: [UInt8] = []
     var sentBytes = 0
     var headEnd = 0
     var pieceSize = 0
-    /// How many requests were begun, and how many of those were answered.
+    /// Number of requests begun, and of those answered.
     var begun = 0
     var answered = 0
-    /// How many requests were begun before the service closed its side.
+    /// Number of requests begun before the service closed its side.
     var begunBeforeShut = 0
     var isWaitingForAnswers = false
     var isWaitingForContinue = false
-    /// Whether the client knows that the connection ends; it sends nothing more.
+    /// Whether the client knows that the connection is closing; it sends nothing more.
     var isTold = false
-    /// Whether an answer said so.
+    /// Whether an answer announced that.
     var hasLastAnswer = false
     /// Whether it has closed or reset its side.
     var isGone = false
     var hasFinished = false
     var isTakeScheduled = false
-    /// How many bytes and how many answers the client has read.
+    /// Number of bytes and of answers that the client has read.
     var taken = 0
     var takenAnswers = 0
 
@@ -83,7 +83,7 @@ final class Client {
     var idleSince: Moment = 0
     var hasHeadBegun = false
     var headBegan: Moment = 0
-    /// How many bytes of the current body were dropped.
+    /// Bytes of the current body that were dropped.
     var droppedOfBody = 0
     var hasLostInput = false
     var answers: [Answer] = []

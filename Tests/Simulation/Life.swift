@@ -1,14 +1,14 @@
 /// The parameters of one schedule: the service's limits, its clients and the faults. All are drawn before the first step.
 struct Life {
-    /// What a request asks for.
+    /// The kind of a request.
     enum Kind: Int, CaseIterable {
         /// Answered inline, without the database.
         case root
-        /// A lookup by a key, which may run as one with others.
+        /// A lookup by key, which may be merged with others.
         case find
         /// A read of several rows.
         case list
-        /// An insert, which may run as one with others.
+        /// An insert, which may be merged with others.
         case create
         /// A statement that may wait for a lock, so it has a transaction of its own.
         case update
@@ -64,7 +64,7 @@ struct Life {
         var statement = StatementPlan()
     }
 
-    /// What a statement does at the server.
+    /// The effect of a statement at the server.
     struct StatementPlan {
         enum Verdict {
             case succeeds

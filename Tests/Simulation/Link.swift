@@ -1,4 +1,4 @@
-/// The service's side of one connection to the database: what it sent, and the answers that its kernel holds.
+/// The service's side of one connection to the database: what it sent, and the answers in the kernel's buffer.
 final class Link {
     enum Expected {
         /// An index into `World.statements`.

@@ -8,7 +8,7 @@ extension Moment {
     static let millisecond: Moment = 1_000_000
     static let second: Moment = 1_000_000_000
 
-    /// The same for the deciders.
+    /// As an instant, for the state machines.
     var instant: Instant { Instant(nanoseconds: self) }
     /// As a span of time.
     var duration: Duration { .nanoseconds(Int64(self)) }

@@ -17,7 +17,7 @@ final class PoolDriver {
     let index: Int
     var state: PoolState
     var links: [Link] = []
-    /// Kept for its storage.
+    /// Kept to reuse its storage.
     var spareActions: [PoolState.Action] = []
     /// The event whose actions are being performed.
     var event: PoolState.Event?
@@ -31,7 +31,8 @@ final class PoolDriver {
     /// Connections whose cancel request is under way, including closed ones.
     var cancelling: [Int] = []
     var lastRetirement: Moment?
-    /// What the current event led to: a lost connection, one lost because the server was silent, a server that accepts no writes.
+    /// Consequences of the current event: a lost connection, one lost because the server was silent, a read-only
+    /// server.
     var hasLost = false
     var metSilence = false
     var metReadOnly = false

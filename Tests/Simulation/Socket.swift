@@ -1,5 +1,5 @@
-/// The service's end of a client's TCP connection: the kernel's state, and what the loop has reported of it (edge-triggered, as
-/// `Reactor.Readiness`).
+/// The service's end of a client's TCP connection: the kernel's state, and what the loop has reported of it
+/// (edge-triggered, as in `Reactor.Readiness`).
 struct Socket {
     enum Attempt: Equatable {
         case done(Int)

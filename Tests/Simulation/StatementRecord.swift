@@ -1,4 +1,4 @@
-/// One statement of a handler: what it is, what the pool knows about it, and what the server did.
+/// One statement of a handler: its request, what the pool knows about it, and what the server did.
 struct StatementRecord {
     enum Kind {
         case read, insert, update
@@ -31,7 +31,7 @@ struct StatementRecord {
     /// Whether its last run was stopped by a cancel request of the service.
     var isStoppedByService = false
     var run = Run.none
-    /// How often the server ran it, and how often it committed it.
+    /// Number of times the server ran it, and committed it.
     var runs = 0
     var commits = 0
     /// Whether it was committed and the wait for the standby was cancelled.

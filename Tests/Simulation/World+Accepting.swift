@@ -2,7 +2,7 @@ import HTTP1
 import Platform
 import Vial
 
-// Clients on their way in, as `Vial.Acceptor` takes them.
+// Accepting clients, as `Vial.Acceptor` does.
 extension World {
     /// `Acceptor.pause`.
     static let acceptPause = 20 * Moment.millisecond
@@ -26,11 +26,11 @@ extension World {
         client.connectedAt = now
         client.socket.reset(room: client.plan.window)
         acceptors[index].queue.append(client.index)
-        // It may send before it is taken in.
+        // It may send before it is accepted.
         queue.schedule(.clientActs(client.index), at: now + client.plan.delay)
     }
 
-    /// The acceptor's part of a turn of its loop.
+    /// The acceptor's part of a loop iteration.
     func acceptClients(of pool: PoolDriver) {
         let index = pool.index
         guard acceptors[index].hasWork(at: now) else { return }
@@ -38,7 +38,7 @@ extension World {
         if accept(index, atMost: life.acceptBatch).lacksPlace { pauseAccepting(index) }
     }
 
-    /// The service closes: who is in the queue is taken in, and nobody else.
+    /// The service closes: clients in the queue are accepted, and no others.
     func beginIntake(_ index: Int) {
         acceptors[index].intake = Drain.Intake(queueLength: life.acceptQueueLength, until: course.limit)
         acceptors[index].pausedUntil = 0
@@ -74,9 +74,9 @@ extension World {
         queue.schedule(.loopResumes, at: now + Self.acceptPause)
     }
 
-    /// Takes clients from the queue.
+    /// Accepts clients from the queue.
     ///
-    /// - Returns: how many, and whether it ended because there was no place for the next one.
+    /// - Returns: the number, and whether it stopped because there was no place for the next one.
     private func accept(_ index: Int, atMost limit: Int) -> (count: Int, lacksPlace: Bool) {
         var count = 0
         while count < limit, let first = acceptors[index].queue.first {
@@ -97,9 +97,9 @@ extension World {
         return (count, false)
     }
 
-    /// Closes the connection that has been idle longest, of this loop or else of another.
+    /// Closes the longest idle connection, of this loop if it has one, else of another.
     private func freePlace(for index: Int) -> Bool {
-        // As `Worker.giveUpIdle`: what is idle then waits for its first request.
+        // As in `Worker.giveUpIdle`: connections that are idle then wait for their first request.
         if phase >= .closing { return false }
         for offset in 0..<pools.count {
             let loop = (index + offset) % pools.count
@@ -128,7 +128,7 @@ extension World {
         client.isQueued = false
         client.idleSince = now
         client.socket.isOpen = true
-        // Whoever begins to watch a descriptor hears of what is there.
+        // A new watch reports what is already there.
         client.socket.hasReadEdge = client.socket.isReadable
         client.exchange = Exchange(at: now.instant, drain: phase, times)
         client.reader = .init(limits: limits)
@@ -151,7 +151,7 @@ extension World {
         }
         acceptors[index].queue.removeAll(keepingCapacity: true)
         closingAcceptors -= 1
-        // The server goes on with the drain when all of them have finished.
+        // The drain continues when all of them have finished.
         if closingAcceptors == 0 { queue.schedule(.drains, at: now) }
     }
 }

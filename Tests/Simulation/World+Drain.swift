@@ -23,7 +23,7 @@ extension World {
         }
         while let next = course.next(at: now.instant, openCount: openConnections, skipsDelay: life.skipsDelay) {
             enter(next)
-            // Each loop hears of it before the next look, and each acceptor finishes first.
+            // Each loop is notified before the next check, and each acceptor finishes first.
             if next == .closing { return }
             if next == .ended { return closePools() }
         }

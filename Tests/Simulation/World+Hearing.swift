@@ -1,6 +1,6 @@
 import Postgres
 
-// Turns the server's replies into `PoolState.Heard`.
+// Converts the server's replies into `PoolState.Heard`.
 extension World {
     /// The loop reports that a connection to the database is readable.
     func report(_ link: Link, _ pool: PoolDriver) {

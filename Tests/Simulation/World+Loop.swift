@@ -1,10 +1,10 @@
 import Postgres
 import Vial
 
-// Virtual time and the event loops. A turn follows the order of `Reactor.EventLoop`: events are reported, deadlines that had
-// expired before fire, connections that yielded continue, jobs run, and at the end the pool sends.
+// Virtual time and the event loops. An iteration follows the order of `Reactor.EventLoop`: events are reported,
+// deadlines that had expired before fire, connections that yielded continue, jobs run, and at the end the pool sends.
 extension World {
-    /// More turns than this in a row mean that a loop never becomes idle.
+    /// More iterations than this in a row mean that a loop never becomes idle.
     private static let turnLimit = 2000
     private static let stepLimit = 200_000
 
@@ -39,7 +39,7 @@ extension World {
             turns += 1
             if turns > Self.turnLimit { return fail(.late, "a loop does not come to rest") }
             for pool in pools { turn(pool) }
-            // A turn takes time.
+            // An iteration takes time.
             now += 2 * .microsecond
             while let event = queue.popFirst(until: now) { happen(event) }
             if now < pausedUntil { return }

@@ -1,7 +1,7 @@
 import Platform
 import Postgres
 
-// The part of `Postgres.LoopPool`: reports events to `PoolState`, and performs its actions in order.
+// Plays the part of `Postgres.LoopPool`: passes events to `PoolState`, and performs its actions in order.
 extension World {
     /// More batches than this at the end of one iteration mean that the pool never becomes idle.
     private static let batchLimit = 10_000

@@ -91,7 +91,7 @@ extension World {
         if !isGone { deliver(count, to: backend) }
     }
 
-    /// The end of the statements that run as one with that at `start`.
+    /// The end of the statements that are merged with the one at `start`.
     private func endOfGroup(from start: Int, in requests: [PoolState.Request]) -> Int {
         var end = start + 1
         guard mayBeGrouped(requests[start]) else { return end }

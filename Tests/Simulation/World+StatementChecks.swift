@@ -112,7 +112,7 @@ extension World {
         if record.sends > life.maximum + 1 + 3 { fail(.bounds, "statement \(statement) is sent \(record.sends) times") }
     }
 
-    /// The pool queues a statement again that certainly did nothing.
+    /// The pool queues a statement again that certainly had no effect.
     func undone(_ statement: Int) {
         let record = statements[statement]
         if record.isAnswered { fail(.answeredTwice, "statement \(statement) waits again though it is answered") }

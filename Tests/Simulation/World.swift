@@ -62,9 +62,9 @@ final class World {
     var closingStart: Moment = 0
     var poolsClosing: Moment = 0
     var openConnections = 0
-    /// One for each loop.
+    /// One per loop.
     var acceptors: [Acceptor] = []
-    /// Of those, how many still take in who is in their queue while the drain waits.
+    /// Number of acceptors that still accept clients from their queue while the drain waits.
     var closingAcceptors = 0
     /// Connections of clients over all schedules; numbers them.
     var connectionCount = 0
