@@ -136,7 +136,7 @@ struct ReadinessTests {
     }
 
     @Test(arguments: [(lingers: true, ["readable", "end of turn"]), (false, ["end of turn", "readable"])])
-    func `an iteration that lingers takes in what has come before it ends`(lingers: Bool, order: [String]) async throws
+    func `an iteration that lingers handles events that arrive meanwhile`(lingers: Bool, order: [String]) async throws
     {
         try await watching { resident, pair, readiness in
             let log = Log<String>()
@@ -152,7 +152,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `an observer of a level-triggered descriptor is told of room each time it asks`() async throws {
+    @Test func `an observer of a level-triggered descriptor is notified of room after each request`() async throws {
         try await watching(mode: .level) { resident, pair, readiness in
             let log = Log<String>()
             readiness.notify(Witness(log))
@@ -166,7 +166,7 @@ struct ReadinessTests {
         }
     }
 
-    @Test func `an observer may end the watch when it is told of a read, though it waits for room as well`()
+    @Test func `an observer may end the watch when notified of a read, even while it waits for room`()
         async throws
     {
         try await watching(mode: .level) { resident, pair, readiness in

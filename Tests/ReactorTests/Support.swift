@@ -67,7 +67,7 @@ final class Counter: Sendable {
     }
 }
 
-/// Holds a loop's thread as a stopped process is held: while it returns from the system call that brings it an event.
+/// Holds a loop's thread where a stopped process is held: at its return from the system call that reports an event.
 final class Standstill: Sendable {
     private static let isHeld = Atomic(false)
     private static let isOver = Atomic(false)
