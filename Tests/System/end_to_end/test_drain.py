@@ -188,14 +188,14 @@ def test_a_full_server_with_clients_in_the_queue_ends_in_time(database, launch):
     inside = [Wire(server) for _ in range(6)]
     for wire in inside:
         wire.send(f"GET /health/live HTTP/1.1\r\n{HOST}")
-    # Half a head each, so that nobody is given up.
+    # Half a head each, so that no connection counts as idle.
     until(lambda: any("Connection limit" in line["msg"] for line in _with_another(server)), what="the limit")
     queued = [Wire(server) for _ in range(20)]
     for wire in queued:
         wire.send(f"GET /health/live HTTP/1.1\r\n{HOST}\r\n")
     began = time.monotonic()
     server.signal(signal.SIGTERM)
-    # One finishes its head meanwhile: it is answered, and so is whoever gets its place.
+    # One client finishes its head meanwhile: it is answered, and so is the client that gets its place.
     inside[0].send("\r\n")
     assert inside[0].read().status_code == 200
     assert server.wait() == 0

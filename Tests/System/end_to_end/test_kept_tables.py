@@ -234,7 +234,7 @@ class TestRules:
             for response in (server.post("/api/items", json=item), keyed(server, key, item)):
                 body = problem(response, 409 if key == "twice" else 422)
                 assert [error["field"] for error in body.get("errors", [])] == ([] if key == "twice" else ["description"])
-        # Without a partition nobody can create anything.
+        # Without a partition every insert fails.
         run(database, "ALTER TABLE items DETACH PARTITION items_0")
         problem(server.post("/api/items", json={"name": "lost"}), 500)
 

@@ -87,7 +87,7 @@ def test_connections_that_the_database_ends_are_replaced(database, launch):
         ended = [row[0] for row in database.admin.execute(
             "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name]
         )]
-        # Before that they may still take a write, whose outcome nobody can tell then.
+        # Before that they may still accept a write, whose outcome would be unknown.
         remaining = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
         until(lambda: database.admin.execute(remaining, [ended]).fetchone()[0] == 0)
         until(lambda: server.get("/api/items").status_code == 200, 5)

@@ -59,7 +59,7 @@ def test_the_service_serves_or_says_what_is_wrong(number, given, tmp_path):
             server.signal(signal.SIGTERM)
         status = server.wait(20)
         said = server.errors() + b"".join(server.lines).decode(errors="replace")
-        # The address may be one that nobody can listen on here.
+        # This machine may not be able to listen on the address.
         assert status == 0 or status == 1 and "Cannot" in said, said
     finally:
         if server.process.poll() is None:

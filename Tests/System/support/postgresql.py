@@ -221,7 +221,7 @@ class Cluster:
     def promote(self):
         """Makes a standby a primary; returns the moment at which it takes writes."""
         with self.connect() as admin:
-            # Its own commits wait for nobody.
+            # Its own commits do not wait for a standby.
             admin.execute("SELECT pg_promote(wait => false)")
             until(lambda: not admin.execute("SELECT pg_is_in_recovery()").fetchone()[0], 30, what="the promotion")
         return time.monotonic()

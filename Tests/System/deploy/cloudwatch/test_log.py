@@ -312,7 +312,7 @@ class TestTheFilter:
         return count
 
     def test_errors_counts_failures_and_the_outage(self, counted, exchanges):
-        # The outage is told once; a loss of one connection is a warning.
+        # The outage is logged once; the loss of one connection is a warning.
         assert counted("errors") == sum(one.status >= 500 for one in exchanges) + 1
 
     def test_critical_counts_the_start_that_failed(self, counted):

@@ -11,7 +11,7 @@ READY_SECONDS = 20
 EXIT_SECONDS = 40
 # ALB: 45 s. Longer than any request here takes.
 DEREGISTRATION_SECONDS = 1.0
-# Deregistered before SIGTERM: nobody has to find anything out.
+# Deregistered before SIGTERM, so no health check has to notice the end first.
 DRAIN_DELAY_MS = 300
 # SIGTERM before deregistration: longer than the checks that find it out take (2 x 0.5 s), and one more.
 SIGNAL_FIRST_DRAIN_DELAY_MS = 2500

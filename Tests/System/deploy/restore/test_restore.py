@@ -41,7 +41,7 @@ def test_no_write_that_was_sent_after_the_point_of_recovery_is_there(restored):
 
 def test_no_item_is_there_twice_and_none_out_of_nothing(restored):
     assert len(set(restored.items)) == len(restored.items)
-    # A write in flight at the disaster may be there though nobody was told.
+    # A write in flight at the disaster may be present although it was not acknowledged.
     unknown = set(restored.items) - {write.name for write in restored.writes} - {"first after the restore"}
     assert all(re.fullmatch(r"writer-[0-9]+-item-[0-9]+", name) for name in unknown)
     assert len(unknown) <= 2
