@@ -136,8 +136,7 @@ struct ReadinessTests {
     }
 
     @Test(arguments: [(lingers: true, ["readable", "end of turn"]), (false, ["end of turn", "readable"])])
-    func `an iteration that lingers handles events that arrive meanwhile`(lingers: Bool, order: [String]) async throws
-    {
+    func `an iteration that lingers handles events that arrive meanwhile`(lingers: Bool, order: [String]) async throws {
         try await watching { resident, pair, readiness in
             let log = Log<String>()
             let found = Log<Int>()

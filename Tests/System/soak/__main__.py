@@ -18,7 +18,7 @@ from service import Service
 
 # What the resident size may grow by after the warm-up: the allocator keeps pages of the largest moment of each loop.
 RESIDENT_GROWTH_KIB = 24 * 1024
-# Mutations of PUT and DELETE hit items with small ids: these belong to no worker.
+# Mutations of PUT and DELETE hit items with small ids: these are reserved for that.
 MUTABLE_ITEMS = 1000
 WARM_UP_SECONDS = 30
 SETTLE_SECONDS = 15
