@@ -9,7 +9,7 @@ struct Listening {
     let descriptors: DescriptorBudget
     let loops: [EventLoop]
     /// One per loop, like the routes.
-    let observers: [LoopObserver]
+    let observers: [LoopBound<LoopObserver>]
     let routes: [StandardRoutes]
 
     /// The server for clients.
@@ -22,7 +22,7 @@ struct Listening {
                     basePath: configuration.http.basePath, healthPaths: configuration.health.paths,
                     hidesOperations: configuration.http.adminPort != nil)
             },
-            observe: { loop in { [observer = observers[loop.index]] in observer.observe($0) } })
+            observe: { loop in { [observer = observers[loop.index]] in observer.value.observe($0) } })
     }
 
     /// The server of the operators' port.
@@ -34,7 +34,7 @@ struct Listening {
                 { [observer = observers[loop.index]] event in
                     // The server for clients reports the drain.
                     if case .drain = event { return }
-                    observer.observe(event)
+                    observer.value.observe(event)
                 }
             })
     }

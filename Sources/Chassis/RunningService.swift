@@ -11,7 +11,7 @@ import Vial
 final class RunningService: Sendable {
     let loops: [EventLoop]
     private let start: Start
-    private let observers: [LoopObserver]
+    private let observers: [LoopBound<LoopObserver>]
     private let drain: Drain
     private let description: ServiceDescription
     private let database: Database
@@ -35,8 +35,8 @@ final class RunningService: Sendable {
         observability.watch(memory)
         let interruption: Interruption
         (loops, interruption) = start.makeLoops()
-        observers = loops.map { observability.makeObserver(on: $0) }
-        for (loop, observer) in zip(loops, observers) { loop.atTurnEnd { observer.flush() } }
+        observers = loops.map { LoopBound(handing: observability.makeObserver(on: $0), to: $0) }
+        for (loop, observer) in zip(loops, observers) { loop.atTurnEnd { observer.value.flush() } }
 
         let credentials = DatabaseCredentials(
             of: service, configuration, logger: observability.makeLogger("secret"))
@@ -44,7 +44,7 @@ final class RunningService: Sendable {
             on: loops, options: .init(configuration, memory: memory),
             connector: Connector(
                 of: service, configuration, credentials: credentials, logger: start.logger, interruption: interruption),
-            observe: { [observers] loop in { [observer = observers[loop.index]] in observer.observe($0) } })
+            observe: { [observers] loop in { [observer = observers[loop.index]] in observer.value.observe($0) } })
         keepsIdempotencyKeys = service.keepsIdempotencyKeys
         description = ServiceDescription(of: service, configuration, instanceID: start.instanceID)
         (drain, lastSeen) = (Drain(), LastSeen())
@@ -54,9 +54,10 @@ final class RunningService: Sendable {
                 service: service,
                 context: .init(pool: pool, values: configuration.values, registry: observability.registry),
                 database: database,
-                health: Health(
-                    of: service, on: loop, pool: pool, drain: drain, lastSeen: lastSeen,
-                    grace: configuration.health.databaseGrace),
+                health: LoopBound(
+                    handing: Health(
+                        of: service, on: loop, pool: pool, drain: drain, lastSeen: lastSeen,
+                        grace: configuration.health.databaseGrace), to: loop),
                 description: description)
         }
         let listening = Listening(
@@ -108,7 +109,7 @@ final class RunningService: Sendable {
         }
         stopping.cancel()
         returning.cancel()
-        for (loop, observer) in zip(loops, observers) { await loop.perform { observer.flush(force: true) } }
+        for (loop, observer) in zip(loops, observers) { await loop.perform { observer.value.flush(force: true) } }
         start.observability.close()
         return status
     }
@@ -140,7 +141,7 @@ final class RunningService: Sendable {
         }
         start.observability.changeInstance(to: instanceID)
         description.changeInstance(to: instanceID)
-        for (loop, observer) in zip(loops, observers) { await loop.perform { observer.instanceChanged() } }
+        for (loop, observer) in zip(loops, observers) { await loop.perform { observer.value.instanceChanged() } }
     }
 
     /// The first signal drains; the main thread handles the second.

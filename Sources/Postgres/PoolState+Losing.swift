@@ -12,7 +12,9 @@ extension PoolState {
     }
 
     /// Gives up an open connection.
-    mutating func lose(_ id: Int, _ error: DatabaseError) {
+    ///
+    /// - Parameter checksOthers: whether idle connections are checked for the same fault; not when all of them are closed anyway.
+    mutating func lose(_ id: Int, _ error: DatabaseError, checksOthers: Bool = true) {
         guard let index = slots.index(of: id), slots[index].isOpen else { return }
         lostCount = min(lostCount + 1, limits.maximum)
         emit(.report(.lost(error)))
@@ -25,7 +27,7 @@ extension PoolState {
         }
         // The fault has probably ended other connections too, and a repeated read must not be sent on one of those. A
         // silent peer leaves no trace on an idle connection, so all idle connections are closed after a deadline.
-        for other in slots.idle {
+        for other in slots.idle where checksOthers {
             if error == .deadlineExceeded { lose(other, error) } else { emit(.check(other, error)) }
         }
     }
@@ -77,7 +79,7 @@ extension PoolState {
         guard now >= nextRetirement else { return false }
         nextRetirement = now + Self.retirementPause
         for index in slots.all.indices where slots[index].isOpen { slots[index].retirement = error }
-        for id in slots.idle { lose(id, error) }
+        for id in slots.idle { lose(id, error, checksOthers: false) }
         if tellingSiblings { emit(.tellSiblings(.retired(error))) }
         return true
     }

@@ -106,7 +106,7 @@ extension PoolState {
         while count < min(queue.count, limits.batchLimit) {
             // If it were sent, its neighbours would lose the connection at once.
             if now >= queue[count].deadline {
-                fail(queue.remove(at: count), .deadlineExceeded)
+                failLate()
                 continue
             }
             rows += queue[count].rows
@@ -133,6 +133,15 @@ extension PoolState {
         // A commit may wait for locks or for a standby; a read waits for neither.
         if hasRead && hasWrite { batch = batch.filter { !$0.isWrite } + batch.filter(\.isWrite) }
         return (Batch(requests: batch, deadline: first, size: size), last)
+    }
+
+    /// Fails every waiting statement whose deadline has passed. In one pass, because after a pause of the process a full queue may
+    /// be late.
+    private mutating func failLate() {
+        let now = now
+        let late = queue.filter { now >= $0.deadline }
+        queue.removeAll { now >= $0.deadline }
+        for request in late { fail(request, .deadlineExceeded) }
     }
 
     /// There was no memory for a batch: there may be enough for its first statement. If not, idle connections with

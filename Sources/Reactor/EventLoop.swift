@@ -22,7 +22,7 @@ import Synchronization
 
     /// The loop's number within the process, from 0.
     public let index: Int
-    /// The monotonic clock in nanoseconds, read once per iteration.
+    /// The monotonic clock, read once per iteration.
     public private(set) var now: Instant
 
     private let epoll: FileDescriptor
@@ -130,7 +130,7 @@ import Synchronization
         await Task(executorPreference: self) { body() }.value
     }
 
-    /// Suspends any task for at least `nanoseconds`.
+    /// Suspends any task for at least `duration`.
     public func pause(for duration: Duration) async {
         await Task(executorPreference: self) { await Caller(loop: self).pause(duration) }.value
     }
@@ -176,7 +176,7 @@ import Synchronization
     /// Number of armed timers.
     public var deadlineCount: Int { wheel.count }
 
-    /// Suspends a task that runs on this loop for at least `nanoseconds`.
+    /// Suspends a task that runs on this loop for at least `duration`.
     public func sleep(for duration: Duration) async {
         // The timer fires once, and the wheel retains it until then.
         await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in

@@ -111,6 +111,7 @@ extension Connection {
     /// Starts the work or the task that a deferred response comes from.
     private func awaitResponse(of answer: Answer.Kind) {
         _ = report(.deferred)
+        handlerDeadline = worker.loop.now.advanced(byNanoseconds: worker.handlerTime)
         isBeginning = true
         begin(answer)
         isBeginning = false
@@ -120,11 +121,10 @@ extension Connection {
     }
 
     private func begin(_ answer: Answer.Kind) {
-        let deadline = worker.loop.now.advanced(byNanoseconds: worker.handlerTime)
         switch answer {
         case .response: fatalError("a finished response was deferred")
-        case .work(let begin): begin(Caller(self, deadline: deadline))
-        case .task(let make): worker.run(make, for: self, until: deadline)
+        case .work(let begin): begin(Caller(self, deadline: handlerDeadline))
+        case .task(let make): worker.run(make, for: self, until: handlerDeadline)
         }
     }
 

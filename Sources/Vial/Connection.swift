@@ -25,6 +25,8 @@ final class Connection: ReadinessObserver {
     var hasMoreInput = false
     /// How to answer the request once its body is complete.
     var plan: App.Plan?
+    /// The deadline of the handler and of all work that follows on it. The server itself answers `responseGrace` later.
+    var handlerDeadline = Instant(nanoseconds: 0)
     /// Whether the call that starts a deferred response is still running.
     var isBeginning = false
     /// A response that arrived before that call returned.

@@ -118,9 +118,9 @@ final class Worker {
             }
             idleConnections.sort { $0.expiry > $1.expiry }
         }
-        // Signed, because a keep-alive time below the grace gives a moment in the past.
-        let latest = loop.now + (options.keepAliveTimeout - options.idleGrace)
-        while let oldest = idleConnections.last, oldest.expiry <= latest {
+        while let oldest = idleConnections.last,
+            oldest.expiry + options.idleGrace <= loop.now + options.keepAliveTimeout
+        {
             idleConnections.removeLast()
             guard let connection = connections[oldest.identifier], connection.exchange.idleDeadline == oldest.expiry
             else {

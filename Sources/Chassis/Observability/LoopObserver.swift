@@ -6,9 +6,8 @@ import Reactor
 import Telemetry
 import Vial
 
-/// Turns the events of one loop into log lines and metrics. Used on that loop's thread only, so its cells have one
-/// writer.
-final class LoopObserver: @unchecked Sendable {
+/// Turns the events of one loop into log lines and metrics. An object of that loop, so its cells have one writer.
+final class LoopObserver {
     private let observability: Observability
     private let loop: EventLoop
     private let log: LogBuffer

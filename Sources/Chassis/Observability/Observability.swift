@@ -65,7 +65,7 @@ final class Observability: Sendable {
     }
 
     /// The observer of one loop; its hooks flush the loop's lines.
-    func makeObserver(on loop: EventLoop) -> LoopObserver {
+    func makeObserver(on loop: EventLoop) -> sending LoopObserver {
         LoopObserver(self, on: loop)
     }
 

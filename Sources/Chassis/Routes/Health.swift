@@ -6,8 +6,8 @@ import Reactor
 import Vial
 
 /// Decides whether this instance should get traffic. Checks of one loop that arrive while one is running share its
-/// outcome. Used on its loop's thread only.
-@safe final class Health: @unchecked Sendable {
+/// outcome. An object of its loop.
+final class Health {
     /// The load balancer gives up after 5 s; the answer must be there well before.
     static let timeLimit = Duration.seconds(2)
 
@@ -53,17 +53,21 @@ import Vial
         if waiting.count > 1 { return }
         let start = loop.now
         let limit = min(caller.deadline ?? .distantFuture, start + Self.timeLimit)
-        pool.query(readiness) { $0 }.begin(on: loop, until: limit) { [self] outcome in
-            var check = Check()
-            check.error = error(in: outcome)
-            if check.error == nil { lastSeen.note(loop.now) }
-            check.latency = Instant.now.nanoseconds(since: start)
-            let response = judge(check)
-            // A caller that asks again at once starts another check.
-            let sharing = waiting
-            waiting.removeAll()
-            for caller in sharing { caller.answer { Answer(response) } }
+        pool.query(readiness) { $0 }.begin(on: loop, until: limit) { [health = LoopBound(self, on: loop)] outcome in
+            health.value.end(outcome, since: start)
         }
+    }
+
+    private func end(_ outcome: Result<Rows, DatabaseError>, since start: Instant) {
+        var check = Check()
+        check.error = error(in: outcome)
+        if check.error == nil { lastSeen.note(loop.now) }
+        check.latency = Instant.now.nanoseconds(since: start)
+        let response = judge(check)
+        // A caller that asks again at once starts another check.
+        let sharing = waiting
+        waiting.removeAll()
+        for caller in sharing { caller.answer { Answer(response) } }
     }
 
     /// Why the routes cannot be served; nil when they can.

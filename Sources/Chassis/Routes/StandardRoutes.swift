@@ -1,6 +1,7 @@
 import Formatting
 import HTTPTypes
 import Postgres
+import Reactor
 import Telemetry
 import Vial
 
@@ -12,7 +13,7 @@ struct StandardRoutes: Sendable {
     let service: Service
     let context: Service.Context
     let database: Database
-    let health: Health
+    let health: LoopBound<Health>
     let description: ServiceDescription
 
     /// An app with these routes and the service's own.
@@ -33,7 +34,7 @@ struct StandardRoutes: Sendable {
 
     private func addHealth(to app: inout App, paths: [String]) {
         for path in paths {
-            app.get(path) { _ in health.answer }
+            app.get(path) { _ in health.value.answer }
         }
         app.get("/health/live") { _ in
             .json { json in

@@ -54,8 +54,9 @@ func withUnreachableRoutes(
     let routes = StandardRoutes(
         service: service,
         context: .init(pool: pool, values: configuration.values, registry: Registry()), database: database,
-        health: Health(
-            of: service, on: loop, pool: pool, drain: drain, lastSeen: LastSeen(), grace: .zero),
+        health: LoopBound(
+            handing: Health(of: service, on: loop, pool: pool, drain: drain, lastSeen: LastSeen(), grace: .zero),
+            to: loop),
         description: ServiceDescription(of: service, configuration, instanceID: "i-1"))
     try loop.start()
     await database.open()
