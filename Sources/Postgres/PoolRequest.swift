@@ -29,6 +29,9 @@ extension PoolState {
         package internal(set) var repeats: UInt16 = 0
         /// It was sent, had no effect, and is to run again.
         package internal(set) var hasRun = false
+        /// It was stopped by a time limit, perhaps because of another statement of its group. It runs again in a batch of its
+        /// own, because the statements behind it would wait for it.
+        package internal(set) var mayBeSlow = false
         /// When it was sent last; nil if never.
         package internal(set) var sent: Instant? {
             get { lastSent == Self.never ? nil : lastSent }

@@ -95,7 +95,9 @@ extension PoolState {
             outcome.loss = .unexpectedResult("a statement that was passed over, though none failed")
             return
         }
-        let requests = takeInFlight(count, on: index)
+        var requests = takeInFlight(count, on: index)
+        let stopped = slots[index].refusals.filter { $0.error.isCancellation && ids.contains($0.id) }.map(\.id)
+        let isCommitStopped = commitError?.isCancellation == true
         slots[index].refusals.removeAll { ids.contains($0.id) }
         slots[index].commitError = nil
         switch end {
@@ -105,7 +107,11 @@ extension PoolState {
         case .unconfirmed:
             answer(requests.filter { !$0.isWrite })
             for request in requests where request.isWrite { fail(request, .unconfirmed) }
-        case .undone: outcome.undone += requests
+        case .undone:
+            for place in requests.indices where isCommitStopped || stopped.contains(requests[place].id) {
+                requests[place].mayBeSlow = true
+            }
+            outcome.undone += requests
         case .stale(let error):
             outcome.stale += requests
             outcome.staleness = error

@@ -56,6 +56,7 @@ extension PoolState {
         failures += 1
         let limit = isWanted ? Self.busyPauseLimit : Self.idlePauseLimit
         isWanted = false
+        pauseJitter = jitter
         emit(.report(.openFailed(error)))
         if availability == .closing { return }
         // The attempt may have met the same fault that ended the connections before it. An attempt that timed out did
@@ -88,6 +89,16 @@ extension PoolState {
         let spread = max(Self.firstPause.nanoseconds / 2, UInt64(Double(pause) * jitter))
         nextAttempt = now.advanced(byNanoseconds: spread)
         arm(.retry, at: nextAttempt)
+    }
+
+    /// The first caller during a pause: from now on it is no longer than it may be while there are callers.
+    @inline(never)
+    mutating func callersCame() {
+        isWanted = true
+        let soonest = now.advanced(byNanoseconds: UInt64(Double(Self.busyPauseLimit.nanoseconds) * pauseJitter))
+        guard timers[.retry] != nil, soonest < nextAttempt else { return }
+        nextAttempt = soonest
+        arm(.retry, at: soonest)
     }
 
     /// The pause is over: opens one connection, unless one is being opened or the minimum is reached.

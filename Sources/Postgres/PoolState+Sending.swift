@@ -114,7 +114,10 @@ extension PoolState {
             let isTooMuch =
                 rows > limits.batchRowLimit || larger.parameters > limits.batchParameterByteLimit
                 || larger.bytes > limits.batchByteLimit
-            if count > 0, isTooMuch || isPooled && queue[count - 1].isApart(from: queue[count]) { break }
+            if count > 0 {
+                if isTooMuch || queue[count].mayBeSlow || queue[count - 1].mayBeSlow { break }
+                if isPooled && queue[count - 1].isApart(from: queue[count]) { break }
+            }
             if queue[count].isWrite { hasWrite = true } else { hasRead = true }
             (first, last) = (min(first, queue[count].deadline), max(last, queue[count].deadline))
             queue[count].sent = now

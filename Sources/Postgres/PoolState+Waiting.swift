@@ -27,7 +27,7 @@ extension PoolState {
         switch availability {
         case .unknown, .up: return waitingCount < limits.queueLimit ? nil : .queueFull
         case .down(let reason):
-            isWanted = true
+            if !isWanted { callersCame() }
             return reason
         case .closing: return .closing
         }

@@ -69,6 +69,8 @@ package struct PoolState {
     var failures = 0
     /// Statements were refused since the last attempt, so there are callers.
     var isWanted = false
+    /// Position of the next attempt within its pause, 0…1, at random.
+    var pauseJitter = 1.0
     /// Earliest time of the next attempt after a failed one, whatever the number of callers.
     var nextAttempt = Instant(nanoseconds: 0)
     var nextRetirement = Instant(nanoseconds: 0)

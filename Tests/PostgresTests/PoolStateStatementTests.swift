@@ -339,6 +339,32 @@ struct PoolStateStatementTests {
         #expect(again == [[1]])
     }
 
+    @Test func `statements stopped by a time limit run again in batches of their own`() {
+        var model = PoolModel.open(2, maximum: 2)
+        model.send(.insert, .insert, .insert)
+        model.pass(.seconds(5))
+        model.confirm(2, 3, after: [.failed([1, 2, 3], .cancelled, isPrepared: true)])
+        let again = model.endIteration().batches
+        #expect(again == [[1], [2]])
+        let second = model.state.uses.keys.first { model.state.inFlight(on: $0).map(\.id) == [2] }
+        let answered = model.confirm(second ?? 0)
+        #expect(answered.answered == [2])
+        let last = model.endIteration().batches
+        #expect(last == [[3]])
+    }
+
+    @Test func `only the statement that reached a time limit runs again apart from its neighbours`() {
+        var model = PoolModel.open(1, maximum: 1)
+        model.send(.insert, .insert, .insert)
+        model.pass(.seconds(5))
+        model.confirm(1, 3, after: [.failed([2], .cancelled, isPrepared: true)])
+        let first = model.endIteration().batches
+        #expect(first == [[1]])
+        model.confirm(1)
+        let second = model.endIteration().batches
+        #expect(second == [[2]])
+    }
+
     @Test func `a deadline that was moved or has no statement left does nothing`() {
         var model = PoolModel.open()
         model.send(.read)

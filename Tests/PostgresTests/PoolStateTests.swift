@@ -320,4 +320,25 @@ struct PoolStateTests {
         await #expect(processExitsWith: .failure) { _ = PoolState(limits: .init(minimum: 0, maximum: 0)) }
         await #expect(processExitsWith: .failure) { _ = PoolState(limits: .init(minimum: -1, maximum: 2)) }
     }
+
+    @Test func `a caller shortens the pause that was drawn while there was none`() throws {
+        var model = PoolModel(1, 1)
+        model.tell(.started)
+        var id = 1
+        for _ in 0..<9 {
+            model.failed(id, jitter: 0.5)
+            model.now = try #require(model.state.moment(of: .retry))
+            id = try #require(model.tell(.timer(.retry)).opening.first)
+        }
+        model.failed(id, jitter: 0.5)
+        let idle = try #require(model.state.moment(of: .retry))
+        #expect(idle == model.now + PoolState.idlePauseLimit / 2)
+        model.submit()
+        let busy = try #require(model.state.moment(of: .retry))
+        #expect(busy == model.now + PoolState.busyPauseLimit / 2)
+        model.pass(.milliseconds(10))
+        model.submit()
+        let later = try #require(model.state.moment(of: .retry))
+        #expect(later == busy)
+    }
 }
