@@ -67,6 +67,13 @@ struct PoolStateStatementTests {
         #expect(again == [[1, 2]])
     }
 
+    @Test func `statements that found no memory go on waiting in their order`() {
+        var model = PoolModel.open(1, maximum: 1)
+        model.send(.read, .read, .read)
+        model.tell(.noMemory(1))
+        #expect(model.state.waiting.map(\.id) == [2, 3])
+    }
+
     @Test func `waiting for memory is bounded by the wait limit`() {
         var model = PoolModel.open(1, maximum: 1)
         model.submit()
@@ -389,6 +396,18 @@ struct PoolStateStatementTests {
         #expect(closed == [1])
     }
 
+    @Test func `a connection that owes nothing but the end of a transaction has until the last deadline`() {
+        var model = PoolModel.open(1, maximum: 1)
+        model.submit(within: .seconds(1))
+        model.submit(within: .seconds(2))
+        model.endIteration()
+        let end = model.now + .seconds(2)
+        model.hear(1, [.unheld([1, 2])])
+        model.pass(.seconds(1))
+        let early = model.tell(.timer(.connection(1)))
+        #expect(early.cancelled == [] && early.moment(of: .connection(1)) == end)
+    }
+
     @Test func `nothing new is sent on a connection while its cancel request is in progress`() {
         var model = PoolModel.open(1, maximum: 1)
         model.send(.read, within: .milliseconds(5))
@@ -464,6 +483,17 @@ struct PoolStateStatementTests {
         let actions = model.confirm(1, isBusy: true)
         // Its caller was failed before.
         #expect(actions.failures == [:] && actions.answered == [])
+    }
+
+    @Test func `a caller with time left learns that its commit may have met a cancel request`() {
+        var model = PoolModel.open(1, maximum: 1)
+        model.submit(.update, within: .milliseconds(5))
+        model.submit(.update)
+        model.endIteration()
+        model.pass(.milliseconds(5))
+        model.tell(.timer(.connection(1)))
+        let actions = model.confirm(1, 2)
+        #expect(actions.failures == [2: .unconfirmed] && actions.answered == [])
     }
 
     @Test func `a cancel request refused because of too many others is repeated while something may run`() {

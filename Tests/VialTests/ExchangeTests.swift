@@ -400,6 +400,23 @@ struct ExchangeTests {
         #expect(trial.deadline == 20_000)
     }
 
+    @Test func `during a drain the end of lingering starts the wait for delivery`() {
+        var trial = Reached.lingering.trial
+        trial.drain = .announcing
+        trial.now = trial.deadline
+        #expect(trial(.expired) == .checkDelivery)
+        #expect(trial(.deliveryChecked(isComplete: false)) == .finishWriting)
+        #expect(trial.state == .delivering)
+    }
+
+    @Test func `bytes of a refused body do not count toward the bytes dropped while lingering`() {
+        var trial = Trial([
+            .refusedPost, .partOfBody(byteCount: 5), .sent, .bodyEnded, .answered(closes: true), .appended, .sent,
+        ])
+        #expect(trial.state == .lingering)
+        #expect(trial(.dropped(byteCount: Exchange.lingerByteLimit - 1, filledBuffer: false)) == .drop)
+    }
+
     @Test func `sent output restores the reading side's deadline`() {
         var trial = Reached.sending.trial
         trial.now = 1000
