@@ -202,7 +202,7 @@ public struct App: Sendable {
         switch plan(for: request) {
         case .answer(let response): return response
         case .target(let target):
-            var answer = Self.run({ try target.handler(request) }, request, of: self)
+            var answer = attempt({ try target.handler(request) }, for: request)
             while true {
                 switch answer.kind {
                 case .response(let response): return response
@@ -216,7 +216,7 @@ public struct App: Sendable {
                                 unsafe continuation.resume(returning: outcome)
                             })
                     }
-                    answer = Self.run({ try outcome.get() }, request, of: self)
+                    answer = attempt({ try outcome.get() }, for: request)
                 }
             }
         }
@@ -268,13 +268,12 @@ public struct App: Sendable {
         do { return try await make() } catch { return Answer(response(to: request, after: error)) }
     }
 
-    /// Runs `make`; an error becomes the response that the rules give. `app` is evaluated only on failure, so the
-    /// success path does not retain it.
-    static func run(_ make: () throws -> Answer, _ request: Request, of app: @autoclosure () -> App) -> Answer {
-        do { return try make() } catch { return Answer(app().response(to: request, after: error)) }
+    private func attempt(_ make: () throws -> Answer, for request: Request) -> Answer {
+        do { return try make() } catch { return Answer(response(to: request, after: error)) }
     }
 
-    private func response(to request: Request, after error: any Error) -> Response {
+    /// The response that the rules give for an error.
+    func response(to request: Request, after error: any Error) -> Response {
         if let error = error as? HTTPError { return error.response(to: request) }
         for rule in errorRules {
             guard let known = rule(error, request) else { continue }

@@ -103,8 +103,15 @@ extension Connection {
         switch plan {
         case .answer(let response): conclude(response)
         case .target(let target):
-            let answer = App.run({ try target.handler(request) }, request, of: worker.app)
+            let answer = call(target)
             if case .response(let response) = answer.kind { conclude(response) } else { awaitResponse(of: answer.kind) }
+        }
+    }
+
+    /// What a handler returns; an error becomes the response that the application's rules give.
+    private func call(_ target: Router.Target) -> Answer {
+        do { return try target.handler(request) } catch {
+            return Answer(worker.app.response(to: request, after: error))
         }
     }
 
@@ -133,7 +140,7 @@ extension Connection {
     @inline(never)
     func deliver(_ make: () throws -> Answer) {
         if exchange.discardsAnswers { return }
-        deliver(App.run(make, request, of: worker.app).kind)
+        do { deliver(try make().kind) } catch { deliver(.response(worker.app.response(to: request, after: error))) }
     }
 
     /// Receives a deferred answer: a response, or further work.

@@ -70,7 +70,7 @@ class TestImageWithoutTheBundle:
     def test_refuses_to_start_when_the_configured_bundle_is_missing(self, start, image, encrypted_cluster):
         container = start(image, {**reaching(encrypted_cluster), "DB_SSLROOTCERT": BUNDLE})
         until(lambda: not container.state["Running"], 10, what="its end")
-        assert container.state["ExitCode"] == 78 and "DB_SSLROOTCERT names no file" in container.logs()
+        assert container.state["ExitCode"] == 78 and "DB_SSLROOTCERT must name a readable file" in container.logs()
 
 
 class Listener(http.server.BaseHTTPRequestHandler):
