@@ -63,7 +63,7 @@ extension PoolState {
         // not.
         let isDecided = availability != .up || failures > 1 || took > Self.quickAttempt
         if slots.openCount == 0 && isDecided { goDown(error) }
-        pause(atMost: limit, isCrowded: error.errorClass == .resources, jitter: jitter)
+        pause(atMost: limit, isCrowded: error.errorClass == .resources)
     }
 
     private mutating func goDown(_ error: DatabaseError) {
@@ -79,23 +79,25 @@ extension PoolState {
 
     /// Delays the next attempt.
     ///
-    /// - Parameters:
-    ///   - isCrowded: the server is up but out of connections.
-    ///   - jitter: position of the next attempt within the pause, 0…1.
-    private mutating func pause(atMost limit: Duration, isCrowded: Bool, jitter: Double) {
+    /// - Parameter isCrowded: the server is up but out of connections.
+    private mutating func pause(atMost limit: Duration, isCrowded: Bool) {
         let first = isCrowded ? Self.crowdedPause : Self.firstPause
         // Doubled at most ten times, so that the shift cannot overflow; then spread over 0…pause.
         let pause = min(limit.nanoseconds, first.nanoseconds << UInt64(min(failures - 1, 10)))
-        let spread = max(Self.firstPause.nanoseconds / 2, UInt64(Double(pause) * jitter))
-        nextAttempt = now.advanced(byNanoseconds: spread)
+        nextAttempt = end(ofPause: pause)
         arm(.retry, at: nextAttempt)
     }
 
-    /// The first caller during a pause: from now on it is no longer than it may be while there are callers.
+    /// When a pause of at most so many nanoseconds ends that begins now.
+    private func end(ofPause pause: UInt64) -> Instant {
+        now.advanced(byNanoseconds: max(Self.firstPause.nanoseconds / 2, UInt64(Double(pause) * pauseJitter)))
+    }
+
+    /// Shortens the pause in progress to `busyPauseLimit`, when the first caller of it is refused.
     @inline(never)
     mutating func callersCame() {
         isWanted = true
-        let soonest = now.advanced(byNanoseconds: UInt64(Double(Self.busyPauseLimit.nanoseconds) * pauseJitter))
+        let soonest = end(ofPause: Self.busyPauseLimit.nanoseconds)
         guard timers[.retry] != nil, soonest < nextAttempt else { return }
         nextAttempt = soonest
         arm(.retry, at: soonest)

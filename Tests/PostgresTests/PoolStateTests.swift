@@ -341,4 +341,13 @@ struct PoolStateTests {
         let later = try #require(model.state.moment(of: .retry))
         #expect(later == busy)
     }
+
+    @Test func `a caller shortens no pause below the shortest one`() {
+        var model = PoolModel(1, 1)
+        model.tell(.started)
+        model.failed(1, jitter: 0)
+        let drawn = model.state.moment(of: .retry)
+        model.submit()
+        #expect(drawn == model.now + PoolState.firstPause / 2 && model.state.moment(of: .retry) == drawn)
+    }
 }
