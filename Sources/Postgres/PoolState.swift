@@ -15,8 +15,7 @@ package import Platform
 /// | Sync confirmed, nothing failed | answered |
 /// | Sync confirmed, the statement was alone and failed | fails |
 /// | Sync confirmed, one of several failed | had no effect: each runs again, alone |
-/// | Sync confirmed, failed because of outdated prepared statements | had no effect: runs again, on another connection
-/// |
+/// | Sync confirmed, prepared statements were outdated | had no effect: runs again, on another connection |
 /// | Sync confirmed, failed by a cancel request meant for another statement | had no effect: runs again |
 /// | connection lost | a read runs again; a write fails, since it may have been committed |
 /// | its deadline passes | fails at once, and a cancel request is sent; its neighbours run again |
