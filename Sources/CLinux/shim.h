@@ -59,9 +59,6 @@ static inline void clinux_name_loop(int index) {
     prctl(PR_SET_NAME, name);
 }
 
-/* Limits how much later than asked for the kernel may wake the calling thread; the default is 50,000 ns. */
-static inline void clinux_set_timer_slack(unsigned long nanoseconds) { prctl(PR_SET_TIMERSLACK, nanoseconds); }
-
 /* Limits the unsent bytes that the kernel buffers per connection (tcp(7), TCP_NOTSENT_LOWAT). Accepted sockets inherit the
    option; a kernel without it buffers more. */
 static inline void clinux_limit_unsent(int listener, int bytes) {

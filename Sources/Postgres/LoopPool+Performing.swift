@@ -91,7 +91,6 @@ extension LoopPool {
         guard let connection = connections[id] else { fatalError("connection \(id) is unknown") }
         if !batch.requests[0].isOfTransaction {
             guard connection.reserve(batch.size) else { return handle(.noMemory(id)) }
-            lastBatchCount = batch.requests.count
         }
         var pending: [PendingStatement] = []
         pending.reserveCapacity(batch.requests.count)

@@ -24,12 +24,6 @@ import Reactor
     /// The pools of the process's other loops.
     var siblings: [Pool] = []
     var timers: [PoolState.Timer: Deadline] = [:]
-    private var window = BatchWindow()
-    /// Whether this loop iteration has already asked the window.
-    private var isWindowAsked = false
-    /// Number of statements in the previous batch.
-    var lastBatchCount = 0
-    private lazy var windowClosed: (Int) -> Void = { [unowned self] in window.closed(events: $0) }
     /// Kept to reuse its storage.
     var spareActions: [PoolState.Action] = []
     private var spareHeard: [PoolState.Heard] = []
@@ -77,7 +71,6 @@ import Reactor
         var actions: [PoolState.Action] = []
         state.handle(.submitted(request, hasMemory: hasMemory), at: now, into: &actions)
         if !actions.isEmpty { for action in actions { perform(action) } }
-        if !isWindowAsked && !pending.isAnswered && pending.mayBeGrouped { askWindow() }
     }
 
     /// Submits a statement of the transaction that holds this connection.
@@ -102,13 +95,6 @@ import Reactor
         return pending.reservation != nil
     }
 
-    private func askWindow() {
-        isWindowAsked = true
-        if window.opens(lastBatch: lastBatchCount, watched: loop.watchedCount) {
-            loop.linger(for: BatchWindow.length, then: windowClosed)
-        }
-    }
-
     func lease(_ pending: PendingLease, until expiry: Instant?) {
         lastLease += 1
         leases[lastLease] = pending
@@ -120,7 +106,6 @@ import Reactor
     }
 
     private func endIteration() {
-        isWindowAsked = false
         // Sending may fail at once, and the statements then need another connection.
         while state.hasWork { handle(.iterationEnded) }
     }

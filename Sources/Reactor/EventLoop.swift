@@ -13,9 +13,6 @@ import Synchronization
     static let eventBatch = 256
     /// Jobs per iteration; more are left to the next one, so that a task that only yields does not delay events.
     private static let jobBatch = 4096
-    /// How much later than requested the kernel may wake the thread. The kernel's default of 50 µs is too coarse for
-    /// `linger`.
-    private static let timerSlackNanoseconds: UInt = 1_000
 
     /// Descriptors that each loop keeps open.
     public static let descriptorCount = 2
@@ -36,8 +33,7 @@ import Synchronization
     private var ready: [UnownedJob] = []
     private var arrived: [UnownedJob] = []
     private var watched: [Readiness?] = []
-    /// Number of watched descriptors.
-    public private(set) var watchedCount = 0
+    private var watchedCount = 0
     private var lastGeneration: UInt32 = 0
     private var wheel: DeadlineWheel
     /// Timers whose time has passed; they fire after another check for events.
@@ -46,9 +42,6 @@ import Synchronization
     private var fullBatches = 0
     private var turnHooks: [() -> Void] = []
     private var yielded: [() -> Void] = []
-    /// How long this iteration waits for more events, and what to call afterwards.
-    private var lingerSpan: UInt64 = 0
-    private var lingerers: [(Int) -> Void] = []
     private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: EventLoop.eventBatch)
 
     public init(index: Int) throws(SystemError) {
@@ -198,27 +191,6 @@ import Synchronization
         }
     }
 
-    /// Makes this iteration wait for more events before it ends, for work that is cheaper in larger batches. The
-    /// longest wait requested in an iteration applies.
-    ///
-    /// - Parameter then: called after the wait with the number of events that it brought, all of which were reported.
-    public func linger(for duration: Duration, then: @escaping (Int) -> Void) {
-        assertOwned()
-        lingerSpan = max(lingerSpan, duration.nanoseconds)
-        lingerers.append(then)
-    }
-
-    private func linger() {
-        sleepThread(nanoseconds: lingerSpan)
-        let found = waitForEvents(0) ?? 0
-        runJobs()
-        lingerSpan = 0
-        // Requests made from now on apply to the next iteration.
-        let asked = lingerers
-        lingerers.removeAll(keepingCapacity: true)
-        for then in asked { then(found) }
-    }
-
     private func resumeYielded() {
         guard !yielded.isEmpty else { return }
         let waiting = yielded
@@ -271,10 +243,8 @@ import Synchronization
     private func run() {
         thread.store(UInt(pthread_self()), ordering: .relaxed)
         clinux_name_loop(Int32(index))
-        clinux_set_timer_slack(Self.timerSlackNanoseconds)
         while !isStopping.load(ordering: .acquiring) {
             runJobs()
-            if !lingerers.isEmpty { linger() }
             for hook in turnHooks { hook() }
             look()
             resumeYielded()
@@ -299,12 +269,6 @@ import Synchronization
             for deadline in due { DeadlineWheel.fire(deadline) }
         }
         due = wheel.expired(now: now.nanoseconds)
-    }
-
-    private func sleepThread(nanoseconds: UInt64) {
-        var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
-        // `time` outlives the call. A signal may end it early, which does no harm.
-        _ = unsafe clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nil)
     }
 
     /// Waits for events and reports them.

@@ -1,6 +1,3 @@
-import Glibc
-import Reactor
-import Synchronization
 import Testing
 
 @testable import Postgres
@@ -80,40 +77,6 @@ struct GroupTests {
             try? await withPool(Self.one) { test in
                 _ = test.pool.query(Statement("none", "SELECT 1"), key: 1) { $0 }
             }
-        }
-    }
-
-    @Test(arguments: [(2, "many"), (1, "one")])
-    func `after a batch of several, a lookup is sent with those that arrive before its iteration ends`(
-        count: Int64, kind: String
-    ) async throws {
-        final class Flag: Sendable {
-            let isSet = Atomic(false)
-        }
-        try await withPool(Self.one) { (test) async throws in
-            _ = try await test.queryTogether(lookups(Self.even, (1...count).map { $0 * 2 }))
-            let isQueued = Flag()
-            let kinds = try await test.onLoop {
-                // Other descriptors, because a loop with only the pool's own connection does not wait.
-                let sockets = (0..<10).map { _ in socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) }
-                let watches = try sockets.map { try Readiness($0, on: test.loop) }
-                defer {
-                    for watch in watches { watch.cancel() }
-                    for socket in sockets { close(socket) }
-                }
-                let other = Task.detached {
-                    // Queued from another thread, so it runs after the loop has checked for events.
-                    let query = Task(executorPreference: test.loop) {
-                        try await test.pool.query(Self.even, [.int64(20)])
-                    }
-                    isQueued.isSet.store(true, ordering: .releasing)
-                    return try await query.value
-                }
-                while !isQueued.isSet.load(ordering: .acquiring) {}
-                let rows = try await test.pool.query(Self.even, [.int64(10)])
-                return [try rows[0].text(1), try await other.value[0].text(1)]
-            }
-            #expect(kinds == [kind, kind])
         }
     }
 

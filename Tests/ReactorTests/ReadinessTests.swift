@@ -135,22 +135,6 @@ struct ReadinessTests {
         }
     }
 
-    @Test(arguments: [(lingers: true, ["readable", "end of turn"]), (false, ["end of turn", "readable"])])
-    func `an iteration that lingers handles events that arrive meanwhile`(lingers: Bool, order: [String]) async throws {
-        try await watching { resident, pair, readiness in
-            let log = Log<String>()
-            let found = Log<Int>()
-            readiness.notify(Witness(log))
-            await resident.loop.nextTurn()
-            resident.loop.atTurnEnd { if !log.entries.contains("end of turn") { log.note("end of turn") } }
-            try send("x", to: pair.far)
-            if lingers { resident.loop.linger(for: .microseconds(10)) { found.note($0) } }
-            while log.entries.count < 2 { await resident.loop.nextTurn() }
-            #expect(log.entries == order)
-            #expect(found.entries == (lingers ? [1] : []))
-        }
-    }
-
     @Test func `an observer of a level-triggered descriptor is notified of room after each request`() async throws {
         try await watching(mode: .level) { resident, pair, readiness in
             let log = Log<String>()
