@@ -72,6 +72,9 @@ final class Client {
     /// The request that was parsed last.
     var current: Int?
     var inFlight = false
+    /// The request whose answer the service waits for, and when a check first found it waiting.
+    var awaited: Int?
+    var awaitingBegan: Moment = 0
     var admitted: Moment = 0
     var hasClosingAnswer = false
     var response: Answer?
@@ -129,6 +132,7 @@ final class Client {
         isCalling = false
         current = nil
         inFlight = false
+        awaited = nil
         hasClosingAnswer = false
         response = nil
         isTooLarge = false

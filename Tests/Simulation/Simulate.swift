@@ -18,10 +18,10 @@ struct Simulate: AsyncParsableCommand {
     @Option(help: "Runs the schedule of this seed alone, and prints it step by step.")
     var seed: UInt64?
 
-    @Option(help: "Goes on until so many schedules have broken an invariant.")
+    @Option(help: "Stops after this many schedules that broke an invariant.")
     var failures = 1
 
-    @Flag(help: "Does not mind when something was never seen, as in a short run.")
+    @Flag(help: "Passes although some situation did not come about, as in a short run.")
     var allowUnseen = false
 
     func validate() throws {
@@ -45,9 +45,10 @@ struct Simulate: AsyncParsableCommand {
         }
         let missing = result.coverage.missing
         if !missing.isEmpty && !allowUnseen {
-            print("never seen: \(missing.map { "\($0)" }.joined(separator: ", "))")
+            print("no schedule brought about: \(missing.map { "\($0)" }.joined(separator: ", "))")
             throw ExitCode.failure
         }
+        print("every invariant holds")
     }
 
     private func replay(_ seed: UInt64) throws {

@@ -99,10 +99,11 @@ extension World {
                 fail(.late, "client \(client.index) has sent a body for too long")
             }
         case .awaiting:
-            // The time for the body comes before it, and so may the time for answers that the client does not read.
-            let limit =
-                client.admitted + life.bodyTimeout + life.writeTimeout + life.requestTimeout + Self.responseGrace
-            if now > limit + patience {
+            if client.awaited != client.current {
+                client.awaited = client.current
+                client.awaitingBegan = now
+            }
+            if now > client.awaitingBegan + life.requestTimeout + Self.responseGrace + patience {
                 fail(.missing, "client \(client.index) has no answer to \(describe(client.current)) in time")
             }
         case .reading(.idle), .answering, .sending, .blocked, .yielding, .lingering, .delivering, .closed: break
