@@ -32,7 +32,9 @@ public struct TimeSource: Sendable {
         utcSeconds: {
             var time = timespec()
             // `time` outlives the call.
-            precondition(unsafe clock_gettime(CLOCK_REALTIME, &time) == 0, "clock_gettime(2): our bug, errno \(errno)")
+            precondition(
+                unsafe clock_gettime(CLOCK_REALTIME, &time) == 0,
+                "clock_gettime(2): a bug of this program, errno \(errno)")
             return Int64(time.tv_sec)
         },
         sleep: { duration in

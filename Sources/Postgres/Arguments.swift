@@ -29,7 +29,7 @@ enum Arguments: Sendable {
     /// The key of a lookup.
     @usableFromInline
     static func key(_ key: Int64, of lookup: Statement) -> Arguments {
-        precondition(lookup.isLookup, "\(lookup.name) is no lookup")
+        precondition(lookup.isLookup, "\(lookup.name) is not a lookup")
         return .key(key)
     }
 

@@ -51,7 +51,7 @@ final class PendingStatement {
 
     /// The key of a lookup.
     var key: Int64 {
-        guard case .key(let key) = arguments else { fatalError("\(statement.name) is no lookup") }
+        guard case .key(let key) = arguments else { fatalError("\(statement.name) is not a lookup") }
         return key
     }
 }

@@ -35,7 +35,7 @@ final class Signal<Value: Sendable>: Sendable {
                 case .given(let value):
                     state = .taken
                     return value
-                case .awaited, .taken: preconditionFailure("a signal has one who waits")
+                case .awaited, .taken: preconditionFailure("two tasks wait for one signal")
                 }
                 return nil
             }

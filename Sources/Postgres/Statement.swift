@@ -51,7 +51,7 @@ public final class Statement: Sendable {
         public init(
             _ statement: Statement, above byteCount: Int = 0, where isNeeded: @escaping @Sendable (Rows) -> Bool
         ) {
-            precondition(statement.kind == .read, "\(statement.name) is no read")
+            precondition(statement.kind == .read, "\(statement.name) is not a .read statement")
             self.statement = statement
             self.byteCount = byteCount
             self.isNeeded = isNeeded
@@ -81,8 +81,8 @@ public final class Statement: Sendable {
         _ name: String, _ sql: String, lookingUp many: Statement, result resultByteLimit: Int? = nil,
         or fallback: Fallback? = nil
     ) {
-        precondition(many.kind == .read && many.many == nil, "\(many.name) is no plain read")
-        precondition(many.parameterCount == 1, "\(many.name) takes more than an array of keys, or less")
+        precondition(many.kind == .read && many.many == nil, "\(many.name) must be a plain .read statement")
+        precondition(many.parameterCount == 1, "\(many.name) must take one parameter, an array of keys")
         self.init(name, sql, .read, many: many, result: resultByteLimit, fallback)
     }
 
@@ -93,7 +93,7 @@ public final class Statement: Sendable {
     ///   - many: the same with each parameter as a text[] of 2 to `Connection.groupLimit` elements. Inserts and returns
     ///     one row per element, in order, or fails and inserts none: each insert then runs as `sql`.
     public convenience init(_ name: String, _ sql: String, inserting many: Statement) {
-        precondition(many.kind == .insert && many.many == nil, "\(many.name) is no plain insert")
+        precondition(many.kind == .insert && many.many == nil, "\(many.name) must be a plain .insert statement")
         self.init(name, sql, .insert, many: many, result: nil, nil)
     }
 

@@ -97,7 +97,7 @@ public protocol ReadinessObserver: AnyObject {
     /// are notified without it.
     public func requestWritable() {
         guard isWatched, !wantsWrite else { return }
-        precondition(mode == .level, "an edge tells of room by itself")
+        precondition(mode == .level, "only a level-triggered descriptor is asked for room")
         wantsWrite = true
         mayWrite = false
         loop.rewatch(self, events: Self.levelEvents | EPOLLOUT.rawValue)

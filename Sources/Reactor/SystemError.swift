@@ -52,7 +52,7 @@ func system<Result: FixedWidthInteger & SignedInteger>(
         switch errno {
         case EINTR: continue
         case EAGAIN: return .wouldBlock
-        case EBADF, EFAULT: fatalError("\(name): our bug, errno \(errno)")
+        case EBADF, EFAULT: fatalError("\(name): a bug of this program, errno \(errno)")
         case let number: throw SystemError(errno: number, call: "\(name)")
         }
     }

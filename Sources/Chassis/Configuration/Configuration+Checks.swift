@@ -22,7 +22,7 @@ extension Configuration {
             reading.note(
                 ConfigurationError(
                     variables: ["DB_POOL_MIN", "DB_POOL_MAX"],
-                    problem: "must not decrease: \(database.poolMinimum) is above \(database.poolMaximum)"))
+                    problem: "must be in ascending order: \(database.poolMinimum) is above \(database.poolMaximum)"))
         }
     }
 
