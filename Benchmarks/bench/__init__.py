@@ -1,1 +1,1 @@
-"""Measures servers that do the same work, in turn: python3 -m bench --help."""
+"""Measures servers with the same API in turn: python3 -m bench --help."""

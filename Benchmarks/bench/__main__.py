@@ -9,7 +9,7 @@ from .failure import Failure
 
 
 def chosen(given):
-    """The programs of a run, the project's own first."""
+    """Returns the programs to measure, the project's own first."""
     programs = [program.ours()]
     if given.against:
         programs.append(program.contract("against", "against", given.against))
@@ -17,10 +17,10 @@ def chosen(given):
 
 
 def begin(given):
-    """Creates the programs, the cluster and the record for a mode that starts servers."""
+    """Checks the requirements and returns the programs, the cluster and an empty record."""
     load.require()
     programs = chosen(given)
-    # One descriptor per connection, here and in the servers, which inherit the limit.
+    # Each connection needs one descriptor, in this process and in the servers, which inherit the limit.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     cluster = Cluster(transport=given.database)
@@ -29,7 +29,7 @@ def begin(given):
 
 
 def write_plot(made, path):
-    """A curve of the first workload over several numbers of connections, or bars of all workloads."""
+    """Writes a curve of the first workload if the numbers of connections differ, else bars of all workloads."""
     is_curve = len({sample.connections for sample in made.samples}) > 1
     picture = plot.draw(made, made.samples[0].workload) if is_curve else bars.draw(made)
     try:
@@ -51,7 +51,7 @@ def measure(given):
         else:
             rounds.run(programs, given.workloads, given, cluster, made)
     finally:
-        # Also after a failure or an interruption, so that the measurements until then are kept.
+        # Runs after a failure or an interruption too, so that the measurements taken so far are kept.
         if made.samples or any(made.figures.values()):
             conclude(made, given)
     return 1 if report.is_void(made) else 0

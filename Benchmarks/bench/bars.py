@@ -1,4 +1,4 @@
-"""The rate of every server in each workload, as bars in an SVG for light and dark backgrounds."""
+"""Draws the rate of every server in each workload as bars, in an SVG for light and dark backgrounds."""
 
 from xml.sax.saxutils import escape
 
@@ -25,12 +25,13 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 
 
 def family(program):
-    """`hyper-1` is a variant of `hyper`: only the fastest variant of a family is drawn."""
+    """Returns the family of a program: `hyper-1` is a variant of `hyper`. Only the fastest variant
+    of a family is drawn."""
     return program.split("-")[0]
 
 
 def groups(record):
-    """For each workload its rates by family: the project's own first, then from the fastest to the slowest."""
+    """Returns the rates by family for each workload: the project's own first, then from the fastest to the slowest."""
     found = {}
     for (workload, _, _, program), summary in summaries(record.samples).items():
         if rate := summary.median("rate"):
@@ -43,7 +44,7 @@ def groups(record):
 
 
 def notes(record):
-    """The conditions of the measurement, in two lines."""
+    """Returns the conditions of the measurement in two lines."""
     options, machine = record.options, record.machine
     cores = f", {machine['cores']} cores" if "cores" in machine else ""
     return [
@@ -65,7 +66,7 @@ def bar(record, program, rate, highest, y):
 
 
 def draw(record):
-    """The whole picture."""
+    """Returns the complete SVG."""
     found = groups(record)
     if not found:
         raise Failure("a plot needs samples")

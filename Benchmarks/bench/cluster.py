@@ -1,4 +1,4 @@
-"""The private PostgreSQL of every server, as created by `scripts/cluster start --tcp`."""
+"""The private PostgreSQL cluster that every server uses, created by `scripts/cluster start --tcp`."""
 
 import os
 import subprocess
@@ -6,14 +6,14 @@ import subprocess
 from . import process
 from .failure import Failure
 
-# The addresses for a server and for a superuser.
+# Servers connect by DB_HOST and DB_PORT; this program connects as a superuser by the directory in DB_SOCKET.
 VARIABLES = ("DB_HOST", "DB_PORT", "DB_USER", "DB_NAME", "DB_PASSWORD")
 SOCKET = "DB_SOCKET"
 
 
 class Cluster:
     def __init__(self, environment=os.environ, transport="tcp"):
-        """Servers reach it by `transport`: over TCP, or by its socket."""
+        """`transport` is how servers connect: `tcp` or `socket` (Unix domain)."""
         if missing := [name for name in (*VARIABLES, SOCKET) if not environment.get(name)]:
             raise Failure(f"{', '.join(missing)} must name a private cluster: start this with scripts/bench")
         self.environment = {name: environment[name] for name in VARIABLES}
@@ -24,12 +24,12 @@ class Cluster:
         # When run as root, the postmaster belongs to another user, whose files root may read.
         with open(self.ask("SHOW data_directory") + "/postmaster.pid") as file:
             self.postmaster = int(file.readline())
-        # An automatic vacuum would affect one server and not the next.
+        # An automatic vacuum would slow down one server and not the next.
         self.ask("ALTER SYSTEM SET autovacuum = off")
         self.ask("SELECT pg_reload_conf()")
 
     def ask(self, *statements, user="postgres", database="postgres"):
-        """The output as text; each statement commits by itself."""
+        """Returns psql's output as text; each statement commits by itself."""
         words = [
             "psql",
             "-qXAt",
@@ -46,7 +46,7 @@ class Cluster:
         ]
         for statement in statements:
             words += ["-c", statement]
-        # libpq's other settings are not taken from the caller.
+        # Variables named PG* would change libpq's settings.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
@@ -64,7 +64,8 @@ class Cluster:
         self.ask(*statements, database=name)
 
     def fill(self, rows):
-        """Loads the items into an existing table, and finishes all pending work before the load."""
+        """Inserts `rows` items into the existing table, then vacuums and checkpoints so that neither
+        happens during a load."""
         self.ask(
             "INSERT INTO items (name, description)"
             f" SELECT 'Item ' || i, 'Description of item number ' || i FROM generate_series(1, {rows}) AS i ORDER BY i",
@@ -78,5 +79,5 @@ class Cluster:
         return process.cpu_seconds(self.postmaster)
 
     def connections(self):
-        """The number of connections of the server under test."""
+        """Returns the number of connections of the server under test."""
         return int(self.ask(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{self.environment['DB_USER']}'"))

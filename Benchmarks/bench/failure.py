@@ -1,4 +1,4 @@
-"""An error that ends a run with one sentence instead of a traceback."""
+"""The error that ends a run with one sentence instead of a traceback."""
 
 
 class Failure(Exception):

@@ -1,4 +1,4 @@
-"""The goals of the project's own server: a rival for each workload."""
+"""The goals of the project's own server: a ratio to the fastest rival, for each workload."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ HYPER = ("hyper", "hyper-1", "hyper-reader")
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """At least this share of the fastest rival's rate, and at most this share of its CPU time per request."""
+    """The minimum ratio of our rate to the fastest rival's, and the maximum ratio of our CPU time per request to it."""
 
     workload: str
     rivals: tuple
@@ -36,8 +36,8 @@ class Verdict:
     connections: int
     rows: int
     rival: str
-    rate: float  # ours over the rival's
-    cpu: float | None  # likewise, of the server's CPU time per request: less is better
+    rate: float  # ours divided by the rival's
+    cpu: float | None  # ours divided by the rival's, of the server's CPU time per request
 
     @property
     def is_met(self):
@@ -56,7 +56,7 @@ class Verdict:
 
 
 def verdicts(record, own="items"):
-    """For every goal with measurements of both sides, with the same rows and connections."""
+    """Yields a verdict for every goal with samples of both sides at the same rows and connections."""
     found = summaries(record.samples)
     for goal in GOALS:
         for (workload, rows, connections, program), summary in found.items():
@@ -73,7 +73,7 @@ def verdicts(record, own="items"):
 
 
 def ratios(record, own="items"):
-    """Lines with the own rate divided by that of every other server, one line per workload."""
+    """Returns a line per workload with our rate divided by that of each other server."""
     found, lines = summaries(record.samples), {}
     for (workload, rows, connections, program), summary in found.items():
         ours = found.get((workload, rows, connections, own))

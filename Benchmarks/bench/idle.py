@@ -1,4 +1,4 @@
-"""Connections that were used once and are then kept open without requests."""
+"""Connections that are used for one request and then kept open without requests."""
 
 import contextlib
 import http.client
@@ -9,13 +9,13 @@ import time
 from .failure import Failure
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-# Opened at once: more would exceed the length of the accept queue.
+# Connections opened at a time; more would overflow the accept queue.
 WAVE = 256
 WAVE_SECONDS = 20
 
 
 class IdleConnections:
-    """A context manager; each connection has had an answer when the block begins."""
+    """A context manager. When the block begins, each connection has received a response."""
 
     def __init__(self, port, count):
         self.port, self.count, self.sockets = port, count, []
@@ -53,7 +53,7 @@ class IdleConnections:
                     raise TimeoutError(f"they were not all answered within {WAVE_SECONDS} s")
 
     def still_open(self):
-        """The number of connections that the server has not closed."""
+        """Returns the number of connections that the server has not closed."""
         count = 0
         for opened in self.sockets:
             opened.setblocking(False)
@@ -72,7 +72,7 @@ class IdleConnections:
 
 
 def seconds_of_a_request(port, count=21):
-    """The median time of a request on an open connection."""
+    """Returns the median duration of a request on an open connection, in seconds."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     with contextlib.closing(connection):
         taken = []

@@ -1,4 +1,4 @@
-"""Latency of `item` at a rate that the server can sustain: half of its maximum, unless a rate is given."""
+"""Measures latency of `item` at a sustainable rate: half of the server's maximum, unless a rate is given."""
 
 import dataclasses
 import time
@@ -12,7 +12,7 @@ from .workload import WORKLOADS
 
 ITEM = WORKLOADS["item"]
 MAXIMUM_SECONDS = 5
-# Cores that other programs may use for a second: with half a core, every request of that second may be late.
+# Limit of CPU use by other programs within any second; above it, every request of that second may be late.
 SECOND_NOISE_CORES = 0.5
 # The goal of the project's own server.
 P99_MS = 2.0
@@ -23,9 +23,9 @@ STALLS = 0
 class Figure:
     program: str
     rate: int
-    maximum: float | None  # as wrk found it; None when the rate was given
+    maximum: float | None  # as measured by wrk; None when the rate was given
     other_cores: float
-    most_other_cores: float  # in the worst second
+    most_other_cores: float  # in the second with the highest use
     pace: pace.Pace
 
     @property
@@ -46,7 +46,7 @@ class Figure:
 
 
 class Others:
-    """The machine's use by other processes, second by second: they may have caused a stall."""
+    """CPU use of all other processes, sampled every second: other processes may have caused a stall."""
 
     def __init__(self, pids):
         # Found once: reading all of /proc every second would itself delay the server.
@@ -58,7 +58,7 @@ class Others:
 
     @property
     def cores(self):
-        """Between each reading and the next one."""
+        """Returns the cores used between consecutive samples."""
         pairs = zip(self.looks, self.looks[1:])
         return [max(0.0, used - before) / (at - since) for (since, before), (at, used) in pairs]
 

@@ -1,4 +1,4 @@
-"""wrk: as many requests as the connections get answered."""
+"""Runs wrk, which sends the next request on a connection as soon as the previous one is answered."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 8
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """The result of one call of wrk."""
+    """The result of one run of wrk."""
 
     requests: int
     seconds: float
@@ -27,7 +27,7 @@ class Load:
     p99_ms: float
     p999_ms: float
     max_ms: float
-    refused: int  # answers other than 2xx
+    refused: int  # responses other than 2xx
     socket_errors: int
     client_cpu_seconds: float = 0.0
 
@@ -37,7 +37,7 @@ class Load:
 
 
 def parse(output):
-    """The line of load.lua in wrk's output."""
+    """Parses the line that load.lua prints into wrk's output."""
     for line in output.splitlines():
         if line.startswith("@@"):
             told = json.loads(line[2:])

@@ -1,4 +1,4 @@
-"""A server's memory when idle, under load, and per idle connection; and its start."""
+"""Measures a server's memory when idle, under load and per idle connection, and its start time."""
 
 import dataclasses
 import statistics
@@ -20,12 +20,12 @@ LOAD_CONNECTIONS = 64
 @dataclasses.dataclass(frozen=True)
 class Figure:
     program: str
-    start_ms: float  # from exec to the first right answer, the median
+    start_ms: float  # median, from exec to the first correct response
     longest_start_ms: float
     idle_mib: float
-    loaded_mib: float  # the most that was seen under load
-    connection_kib: float | None  # for each idle connection; None when it does not hold so many
-    beside_ms: float | None  # of a request beside them
+    loaded_mib: float  # the highest value sampled under load
+    connection_kib: float | None  # per idle connection; None if the server does not keep all of them open
+    beside_ms: float | None  # latency of a request while the idle connections are open
     remark: str = ""
 
 
@@ -48,7 +48,7 @@ def loaded_mib(server, workload, seconds, rows):
 
 
 def hold(server, count, before):
-    """KiB per idle connection, and the duration in ms of a request while they are open."""
+    """Returns KiB per idle connection, and the latency in ms of a request while they are open."""
     with IdleConnections(server.port, count) as connections:
         time.sleep(SETTLE_SECONDS)
         held = resident_mib(server)
@@ -72,7 +72,7 @@ def measure(program, own, options, cluster):
             connection, beside, remark = *hold(server, options.idle, idle), ""
         except Failure as failure:
             connection, beside, remark = None, None, str(failure)
-    # A new server: memory that the idle connections left to the allocator would count here.
+    # A new server: the allocator may keep memory of the idle connections, which would count here.
     workload = WORKLOADS["item" if "item" in program.workloads else "root"]
     with Server(program, cluster, options.port) as server:
         loaded = loaded_mib(server, workload, options.seconds, rows)

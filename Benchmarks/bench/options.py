@@ -1,18 +1,18 @@
-"""The command line, which scripts/bench makes from the variables given to make."""
+"""The command line, which scripts/bench builds from make's variables."""
 
 import argparse
 
 from .failure import Failure
 from .workload import WORKLOADS
 
-# One thread of wrk serves all of them; above this the machine runs out of ports.
+# wrk uses one thread for all connections; above this limit the machine runs out of ports.
 MOST_CONNECTIONS = 20000
 
 TRANSPORTS = ("tcp", "socket")
 
 
 def numbers(text):
-    """A list such as `1,8,64`, of numbers from 1."""
+    """Parses a list of positive integers such as `1,8,64`."""
     try:
         values = [int(word) for word in text.split(",")]
     except ValueError:
@@ -41,7 +41,7 @@ def connections(text):
 
 
 def workloads(text):
-    """A list of workload names; `all` means all of them."""
+    """Parses a list of workload names; `all` selects every workload."""
     names = list(WORKLOADS) if text == "all" else text.split(",")
     if unknown := [name for name in names if name not in WORKLOADS]:
         raise argparse.ArgumentTypeError(f"no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
@@ -49,7 +49,7 @@ def workloads(text):
 
 
 def measured(parser, **defaults):
-    """The options of all modes that start servers."""
+    """Adds the options of all modes that start servers."""
     parser.add_argument(
         "--against", metavar="COMMAND", help="another server with the same contract: '../other/items serve'"
     )
@@ -64,7 +64,7 @@ def measured(parser, **defaults):
 
 
 def in_rounds(parser, **defaults):
-    """The options of the modes that start every server repeatedly."""
+    """Adds the options of the modes that start every server repeatedly."""
     measured(parser, **defaults)
     parser.add_argument("--workloads", type=workloads, default=defaults.get("workloads", "all"), metavar="NAMES")
     parser.add_argument(
@@ -122,7 +122,7 @@ def parser():
 
 
 def plain(options):
-    """As written to a record."""
+    """Returns the options as they are written to a record."""
     return {
         name: [entry.name for entry in value] if name == "workloads" else value for name, value in vars(options).items()
     }

@@ -1,4 +1,4 @@
-"""The client of Benchmarks/load/pace.c: requests at a fixed rate, and the lateness of their answers."""
+"""Runs Benchmarks/load/pace.c, which sends requests at a fixed rate and measures how late the responses are."""
 
 import dataclasses
 import json
@@ -9,13 +9,14 @@ from .program import ROOT
 
 SOURCE = ROOT / "Benchmarks/load/pace.c"
 BINARY = ROOT / "Benchmarks/load/pace"
-# The client's own lateness: above this, a run says more about the machine than about the server.
+# If the client itself is later than this, the figures describe the machine and not the server.
 LATE_MS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """Latencies are measured from when a request was due. In a stall answers came more than 20 ms late."""
+    """Latencies are measured from the time a request was due. A stall is a period in which responses
+    are over 20 ms late."""
 
     due: int
     answered: int
@@ -25,9 +26,9 @@ class Pace:
     p99_ms: float
     p999_ms: float
     max_ms: float
-    slow: int  # answers that were more than 20 ms late
+    slow: int  # responses that were more than 20 ms late
     stalls: int
-    late_p99_ms: float  # how late the client itself sent what it could have sent in time
+    late_p99_ms: float  # how late the client sent a request although it had a free connection
     late_max_ms: float
     client_cpu_seconds: float
 
@@ -41,7 +42,7 @@ class Pace:
 
 
 def build():
-    """Compiles the client unless it is newer than its source."""
+    """Compiles the client unless its binary is newer than its source."""
     if BINARY.exists() and BINARY.stat().st_mtime >= SOURCE.stat().st_mtime:
         return
     words = ["cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(BINARY), str(SOURCE)]
@@ -61,11 +62,11 @@ def parse(output):
 
 
 def run(port, rate, connections, seconds, rows, every_second=lambda client: None):
-    """Calls back with the client's pid about once a second while it runs."""
+    """Runs the client and returns its result. Calls `every_second` with its pid about once a second meanwhile."""
     words = [str(value) for value in (BINARY, port, rate, connections, seconds, rows)]
     client = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        # It ends by itself two seconds after the last request was due.
+        # The client ends by itself two seconds after the last request was due.
         for _ in range(int(seconds) + 30):
             try:
                 output, _ = client.communicate(timeout=1)

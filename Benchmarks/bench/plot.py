@@ -1,4 +1,4 @@
-"""Rate and latency against the number of connections, as SVG for light and dark backgrounds."""
+"""Draws rate and latency against the number of connections, as an SVG for light and dark backgrounds."""
 
 import math
 from xml.sax.saxutils import escape
@@ -8,7 +8,7 @@ from .sample import summaries
 
 PANEL_WIDTH, PANEL_HEIGHT, LEFT, TOP, GAP, BOTTOM = 380, 240, 64, 40, 84, 64
 LEGEND_HEIGHT = 20
-# Of medium brightness, so that each is visible on white and on black; distinguished by dashes too.
+# Medium brightness is visible on white and on black; dashes distinguish the lines too.
 COLOURS = ("#2f81f7", "#d29922", "#3fb950", "#db61a2", "#a371f7", "#f0883e", "#8b949e", "#39c5cf")
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 STYLE = """
@@ -21,7 +21,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 
 
 def series(record, workload):
-    """For each program, the points (connections, rate, p99 in ms) with a valid sample, by connections."""
+    """Returns for each program the points (connections, rate, p99 in ms) with a valid sample, sorted by connections."""
     lines = {}
     for (name, _, connections, program), summary in summaries(record.samples).items():
         if name == workload and summary.valid:
@@ -30,7 +30,7 @@ def series(record, workload):
 
 
 def round_steps(highest, count=4):
-    """Multiples of 1, 2 or 5 times a power of ten, from 0 to the first one at or above `highest`."""
+    """Returns multiples of 1, 2 or 5 times a power of ten, from 0 to the first one at or above `highest`."""
     raw = max(highest, 1e-9) / count
     power = 10 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
@@ -38,12 +38,12 @@ def round_steps(highest, count=4):
 
 
 def powers(lowest, highest):
-    """The powers of ten around these values."""
+    """Returns the powers of ten that enclose both values."""
     return [10.0**exponent for exponent in range(math.floor(math.log10(lowest)), math.ceil(math.log10(highest)) + 1)]
 
 
 class Scale:
-    """Maps values to positions; optionally logarithmic."""
+    """Maps values to positions, linearly or logarithmically."""
 
     def __init__(self, values, start, end, is_logarithmic):
         self.convert = math.log10 if is_logarithmic else float
@@ -60,7 +60,7 @@ def label(value):
 
 
 def panel(title, lines, index, left, styles, is_logarithmic):
-    """One diagram; `index` selects the figure of the points to draw."""
+    """Returns the elements of one diagram; `index` selects the coordinate of each point to draw."""
     values = [point[index] for points in lines.values() for point in points]
     steps = powers(max(min(values), 0.01), max(*values, 0.02)) if is_logarithmic else round_steps(max(values))
     counts = sorted({point[0] for points in lines.values() for point in points})
@@ -79,7 +79,7 @@ def panel(title, lines, index, left, styles, is_logarithmic):
 
 
 def draw(record, workload):
-    """The whole picture of one workload."""
+    """Returns the complete SVG of one workload."""
     lines = series(record, workload)
     if len({point[0] for points in lines.values() for point in points}) < 2:
         raise Failure(f"a plot of {workload} needs samples with two numbers of connections: CONCURRENCY=1,8,64,512")

@@ -1,4 +1,4 @@
-"""The data of /proc about a process and its children, and stopping them."""
+"""Reads CPU time and memory of a process tree from /proc, and stops it."""
 
 import contextlib
 import dataclasses
@@ -14,14 +14,15 @@ STOP_SECONDS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """In KiB. A page shared by several processes counts for each in `resident`, and in parts in `proportional`."""
+    """In KiB. A page shared by several processes counts fully for each in `resident`, and divided in `proportional`."""
 
     resident: int
     proportional: int
 
 
 def fields(pid):
-    """The fields of /proc/PID/stat after the name, which may contain spaces and brackets; None after its end."""
+    """Returns the fields of /proc/PID/stat after the name, which may contain spaces and brackets. None if
+    the process ended."""
     try:
         text = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
@@ -30,7 +31,7 @@ def fields(pid):
 
 
 def tree(root):
-    """The process and its descendants."""
+    """Returns the pids of the process and its descendants."""
     children = {}
     for name in os.listdir("/proc"):
         if name.isdigit() and (found := fields(name)):
@@ -44,12 +45,12 @@ def tree(root):
 
 
 def cpu_seconds(root):
-    """User and system time of the tree, including that of children it has waited for."""
+    """Returns user and system time of the process tree, including terminated children it has waited for."""
     return cpu_seconds_of(tree(root))
 
 
 def cpu_seconds_of(pids):
-    """The same for these processes only: a few files instead of all of /proc."""
+    """Returns the same for these pids only: reads one file per pid instead of all of /proc."""
     ticks = 0
     for pid in pids:
         if found := fields(pid):
@@ -69,14 +70,14 @@ def memory(root):
 
 
 def machine_seconds():
-    """The work of all cores together since boot."""
+    """Returns the CPU time used by all cores together since boot."""
     with open("/proc/stat") as file:
         user, nice, system, _, _, irq, softirq, steal = (int(value) for value in file.readline().split()[1:9])
     return (user + nice + system + irq + softirq + steal) / TICKS
 
 
 def stop(process):
-    """SIGTERM to a session leader, and later SIGKILL to the rest of its session."""
+    """Sends SIGTERM to a session leader, and after STOP_SECONDS sends SIGKILL to the rest of its session."""
     pids = tree(process.pid)
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -92,7 +93,7 @@ def stop(process):
 
 
 def is_in_session(pid, session):
-    """Whether it still runs; a zombie does not."""
+    """Returns whether the process still runs in the session; a zombie does not."""
     try:
         return os.getsid(pid) == session and (found := fields(pid)) is not None and found[0] != "Z"
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""The measured programs: the project's own server, another build of it, and the peers that do the same work."""
+"""The measured programs: the project's own server, another build of it, and peers that implement the same API."""
 
 import dataclasses
 import os
@@ -14,23 +14,23 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEERS_DIRECTORY = ROOT / "Benchmarks/peers"
 EVERY_WORKLOAD = tuple(WORKLOADS)
 OURS = {
-    "INSTANCE_ID": "bench",  # else it is asked for at every start
+    "INSTANCE_ID": "bench",  # without it the server queries the metadata service at every start
     "ENVIRONMENT": "bench",
     "DRAIN_DELAY_MS": "0",
-    "MAX_CONNECTIONS": "100000",  # it is the clients' number that is measured, not this bound
+    "MAX_CONNECTIONS": "100000",  # the load determines the number of connections, not this limit
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Program:
     name: str
-    title: str  # {version} stands for the first version that `build` names
+    title: str  # {version} is replaced by the first version number in the output of `build`
     command: tuple
     ready_path: str = "/health"
     workloads: tuple = EVERY_WORKLOAD
     environment: dict = dataclasses.field(default_factory=dict)
-    folder: pathlib.Path | None = None  # of a peer, with its `build`
-    migration: tuple | None = None  # the command that makes its tables; peers use those of the project
+    folder: pathlib.Path | None = None  # a peer's directory, which contains its `build` and `start`
+    migration: tuple | None = None  # the command that creates its tables; peers use the project's tables
 
     def migrate(self, environment):
         done = subprocess.run(self.migration, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -39,7 +39,8 @@ class Program:
             raise Failure(f"{shlex.join(self.migration)} failed: {reason}")
 
     def build(self):
-        """Builds a peer unless it is built, and returns its versions in words. Fails with the missing requirement."""
+        """Builds a peer unless it is up to date, and returns its versions as text. A failure names the
+        missing requirement."""
         done = subprocess.run([self.folder / "build"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             raise Failure(done.stderr.strip() or f"{self.folder}/build failed with {done.returncode}")
@@ -51,12 +52,12 @@ class Program:
 
 
 def contract(name, title, command):
-    """A program with the API of `items serve`, started by that command."""
+    """Returns a program with the API of `items serve`, started by `command`."""
     words = shlex.split(command)
     if "serve" not in words:
         raise Failure(f"the command of another build must be its `… items serve`, not: {command}")
     index = len(words) - 1 - words[::-1].index("serve")
-    # Relative to the project, whatever the run's directory.
+    # Paths in `command` are relative to the project's root, whatever the current directory is.
     migration = (*words[:index], "migrate", *words[index + 1 :])
     return Program(name, title, tuple(words), "/health/ready", environment=OURS, migration=migration)
 
@@ -73,7 +74,7 @@ def peer(name, title, folder, **further):
     return Program(name, title, (str(folder / "start"),), folder=folder, **further)
 
 
-# In the order of the tables. Benchmarks/README.md lists what each leaves out.
+# In the order of the tables. Benchmarks/README.md lists what each peer omits.
 PEERS = {
     program.name: program
     for program in (
@@ -89,7 +90,7 @@ PEERS = {
 
 
 def peers(names):
-    """The peers of a list such as `go,flask`; `all` means all of them."""
+    """Returns the peers of a list such as `go,flask`; `all` selects every peer."""
     chosen = list(PEERS) if names == "all" else [name for name in names.split(",") if name]
     if unknown := [name for name in chosen if name not in PEERS]:
         raise Failure(f"there is no peer {', '.join(unknown)}; there are {', '.join(PEERS)}")

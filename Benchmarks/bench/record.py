@@ -16,12 +16,12 @@ from .sample import Sample
 class Record:
     options: dict
     machine: dict
-    titles: dict  # of the programs by their names, in the order of the tables
+    titles: dict  # titles by program name, in the order of the tables
     started: str = ""
     versions: dict = dataclasses.field(default_factory=dict)
-    left_out: dict = dataclasses.field(default_factory=dict)  # a program's name and why
+    left_out: dict = dataclasses.field(default_factory=dict)  # the reason by program name
     samples: list = dataclasses.field(default_factory=list)
-    figures: dict = dataclasses.field(default_factory=dict)  # of the modes that take other ones than samples
+    figures: dict = dataclasses.field(default_factory=dict)  # results of the modes that do not produce samples
 
     def __post_init__(self):
         self.started = self.started or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -54,7 +54,7 @@ def first_line(*words):
 
 
 def machine(cluster):
-    """The conditions that the figures depend on."""
+    """Returns the properties of the machine that affect the figures."""
     cpu = pathlib.Path("/proc/cpuinfo").read_text(errors="replace")
     model = next((line.split(":", 1)[1].strip() for line in cpu.splitlines() if line.startswith("model name")), "")
     return {

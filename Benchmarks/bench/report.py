@@ -1,4 +1,4 @@
-"""The whole content of a record, for a terminal and as Markdown."""
+"""Formats a record for a terminal and as Markdown."""
 
 from . import goal, latency, memory, sample, scale, steady, table
 
@@ -26,13 +26,13 @@ def text(record):
 
 
 def markdown(record):
-    """The tables of docs/performance.md."""
+    """Returns the tables of docs/performance.md."""
     throughput, cost = table.throughput(record), table.cost(record)
     return f"### Throughput and latency\n\n{throughput}\n\n### Cost per 1,000 requests\n\n{cost}"
 
 
 def is_void(record):
-    """Whether any sample is void."""
+    """Returns whether any sample is void."""
     minutes = [sample.Sample(**entry) for entry in record.figures.get("steady", [])]
     return any(taken.is_void for taken in [*record.samples, *minutes]) or any(
         figure.pace.is_void for figure in latency.figures(record)

@@ -1,4 +1,4 @@
-"""The rounds: every program in turn, repeatedly, so that a slow drift of the machine affects all of them."""
+"""Measures every program in turn, in several rounds, so that a slow drift of the machine affects all of them."""
 
 import sys
 
@@ -12,7 +12,8 @@ def say(text):
 
 
 def prepare(programs, workloads, record):
-    """The programs to measure. A peer that cannot be built, or has no workload, is left out, with the reason."""
+    """Builds the peers and returns the programs to measure. Leaves out a peer that cannot be built
+    or has no workload."""
     ready = []
     for program in programs:
         try:
@@ -28,7 +29,7 @@ def prepare(programs, workloads, record):
 
 
 def leave_out(program, failure, record):
-    """Only a peer can be left out: without the project's own server there is nothing to compare."""
+    """Records why a peer is left out. Raises for the project's own server: without it there is nothing to compare."""
     if program.migration:
         raise failure
     record.left_out[program.name] = str(failure)
@@ -36,7 +37,8 @@ def leave_out(program, failure, record):
 
 
 def lay_tables(program, own, cluster, rows):
-    """A table that no other server has written to. Peers use the table of the project's own migrations."""
+    """Creates and fills a table that no other server has written to. Peers use the table of the
+    project's own migrations."""
     cluster.empty()
     (program if program.migration else own).migrate({**cluster.environment, **own.environment})
     cluster.fill(rows)
@@ -63,7 +65,7 @@ def run(programs, workloads, options, cluster, record):
 
 
 def visit(server, workloads, rows, options, cluster):
-    """Every workload with every number of connections, on one server."""
+    """Yields a sample of every workload at every number of connections, from one server."""
     for workload in workloads:
         server.check(workload)
     for connections in options.concurrency:
@@ -75,7 +77,8 @@ def visit(server, workloads, rows, options, cluster):
 
 
 def quietest(measure, retries):
-    """Repeats a noisy sample, up to a limit. The choice depends on the use by other programs, never on the rate."""
+    """Repeats a noisy sample up to `retries` times and returns the one with the least CPU use by others,
+    whatever its rate."""
     taken = measure()
     for _ in range(retries):
         if not taken.is_noisy:

@@ -1,4 +1,4 @@
-"""One measurement of one workload, and summaries of several."""
+"""One measurement of one workload, and medians of several."""
 
 import dataclasses
 import statistics
@@ -6,7 +6,7 @@ import time
 
 from . import load, process
 
-# Cores that other programs may use before a sample counts as noisy.
+# CPU use by other programs, in cores, above which a sample counts as noisy.
 NOISE_CORES = 0.15
 
 
@@ -21,10 +21,10 @@ class Sample:
     p99_ms: float
     p999_ms: float
     max_ms: float
-    server_cpu: float  # seconds per 1,000 requests, here and below
+    server_cpu: float  # CPU seconds per 1,000 requests; likewise postgres_cpu
     postgres_cpu: float
     client_cores: float
-    other_cores: float  # neither server nor PostgreSQL nor wrk
+    other_cores: float  # used by neither the server, PostgreSQL nor wrk
     resident_mib: float
     proportional_mib: float
     database_connections: int
@@ -33,7 +33,7 @@ class Sample:
 
     @property
     def is_void(self):
-        """An error answer is cheaper than a correct one, and a lost connection cheaper than a kept one."""
+        """A void sample is not comparable: error responses and lost connections cost less than correct responses."""
         return self.refused + self.socket_errors > 0
 
     @property
@@ -97,7 +97,7 @@ class Summary:
         return [sample for sample in self.valid if sample.is_noisy]
 
     def median(self, name):
-        """None when no sample is valid."""
+        """Returns None when no sample is valid."""
         values = [getattr(sample, name) for sample in self.valid]
         return statistics.median(values) if values else None
 
@@ -108,7 +108,7 @@ class Summary:
 
     @property
     def remarks(self):
-        """Remarks on the figures; empty if there are none."""
+        """Returns remarks on void and noisy samples, or an empty string."""
         words = []
         if self.void:
             refused = sum(sample.refused for sample in self.void)
@@ -121,7 +121,7 @@ class Summary:
 
 
 def summaries(samples):
-    """By workload, rows, connections and program, in the order of their first samples."""
+    """Groups samples by workload, rows, connections and program, in the order of their first samples."""
     groups = {}
     for sample in samples:
         groups.setdefault(sample.key, []).append(sample)

@@ -1,10 +1,11 @@
-"""The effect of more rows and more connections: ratios of rates, from a run over several numbers of both."""
+"""The effect of more rows and more connections: ratios of rates from a run over several numbers of both."""
 
 from .sample import summaries
 
 
 def ratio(found, key, base, index):
-    """The rate at a key divided by that at the lowest number at position `index`; None if either is unknown."""
+    """Returns the rate at `key` divided by the rate with `base` at position `index` of the key; None if
+    either is unknown."""
     other = (*key[:index], base, *key[index + 1 :])
     if key == other or key not in found or other not in found:
         return None
@@ -13,7 +14,7 @@ def ratio(found, key, base, index):
 
 
 def lines(record):
-    """A line per step above the lowest number of rows, or of connections."""
+    """Yields a line for each number of rows, and of connections, above the lowest."""
     found = summaries(record.samples)
     for index, noun in ((1, "rows"), (2, "connections")):
         base = min((key[index] for key in found), default=0)

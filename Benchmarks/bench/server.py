@@ -1,4 +1,4 @@
-"""One run of one program: started, checked, monitored and stopped."""
+"""One process of a program under test: started, checked, monitored and stopped."""
 
 import contextlib
 import http.client
@@ -26,10 +26,10 @@ def free_port():
 
 
 class Server:
-    """A context manager. Its access log is a file that is deleted with it."""
+    """A context manager. Stops the process and deletes its access log at the end of the block."""
 
     def __init__(self, program, cluster, port=None):
-        """On a free port, unless one is given."""
+        """Uses a free port unless `port` is given."""
         self.program, self.port = program, port or free_port()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="items-bench."))
         self.log, self.complaints = self.directory / "log", self.directory / "complaints"
@@ -42,7 +42,7 @@ class Server:
             **program.environment,
         }
         self.process = None
-        self.start_seconds = None  # from exec to the first right answer
+        self.start_seconds = None  # from exec to the first correct response
 
     def __enter__(self):
         try:
@@ -55,7 +55,7 @@ class Server:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=complaints,
-                    # Ctrl-C at the terminal interrupts this program, which then stops the server.
+                    # Ctrl-C at the terminal interrupts this program only, which then stops the server.
                     start_new_session=True,
                 )
             self.wait_until_ready(began)
@@ -86,7 +86,7 @@ class Server:
         return self.process.pid
 
     def ask(self, method, path, value=None):
-        """Status and body, on a separate connection."""
+        """Returns status and body, on a separate connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ASK_SECONDS)
         body, fields = None, {}
         if value is not None:
@@ -99,7 +99,7 @@ class Server:
             connection.close()
 
     def check(self, workload):
-        """Fails unless the program gives the measured answers."""
+        """Fails unless the program answers the workload's request correctly."""
         try:
             fault = workload.fault(*self.ask(workload.method, workload.path, workload.body))
         except (OSError, http.client.HTTPException) as error:
@@ -108,7 +108,7 @@ class Server:
             raise Failure(f"{self.program.name}: {fault}")
 
     def empty_log(self):
-        """The log is opened for appending, so the server continues at its new end."""
+        """Truncates the log. The server opened it for appending, so it continues at the new end."""
         os.truncate(self.log, 0)
 
     def last_words(self):

@@ -1,4 +1,4 @@
-"""Whether cost and memory stay constant over time: one server under load, minute by minute."""
+"""Measures whether cost and memory stay constant over time: one server under load, minute by minute."""
 
 import dataclasses
 import statistics
@@ -9,36 +9,36 @@ from .table import aligned
 from .workload import WORKLOADS
 
 ITEM = WORKLOADS["item"]
-# The first minute fills caches of server, database and kernel, so it is shown and not judged; the first and the last
-# this many minutes are compared.
+# Number of minutes compared at either end. The first minute is shown but not compared: it fills the caches of server,
+# database and kernel.
 END = 3
-# The goal of the project's own server: growth of the CPU time per request, and of memory.
+# The goal of the project's own server: maximum growth of the CPU time per request, and of memory.
 CPU_GROWTH = 1.05
 RESIDENT_GROWTH_MIB = 1.0
 
 
 def measure(program, own, options, cluster):
-    """A sample per minute, or per `options.seconds`."""
+    """Yields a sample per minute, or per `options.seconds`."""
     rows, connections = options.rows[0], options.concurrency[0]
     rounds.lay_tables(program, own, cluster, rows)
     with Server(program, cluster, options.port) as server:
         server.check(ITEM)
         for number in range(options.minutes):
-            # The log is emptied before each, because its size is not a cost of the server.
+            # Each measurement empties the log first, so that its size does not grow over the run.
             taken = sample.measure(server, cluster, ITEM, connections, rows, options.seconds, 0)
             rounds.say(f"{program.name} {number + 1}: {taken.server_cpu:.4f} s, {taken.resident_mib:.1f} MiB")
             yield taken
 
 
 def run(programs, options, cluster, record):
-    """Adds the samples of each program to the record, in their order."""
+    """Adds the samples of each program to the record, in chronological order."""
     for program in rounds.prepare(programs, [ITEM], record):
         for taken in measure(program, programs[0], options, cluster):
             record.figures.setdefault("steady", []).append(dataclasses.asdict(taken))
 
 
 def growth(samples):
-    """CPU time per request at the end divided by that at the beginning, and the growth of memory in MiB."""
+    """Returns CPU time per request at the end divided by that at the start, and the growth of memory in MiB."""
     first, last = samples[1 : 1 + END], samples[-END:]
     cpu = [statistics.median(taken.server_cpu for taken in end) for end in (first, last)]
     memory = [statistics.median(taken.resident_mib for taken in end) for end in (first, last)]

@@ -1,4 +1,4 @@
-"""Tables: for a terminal with aligned columns, and as Markdown in the form of docs/performance.md."""
+"""Tables: with aligned columns for a terminal, and as Markdown in the form of docs/performance.md."""
 
 from .sample import summaries
 
@@ -6,7 +6,7 @@ NOTHING = "–"
 
 
 def aligned(header, rows):
-    """The first and the last column left-aligned, figures right-aligned."""
+    """Returns a table with text aligned to the left and figures to the right."""
     cells = [list(header), *rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     lines = []
@@ -34,7 +34,7 @@ def spread(summary):
 
 
 def ordered(record):
-    """Summaries with their keys: workloads in the order of the options, programs in the order of the titles."""
+    """Returns (key, summary) pairs: workloads in the order of the options, programs in the order of the titles."""
     found = summaries(record.samples)
     workloads, programs = list(dict.fromkeys(key[0] for key in found)), list(record.titles)
     return sorted(
@@ -43,13 +43,13 @@ def ordered(record):
 
 
 def varied(record):
-    """The columns that distinguish rows, besides workload and server."""
+    """Returns the additional columns (`rows`, `connections`) whose value differs between samples."""
     keys = [sample.key for sample in record.samples]
     return [(name, index) for name, index in (("rows", 1), ("connections", 2)) if len({key[index] for key in keys}) > 1]
 
 
 def text(record):
-    """Everything about a run, for a terminal."""
+    """Returns the complete table of a run for a terminal."""
     further = varied(record)
     header = ["workload", "server", *(name for name, _ in further), "requests/s", "lowest … highest", "50 %", "99 %"]
     header += ["99.9 %", "server s/1k", "PostgreSQL s/1k", "memory", "others", "remarks"]

@@ -1,4 +1,4 @@
-"""The measured requests, and the correct answer to each."""
+"""The measured requests, and the correct response to each."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ def is_item(value):
 class Workload:
     name: str
     path: str
-    is_right: Callable  # what the answer's JSON must be
+    is_right: Callable  # checks the parsed JSON of a response
     body: dict | None = None
 
     @property
@@ -25,7 +25,7 @@ class Workload:
         return 200 if self.body is None else 201
 
     def fault(self, status, body):
-        """The fault of an answer, or None."""
+        """Returns a description of what is wrong with a response, or None."""
         try:
             if status == self.status and self.is_right(json.loads(body)):
                 return None

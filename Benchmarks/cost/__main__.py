@@ -1,4 +1,7 @@
-"""Instructions and system calls per request, compared with the record: python3 Benchmarks/cost --help."""
+"""Counts instructions and system calls per request, and compares both with the record.
+
+Usage: python3 Benchmarks/cost --help.
+"""
 
 import argparse
 import dataclasses
@@ -40,7 +43,7 @@ def profile(binary, workload, load):
 
 
 def run(options):
-    """Whether the figures pass; a profile and a new record always do."""
+    """Returns whether the figures pass; a profile and a new record always pass."""
     load = record.Load()
     database.prepare(options.binary)
     if options.profile:
@@ -61,7 +64,7 @@ def run(options):
 
 def main():
     options = arguments()
-    # Ends the run like Ctrl-C, so that the servers are stopped.
+    # Treats SIGTERM like Ctrl-C, so that the servers are stopped.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return 0 if run(options) else 1

@@ -1,4 +1,4 @@
-"""System calls, counted in strace's trace of a server between two moments."""
+"""Counts system calls in strace's trace of a server between two points in time."""
 
 import collections
 import os
@@ -12,21 +12,21 @@ from workload import WORKLOADS
 
 TRACE_SECONDS = 10
 
-# `PID SECONDS name(arguments) = result`, complete or resumed: each call has one line with its result.
+# Matches `PID SECONDS name(arguments) = result`, complete or resumed: each call has exactly one line with its result.
 CALL = re.compile(r"^(\d+) +(\d+\.\d+) (?:(\w+)\(|<\.\.\. (\w+) resumed>).*\) += (.*)$")
 RESTARTED = re.compile(r"resuming interrupted (\w+)")
-# The results of calls that stopping the process interrupts; they are repeated.
+# Results of calls interrupted by stopping the process. The process repeats these calls.
 INTERRUPTED = re.compile(r"\? ERESTART|-1 EINTR")
 
 
 def called(name, line):
-    """The call's name; for a restarted call, that of the interrupted one."""
+    """Returns the name of the call; for a restarted call, the name of the interrupted one."""
     resumed = RESTARTED.search(line) if name == "restart_syscall" else None
     return resumed[1] if resumed else name
 
 
 def counted(trace, windows):
-    """For each window (seconds since the epoch, from and to), how often each call ended in it, not interrupted."""
+    """Returns for each window (from, to; seconds since the epoch) how often each call completed in it."""
     counts = [collections.Counter() for _ in windows]
     for line in trace:
         call = CALL.match(line)
@@ -40,7 +40,8 @@ def counted(trace, windows):
 
 
 def wait_for_trace(path, pid):
-    """strace continues as an orphan; its last line is the server's end."""
+    """Waits for the trace's last line, which reports the server's exit. strace is an orphan, so it
+    cannot be waited for."""
     deadline = time.monotonic() + TRACE_SECONDS
     while True:
         with open(path, errors="replace") as trace:
@@ -53,11 +54,11 @@ def wait_for_trace(path, pid):
 
 
 def measure(binary, workloads, load):
-    """System calls per request of each workload, by name."""
+    """Returns system calls per request of each workload, by name."""
     windows, played = [], []
     with tempfile.TemporaryDirectory(prefix="items-cost.") as directory:
         path = os.path.join(directory, "trace")
-        # -D: the server is this process's child and strace is not, so that this process sees the server stop.
+        # -D makes the server, and not strace, the child of this process, so that this process is notified of its stops.
         server = Server(["strace", "-D", "-f", "-ttt", "-o", path], binary, directory)
         with server, Lockstep(server, load.connections) as clients:
             for workload in load.order(workloads):
@@ -72,7 +73,8 @@ def measure(binary, workloads, load):
 
 
 def lowest(played, counts):
-    """The turn with the fewest calls of each workload, per request; `played` has workload and requests."""
+    """Returns calls per request of the turn with the fewest calls, for each workload. `played` lists
+    (workload, requests)."""
     found = {}
     for (workload, requests), count in zip(played, counts):
         if workload not in found or count.total() / requests < sum(found[workload].values()):

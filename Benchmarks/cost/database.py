@@ -16,10 +16,10 @@ VACUUM (ANALYZE) items;
 
 
 def psql(commands):
-    """The output of psql, in the database of DB_*."""
+    """Returns the output of psql, in the database that DB_* names."""
     place = ["-h", os.environ["DB_HOST"], "-U", os.environ["DB_USER"], "-d", os.environ["DB_NAME"]]
     command = ["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", *place]
-    # libpq's other settings are not taken from the caller.
+    # Variables named PG* would change libpq's settings.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     done = subprocess.run(command, env=environment, input=commands, text=True, check=True, stdout=subprocess.PIPE)
     return done.stdout.strip()

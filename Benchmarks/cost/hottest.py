@@ -1,4 +1,4 @@
-"""The functions in which a request executes most instructions, from a callgrind dump."""
+"""The functions that execute most instructions per request, from a callgrind dump."""
 
 import collections
 import re
@@ -9,15 +9,16 @@ from report import table
 SHOWN = 40
 NAME_LIMIT = 110
 
-# Valgrind's manual, "Callgrind Format Specification": a name is written once, after its number in parentheses.
+# Valgrind's manual, "Callgrind Format Specification": a name follows its number in parentheses once; later the
+# number alone is written.
 NAME = re.compile(r"^(c?(?:ob|fn))=\((\d+)\)(?: (.*))?$")
 COST = re.compile(r"^(?:[+-]?\d+|\*) (\d+)$")
 
 
 def self_costs(dump):
-    """Instructions of each (function, object) itself, without the functions that it calls.
+    """Returns the instructions of each (function, object), without those of the functions it calls.
 
-    callgrind_annotate books everything on `clone` when the counters were zeroed within a thread.
+    callgrind_annotate attributes everything to `clone` when the counters were zeroed within a thread.
     """
     names = {"ob": {}, "fn": {}}
     current = {"ob": "", "fn": ""}
@@ -41,7 +42,7 @@ def self_costs(dump):
 
 
 def demangled(names):
-    """Swift's symbols demangled; others unchanged."""
+    """Returns Swift's symbols demangled; others unchanged."""
     command = ["swift", "demangle", "--compact", "--simplified"]
     done = subprocess.run(command, input="\n".join(names), capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
@@ -53,7 +54,7 @@ def shortened(name):
 
 
 def show(dump, requests):
-    """The table of the functions with the highest self cost, in instructions per request."""
+    """Returns the table of the functions with the highest self cost, in instructions per request."""
     costs = self_costs(dump)
     hottest = costs.most_common(SHOWN)
     names = demangled([name for (name, _), _ in hottest])

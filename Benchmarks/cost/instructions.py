@@ -1,4 +1,4 @@
-"""User-space instructions, counted by callgrind in a server that is queried over vgdb before and after a load."""
+"""Counts user-space instructions with callgrind. vgdb zeroes the counters before a load and dumps them after it."""
 
 import glob
 import os
@@ -14,11 +14,11 @@ CONTROL_SECONDS = 60
 
 
 class NotCounted(Exception):
-    """The tool gave an unexpected answer."""
+    """callgrind or vgdb gave an unexpected answer."""
 
 
 def collected(dump):
-    """The number of instructions in the text of a callgrind dump."""
+    """Returns the number of instructions in the text of a callgrind dump."""
     totals = re.findall(r"^totals: (\d+)$", dump, re.MULTILINE)
     if "\nevents: Ir\n" not in dump or len(totals) != 1:
         raise NotCounted("callgrind's dump has no total of instructions")
@@ -26,7 +26,7 @@ def collected(dump):
 
 
 class Callgrind:
-    """A server under callgrind; its counts from a point in time on."""
+    """A server under callgrind, whose counters can be zeroed and dumped."""
 
     def __init__(self, binary, directory):
         self.output = os.path.join(directory, "dump")
@@ -39,7 +39,7 @@ class Callgrind:
         self._tell("zero")
 
     def dump(self):
-        """The path of a dump of the instructions executed since `zero`."""
+        """Writes a dump of the instructions executed since `zero`, and returns its path."""
         before = set(glob.glob(f"{self.output}.*"))
         self._tell("dump")
         written = set(glob.glob(f"{self.output}.*")) - before
@@ -57,9 +57,9 @@ class Callgrind:
 
 
 def measure(binary, workloads, load, inspect=None):
-    """Instructions per request of each workload; `inspect(workload, dump, requests)` sees each dump's path.
+    """Returns instructions per request of each workload. Calls `inspect(workload, path, requests)` for each dump.
 
-    `binary` must have no debug information: valgrind stops at Swift's.
+    `binary` must have no debug information: valgrind fails on the debug information of Swift.
     """
     counts = {workload: [] for workload in workloads}
     with tempfile.TemporaryDirectory(prefix="items-cost.") as directory:

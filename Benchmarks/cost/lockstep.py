@@ -1,4 +1,4 @@
-"""A load that is the same every time: a fixed number of connections that send together and wait for each other."""
+"""A reproducible load: a fixed number of connections send one request each, then all wait for their responses."""
 
 import socket
 
@@ -6,7 +6,7 @@ ANSWER_SECONDS = 60
 
 
 class BadAnswer(Exception):
-    """An answer that is not 2xx, not framed by its length, or missing."""
+    """The response is not 2xx, has no Content-Length, or is missing."""
 
 
 class Client:
@@ -20,7 +20,7 @@ class Client:
         self.socket.sendall(request)
 
     def receive(self):
-        """Waits for the whole answer."""
+        """Waits for the complete response."""
         received = b""
         while (end := received.find(b"\r\n\r\n")) < 0:
             received += self._read(received)
@@ -45,9 +45,10 @@ class Client:
 
 
 class Lockstep:
-    """`connections` clients of one server, whose requests of a round all wait in their sockets before it sees one.
+    """`connections` clients of one server. All requests of a round are in the sockets before the server reads one.
 
-    The server is stopped meanwhile (SIGSTOP), so a round is one turn of its loop, however fast either side is.
+    The server is stopped (SIGSTOP) while they are sent, so a round is one event loop iteration, whatever the
+    speed of either side.
     """
 
     def __init__(self, server, connections):
@@ -63,7 +64,7 @@ class Lockstep:
             client.close()
 
     def play(self, request, rounds):
-        """Sends `rounds` rounds of requests that `request` makes from a running number; returns their number."""
+        """Sends `rounds` rounds of requests, each made by `request(number)`, and returns the number of requests."""
         for _ in range(rounds):
             with self.server.stopped():
                 for client in self.clients:

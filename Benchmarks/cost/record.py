@@ -1,23 +1,24 @@
-"""The recorded figures, and the comparison of measured ones with them."""
+"""The recorded figures, and their comparison with measured ones."""
 
 import dataclasses
 import json
 
-# More above is a regression; more below, and the record no longer shows the cost of a request. Runs on one machine
-# differ by less than 2 %, in a list's system calls by less than 4 %.
+# A higher figure is a regression; a lower one means that the record is outdated. Runs on one machine differ by less
+# than 2 %, and by less than 4 % in the system calls of `list`.
 TOLERANCE = 0.10
 
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """The load of both counts. All connections share an event loop iteration, so their number matters."""
+    """The load used for both counts. All connections share an event loop iteration, so their number
+    affects the figures."""
 
     connections: int = 16
-    # In these rounds statements are prepared, memory is allocated and label sets are created.
+    # During these rounds the server prepares statements, allocates memory and creates label sets.
     warm_up: int = 10
     rounds: int = 60
-    # Each workload is measured this often, in turn; the lowest count is used: a disturbance (an answer of PostgreSQL
-    # that is read in more pieces, an additional wake-up) only adds.
+    # Each workload is measured this many times, alternating; the lowest count is used. A disturbance (a PostgreSQL
+    # response read in more pieces, an additional wake-up) only adds.
     turns: int = 3
 
     def order(self, workloads):
@@ -26,7 +27,7 @@ class Load:
 
 @dataclasses.dataclass
 class Figures:
-    """Instructions and system calls per request of each workload, and the versions they were made with."""
+    """Instructions and system calls per request of each workload, and the versions used to count them."""
 
     load: dict
     versions: dict
@@ -52,7 +53,7 @@ def load_figures(path):
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """One measure of one workload, measured and recorded."""
+    """One measured figure of one workload and its recorded value."""
 
     workload: str
     measure: str
@@ -73,9 +74,9 @@ class Difference:
 
 
 def differences(now, recorded):
-    """Instructions and the sum of the system calls of each workload that both know.
+    """Returns the differences of instructions and of total system calls, for each workload in both.
 
-    Instructions are left out when the processors' architectures differ: they are not the same instructions.
+    Instructions are omitted if the architectures differ: they are not the same instructions.
     """
     same_architecture = now.versions["architecture"] == recorded.versions["architecture"]
     found = []

@@ -1,10 +1,10 @@
-"""The output: the tables as in docs/performance.md, and the verdict."""
+"""Formats the tables of docs/performance.md and the verdict."""
 
 from record import TOLERANCE, differences
 
-# The calls of a request, in order; all others are in a column after them.
+# The calls of a request, in order; all others follow in columns after them.
 FAMILIAR = ("read", "sendto", "recvfrom", "epoll_wait", "futex", "write")
-# Per request: a smaller number would be shown as 0.00.
+# Per request; a smaller number would be shown as 0.00.
 SHOWN_CALLS = 0.005
 RECORD_ANEW = "make cost RECORD=1"
 
@@ -27,7 +27,7 @@ def instructions_table(now, recorded):
 
 
 def cell(now, before):
-    """A number of calls, and the recorded number if it is displayed differently."""
+    """Returns a number of calls, and the recorded number if it is displayed differently."""
     shown, then = (f"{number:.2f}" if number >= SHOWN_CALLS else "–" for number in (now, before))
     return shown if shown == then else f"{shown} (was {then})"
 
@@ -46,7 +46,7 @@ def calls_table(now, recorded):
 
 
 def other_versions(now, recorded):
-    """The differences between the versions of both, a phrase each."""
+    """Returns a phrase for each version that differs from the record."""
     return [
         f"{name} {now.versions[name]} (recorded with {recorded.versions.get(name, 'unknown')})"
         for name in now.versions
@@ -61,7 +61,8 @@ def sentence(difference):
 
 
 def verdict(now, recorded):
-    """Whether the figures pass, and a sentence for each one that does not."""
+    """Returns whether the figures pass, and a sentence for each one that differs from the record by
+    more than TOLERANCE."""
     if now.load != recorded.load:
         return False, [f"the record is of another load, so nothing can be compared: {RECORD_ANEW}"]
     found = differences(now, recorded)
@@ -75,7 +76,7 @@ def verdict(now, recorded):
 
 
 def comparison(now, recorded):
-    """Whether the figures pass, and all lines to print."""
+    """Returns whether the figures pass, and all lines to print."""
     passed, sentences = verdict(now, recorded)
     notes = other_versions(now, recorded)
     if now.versions["architecture"] != recorded.versions["architecture"]:

@@ -1,4 +1,4 @@
-"""The server whose requests are counted, started under a tool that counts."""
+"""The server under test, started by a counting tool."""
 
 import contextlib
 import http.client
@@ -10,27 +10,27 @@ import time
 
 START_SECONDS = 60
 STOP_SECONDS = 30
-# Work after the answers of a turn (log lines, timers) takes less than this.
+# Upper bound of the work that follows the responses of an iteration (log lines, timers).
 SETTLE_SECONDS = 0.1
 
 SETTINGS = {
     "HOST": "127.0.0.1",
     "ENVIRONMENT": "cost",
     "INSTANCE_ID": "cost",
-    # One event loop and one database connection: simultaneous requests are one batch, on the only loop.
+    # One event loop and one database connection: simultaneous requests form one batch on the only loop.
     "WORKERS": "1",
     "DB_POOL_MIN": "1",
     "DB_POOL_MAX": "1",
     "DRAIN_DELAY_MS": "0",
-    # Dictionaries have the same layout in every process.
+    # Gives dictionaries the same layout in every process.
     "SWIFT_DETERMINISTIC_HASHING": "1",
 }
-# Variables that a caller may set to measure their cost, and those of the database.
+# Variables that a caller may set to measure their cost. Those of the database (DB_*) are passed too.
 PASSED = ("PATH", "LOG_LEVEL", "ACCESS_LOG")
 
 
 class ServerFailed(Exception):
-    """It did not start, did not stop, or ended unexpectedly; with its output."""
+    """The server did not start, did not stop, or ended unexpectedly. The text contains its output."""
 
 
 class Server:
@@ -89,9 +89,9 @@ class Server:
 
     @contextlib.contextmanager
     def stopped(self):
-        """Stops all its threads within the block."""
+        """Stops all threads of the server for the duration of the block."""
         self.process.send_signal(signal.SIGSTOP)
-        # WNOWAIT: an exit remains for `wait` to collect, and the continuation consumes the stop.
+        # With WNOWAIT an exit status remains for `wait` to collect.
         state = os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         if state.si_code != os.CLD_STOPPED:
             raise ServerFailed(f"the server ended by itself: {self._last_words()}")
@@ -101,7 +101,7 @@ class Server:
             self.process.send_signal(signal.SIGCONT)
 
     def settle(self):
-        """Lets it finish its work after the answers."""
+        """Waits for the work that follows the responses."""
         time.sleep(SETTLE_SECONDS)
 
     def _kill(self):

@@ -1,4 +1,4 @@
-"""The versions that figures were made with: a difference changes them without a change of the code."""
+"""The versions of the tools and libraries that affect the figures without a change of the code."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ import database
 
 
 def said(*command):
-    """The first version number in a program's output, or `unknown`."""
+    """Returns the first version number in a program's output, or `unknown`."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except OSError:

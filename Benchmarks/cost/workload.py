@@ -1,4 +1,4 @@
-"""The requests that are counted: the workloads of docs/performance.md, the same bytes every time."""
+"""The counted requests: the workloads of docs/performance.md, with the same bytes in every run."""
 
 import json
 
@@ -8,7 +8,7 @@ ROWS = 10_000
 STRIDE = 7_919
 
 FIELDS = "Host: 127.0.0.1\r\n"
-# The fields that a browser sends and an Application Load Balancer adds.
+# The fields that a browser sends and those that an Application Load Balancer adds.
 BALANCED_FIELDS = (
     "Host: items.example.com\r\n"
     "X-Forwarded-For: 203.0.113.77\r\n"
@@ -31,13 +31,13 @@ def item(number, fields=FIELDS):
 
 
 def create(number):
-    # The same number of digits in each.
+    # All numbers have the same number of digits.
     body = json.dumps({"name": f"Item {number:06}", "description": f"Created to be counted, number {number:06}"})
     fields = f"{FIELDS}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return f"POST /api/items HTTP/1.1\r\n{fields}\r\n{body}".encode()
 
 
-# Each makes the bytes of its request from a number.
+# Each function returns the bytes of the request with this number.
 WORKLOADS = {
     "root": lambda number: get("/"),
     "health": lambda number: get("/health"),

@@ -1,4 +1,4 @@
-"""The items service as Flask with psycopg2 does it."""
+"""The items service implemented with Flask and psycopg2."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ LIMIT, LIMIT_MAX = 100, 1000
 
 
 class FastJSON(JSONProvider):
-    """Flask's own takes a multiple of the time, and writes other timestamps."""
+    """Flask's own provider is several times slower and formats timestamps differently."""
 
     def dumps(self, value, **options):
         return orjson.dumps(value).decode()
@@ -38,12 +38,13 @@ connections = None
 
 
 def pool():
-    """Opened by the worker: connections do not survive a fork."""
+    """Returns the pool, opened in the worker process: connections do not survive a fork."""
     global connections
     with opening:
         if connections is None:
             size = int(os.environ.get("POOL_SIZE", "3"))
-            # With fewer at least than at most, what is returned above that is closed: most requests would open one.
+            # If the minimum were below the maximum, the pool would close connections above it when they are returned,
+            # and most requests would open a new one.
             connections = ThreadedConnectionPool(
                 size,
                 size,
@@ -58,7 +59,7 @@ def pool():
 
 @contextlib.contextmanager
 def cursor():
-    """One statement that commits itself: no round trips for BEGIN and COMMIT."""
+    """Yields a cursor for one statement that commits by itself: no round trips for BEGIN and COMMIT."""
     connection, lost = pool().getconn(), False
     try:
         connection.autocommit = True
