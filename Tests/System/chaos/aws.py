@@ -1,11 +1,11 @@
-"""Secrets Manager, played by moto: a server process on loopback."""
+"""Secrets Manager, emulated by a moto server process on loopback."""
 
 import json
 
 from support.postgresql import Missing
 
 REGION = "eu-central-1"
-# moto takes any key; the service has to have one to sign with.
+# moto accepts any key; the service needs one to sign its requests.
 CREDENTIALS = {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "chaos", "AWS_SECRET_ACCESS_KEY": "chaos"}
 SECRET = "chaos-db-credentials"
 
@@ -23,7 +23,7 @@ class SecretsManager:
         self.exists = False
 
     def put(self, **values):
-        """A new AWSCURRENT version."""
+        """Stores a new AWSCURRENT version of the secret."""
         text = json.dumps(values)
         if self.exists:
             self.client.put_secret_value(SecretId=SECRET, SecretString=text)

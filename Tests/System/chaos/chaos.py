@@ -1,4 +1,4 @@
-"""Runs scenarios and reports: `python Tests/System/chaos/chaos.py --help`."""
+"""Runs scenarios and prints a report: `python Tests/System/chaos/chaos.py --help`."""
 
 import argparse
 import os
@@ -20,13 +20,14 @@ from support.project import BINARY, ROOT
 
 
 class Worlds:
-    """Those that runs share: made when first needed, made anew after a run that did not hold."""
+    """Worlds shared by several runs: each is created when first needed, and again after a run that did not pass."""
 
     def __init__(self, seed):
         self.seed, self.kept = seed, {}
 
     def get(self, make):
-        """None when it cannot be made: the run's own attempt will say why."""
+        """Returns the world that `make` creates, or None if that fails; the run then creates its own and
+        reports the error."""
         if make not in self.kept:
             world = self.kept[make] = World(random.Random(self.seed))
             try:
@@ -45,7 +46,8 @@ class Worlds:
 
 
 def mix(seed, runs, chosen, report, clients, long):
-    """Runs drawn by the seed; services live on from run to run, so that what leaks adds up."""
+    """Performs `runs` scenarios chosen by the seed. Scenarios that can share a world keep its service, so
+    that leaks accumulate."""
     dice, worlds = random.Random(seed), Worlds(seed)
     try:
         for number in range(runs):
@@ -84,7 +86,7 @@ def main():
     if not os.access(BINARY, os.X_OK):
         sys.exit(f"chaos: {BINARY} is missing: make build")
 
-    # As Ctrl-C: what was started is ended, and what was measured stays.
+    # Treats SIGTERM and SIGHUP like Ctrl-C: what was started is stopped, and the results are kept.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     path = options.report / f"{options.seed}.json"
@@ -94,7 +96,7 @@ def main():
         results.append(result)
         marks = "; ".join(f"{v.name}: {v.detail}" for v in result.violations)
         print(f"[{len(results)}] {result.name} {result.outcome} {result.reason}{marks}", file=sys.stderr, flush=True)
-        # After every run, so that one that is interrupted has something to show.
+        # Written after every run, so that an interrupted series leaves its results.
         write(results, path)
 
     print(f"seed {options.seed}, {BINARY}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What has to hold in every scenario, decided from the records of the load and the samples of the observer."""
+"""The invariants of every scenario, checked against the records of the load and the samples of the observer."""
 
 import collections
 import dataclasses
@@ -11,18 +11,19 @@ ALLOWED = {CREATE: {201, 503, 504}, ITEM: {200, 503, 504}, LIST: {200, 503, 504}
 REQUEST_SECONDS = int(LIMITS["REQUEST_TIMEOUT_MS"]) / 1000
 STATEMENT_SECONDS = int(LIMITS["DB_STATEMENT_TIMEOUT_MS"]) / 1000
 
-# What a shared machine may add to any measured time.
+# What a shared machine may add to any measured time, in seconds.
 SLACK = 0.5
-# An answer that waits for nothing takes a millisecond, one that waits for a connection a second; a busy machine adds its own.
+# A response that waits for nothing takes about 1 ms, one that waits for a connection 1 s (DB_POOL_TIMEOUT_MS). The rest
+# is for a busy machine.
 FAST_SECONDS = 0.5
 PROBE_LIMIT = 1.0
-# After the first success some connections may still be on their way back, but not at the end of the run.
+# After the first success some connections may still be re-established, but none in the last second of the run.
 QUIET_SECONDS = 1.0
 DESCRIPTOR_MARGIN = 4
 THREAD_MARGIN = 2
-# `Connector.cancelThreadLimit`: as many cancel requests may wait for a server that stays frozen.
+# `Connector.cancelThreadLimit`: this many cancel requests may wait for a server that stays frozen.
 CANCEL_THREAD_LIMIT = 12
-# The allocator keeps what the load needed once; a leak grows with every run.
+# In MiB. The allocator keeps the memory of the peak load; a leak grows with every run.
 MEMORY_MARGIN = 48
 
 
@@ -65,11 +66,11 @@ class Judgement:
         self.verdicts.append(Verdict(name, bool(held), detail))
 
     def _is_gone(self, record):
-        """An item that went with its table is not found, and that is right."""
+        """Returns whether the record is a 404 of an item whose table was dropped, which is the correct response."""
         return self.run.scenario.forgets and record.kind == ITEM and record.status == 404
 
     def _recovery(self, kinds):
-        """From the database's return to the first success."""
+        """Returns the seconds from the database's recovery to the first success of these kinds, or None."""
         after = [r.end for r in self.database if r.kind in kinds and r.is_good and r.end >= self.run.healed_at]
         return after[0] - self.run.healed_at if after else None
 
@@ -107,7 +108,7 @@ class Judgement:
         }
 
     def _outage(self):
-        """Requests that began when the service had to know that there is no database."""
+        """Returns the requests that began while the service was required to know that the database is unavailable."""
         run = self.run
         if run.scenario.known_within is None:
             return []
@@ -202,7 +203,7 @@ class Judgement:
                 observer.oldest_statement <= limit,
                 f"oldest {observer.oldest_statement:.2f} s",
             )
-        # Giving a connection up asks the server to cancel its statement, by a connection of that request's own.
+        # When the service abandons a connection, it asks the server to cancel the statement, over one more connection.
         self.say(
             f"at most {2 * POOL_MAX} sockets to the database", observer.sockets <= 2 * POOL_MAX, f"{observer.sockets}"
         )

@@ -1,6 +1,6 @@
-"""The load: keep-alive clients in a process of their own, so that measuring does not wait for the scenario's code.
+"""The load: keep-alive clients in a separate process, so that the scenario's code does not delay the measurement.
 
-Every answer is a record. Moments are CLOCK_MONOTONIC, the same in all processes of a machine.
+Every response is a record. Times are CLOCK_MONOTONIC, which is the same in all processes of a machine.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ class Record:
     kind: str
     start: float
     end: float
-    status: int  # 0: no answer at all
+    status: int  # 0: no response
     retry_after: bool
-    detail: str  # a create's name, a probe's path, or why there was no answer
+    detail: str  # the created item's name, the item's id, or the probe's path
     error: str = ""
 
     @property
@@ -41,11 +41,11 @@ class Record:
 
 
 class Broken(Exception):
-    """The service closed or spoke wrongly."""
+    """The service violated the protocol."""
 
 
 class Client:
-    """One connection kept alive. A request that finds it closed before the first byte of an answer is not repeated."""
+    """One kept-alive connection. A request is not repeated when the connection closes before its response."""
 
     def __init__(self, port):
         self.port = port
@@ -92,7 +92,7 @@ class Client:
 
 
 class Generator:
-    """`clients` clients that each think for a while between requests, `rate` requests a second in all."""
+    """`clients` clients, each with a random pause between requests, `rate` requests per second in total."""
 
     def __init__(self, port, clients, rate, seed, tag):
         self.port, self.clients, self.rate, self.tag = port, clients, rate, tag
@@ -100,7 +100,7 @@ class Generator:
         self.records = []
         self.ids = []
         self.stopping = asyncio.Event()
-        self.unready = clients + len(PROBES)  # those that had no answer yet
+        self.unready = clients + len(PROBES)  # clients and probes that have received no response yet
         self.lag = 0.0
 
     async def run(self, pipe):
@@ -118,7 +118,7 @@ class Generator:
         await asyncio.gather(*tasks)
 
     async def _measure_lag(self):
-        """How late this process itself is: what it cannot tell from a slow service."""
+        """Measures the highest delay of this process itself, which it cannot distinguish from a slow service."""
         while not self.stopping.is_set():
             began = time.monotonic()
             await asyncio.sleep(0.01)
@@ -172,7 +172,7 @@ class Generator:
 
 
 def _generate(pipe, *arguments):
-    # Ctrl-C is for the parent, which ends this process.
+    # Ctrl-C is handled by the parent, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     async def run():
@@ -184,7 +184,7 @@ def _generate(pipe, *arguments):
 
 
 class Load:
-    """Runs from the moment it is made until `stop`, which answers with every record, in order of their ends."""
+    """Runs from its creation until `stop`, which returns every record, sorted by end time."""
 
     def __init__(self, port, clients=64, rate=800, seed=0, tag="chaos"):
         # Spawned, not forked: the parent has threads.
@@ -196,7 +196,7 @@ class Load:
         self.lag = 0.0
 
     def wait_until_ready(self):
-        """Every client has had an answer."""
+        """Waits until every client has received a response."""
         if not self.pipe.poll(START_SECONDS):
             raise TimeoutError("the load does not start")
         self.pipe.recv()

@@ -1,4 +1,4 @@
-"""Watches from outside while the load runs: the server's own list of connections, and the service's sockets."""
+"""Samples the server's list of connections and the service's sockets while the load runs."""
 
 import contextlib
 import threading
@@ -8,7 +8,7 @@ import psycopg
 
 INTERVAL = 0.005
 
-# Backends of the service, and for how long the oldest of their running statements runs.
+# The number of the service's backends, and the age in seconds of their oldest running statement.
 QUERY = """
 SELECT count(*), coalesce(extract(epoch FROM max(clock_timestamp() - query_start) FILTER (WHERE state = 'active')), 0)
 FROM pg_stat_activity WHERE usename LIKE 'items%' AND backend_type = 'client backend'
@@ -16,7 +16,8 @@ FROM pg_stat_activity WHERE usename LIKE 'items%' AND backend_type = 'client bac
 
 
 class Observer:
-    """Samples until `stop`; a server that is away or frozen is asked again as soon as it answers."""
+    """Samples until `stop`. A failed sample is counted and retried, so sampling resumes when the
+    server responds again."""
 
     def __init__(self, clusters, service, ports):
         self.clusters, self.service, self.ports = clusters, service, ports

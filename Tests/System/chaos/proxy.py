@@ -1,7 +1,7 @@
-"""A TCP proxy on loopback whose faults are switched while connections run through it.
+"""A TCP proxy on loopback whose faults can be changed while connections are open.
 
-One event loop on a thread of its own does everything; the public methods may be called from any thread and return
-once the fault is in force. Each fault is switched alone, and `heal` takes all of them back.
+One event loop on its own thread does all the work. The public methods may be called from any thread and return once the
+fault is in force. Faults are independent of each other; `heal` undoes all of them.
 """
 
 import asyncio
@@ -13,20 +13,20 @@ import struct
 import threading
 
 CHUNK = 65536
-# An attempt that is not answered within this time hangs: on loopback the kernel answers in microseconds.
+# A connection attempt without an answer after this time hangs: on loopback the kernel answers within microseconds.
 HANGS_AFTER = 0.1
 
 
 @dataclasses.dataclass
 class Faults:
-    """What happens to bytes on their way; applies to old and new connections alike."""
+    """The faults applied to forwarded bytes, on old and new connections alike."""
 
-    latency: float = 0.0  # seconds that each piece waits before it is forwarded
-    bandwidth: int | None = None  # bytes a second in each direction
-    stalled: frozenset = frozenset()  # directions of which nothing is read: the sender's window fills
-    swallowed: frozenset = frozenset()  # directions whose bytes are read, acknowledged and lost
-    cut_after: int | None = None  # bytes towards the client, counted for each connection from now on, then a reset
-    mute_after: int | None = None  # bytes towards the client since it connected, then silence for good
+    latency: float = 0.0  # delay in seconds of each chunk
+    bandwidth: int | None = None  # bytes per second in each direction
+    stalled: frozenset = frozenset()  # directions that are not read: the sender's window fills
+    swallowed: frozenset = frozenset()  # directions whose bytes are read, acknowledged and dropped
+    cut_after: int | None = None  # resets a connection after this many bytes to the client from now on
+    mute_after: int | None = None  # silences a connection for good after its first N bytes to the client
 
 
 TO_SERVER, TO_CLIENT = "to_server", "to_client"
@@ -34,7 +34,7 @@ BOTH = frozenset({TO_SERVER, TO_CLIENT})
 
 
 class Link:
-    """One client's connection and its counterpart to the upstream."""
+    """One client's connection and the connection to the upstream that belongs to it."""
 
     numbers = itertools.count(1)
 
@@ -43,27 +43,28 @@ class Link:
         self.client = client
         self.server = None
         self.upstream = None
-        self.received_by_client = 0  # ever
-        self.sent_to_client = 0  # since cuts were switched on
+        self.received_by_client = 0  # in total
+        self.sent_to_client = 0  # since `cut_after` was set
         self.lost_bytes = False
         self.is_mute = False
         self.task = None
 
     def make_end_a_reset(self):
-        """Closing with a linger time of zero sends RST instead of FIN."""
+        """Makes `close` send RST instead of FIN (a linger time of zero)."""
         for side in (self.client, self.server):
             if side is not None and side.fileno() >= 0:
                 side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def end(self):
-        """Only once no task waits for one of the descriptors: their numbers are given out again at once."""
+        """Closes both sockets. No task may be waiting for either descriptor: the kernel reuses the numbers at once."""
         for side in (self.client, self.server):
             if side is not None:
                 side.close()
 
 
 class Proxy:
-    """Forwards `address` to `upstream`, both (host, port); a host that is a path is a directory with PostgreSQL's socket."""
+    """Forwards `address` to `upstream`, both (host, port). A host that is a path is a directory with
+    PostgreSQL's socket."""
 
     def __init__(self, upstream, host="127.0.0.1", port=0):
         self.upstream = upstream
@@ -93,7 +94,7 @@ class Proxy:
         return self.address[1]
 
     def set(self, **faults):
-        """Switches faults of bytes on: those named change, the others stay."""
+        """Changes the faults named; the others stay as they are."""
         self._call(self._set, dataclasses.replace(self.faults, **faults))
 
     def reset(self):
@@ -101,31 +102,31 @@ class Proxy:
         self._call(self._end_links, True)
 
     def end(self):
-        """Closes every connection in order."""
+        """Closes every connection with FIN."""
         self._call(self._end_links, False)
 
     def mute(self):
-        """Every connection of now falls silent for good, as behind a router that forgot it. New ones work."""
+        """Silences every open connection for good, as a router that lost its state would. New ones work."""
         self._call(self._mute_links)
 
     def say(self, data, seconds):
-        """Sends this to every client as fast as they take it, for that time. The server has to be silent meanwhile."""
+        """Sends `data` to every client repeatedly for `seconds`. The upstream must not send anything meanwhile."""
         self._call(self._say, data, seconds)
 
     def refuse(self):
-        """Nobody listens: a new connection is refused. Old ones stay."""
+        """Closes the listening socket: new connections are refused, old ones stay."""
         self._call(self._close_listener)
 
     def black_hole(self):
-        """A new connection gets no answer at all: the accept queue is full. Old ones stay."""
+        """Fills the accept queue: new connections get no answer at all, old ones stay."""
         self._call(self._fill_queue)
 
     def switch(self, upstream):
-        """New connections go elsewhere. Old ones stay."""
+        """Forwards new connections to another upstream. Old ones stay."""
         self._call(self._switch, upstream)
 
     def heal(self):
-        """Takes every fault back. A connection that lost bytes is reset, as by a peer that does not know it any more."""
+        """Undoes every fault. Resets the connections that lost bytes, as a peer without their state would."""
         self._call(self._heal)
 
     def close(self):
@@ -183,7 +184,7 @@ class Proxy:
             try:
                 await self._loop.sock_connect(server, link.upstream)
             except OSError:
-                link.make_end_a_reset()  # the nearest to a refusal that an accepted connection can have
+                link.make_end_a_reset()  # an accepted connection can no longer be refused; a reset is closest to it
                 return
             server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             pumps = [
@@ -191,7 +192,8 @@ class Proxy:
                 asyncio.create_task(self._pump(link, server, client, TO_CLIENT)),
             ]
             try:
-                # Clients and servers of a database never close only one half, so the first end ends both.
+                # Clients and servers of PostgreSQL never close one direction only, so the first end of
+                # stream closes both.
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for pump in pumps:
@@ -206,7 +208,7 @@ class Proxy:
             while True:
                 await self._until(lambda: direction not in self.faults.stalled)
                 data = await self._loop.sock_recv(source, CHUNK)
-                # What arrived while the fault was switched on is held back as well, and so is the end.
+                # Data and the end of stream that arrive while the fault is being set are held back as well.
                 await self._until(lambda: direction not in self.faults.stalled)
                 if link.is_mute or direction in self.faults.swallowed:
                     if data:
@@ -235,7 +237,7 @@ class Proxy:
 
     async def _send(self, sink, data):
         while (rate := self.faults.bandwidth) is not None and data:
-            # Twenty pieces a second, whatever size they came in.
+            # Twenty chunks per second, whatever the size of the input.
             piece, data = data[: max(1, rate // 20)], data[max(1, rate // 20) :]
             await self._loop.sock_sendall(sink, piece)
             await asyncio.sleep(len(piece) / rate)
@@ -250,7 +252,7 @@ class Proxy:
             for link in self.links:
                 link.sent_to_client = 0
         self.faults = faults
-        # Whoever waits looks at the faults again.
+        # Wakes the waiting tasks, which check the faults again.
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -281,7 +283,7 @@ class Proxy:
             link.task.cancel()
         await asyncio.gather(*(link.task for link in links), return_exceptions=True)
         for link in links:
-            link.end()  # one cancelled before its first step has not done so itself
+            link.end()  # a task cancelled before its first step has not closed its sockets
             self.links.discard(link)
 
     async def _stop_accepting(self):

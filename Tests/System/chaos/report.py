@@ -1,4 +1,4 @@
-"""What was measured, as tables for people and JSON for programs."""
+"""Formats the results as tables, and writes them as JSON."""
 
 import collections
 import dataclasses
@@ -42,7 +42,7 @@ def complaints(result):
 
 
 def table(results):
-    """A row for each run."""
+    """Yields a row per run."""
     yield f"{'scenario':24}{'outcome':10}" + "".join(cell(title) for title in COLUMNS.values())
     for result in results:
         yield f"{result.name:24}{result.outcome:10}" + "".join(cell(result.figures.get(key)) for key in COLUMNS)
@@ -52,7 +52,7 @@ def table(results):
 
 
 def summary(results):
-    """A row for each scenario: the worst of its runs, and sums of what can be added."""
+    """Yields a row per scenario: sums over its runs of the columns that can be added, and the maximum of the others."""
     sums = {"failed", "requests", "acknowledged", "lost"}
     groups = collections.defaultdict(list)
     for result in results:

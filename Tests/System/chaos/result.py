@@ -1,4 +1,4 @@
-"""Runs a scenario to its end, whatever happens, and says how it went."""
+"""Performs one scenario and returns its result, whatever happens."""
 
 import dataclasses
 import random
@@ -15,7 +15,8 @@ LINES = 12
 
 @dataclasses.dataclass
 class Result:
-    """`held`, `violated` (the service's fault), `broken` (the scenario could not be played) or `skipped`."""
+    """The outcome is `held`, `violated` (a fault of the service), `broken` (the scenario could not be
+    performed) or `skipped`."""
 
     name: str
     seed: str
@@ -32,7 +33,8 @@ class Result:
 
 
 def what_it_said(service, start):
-    """The service's own lines about its state, and its failures by reason with how often each came."""
+    """Returns the service's log lines other than access logs, and its failed requests grouped by reason
+    with their numbers."""
     states, failures = [], {}
     for line in service.lines(start):
         if "response_time_ms" in line:
@@ -47,7 +49,7 @@ def what_it_said(service, start):
 
 
 def perform(scenario, seed, *, long=False, clients=64, world=None):
-    """One run in a world of its own, or in one that is given and kept."""
+    """Performs one run in `world`, or in a new world that is closed afterwards."""
     own = World(random.Random(f"{seed}/{scenario.name}/world")) if world is None else None
     result = Result(scenario.name, seed, "broken")
     try:

@@ -1,4 +1,4 @@
-"""One scenario: load, fault, healing, quiet."""
+"""One run of a scenario: load, fault, recovery, quiet."""
 
 import contextlib
 import dataclasses
@@ -23,20 +23,20 @@ class Scenario:
     name: str
     body: typing.Callable
     world: typing.Callable
-    goal: float = 1.0  # seconds from the database's return to the first success
-    known_within: float | None = None  # after the fault no answer waits any more; None: the database is not wholly away
-    reads_fail: bool = True  # False: another connection could always be had, so every read is retried there
-    forgets: bool = False  # the items of before are gone with the damage: 404 is a right answer
-    strands_backends: bool = False  # the server cannot notice that the service gave a connection up
-    stays_frozen: bool = False  # a server keeps cancel requests, each with a thread and a socket, up to a limit
+    goal: float = 1.0  # seconds from the database's recovery to the first success
+    known_within: float | None = None  # seconds from the fault until no request waits; None: never fully unavailable
+    reads_fail: bool = True  # False if another connection is always available, so that every read is retried on it
+    forgets: bool = False  # the fault deletes earlier items, so that 404 is a correct response
+    strands_backends: bool = False  # the server cannot detect that the service abandoned a connection
+    stays_frozen: bool = False  # cancel requests to a frozen server keep threads and sockets, up to a limit
     settle: float = SETTLE_SECONDS
-    quick: bool = False  # in the short suite
-    mixes: bool = False  # leaves its world as it found it, so that runs may share one
+    quick: bool = False  # part of the short suite
+    mixes: bool = False  # leaves its world unchanged, so that runs may share one
     fills: bool = True  # half of the runs begin with the pool at its maximum
 
 
 def scenario(name, world, **options):
-    """Registers a function of a `Run` that does the damage and repairs it."""
+    """Registers the function that causes the fault and undoes it, given a `Run`."""
 
     def register(body):
         scenarios[name] = Scenario(name, body, world, **options)
@@ -46,7 +46,8 @@ def scenario(name, world, **options):
 
 
 class Run:
-    """What a scenario's body gets: its world, its dice, and where to say what happened when."""
+    """The state of one run, passed to the scenario's function: its world, its random numbers, and
+    its recorded events."""
 
     def __init__(self, chosen, world, seed, long=False, clients=64):
         self.scenario, self.world, self.seed, self.long, self.clients = chosen, world, seed, long, clients
@@ -69,19 +70,19 @@ class Run:
         return self.world.proxy
 
     def fault(self, what):
-        """The first damage is where the clock of the outage starts."""
+        """Records an event. The first one is the start of the outage."""
         now = time.monotonic()
         self.events.append((now, what))
         if self.fault_at is None:
             self.fault_at = self.away_at = now
 
     def away(self, what):
-        """When the damage takes a while to be complete: only now the database is wholly away."""
+        """Records the moment at which the database is fully unavailable, if that is later than the fault."""
         self.away_at = time.monotonic()
         self.events.append((self.away_at, what))
 
     def healed(self, moment=None, what="the database takes connections"):
-        """The last one is where the clock of the recovery starts."""
+        """Records that the database is available again. The last call is the start of the recovery time."""
         self.healed_at = moment or time.monotonic()
         self.events.append((self.healed_at, what))
 
@@ -98,7 +99,8 @@ class Run:
         time.sleep(self.rng.uniform(least, most or least))
 
     def fill_pool(self, seconds=0.4):
-        """Writes wait for a lock, so the pool opens what it may; none of them fails. Answers with the connections."""
+        """Makes the pool grow by a lock that delays writes without failing them. Returns the highest
+        number of its connections."""
         most = 0
         with self.cluster.connect("items") as other, other.transaction():
             other.execute("LOCK TABLE items IN SHARE MODE")
@@ -133,7 +135,7 @@ class Run:
             query = "SELECT name, count(*) FROM items WHERE name LIKE %s GROUP BY name"
             with world.cluster.connect("items") as admin, contextlib.suppress(psycopg.errors.UndefinedTable):
                 for name, count in admin.execute(query, [f"{self.tag}-%"]).fetchall():
-                    # Beside what a body has seen before it dropped the table.
+                    # Added to the rows that the scenario counted before it dropped the table.
                     self.stored[name] = self.stored.get(name, 0) + count
         finally:
             world.heal()

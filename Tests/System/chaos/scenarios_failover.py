@@ -1,4 +1,4 @@
-"""The primary fails and a synchronous standby is promoted; the service has to find the new one and leave the old one."""
+"""The primary fails and a synchronous standby is promoted: the service has to connect to the new primary."""
 
 import subprocess
 
@@ -12,21 +12,21 @@ FIRST, SECOND = "127.0.0.11", "127.0.0.12"
 
 
 def pair(world):
-    """A primary and its standby, on one port of two addresses of loopback."""
+    """Starts a primary and its standby on the same port of two loopback addresses."""
     port = free_port(FIRST, SECOND)
     world.make_cluster(FIRST, port)
     world.make_standby(SECOND, port)
 
 
 def by_proxy(world):
-    """The name stays, and what it leads to changes: a proxy whose upstream is switched."""
+    """One address whose target changes: a proxy with an upstream that is switched."""
     pair(world)
     world.make_proxy()
     world.serve("127.0.0.1", world.proxy.port)
 
 
 def by_name(world):
-    """The name is resolved to another address: the service sees a hosts file of its own, mounted where the resolver looks."""
+    """A host name whose address changes: the service has its own hosts file, mounted at /etc/hosts."""
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
         raise Missing("the right to a mount namespace, in which the service has a hosts file of its own")
     pair(world)
@@ -36,13 +36,13 @@ def by_name(world):
 
 
 def by_list(world):
-    """Both are named; libpq takes the one that accepts writes."""
+    """DB_HOST names both servers; libpq connects to the one that accepts writes."""
     pair(world)
     world.serve(f"{FIRST},{SECOND}")
 
 
 def by_ports(world):
-    """As a list, with a port for each."""
+    """DB_HOST and DB_PORT are lists."""
     world.make_cluster()
     world.make_standby()
     first, second = world.clusters
@@ -50,7 +50,7 @@ def by_ports(world):
 
 
 def by_sockets(world):
-    """As a list, of socket directories."""
+    """DB_HOST lists two socket directories."""
     world.make_cluster()
     world.make_standby(port=world.cluster.port, address="127.0.0.2")
     first, second = world.clusters
@@ -68,19 +68,19 @@ def fail_over(run, switch):
     run.note("the standby takes writes")
     switch()
     run.world.cluster = second
-    # By a list there is nothing to wait for but the promotion.
+    # With a list, the promotion is the last step.
     run.healed(promoted, "the promotion")
 
 
 @scenario("promote-proxy", by_proxy, goal=GOAL, known_within=0.5)
 def promote_proxy(run):
-    """The endpoint leads to the promoted standby."""
+    """The proxy forwards to the promoted standby."""
     fail_over(run, lambda: run.proxy.switch((run.world.clusters[1].address, run.world.clusters[1].port)))
 
 
 @scenario("promote-name", by_name, goal=GOAL, known_within=0.5)
 def promote_name(run):
-    """The name's address changes to the promoted standby's."""
+    """The host name resolves to the promoted standby."""
     fail_over(run, lambda: run.world.hosts.write_text(f"{SECOND} db.chaos.test\n"))
 
 
@@ -98,25 +98,25 @@ def promote_list_ports(run):
 
 @scenario("promote-list-sockets", by_sockets, goal=GOAL, known_within=0.5)
 def promote_list_sockets(run):
-    """DB_HOST names both socket directories; peers without a network."""
+    """DB_HOST names both socket directories, so the connections have no network address."""
     fail_over(run, lambda: None)
 
 
 @scenario("promote-frozen", by_list, goal=GOAL, strands_backends=True, stays_frozen=True)
 def promote_frozen(run):
-    """The first of the list does not die but falls silent, and stays so."""
+    """The first server of the list does not exit but stops responding, and stays so."""
     first, second = run.world.clusters
     run.fault("SIGSTOP to all of the primary")
     first.freeze()
     run.pause(1, 2)
     run.healed(second.promote(), "the promotion")
     run.world.cluster = second
-    # Attempts still begin with the silent one: each takes its time limit.
+    # Connection attempts still begin with the frozen server: each waits until its time limit.
     run.pause(4)
 
 
 def demote(run):
-    """The primary ends in order, the standby takes over, and the old primary comes back as its standby."""
+    """Stops the primary, promotes the standby, and starts the old primary as its standby."""
     first, second = run.world.clusters
     run.fault("the primary stops")
     first.stop("fast")
@@ -128,7 +128,7 @@ def demote(run):
 
 @scenario("old-primary-name", by_name, goal=GOAL)
 def old_primary_name(run):
-    """For a while the name still leads to the old primary, which reads and refuses writes: SQLSTATE 25006."""
+    """For 2 to 3 s the name still resolves to the old primary, which refuses writes: SQLSTATE 25006."""
     _, second = demote(run)
     run.pause(2, 3)
     run.world.hosts.write_text(f"{SECOND} db.chaos.test\n")
@@ -138,7 +138,7 @@ def old_primary_name(run):
 
 @scenario("old-primary-proxy", by_proxy, goal=GOAL)
 def old_primary_proxy(run):
-    """The same behind an endpoint that leaves open connections with the old primary."""
+    """The same behind a proxy that keeps open connections to the old primary."""
     _, second = demote(run)
     run.pause(2, 3)
     run.proxy.switch((second.address, second.port))
@@ -148,7 +148,7 @@ def old_primary_proxy(run):
 
 @scenario("old-primary-list", by_list, goal=GOAL)
 def old_primary_list(run):
-    """The old primary stands first in the list and only reads."""
+    """The old primary is first in the list and read-only."""
     _, second = demote(run)
     run.world.cluster = second
     run.healed(what="both are up, the second takes writes")

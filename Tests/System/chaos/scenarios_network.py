@@ -1,4 +1,4 @@
-"""The way to PostgreSQL fails: every fault the proxy knows."""
+"""Faults of the network between the service and PostgreSQL, injected by the proxy."""
 
 import json
 import struct
@@ -12,7 +12,7 @@ from proxy import BOTH, TO_CLIENT, TO_SERVER
 from scenario import scenario
 from world import proxied
 
-# Statements in flight are given up after 2 s, an attempt to connect after 2 s more.
+# The service abandons statements in flight after 2 s, and a connection attempt after 2 s more.
 SILENCE_KNOWN_WITHIN = 5.0
 
 
@@ -22,7 +22,7 @@ def hold(run, least, most, longest):
 
 @scenario("net-reset", proxied, quick=True, mixes=True, reads_fail=False)
 def reset(run):
-    """Every connection gets RST, a few times; new ones work."""
+    """Every connection gets RST, two to four times; new ones work."""
     run.fault("RST")
     for _ in range(run.rng.randint(2, 4)):
         run.proxy.reset()
@@ -41,10 +41,10 @@ def refuse(run):
     run.healed()
 
 
-# An attempt that is under way when the database returns waits for the kernel's next SYN, or for its limit and a pause.
+# An attempt in progress when the database recovers waits for the kernel's next SYN, or for its time limit and a pause.
 @scenario("net-black-hole", proxied, quick=True, mixes=True, known_within=2.6, goal=2.0)
 def black_hole(run):
-    """Every connection gets RST and new ones get no answer, as behind a firewall that drops."""
+    """Every connection gets RST and new ones get no answer, as behind a firewall that drops packets."""
     run.fault("black hole")
     run.proxy.black_hole()
     run.proxy.reset()
@@ -65,7 +65,7 @@ def silence(run):
 
 @scenario("net-silence-to-client", proxied, mixes=True, strands_backends=True, known_within=SILENCE_KNOWN_WITHIN)
 def silence_to_client(run):
-    """The server gets and does everything, and its answers are lost: no write may be sent again."""
+    """The server executes every statement, but its responses are lost: no write may be sent again."""
     run.fault("silence towards the service")
     run.proxy.set(swallowed=frozenset({TO_CLIENT}))
     hold(run, 7, 8, 15)
@@ -75,7 +75,7 @@ def silence_to_client(run):
 
 @scenario("net-silence-to-server", proxied, mixes=True, strands_backends=True, known_within=SILENCE_KNOWN_WITHIN)
 def silence_to_server(run):
-    """What the service sends is lost."""
+    """The service's bytes are lost on the way to the server."""
     run.fault("silence towards the server")
     run.proxy.set(swallowed=frozenset({TO_SERVER}))
     hold(run, 7, 8, 15)
@@ -85,7 +85,7 @@ def silence_to_server(run):
 
 @scenario("net-stall", proxied, mixes=True, strands_backends=True)
 def stall(run):
-    """A partition that ends: bytes are held back and then arrive."""
+    """A partition that ends: bytes are delayed and then arrive."""
     run.fault("stall in both directions")
     run.proxy.set(stalled=BOTH)
     hold(run, 2, 4, 10)
@@ -93,26 +93,26 @@ def stall(run):
     run.healed()
 
 
-# An attempt that is under way when the database returns may take its whole time limit, 2 s.
+# An attempt in progress when the database recovers may take its whole time limit, 2 s.
 @scenario("net-mute", proxied, mixes=True, strands_backends=True, goal=3.0)
 def mute(run):
-    """New connections fall silent for good at a random byte of their opening: while they log in, or are prepared."""
+    """New connections become silent for good at a random byte, while they authenticate or prepare statements."""
     run.fault("RST, then silence after some bytes")
     for _ in range(3):
         run.proxy.set(mute_after=run.rng.randint(1, 2500))
         run.proxy.reset()
         run.pause(0.5, 1.5)
     hold(run, 3, 4, 12)
-    # Those that are silent stay so, as peers that have gone; only new ones work.
+    # Silenced connections stay silent; only new ones work.
     run.proxy.set(mute_after=None)
     run.healed(what="new connections work")
     run.pause(2)
 
 
-# Every connection has to be found out by a statement that gets no answer for 2 s.
+# Each connection is recognised as broken only by a statement without a response for 2 s.
 @scenario("net-stale", proxied, mixes=True, strands_backends=True, goal=3.0, settle=5.0)
 def stale(run):
-    """Every connection is silent for good, as after a router forgot them; new ones work at once."""
+    """Every connection is silent for good, as after a router lost its state; new ones work at once."""
     run.fault("every connection falls silent")
     run.proxy.mute()
     run.healed(what="new connections work")
@@ -120,7 +120,7 @@ def stale(run):
 
 @scenario("net-latency", proxied, mixes=True)
 def latency(run):
-    """Every piece takes 30 ms longer each way: slower, and nothing fails."""
+    """Every chunk is delayed by 30 ms each way: responses are slower, and no request fails."""
     run.fault("30 ms of latency")
     run.proxy.set(latency=0.03)
     run.pause(2, 3)
@@ -131,7 +131,7 @@ def latency(run):
 
 @scenario("net-bandwidth", proxied, mixes=True)
 def bandwidth(run):
-    """60 kB/s in each direction: answers may be late, and all is well afterwards."""
+    """60 kB/s in each direction: responses may be late, and requests succeed afterwards."""
     run.fault("60 kB/s")
     run.proxy.set(bandwidth=60_000)
     run.pause(2, 3)
@@ -141,7 +141,7 @@ def bandwidth(run):
 
 @scenario("net-cut", proxied, mixes=True)
 def cut(run):
-    """Every connection is cut after a random number of bytes of answers, in the middle of whatever it said."""
+    """Every connection is reset after a random number of response bytes, at any point of the protocol."""
     run.fault("cuts")
     for _ in range(6):
         run.proxy.set(cut_after=run.rng.randint(1, 40_000))
@@ -150,13 +150,13 @@ def cut(run):
     run.healed(what="no more cuts")
 
 
-# NoticeResponse: fields that each have a letter and end with NUL, and NUL at the end of all.
+# NoticeResponse: each field is a letter and a text that ends with NUL; one more NUL ends the message.
 NOTICE_FIELDS = b"SNOTICE\0C00000\0Msomething happens\0\0"
 NOTICE = b"N" + struct.pack("!i", 4 + len(NOTICE_FIELDS)) + NOTICE_FIELDS
 
 
 class LargeCreates:
-    """Keyed creates of the longest descriptions there may be: a batch of them is more than a socket takes at once."""
+    """Creates with an Idempotency-Key and the longest valid description: a batch of them exceeds a socket's buffer."""
 
     def __init__(self, run, count):
         self.url, self.answers = run.world.service.url + "/api/items", []
@@ -188,18 +188,19 @@ class LargeCreates:
 
 
 def proxied_by_socket(world):
-    """Through a proxy behind a unix socket, which holds much less than one of TCP; one connection for each loop."""
+    """Starts a proxy on a Unix domain socket, whose buffer is much smaller than TCP's; one
+    connection per event loop."""
     world.make_cluster()
     world.make_proxy(host=str(world.directory), port=5432)
     world.serve(str(world.directory), 5432, DB_POOL_MAX="2")
 
 
-# An attempt that is under way when the database returns may take its whole time limit, 2 s.
+# An attempt in progress when the database recovers may take its whole time limit, 2 s.
 @scenario("net-notices", proxied_by_socket, quick=True, mixes=True, strands_backends=True, goal=3.0, settle=5.0)
 def notices(run):
-    """A batch of large creates is held back while notices come over the moment of its deadline; then all is silent."""
+    """A batch of large creates is stalled while notices arrive beyond its deadline; then the server is silent."""
     with run.cluster.connect("items") as other, other.transaction():
-        # So that they queue up, and each loop sends them together.
+        # The lock makes the creates queue up, so that each event loop sends them in one batch.
         other.execute("LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
         creates = LargeCreates(run, 48)
         time.sleep(0.5)

@@ -1,8 +1,8 @@
 """Passwords and users change under load.
 
-PostgreSQL asks for the password only of new connections, so a rotation is felt when the pool grows or a connection is
-replaced. Both are brought about here: a lock on the table makes statements wait until the pool has grown, and ending
-every backend makes it reconnect. What is in flight on a connection that ends may be lost; nothing else.
+PostgreSQL checks the password of new connections only, so a rotation takes effect when the pool grows or replaces a
+connection. The scenarios cause both: a lock on the table delays statements until the pool has grown, and ending every
+backend makes the service reconnect. Only requests in flight on a connection that ends may fail.
 """
 
 import time
@@ -33,7 +33,7 @@ def by_secret(world):
 
 
 def by_alternating_users(world):
-    """Two roles that act as a third one, which owns everything."""
+    """Creates two roles that log in and act as a third role, which owns all objects."""
     world.make_cluster()
     for name in ("items_a", "items_b"):
         world.cluster.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}' IN ROLE items")
@@ -45,7 +45,7 @@ def by_alternating_users(world):
 
 
 def nothing_but_the_secret(world):
-    # Were the secret not asked, the variables could not do in its place: their password is wrong.
+    # The password in the variables is wrong, so the service cannot do without the secret.
     return {"DB_PASSWORD": "not-the-password", **world.secrets.environment}
 
 
@@ -55,7 +55,7 @@ def tell(world, user, password):
 
 
 def replace_file(world, password):
-    """At once, as systemd and Kubernetes do: no reader sees half of it."""
+    """Replaces the file atomically, as systemd and Kubernetes do: no reader sees a part of it."""
     fresh = world.password_file.with_suffix(".new")
     fresh.write_text(password + "\n")
     fresh.rename(world.password_file)
@@ -66,7 +66,7 @@ def alter(world, user, password):
 
 
 def grow(run):
-    """The pool opens connections with what is right now."""
+    """Checks that the pool opens connections with the current password."""
     before = len(run.cluster.backends())
     most = run.fill_pool(GROW_SECONDS)
     run.check("the pool grew after the change", most > before, f"{before} → {most}")
@@ -80,7 +80,7 @@ def reconnect(run):
 
 @scenario("rotate-file", by_file, quick=True, reads_fail=False, fills=False)
 def rotate_file(run):
-    """The password changes, and the file that holds it is replaced."""
+    """The password changes, and the file that contains it is replaced."""
     run.fault("rotation")
     alter(run.world, "items", SECOND)
     replace_file(run.world, SECOND)
@@ -90,7 +90,7 @@ def rotate_file(run):
 
 @scenario("rotate-secret", by_secret, reads_fail=False, fills=False)
 def rotate_secret(run):
-    """One user: its password changes, and then the secret."""
+    """One user: its password changes, then the secret."""
     run.fault("rotation")
     alter(run.world, "items", SECOND)
     tell(run.world, "items", SECOND)
@@ -100,7 +100,7 @@ def rotate_secret(run):
 
 @scenario("rotate-secret-late", by_secret, fills=False)
 def rotate_secret_late(run):
-    """One user: connections end after its password changed and before the secret says so."""
+    """One user: connections end after its password changed and before the secret does."""
     run.fault("the role's password changes")
     alter(run.world, "items", SECOND)
     run.cluster.terminate()

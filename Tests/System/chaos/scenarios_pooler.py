@@ -1,4 +1,4 @@
-"""A transaction pooler between the service and PostgreSQL: pgbouncer, with statements that are not prepared."""
+"""A transaction pooler (pgbouncer) between the service and PostgreSQL, without prepared statements."""
 
 import signal
 
@@ -18,13 +18,13 @@ def pooled(world, **options):
 
 
 def pooled_and_reset(world):
-    """As a pooler that leaves nothing of one client to the next."""
+    """A pooler that resets the session after every transaction, so that clients share no session state."""
     pooled(world, settings="server_reset_query = DISCARD ALL\nserver_reset_query_always = 1")
 
 
 @scenario("pooler-restart", pooled, known_within=0.5)
 def pooler_restart(run):
-    """pgbouncer dies and comes back."""
+    """pgbouncer is killed and started again."""
     run.fault("SIGKILL to pgbouncer")
     run.world.bouncer.stop()
     run.pause(1, 2)
@@ -32,10 +32,10 @@ def pooler_restart(run):
     run.healed(what="pgbouncer takes connections")
 
 
-# pgbouncer itself tries again after server_login_retry, a second.
+# pgbouncer itself retries after server_login_retry, 1 s.
 @scenario("pooler-server-restart", pooled, goal=2.0)
 def pooler_server_restart(run):
-    """PostgreSQL restarts behind a pgbouncer that stays."""
+    """PostgreSQL restarts behind a pgbouncer that keeps running."""
     run.fault("stop -m immediate")
     run.cluster.stop("immediate")
     run.pause(1, 2)
@@ -54,7 +54,7 @@ def pooler_terminate(run):
 
 @scenario("pooler-frozen", pooled, strands_backends=True, known_within=5.0)
 def pooler_frozen(run):
-    """pgbouncer falls silent: the kernel takes connections that nobody answers."""
+    """pgbouncer stops responding: the kernel accepts connections that nobody serves."""
     run.fault("SIGSTOP to pgbouncer")
     run.world.bouncer.process.send_signal(signal.SIGSTOP)
     try:
@@ -66,7 +66,7 @@ def pooler_frozen(run):
 
 @scenario("pooler-discards", pooled_and_reset, mixes=True)
 def pooler_discards(run):
-    """DISCARD ALL after every transaction, in the sessions that others begin as well: nothing fails."""
+    """The pooler sends DISCARD ALL after every transaction, in sessions shared with other clients: no request fails."""
     run.fault("the sessions are forgotten after every transaction, as before")
     run.pause(1.5, 2)
     run.healed(what="nothing more is looked at")

@@ -1,4 +1,4 @@
-"""PostgreSQL's processes die, stop and freeze; its connections and its tables are taken by others."""
+"""PostgreSQL's processes are killed, stopped and frozen; other clients use its connections and lock its tables."""
 
 import os
 import signal
@@ -11,13 +11,13 @@ from world import direct
 
 from support.waiting import until
 
-# Until the longest statement was given up and an attempt to connect has failed as well.
+# Until the last statement has timed out and a connection attempt has failed.
 FREEZE_KNOWN_WITHIN = 5.0
 
 
 @scenario("backend-kill", direct, quick=True, mixes=True)
 def backend_kill(run):
-    """One backend dies of SIGKILL: the postmaster ends all others and recovers."""
+    """One backend gets SIGKILL: the postmaster ends all others and recovers."""
     victim = run.rng.choice(run.cluster.backends())
     witness = run.cluster.connect()
     run.fault(f"SIGKILL to backend {victim}")
@@ -36,7 +36,7 @@ def backend_kill(run):
 
 @scenario("terminate-all", direct, quick=True, mixes=True, reads_fail=False)
 def terminate_all(run):
-    """An administrator ends every connection of the service, more than once; the database stays."""
+    """An administrator ends every connection of the service two to four times; the database keeps running."""
     run.fault("pg_terminate_backend of all")
     for _ in range(run.rng.randint(2, 4)):
         run.cluster.terminate()
@@ -46,7 +46,7 @@ def terminate_all(run):
 
 @scenario("restart-immediate", direct, quick=True, mixes=True, known_within=0.5)
 def restart_immediate(run):
-    """PostgreSQL stops at once and starts after a while."""
+    """PostgreSQL stops immediately and starts again after 1 to 2 s."""
     run.fault("stop -m immediate")
     run.cluster.stop("immediate")
     run.pause(1.0, 2.0) if not run.long else run.pause(2, 6)
@@ -55,7 +55,7 @@ def restart_immediate(run):
 
 @scenario("restart-fast", direct, mixes=True, known_within=0.5)
 def restart_fast(run):
-    """PostgreSQL ends every session in order and starts after a while."""
+    """PostgreSQL ends every session cleanly and starts again after 0.5 to 2 s."""
     run.fault("stop -m fast")
     run.cluster.stop("fast")
     run.pause(0.5, 2.0)
@@ -64,7 +64,7 @@ def restart_fast(run):
 
 @scenario("outage-long", direct, known_within=0.5)
 def outage_long(run):
-    """Away for long enough that every pause between attempts has grown to its limit."""
+    """PostgreSQL is stopped until every pause between connection attempts has reached its limit."""
     run.fault("stop -m immediate")
     run.cluster.stop("immediate")
     run.pause(25, 35) if run.long else run.pause(9, 12)
@@ -73,7 +73,7 @@ def outage_long(run):
 
 @scenario("freeze-backends", direct, quick=True, mixes=True, strands_backends=True)
 def freeze_backends(run):
-    """The service's backends get SIGSTOP; the postmaster goes on, so new connections can be had."""
+    """The service's backends get SIGSTOP; the postmaster keeps running, so new connections are possible."""
     pids = run.cluster.backends()
     run.fault(f"SIGSTOP to {len(pids)} backends")
     run.cluster.freeze(pids)
@@ -84,7 +84,7 @@ def freeze_backends(run):
 
 @scenario("freeze-one", direct, mixes=True, strands_backends=True)
 def freeze_one(run):
-    """One backend gets SIGSTOP: what is sent to it fails, and the others serve."""
+    """One backend gets SIGSTOP: statements sent to it fail, and the others work."""
     victim = run.rng.choice(run.cluster.backends())
     run.fault(f"SIGSTOP to backend {victim}")
     run.cluster.freeze([victim])
@@ -99,7 +99,7 @@ def freeze_one(run):
 
 @scenario("idle-ended", direct, mixes=True, reads_fail=False)
 def idle_ended(run):
-    """The server ends sessions that are idle for 100 ms: SQLSTATE 57P05, often as a statement comes in."""
+    """The server ends sessions that are idle for 100 ms (SQLSTATE 57P05), often while a statement arrives."""
 
     def switch(value):
         run.cluster.execute(f"ALTER ROLE items SET idle_session_timeout = '{value}'")
@@ -114,7 +114,7 @@ def idle_ended(run):
 
 @scenario("freeze-server", direct, mixes=True, strands_backends=True, known_within=FREEZE_KNOWN_WITHIN)
 def freeze_server(run):
-    """The postmaster and all its children get SIGSTOP: the kernel takes connections that nobody answers."""
+    """The postmaster and all its children get SIGSTOP: the kernel accepts connections that nobody serves."""
     run.fault("SIGSTOP to all of PostgreSQL")
     run.cluster.freeze()
     time.sleep(20 if run.long else 8)
@@ -124,7 +124,7 @@ def freeze_server(run):
 
 @scenario("locked", direct, mixes=True)
 def locked(run):
-    """Another client locks the table: statements end at their limit, at the server as well."""
+    """Another client locks the table: statements end at their time limit, in the server too."""
     with run.cluster.connect("items") as other, other.transaction():
         other.execute("LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
         run.fault("LOCK TABLE items")
@@ -134,20 +134,20 @@ def locked(run):
 
 
 def unprepared(world):
-    """No statement_timeout goes with the connection, so only the service's own cancel requests end a statement."""
+    """Without a statement_timeout in the session, only the service's cancel requests end a statement."""
     world.make_cluster()
     world.serve(DB_PREPARED="0")
 
 
 @scenario("locked-unprepared", unprepared)
 def locked_unprepared(run):
-    """The same, where the server has no limit of its own and has to be told to cancel."""
+    """The same without a time limit in the server, which depends on the service's cancel requests."""
     locked(run)
 
 
 @scenario("read-only", direct, mixes=True, reads_fail=False)
 def read_only(run):
-    """The primary becomes read-only for new transactions and takes writes again later: SQLSTATE 25006."""
+    """The primary becomes read-only for new transactions and later accepts writes again: SQLSTATE 25006."""
 
     def switch(value):
         run.cluster.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
@@ -163,14 +163,14 @@ def read_only(run):
 
 
 def few_slots(world):
-    """A server that is soon full; a third of its slots are for superusers, who look on."""
+    """Starts a server with 24 connection slots; 8 of them are reserved for superusers, who observe."""
     world.make_cluster(max_connections="24", superuser_reserved_connections="8")
     world.cluster.execute("CREATE ROLE crowd LOGIN PASSWORD 'crowd'")
     world.serve()
 
 
 class Crowd:
-    """Takes every slot that becomes free, until it is told to go."""
+    """Takes every connection slot that becomes free, until `go`."""
 
     def __init__(self, cluster):
         self.cluster, self.taken, self.going = cluster, [], threading.Event()
@@ -199,7 +199,7 @@ class Crowd:
 
 @scenario("slots-taken", few_slots, quick=True, mixes=True, known_within=0.6)
 def slots_taken(run):
-    """Others take every connection the server has: SQLSTATE 53300."""
+    """Other clients take every connection of the server: SQLSTATE 53300."""
     run.fault("others take every slot")
     crowd = Crowd(run.cluster)
     try:

@@ -1,4 +1,4 @@
-"""What the statements were prepared for changes: a column's type, the tables, or the statements themselves."""
+"""The objects that prepared statements depend on change: a column's type, the tables, or the statements themselves."""
 
 import time
 
@@ -7,17 +7,18 @@ from world import direct
 
 from support.postgresql import run as execute
 
-MOMENT = 0.7  # seconds for which a change may make requests fail
+MOMENT = 0.7  # seconds after a change in which requests may fail
 
 
 def tables(admin):
-    """All that the service has made."""
+    """Returns the names of all tables that the service has created."""
     rows = admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
     return [name for (name,) in rows]
 
 
 def change_type(run, type):
-    """Nothing is rewritten, so the lock is short; the plans of every open connection are void."""
+    """Changes the type without rewriting the table, so the lock is short; the plans of all open
+    connections become invalid."""
     with run.cluster.connect("items") as admin:
         admin.execute(f"ALTER TABLE items ALTER COLUMN name TYPE {type}")
 
@@ -36,7 +37,7 @@ def column_type(run):
 
 
 def soon_all_is_well(run):
-    """Every connection has been found out by then, and has been opened anew."""
+    """Checks that no request fails after MOMENT, when the service has replaced every affected connection."""
     run.pause(MOMENT)
     begin = time.monotonic()
     run.pause(0.5, 0.8)
@@ -45,7 +46,7 @@ def soon_all_is_well(run):
 
 @scenario("column-type-often", direct, mixes=True)
 def column_type_often(run):
-    """The same, again and again and faster than connections are opened anew."""
+    """The same, repeatedly and faster than connections are replaced."""
     run.fault("name becomes varchar(300) and text in turn")
     for _ in range(run.rng.randint(4, 8)):
         change_type(run, "varchar(300)")
@@ -57,8 +58,8 @@ def column_type_often(run):
 
 @scenario("statements-forgotten", direct, quick=True, mixes=True)
 def statements_forgotten(run):
-    """Sessions lose what was prepared, as by a pooler's DISCARD ALL: SQLSTATE 26000."""
-    # A session can only be told from within: it forgets as it inserts a row.
+    """Sessions lose their prepared statements, as after a pooler's DISCARD ALL: SQLSTATE 26000."""
+    # Only the session itself can deallocate its statements, so a trigger does it.
     with run.cluster.connect("items") as admin:
         admin.execute(
             """
@@ -78,7 +79,7 @@ def statements_forgotten(run):
 
 
 def unmigrated(world):
-    """The service leaves the schema to others."""
+    """Starts the service with MIGRATE_ON_START=0."""
     direct(world)
     world.service.stop()
     world.serve(MIGRATE_ON_START="0")
@@ -91,7 +92,8 @@ def schema_restored(run):
     place = ["--host", cluster.directory, "--port", cluster.port, "--username", "postgres", "--dbname", "items"]
     dump = cluster.directory / "dump.sql"
     with cluster.connect("items") as admin, admin.transaction():
-        # Writes wait, so that none is acknowledged that the dump does not have; the dump itself only reads.
+        # The lock delays writes, so that none is acknowledged that the dump does not contain; the dump
+        # itself only reads.
         names = tables(admin)
         admin.execute(f"LOCK TABLE {', '.join(names)} IN SHARE MODE")
         execute(cluster.bin / "pg_dump", "--file", dump, *[f"--table={name}" for name in names], *place)
@@ -105,7 +107,7 @@ def schema_restored(run):
 
 @scenario("schema-dropped", direct, mixes=True, forgets=True, goal=2.0)
 def schema_dropped(run):
-    """The tables are dropped for good: the service makes them again, as at a start."""
+    """The tables are dropped for good: the service creates them again, as it does at a start."""
     with run.cluster.connect("items") as admin, admin.transaction():
         names = ", ".join(tables(admin))
         admin.execute(f"LOCK TABLE {names}")

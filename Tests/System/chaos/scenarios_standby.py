@@ -1,7 +1,8 @@
-"""No commit reaches the synchronous standby any more, and then the primary is lost: what was answered 201 has to be there.
+"""Commits no longer reach the synchronous standby, and then the primary is lost: no item answered with
+201 may be missing.
 
-PostgreSQL does not undo a commit that waits for its standby when it is cancelled: it confirms it, with a warning. The
-standby is promoted without it, so a service that takes it for a success has lost a write.
+When a commit that waits for its standby is cancelled, PostgreSQL does not roll it back: it confirms it, with a warning.
+The standby is promoted without it, so a service that treats it as a success has lost a write.
 """
 
 from proxy import TO_CLIENT, Proxy
@@ -10,13 +11,13 @@ from scenario import scenario
 from support.waiting import until
 
 WAITING = "FROM pg_stat_activity WHERE usename LIKE 'items%' AND wait_event = 'SyncRep'"
-# The words of PostgreSQL's warnings, in its log.
+# The texts of PostgreSQL's warnings in its log.
 CANCELLED = "canceling wait for synchronous replication due to user request"
 TERMINATED = "canceling the wait for synchronous replication and terminating connection"
 
 
 def replicated(world):
-    """A primary whose standby gets its WAL through a proxy; the service reaches both through another one."""
+    """Starts a primary whose standby receives WAL through a proxy; the service connects through a second proxy."""
     world.make_cluster()
     world.replication = Proxy((world.cluster.address, world.cluster.port))
     world.stack.callback(world.replication.close)
@@ -26,7 +27,8 @@ def replicated(world):
 
 
 def lose_primary(run, meanwhile=lambda: None):
-    """Commits wait for some seconds, more than a statement may take, and the standby takes over without them."""
+    """Makes commits wait for 3 to 5 s, longer than a statement's limit, then kills the primary and
+    promotes the standby."""
     first, second = run.world.clusters
     until(lambda: first.execute(f"SELECT count(*) {WAITING}")[0][0], 5, what="a commit to wait for the standby")
     for _ in range(run.rng.randint(13, 19)):
@@ -37,7 +39,7 @@ def lose_primary(run, meanwhile=lambda: None):
     run.figures["waits_terminated"] = log.count(TERMINATED)
     first.kill()
     run.note(f"the primary is lost for good; of commits that waited {log.count(CANCELLED)} were cancelled")
-    # What is on its way to the standby is lost with its host.
+    # WAL in transit to the standby is lost with the primary's host.
     second.kill()
     second.start()
     promoted = second.promote()
@@ -48,7 +50,7 @@ def lose_primary(run, meanwhile=lambda: None):
 
 @scenario("sync-standby-paused", replicated, goal=2.0)
 def sync_standby_paused(run):
-    """The synchronous standby gets SIGSTOP; the primary is lost before it goes on, and it is promoted."""
+    """The synchronous standby gets SIGSTOP, the primary is killed, and the standby is promoted."""
     run.fault("SIGSTOP to the standby")
     run.world.clusters[1].freeze()
     lose_primary(run)
@@ -56,7 +58,7 @@ def sync_standby_paused(run):
 
 @scenario("sync-standby-returns", replicated, mixes=True)
 def sync_standby_returns(run):
-    """The synchronous standby gets SIGSTOP and goes on later: commits that waited are confirmed then."""
+    """The synchronous standby gets SIGSTOP and continues later: waiting commits are then confirmed."""
     _, second = run.world.clusters
     run.fault("SIGSTOP to the standby")
     second.freeze()
@@ -75,7 +77,7 @@ def sync_standby_cut(run):
 
 @scenario("sync-standby-cancelled", replicated, goal=2.0, quick=True)
 def sync_standby_cancelled(run):
-    """The same, and an administrator cancels the commits that wait, again and again."""
+    """The same, and an administrator repeatedly cancels the waiting commits."""
     run.fault("silence towards the standby")
     run.world.replication.set(swallowed=frozenset({TO_CLIENT}))
     first = run.cluster
@@ -86,7 +88,7 @@ def sync_standby_cancelled(run):
 
 @scenario("sync-standby-terminated", replicated, goal=2.0)
 def sync_standby_terminated(run):
-    """The same, and an administrator ends the connections whose commits wait."""
+    """The same, and an administrator ends the connections with waiting commits."""
     run.fault("silence towards the standby")
     run.world.replication.set(swallowed=frozenset({TO_CLIENT}))
     first = run.cluster

@@ -1,4 +1,4 @@
-"""The service under test: one process of the release binary, seen from outside."""
+"""The service under test: one process of the release binary."""
 
 import collections
 import contextlib
@@ -14,7 +14,7 @@ from support.project import BINARY
 from support.waiting import WaitedInVain, until
 
 POOL_MAX = 10
-# Shorter than the defaults, so that a run is short; the same ladder.
+# Shorter than the defaults, so that a run is short, but in the same order.
 LIMITS = {
     "REQUEST_TIMEOUT_MS": "4000",
     "DB_STATEMENT_TIMEOUT_MS": "1500",
@@ -25,12 +25,12 @@ LIMITS = {
 }
 
 class NeverHealthy(Exception):
-    """The service ended, or did not find its database, although all was well."""
+    """The service ended, or was not healthy in time, although nothing was broken."""
 
 
 class Service:
     def __init__(self, directory, environment, hosts=None):
-        """With `hosts`, that file is the service's /etc/hosts; it may be written anew, but not replaced."""
+        """`hosts` is mounted as the service's /etc/hosts; its content may change, but the file must not be replaced."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -89,16 +89,17 @@ class Service:
         return 0.0
 
     def descriptors(self, ports):
-        """Its descriptors by what they are: how many lead to one of these ports, to clients, and so on.
+        """Counts the process's descriptors by kind: connections to one of these ports, to clients, and so on.
 
-        Of connections to the database, `database` counts one for each connection and `duplicate` the rest.
+        `database` counts each connection to the database once; `duplicate` counts further descriptors
+        of the same socket.
         """
         names = {"01": "established", "08": "half-closed", "0A": "listening"}
         peers = {}
         for line in pathlib.Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()
             if int(fields[2].split(":")[1], 16) in ports:
-                # Connected or being connected; half-closed ones are about to go.
+                # Established or being established; half-closed ones are about to be closed.
                 peers[fields[9]] = "database" if fields[3] in ("01", "02") else "database gone"
             else:
                 peers[fields[9]] = names.get(fields[3], fields[3])
@@ -120,7 +121,8 @@ class Service:
         return self.log.stat().st_size
 
     def lines(self, start=0):
-        """Every line it wrote from that byte on, parsed; what is not JSON is kept as it stands."""
+        """Yields every log line from byte `start` on, parsed; a line that is not JSON becomes an entry
+        of level CRITICAL."""
         with open(self.log, encoding="utf-8", errors="replace") as file:
             file.seek(start)
             for line in file:
@@ -130,11 +132,11 @@ class Service:
                     yield {"level": "CRITICAL", "msg": line.strip()}
 
     def exit_status(self):
-        """None while it runs."""
+        """Returns None while it runs."""
         return self.process.poll()
 
     def stop(self):
-        """SIGTERM; answers with the exit status, or None when it had to be killed."""
+        """Sends SIGTERM and returns the exit status, or None if it had to be killed."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:

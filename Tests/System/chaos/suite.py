@@ -1,4 +1,4 @@
-"""All scenarios: importing their modules registers them."""
+"""All scenarios. Importing the modules registers them."""
 
 import scenarios_failover  # noqa: F401
 import scenarios_network  # noqa: F401

@@ -1,4 +1,4 @@
-"""The short suite: each of its scenarios once, with a fixed seed. `make chaos` runs all of them, and others' seeds."""
+"""The short suite: each of its scenarios once, with a fixed seed. `make chaos` runs all scenarios, with any seed."""
 
 import os
 

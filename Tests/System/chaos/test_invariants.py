@@ -1,4 +1,4 @@
-"""Each invariant finds what it is there for: a good run, spoilt in one way, fails in that way alone."""
+"""Tests each invariant: a passing run that is changed in one way violates the matching invariant only."""
 
 import collections
 import types
@@ -25,7 +25,7 @@ def usage(**changes):
 
 @pytest.fixture
 def run():
-    """Good before and after, refused at once while the database was away."""
+    """A run that succeeds before and after the outage and is refused at once during it."""
     records, stored = [], {}
     for number in range(140):
         start = 8.0 + number * 0.05
@@ -148,7 +148,7 @@ def test_a_slow_probe_is_found(run):
     assert violated(run) == ["/health/live, /metrics and / stay quick"]
 
 
-def test_what_the_generator_is_late_by_is_not_held_against_the_service(run):
+def test_the_delay_of_the_generator_is_not_counted_against_the_service(run):
     run.records.append(answer(PROBE, 10.5, 200, seconds=1.5, detail="/health/live"))
     run.lag = 0.6
     assert violated(run) == []
@@ -177,7 +177,7 @@ def test_a_run_without_writes_proves_nothing(run):
     assert "every acknowledged write is there" in violated(run)
 
 
-def test_an_item_that_went_with_its_table_may_be_missing_and_others_may_not(run):
+def test_only_a_lookup_may_be_404_after_its_table_was_dropped(run):
     run.records.append(answer(ITEM, 10.5, 404))
     assert violated(run) == ["only 2xx, 503 and 504"]
     run.scenario.forgets = True

@@ -1,4 +1,4 @@
-"""The proxy's faults, each as a client sees it: a fault that does nothing would make every scenario pass."""
+"""The proxy's faults, as a client sees them. A fault without an effect would make every scenario pass."""
 
 import errno
 import socket
@@ -11,7 +11,7 @@ from proxy import BOTH, TO_CLIENT, TO_SERVER, Proxy
 
 
 class Echo:
-    """An upstream that answers every byte with itself, after its name."""
+    """An upstream that echoes every chunk, prefixed with its name."""
 
     def __init__(self, name=b""):
         self.name, self.received, self.ended = name, b"", threading.Event()
@@ -173,7 +173,7 @@ class TestFaultsOfBytes:
         proxy.heal()
         assert echo.ended.wait(2)
 
-    def test_a_cut_comes_after_exactly_so_many_bytes(self, proxy, connect):
+    def test_a_cut_comes_after_exactly_the_given_number_of_bytes(self, proxy, connect):
         client = connect()
         ask(client, b"not counted")
         proxy.set(cut_after=6)
@@ -183,7 +183,7 @@ class TestFaultsOfBytes:
         with pytest.raises(ConnectionResetError):
             client.recv(1)
 
-    def test_a_connection_falls_silent_for_good_after_so_many_bytes(self, proxy, connect, echo):
+    def test_a_connection_falls_silent_for_good_after_the_given_number_of_bytes(self, proxy, connect, echo):
         proxy.set(mute_after=6)
         client = connect()
         assert ask(client) == b"ping"
@@ -198,7 +198,7 @@ class TestFaultsOfBytes:
             client.recv(1)
 
 
-    def test_what_the_proxy_says_itself_comes_between_the_servers_pieces(self, proxy, connect):
+    def test_bytes_that_the_proxy_injects_come_between_the_servers_chunks(self, proxy, connect):
         client = connect()
         ask(client)
         proxy.set(stalled=frozenset({TO_SERVER}))
@@ -211,14 +211,14 @@ class TestFaultsOfBytes:
         notices = got.removesuffix(b"held")
         assert notices and notices == b"notice " * (len(notices) // 7)
 
-    def test_much_that_the_proxy_says_arrives_whole(self, proxy, connect):
+    def test_many_injected_bytes_arrive_complete(self, proxy, connect):
         client = connect()
         ask(client)
         piece = bytes(range(250)) * 200
         speaker = threading.Thread(target=proxy.say, args=[piece, 0.3])
         speaker.start()
         got = b""
-        client.settimeout(0.5)  # longer than the proxy takes between two pieces
+        client.settimeout(0.5)  # longer than the proxy pauses between two chunks
         try:
             while True:
                 got += client.recv(65536)
@@ -234,7 +234,7 @@ def test_a_proxy_in_a_directory_is_reached_by_postgresqls_socket(echo, tmp_path)
 
 
 class TestFaultsOfConnections:
-    def test_a_reset_is_a_reset_and_not_an_end(self, proxy, connect):
+    def test_reset_sends_rst_and_not_fin(self, proxy, connect):
         client = connect()
         ask(client)
         proxy.reset()
@@ -242,7 +242,7 @@ class TestFaultsOfConnections:
             client.recv(1)
         assert ask(connect()) == b"ping"
 
-    def test_an_end_is_an_end_and_not_a_reset(self, proxy, connect):
+    def test_end_sends_fin_and_not_rst(self, proxy, connect):
         client = connect()
         ask(client)
         proxy.end()
@@ -285,12 +285,12 @@ class TestFaultsOfConnections:
             assert client.connect_ex(proxy.address) == errno.EINPROGRESS
             time.sleep(0.2)
             proxy.heal()
-            client.settimeout(5)  # the kernel tries again after a second
+            client.settimeout(5)  # the kernel sends the next SYN after 1 s
             while client.connect_ex(proxy.address) not in (0, errno.EISCONN):
                 time.sleep(0.05)
             assert ask(client) == b"ping"
 
-    def test_a_switch_is_for_new_connections_alone(self, proxy, connect, echo):
+    def test_a_switch_affects_new_connections_only(self, proxy, connect, echo):
         old = connect()
         ask(old)
         other = Echo(b"other ")
@@ -305,4 +305,4 @@ class TestFaultsOfConnections:
         try:
             assert connect().recv(1) == b""
         except ConnectionResetError:
-            pass  # it may come before or after connect(2) has returned
+            pass  # the reset may arrive before or after connect(2) returns

@@ -1,4 +1,4 @@
-"""What a scenario runs in: clusters, what stands between, and one service. Made fresh, or kept for many runs."""
+"""The environment of a scenario: clusters, proxies and one service. Used for one run, or for several."""
 
 import contextlib
 import dataclasses
@@ -18,13 +18,13 @@ PASSWORD = "first-password"
 
 @dataclasses.dataclass
 class Usage:
-    descriptors: dict  # how many of each kind, without the connections to the database
+    descriptors: dict  # number by kind, without the connections to the database
     threads: int
     memory: float
 
 
 class World:
-    """Ends everything it started, in the opposite order, whatever happened."""
+    """Stops everything it started, in reverse order, even after an error."""
 
     def __init__(self, rng):
         self.rng = rng
@@ -33,10 +33,10 @@ class World:
         os.chmod(self.directory, 0o755)
         self.stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self.clusters = []
-        self.cluster = None  # the one that takes writes at the end
+        self.cluster = None  # the cluster that accepts writes at the end of the run
         self.proxy = None
         self.service = None
-        self.ports = set()  # where the service's sockets may lead
+        self.ports = set()  # ports of the database, to classify the service's sockets
         self.secrets = self.bouncer = self.password_file = self.hosts = self.replication = None
 
     def close(self):
@@ -89,7 +89,7 @@ class World:
         return Usage(descriptors, service.threads(), service.resident_mebibytes())
 
     def heal(self):
-        """Whatever a run that broke off left behind."""
+        """Undoes the faults that an interrupted run left in force."""
         for cluster in self.clusters:
             with contextlib.suppress(OSError):
                 cluster.thaw()
@@ -98,13 +98,13 @@ class World:
 
 
 def direct(world):
-    """The service speaks to PostgreSQL itself."""
+    """Connects the service directly to PostgreSQL."""
     world.make_cluster()
     world.serve()
 
 
 def proxied(world):
-    """The service speaks to PostgreSQL through a proxy whose faults are switched."""
+    """Connects the service to PostgreSQL through a proxy with switchable faults."""
     world.make_cluster()
     world.make_proxy()
     world.serve("127.0.0.1", world.proxy.port)
