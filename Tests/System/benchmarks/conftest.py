@@ -29,13 +29,13 @@ QUIET = Sample(
 
 @pytest.fixture
 def sample():
-    """A sample that is neither void nor noisy, but for what is given."""
+    """Returns a factory of samples that are neither void nor noisy; keyword arguments replace fields."""
     return lambda **different: dataclasses.replace(QUIET, **different)
 
 
 @pytest.fixture
 def record():
-    """A record with these samples."""
+    """Returns a factory of records: record(*samples)."""
 
     def make(*samples):
         titles = {"items": "items", "cfloor": "bare loop", "hyper": "hyper <0.14>", "go": "Go"}

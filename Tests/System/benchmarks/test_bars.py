@@ -29,7 +29,7 @@ def test_own_bars_come_first_and_rivals_from_the_fastest_on(run):
     assert bars.groups(run)["item"] == [("items", 3000.0), ("hyper", 2000.0), ("go", 1000.0)]
 
 
-def test_of_the_variants_of_a_rival_the_fastest_is_drawn(run):
+def test_only_the_fastest_variant_of_a_rival_is_drawn(run):
     texts = [element.text for element in elements(run, "text")]
     assert "2,000" in texts and "1,500" not in texts and "hyper <0.14>" in texts
 
@@ -45,7 +45,7 @@ def test_everything_lies_within_the_picture(run):
     assert all(0 < float(element.get("y")) < float(root.get("height")) for element in root if element.get("y"))
 
 
-def test_it_says_what_was_measured_where(run):
+def test_the_notes_name_the_options_the_date_and_the_machine(run):
     run.options.update(rounds=5, seconds=2, concurrency=[64])
     run.machine.update(processor="AMD EPYC", cores=2)
     run.started = "2026-11-22T10:00:00Z"

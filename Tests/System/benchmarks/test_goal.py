@@ -8,7 +8,7 @@ def test_the_rival_is_the_fastest_one_that_was_measured(sample, record):
     assert not verdict.is_met
 
 
-def test_a_goal_is_met_at_its_very_ratio(sample, record):
+def test_a_goal_is_met_at_exactly_its_ratio(sample, record):
     ours = sample(rate=100.0, server_cpu=0.009)
     (verdict,) = goal.verdicts(record(ours, sample(program="hyper", rate=80.0, server_cpu=0.010)))
     assert verdict.is_met

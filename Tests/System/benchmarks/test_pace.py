@@ -1,4 +1,4 @@
-"""The paced client itself, against a server that answers late on purpose."""
+"""The paced client, against a server that delays responses."""
 
 import shutil
 import socket
@@ -21,7 +21,7 @@ def client():
 
 
 class OneConnection(threading.Thread):
-    """Answers the requests of one client; the one with the number `late_at` only after `delay` seconds."""
+    """Answers the requests of one client; delays the response to request number `late_at` by `delay` seconds."""
 
     def __init__(self, answer=ANSWER, late_at=None, delay=0.0):
         super().__init__(daemon=True)
@@ -47,9 +47,9 @@ def test_every_request_is_answered_at_the_rate():
     assert not told.is_void
 
 
-def test_a_pause_is_charged_with_every_request_that_was_due_in_it():
+def test_every_request_due_in_a_pause_counts_as_late():
     told = pace.run(OneConnection(late_at=20, delay=0.3).port, rate=100, connections=1, seconds=0.6, rows=10)
-    # One request met the pause; those that were due meanwhile waited for it, up to its last 20 ms.
+    # One request meets the pause; those due meanwhile wait for its end, and all but those of its last 20 ms are late.
     assert told.slow >= 25
     assert told.stalls >= 1
     assert told.max_ms >= 295

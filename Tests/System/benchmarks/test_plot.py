@@ -43,7 +43,7 @@ def test_the_text_has_a_colour_for_dark_ground(curve):
     assert "prefers-color-scheme: dark" in plot.draw(curve, "item")
 
 
-def test_void_samples_are_no_points(sample, record):
+def test_void_samples_are_not_drawn(sample, record):
     made = record(sample(connections=1), sample(connections=8), sample(connections=64, refused=1))
     assert plot.series(made, "item") == {"items": [(1, 1000.0, 1.5), (8, 1000.0, 1.5)]}
 
@@ -65,5 +65,5 @@ def test_powers_of_ten_enclose_the_values():
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.1, "0.1"), (64, "64"), (50000, "50k"), (2500, "2.5k")])
-def test_thousands_are_short(value, text):
+def test_thousands_are_abbreviated(value, text):
     assert plot.label(value) == text

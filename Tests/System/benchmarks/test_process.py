@@ -8,7 +8,7 @@ from bench import process
 
 @pytest.fixture
 def parent():
-    """A process with a child, both in a session of their own; SIGTERM does not end the child."""
+    """A process with a child that ignores SIGTERM, in a new session."""
     child = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )
@@ -25,7 +25,7 @@ def test_the_tree_holds_a_process_and_its_children(parent):
     assert process.tree(parent.pid)[0] == parent.pid
 
 
-def test_the_memory_of_the_tree_is_that_of_all_of_it(parent):
+def test_the_memory_of_the_tree_is_the_sum_of_its_processes(parent):
     both = process.memory(parent.pid)
     assert both.resident > both.proportional > 1000
 

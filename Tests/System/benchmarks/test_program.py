@@ -51,20 +51,20 @@ def test_a_title_holds_the_version_that_was_built(versions, title):
 
 @pytest.fixture
 def broken(tmp_path):
-    """A peer whose build fails with a sentence."""
+    """A peer whose build fails with a message."""
     (tmp_path / "build").write_text("#!/bin/sh\necho 'it needs the package x' >&2\nexit 1\n")
     (tmp_path / "build").chmod(0o755)
     return program.Program("broken", "broken", ("false",), folder=tmp_path)
 
 
-def test_a_peer_that_cannot_be_built_is_left_out_and_said_so(broken, record, capsys):
+def test_a_peer_that_cannot_be_built_is_left_out_and_reported(broken, record, capsys):
     made = record()
     assert rounds.prepare([broken], WORKLOADS.values(), made) == []
     assert made.left_out == {"broken": "it needs the package x"}
     assert capsys.readouterr().err == "left out: broken: it needs the package x\n"
 
 
-def test_a_peer_without_the_workload_is_left_out_and_said_so(record):
+def test_a_peer_without_the_workload_is_left_out_and_reported(record):
     made = record()
     assert rounds.prepare([program.PEERS["nginx"]], [WORKLOADS["item"]], made) == []
     assert made.left_out == {"nginx": "it has none of item"}

@@ -17,7 +17,7 @@ def test_a_record_that_is_not_there_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"samples":[{}]}', '{"samples":1}'])
-def test_another_file_is_refused(tmp_path, text):
+def test_a_file_that_is_no_record_is_refused(tmp_path, text):
     path = tmp_path / "other.json"
     path.write_text(text)
     with pytest.raises(Failure, match="no record of a run"):

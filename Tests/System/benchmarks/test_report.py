@@ -22,7 +22,7 @@ PACE = Pace(
 
 @pytest.fixture
 def paced(record):
-    """A record of latencies at a fixed rate; what is given differs from a run that meets the goal."""
+    """Returns a factory of latency records that meet the goal; keyword arguments replace figures."""
 
     def make(other_cores=0.0, most_other_cores=0.0, **different):
         made = record()
@@ -55,18 +55,18 @@ def test_the_goal_of_latency_is_missed(paced, different):
         ({"most_other_cores": 0.9}, "noisy: others used 0.00 cores, 0.90 in the worst second"),
     ],
 )
-def test_what_spoils_a_latency_is_remarked(paced, different, remark):
+def test_conditions_that_affect_a_latency_are_remarked(paced, different, remark):
     assert remark in report.text(paced(**different))
 
 
-def test_others_are_what_the_server_and_the_client_left_of_each_second():
+def test_use_by_others_is_computed_between_consecutive_samples():
     others = latency.Others([])
     others.looks = [(10.0, 100.0), (11.0, 100.1), (13.0, 101.7)]
     assert others.cores == pytest.approx([0.1, 0.8])
     assert (others.mean, others.most) == pytest.approx((0.45, 0.8))
 
 
-def test_a_run_of_less_than_two_seconds_knows_no_others():
+def test_a_single_sample_yields_no_use_by_others():
     others = latency.Others([])
     others.look(client=1)
     assert (others.mean, others.most) == (0.0, 0.0)
@@ -91,7 +91,7 @@ def test_a_server_that_holds_too_few_connections_is_reported_with_the_others(rec
     assert row.split() == "go 14 ms 20 ms 8.6 MiB 16.8 MiB – – no more than 900 connections: refused".split()
 
 
-def test_what_was_left_out_is_said(sample, record):
+def test_programs_left_out_are_reported(sample, record):
     made = record(sample())
     made.left_out["go"] = "go needs the packages golang-go"
     assert report.text(made).endswith("left out\n  go: go needs the packages golang-go")

@@ -9,7 +9,7 @@ from bench.workload import WORKLOADS
 
 @pytest.fixture
 def visits(sample, monkeypatch):
-    """What would be measured: (program, rows, workload, connections), in order."""
+    """Replaces the measurement; returns the list of measured (program, rows, workload, connections), in order."""
     seen = []
 
     class Server:

@@ -35,7 +35,7 @@ def test_growth_is_that_of_the_medians_of_both_ends():
 @pytest.mark.parametrize(
     ("last", "verdict"), [(minute(0.0104, 14.9), "met"), (minute(0.0107), "MISSED"), (minute(resident=15.2), "MISSED")]
 )
-def test_the_goal_is_a_cost_that_stays_and_memory_that_stays(last, verdict):
+def test_the_goal_is_constant_cost_and_constant_memory(last, verdict):
     assert steady.text(told([*[minute()] * 7, *[last] * 3])).endswith(f": {verdict}")
 
 
