@@ -1,4 +1,4 @@
-"""The verdict on figures: what fails, what is only said, and the tables."""
+"""The verdict on measured figures, and the tables."""
 
 import copy
 import os
@@ -53,7 +53,7 @@ def test_one_system_call_more_fails(now):
     assert sentences[0] == "root: system calls per request are 50.0% above the record (3.00, recorded 2.00)"
 
 
-def test_calls_that_take_each_others_place_pass(now):
+def test_a_call_replaced_by_another_passes(now):
     now.calls["root"] = {"recvfrom": 1.0, "sendto": 1.0}
     assert judged(now) == (True, [])
 
@@ -65,7 +65,7 @@ def test_eleven_percent_less_passes_and_asks_for_a_new_record(now):
     assert sentences[-1] == "the record should be renewed: make cost RECORD=1"
 
 
-def test_an_improvement_makes_up_for_no_regression(now):
+def test_an_improvement_does_not_offset_a_regression(now):
     now.instructions["root"] *= 0.5
     now.instructions["item"] *= 1.2
     assert not judged(now)[0]

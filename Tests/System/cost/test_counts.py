@@ -1,4 +1,4 @@
-"""What is read out of the tools' output: callgrind's dumps and strace's traces."""
+"""Parsing of the tools' output: callgrind's dumps and strace's traces."""
 
 import collections
 

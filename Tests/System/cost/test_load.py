@@ -1,4 +1,4 @@
-"""The load: the same bytes every time, sent while the server stands still, and every answer a good one."""
+"""The load: the same bytes in every run, sent while the server is stopped; every response must be successful."""
 
 import contextlib
 import socketserver
@@ -13,7 +13,7 @@ GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Standing:
-    """A server that answers each request with the same bytes once it goes on, and knows what came while it stood."""
+    """A server that answers requests only while it is not stopped, and counts the stops."""
 
     def __init__(self, answer):
         self.answer, self.goes_on, self.stops = answer, threading.Event(), 0
@@ -84,5 +84,5 @@ def test_requests_of_a_workload_have_one_length_but_for_the_digits_of_an_id():
         assert len(lengths) <= (4 if name in ("item", "balanced") else 1), name
 
 
-def test_every_row_is_asked_for_once_before_one_comes_again():
+def test_every_row_is_requested_once_before_any_repeats():
     assert len({WORKLOADS["item"](number) for number in range(ROWS)}) == ROWS
