@@ -1,4 +1,4 @@
-"""pgbouncer, in transaction mode unless told otherwise, in front of a cluster, for the service's role and any database."""
+"""Runs pgbouncer in front of a cluster, for the role `items` and any database; in transaction mode by default."""
 
 import re
 import shutil
@@ -31,7 +31,7 @@ pidfile = {directory}/pgbouncer.pid
 
 
 def version():
-    """Of the pgbouncer that is installed; (0, 0) without one."""
+    """Returns the version of the installed pgbouncer, or (0, 0)."""
     binary = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
     if binary is None:
         return (0, 0)
@@ -40,12 +40,12 @@ def version():
 
 
 def carries_statements():
-    """Whether it can carry prepared statements from one of its connections to another."""
+    """Returns whether pgbouncer supports prepared statements across its server connections."""
     return version() >= (1, 21)
 
 
 class Bouncer:
-    """One process, which is its owner's to stop; `password` is the role's, to the server and to clients. `settings` are more
+    """A pgbouncer process, which the caller stops. The server and the clients use `password`; `settings` are additional
     lines of its configuration."""
 
     def __init__(self, directory, cluster, password, mode="transaction", settings=""):
@@ -83,7 +83,7 @@ class Bouncer:
         until(self._answers, 10, what="pgbouncer to answer")
 
     def connect(self, database):
-        """As a client; `pgbouncer` is the name of its own console."""
+        """Connects as a client; the database `pgbouncer` is the admin console."""
         return psycopg.connect(
             host="127.0.0.1",
             port=self.port,

@@ -1,4 +1,4 @@
-"""Authorities of a test's own, and what they sign; by the openssl command."""
+"""Test certificate authorities and their certificates, made with the openssl command."""
 
 import subprocess
 
@@ -12,7 +12,7 @@ KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
 
 class Authority:
-    """Signs servers' certificates; `certificate` is the file that clients trust it by."""
+    """Signs server certificates; `certificate` is the path of the CA certificate for clients."""
 
     def __init__(self, directory, name):
         self.directory, self.name = directory, name
@@ -24,7 +24,8 @@ class Authority:
         )
 
     def issue(self, *hosts, expired=False):
-        """A certificate for these DNS names and its key, as PEM texts; valid for a day, or until yesterday."""
+        """Returns a certificate for these DNS names and its key, as PEM texts; valid for a day, or
+        expired yesterday."""
         key, request = self.directory / "server.key", self.directory / "server.csr"
         openssl("req", "-new", *KEY, "-subj", f"/CN={hosts[0]}", "-keyout", key, "-out", request)
         extensions = self.directory / "server.ext"
@@ -37,5 +38,5 @@ class Authority:
 
 
 def serial(certificate):
-    """The serial number in a PEM text."""
+    """Returns the serial number of a PEM certificate."""
     return openssl("x509", "-noout", "-serial", text=certificate)

@@ -1,13 +1,13 @@
-"""A client that keeps a service busy."""
+"""A client that keeps a service under load."""
 
 import http.client
 import threading
 
 
 class Client(threading.Thread):
-    """Sends requests over a kept-alive connection, one after the other, until told to stop.
+    """Sends requests over a kept-alive connection, one after the other, until `enough` is set.
 
-    A subclass says what it sends, `request`, and may look at each answer, `take`.
+    A subclass implements `request`, and may override `take` to check each response.
     """
 
     timeout = 10
@@ -15,7 +15,7 @@ class Client(threading.Thread):
     def __init__(self, port):
         super().__init__(daemon=True)
         self.port, self.enough = port, threading.Event()
-        # A failure is a status that is no success, or an exception of the connection.
+        # A failure is a status other than 200 and 201, or an exception of the connection.
         self.answers, self.closes, self.failures = 0, 0, []
 
     def request(self, connection):
@@ -42,7 +42,7 @@ class Client(threading.Thread):
             except (OSError, http.client.HTTPException) as failure:
                 self.failures.append(failure)
                 connection = None
-                # Nobody may listen for a while.
+                # The server may be restarting.
                 self.enough.wait(0.01)
         if connection:
             connection.close()

@@ -12,7 +12,7 @@ from support.waiting import until
 
 
 class Cluster:
-    """A private PostgreSQL cluster of scripts/cluster, or one that somebody else keeps."""
+    """A private PostgreSQL cluster of scripts/cluster, or an existing one that the environment names."""
 
     def __init__(self, directory=None):
         self.directory = directory
@@ -20,7 +20,7 @@ class Cluster:
             self.host = os.environ["ITEMS_TEST_DB_HOST"]
             self.user = os.environ.get("ITEMS_TEST_DB_USER", "items")
         else:
-            # Root's cluster belongs to another user, who has to get there.
+            # When the tests run as root, another user owns the cluster and must be able to enter the directory.
             os.chmod(directory, 0o711)
             line = self.script("env")
             self.host = re.search(r"DB_HOST=(\S+)", line)[1]
@@ -50,7 +50,7 @@ class Cluster:
 
 
 class Database:
-    """An empty database of a test's own, with a connection that watches it from outside."""
+    """An empty database for one test, and a connection from outside to observe it."""
 
     numbers = itertools.count(1)
 
@@ -68,7 +68,8 @@ class Database:
         return self.cluster.connect(self.name)
 
     def service_connections(self):
-        """How many connections of a service the server holds; this fixture's own are not in the database."""
+        """Returns how many connections of a service the server has; the fixture's own connection is
+        in another database."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
         return self.admin.execute(query, [self.name]).fetchone()[0]
 
@@ -79,6 +80,6 @@ class Database:
     def _is_dropped(self):
         try:
             self.admin.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
-        except psycopg.errors.InsufficientPrivilege:  # FORCE may not end an autovacuum worker, which goes by itself
+        except psycopg.errors.InsufficientPrivilege:  # FORCE may not end an autovacuum worker; it ends by itself
             return False
         return True

@@ -1,4 +1,4 @@
-"""Directories that end with a test."""
+"""Temporary directories."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ import tempfile
 
 @contextlib.contextmanager
 def temporary_directory():
-    """Where another user may own things below; short enough for the path of a socket."""
+    """Yields a directory in which another user may own files; its path is short enough for a Unix domain socket."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="items-test.", dir="/tmp"))
     os.chmod(directory, 0o755)
     try:

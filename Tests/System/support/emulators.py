@@ -1,4 +1,4 @@
-"""Servers on loopback that play AWS: Secrets Manager by moto, metadata services and whatever misbehaves by hand."""
+"""Emulated AWS services on loopback: Secrets Manager by moto, and handwritten metadata and faulty servers."""
 
 import contextlib
 import http.server
@@ -22,7 +22,7 @@ INSTANCE = "i-0fedcba9876543210"
 
 
 class Loopback:
-    """An HTTP server on a port of 127.0.0.1; `answer(request)` gives status and body, and may wait."""
+    """An HTTP server on a port of 127.0.0.1; `answer(request)` returns status and body, and may block."""
 
     def __init__(self, answer, context=None, port=0):
         self.requests = []
@@ -34,7 +34,7 @@ class Loopback:
                 outer.requests.append(self)
                 status, body = answer(self)
                 body = body if isinstance(body, bytes) else body.encode()
-                with contextlib.suppress(OSError):  # a client that gave up
+                with contextlib.suppress(OSError):  # the client has disconnected
                     self.send_response(status)
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
@@ -64,7 +64,7 @@ class Loopback:
 
 @pytest.fixture
 def loopback():
-    """Starts servers: loopback(answer) serves until the test is over."""
+    """Returns a factory: loopback(answer) starts a server that runs until the test ends."""
     servers = []
 
     def start(answer, **options):
@@ -89,7 +89,7 @@ def credentials(key=KEY, secret=SECRET_KEY, token=TOKEN):
 
 
 def imds(request, document=None):
-    """Version 2 of the instance metadata service, and no other."""
+    """Answers as version 2 of the instance metadata service, and rejects requests of version 1."""
     if request.path == "/latest/api/token":
         if request.command != "PUT" or "X-aws-ec2-metadata-token-ttl-seconds" not in request.headers:
             return 400, ""
@@ -107,12 +107,12 @@ def imds(request, document=None):
 
 
 def value(secret):
-    """The answer to GetSecretValue."""
+    """Returns the response body of GetSecretValue."""
     return json.dumps({"Name": "items/db", "SecretString": secret if isinstance(secret, str) else json.dumps(secret)})
 
 
 class Moto:
-    """A private moto server, or another program that takes its options."""
+    """A private moto server, or another program with the same options."""
 
     def __init__(self, program=("-m", "moto.server"), log=subprocess.DEVNULL, **environment):
         self.port = free_port()
@@ -137,7 +137,7 @@ class Moto:
         return boto3.client(service, endpoint_url=self.url, **options)
 
     def enforce(self, after):
-        """From the given number of requests on, moto checks signatures and policies."""
+        """Makes moto check signatures and policies after this number of requests."""
         requests.post(self.url + "/moto-api/reset-auth", data=str(after).encode(), timeout=5).raise_for_status()
 
     def reset(self):

@@ -1,6 +1,6 @@
-"""Clusters, databases and servers that tests are given.
+"""The fixtures for clusters, databases and servers.
 
-ITEMS_TEST_DB_HOST and ITEMS_TEST_DB_USER name a cluster that runs already.
+ITEMS_TEST_DB_HOST and ITEMS_TEST_DB_USER name a running cluster to use.
 """
 
 import os
@@ -22,7 +22,7 @@ def binary():
 
 @pytest.fixture(scope="session")
 def cluster():
-    """The cluster most tests share."""
+    """The cluster that most tests share."""
     if "ITEMS_TEST_DB_HOST" in os.environ:
         yield Cluster()
         return
@@ -31,7 +31,7 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def own_cluster():
-    """A running cluster that a test may stop, as long as it starts it again."""
+    """A running cluster that a test may stop, if it starts it again."""
     yield from _own_cluster()
 
 
@@ -62,7 +62,8 @@ def module_database(cluster):
 
 @pytest.fixture
 def launch():
-    """Starts servers: launch(environment) returns at once. Each is stopped in the end and has to exit 0."""
+    """Returns a factory: launch(environment) starts a server and returns at once. At the end each is stopped
+    and must exit with 0."""
     servers = []
 
     def launch(environment=None, listener=None, wrapper=(), **more):

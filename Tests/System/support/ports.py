@@ -1,4 +1,4 @@
-"""Ports for servers that tests start, also when several test processes run at the same time."""
+"""Ports for servers under test, also for concurrent test processes."""
 
 import contextlib
 import os
@@ -6,8 +6,8 @@ import random
 import re
 import socket
 
-# Below the range that the kernel takes the ports of outgoing connections from: between the choice of a port and its use,
-# no client may take it. A test process has a share of its own, so that no other chooses the same.
+# Below the range of ephemeral ports: otherwise a client could take a port between its choice and its use. Each test
+# process has its own share of the ports, so that no two choose the same.
 FIRST, SHARE, SHARES = 10_000, 2_000, 11
 
 worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or random.randrange(SHARES)) % SHARES
@@ -15,7 +15,8 @@ offset = random.randrange(SHARE)
 
 
 def free_port(*addresses):
-    """A port that is free on all of these addresses, by default on 127.0.0.1. None is given out twice."""
+    """Returns a port that is free on all of these addresses, by default on 127.0.0.1. Does not repeat one until its
+    share is exhausted."""
     global offset
     for _ in range(SHARE):
         offset += 1

@@ -1,8 +1,8 @@
-"""Real PostgreSQL clusters of the suite's own, to be killed, stopped, frozen, promoted and given other passwords.
+"""PostgreSQL clusters that tests may kill, stop, freeze and promote, and whose passwords they may change.
 
-Unlike those of scripts/cluster they listen on TCP on loopback and ask for passwords (scram-sha-256); their superuser
-comes by the unix socket. They run with fsync=off: a process that dies leaves its writes to the kernel, which loses
-none of them, so whatever is acknowledged survives everything done here. What only a loss of power shows is not tested.
+Unlike those of scripts/cluster they listen on TCP on loopback and require passwords (scram-sha-256); the superuser
+connects by the Unix domain socket. They run with fsync=off: when a process dies, the kernel keeps its writes, so
+acknowledged data survives everything the tests do. A loss of power is not tested.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from support.waiting import until
 
 OWNER = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
 START_SECONDS = 60
-# What synchronous_standby_names of a primary names.
+# The standby's name in the primary's synchronous_standby_names.
 STANDBY = "standby"
 
 SETTINGS = {
     "fsync": "off",
-    "synchronous_commit": "on",  # so that a synchronous standby has what was acknowledged
+    "synchronous_commit": "on",  # so that a synchronous standby has every acknowledged commit
     "full_page_writes": "off",
     "max_connections": "60",
     "superuser_reserved_connections": "3",
@@ -33,7 +33,7 @@ SETTINGS = {
     "wal_level": "replica",
     "hot_standby": "on",
     "hot_standby_feedback": "on",
-    "wal_retrieve_retry_interval": "100ms",  # a promotion may wait for it
+    "wal_retrieve_retry_interval": "100ms",  # a promotion may wait this long
     "log_line_prefix": "'%m [%p] %u '",
     "log_connections": "on",
     "timezone": "UTC",
@@ -48,7 +48,7 @@ host replication all 127.0.0.0/8 scram-sha-256
 
 
 class Missing(Exception):
-    """Something a scenario needs is not installed here."""
+    """A program that a scenario needs is not installed."""
 
 
 def binaries():
@@ -61,7 +61,7 @@ def binaries():
 
 
 def as_owner():
-    """Popen's arguments for a process that belongs to the clusters' owner."""
+    """Returns Popen's arguments for a process that runs as the owner of the clusters."""
     if OWNER is None:
         return {}
     entry = pwd.getpwnam(OWNER)
@@ -92,7 +92,7 @@ def run(*command, **options):
 
 
 class Cluster:
-    """One cluster in a directory of its own, on one address and port of loopback."""
+    """One cluster in its own directory, on one address and port of loopback."""
 
     def __init__(self, directory, port, address="127.0.0.1", **settings):
         self.directory = pathlib.Path(directory)
@@ -104,7 +104,7 @@ class Cluster:
         self.directory.mkdir(mode=0o755)
         own(self.directory)
 
-    # Its life.
+    # Lifecycle.
 
     def create(self):
         run(
@@ -126,7 +126,7 @@ class Cluster:
         return self
 
     def start(self):
-        """Starts it, and returns the moment at which it took a connection."""
+        """Starts the cluster and returns the time at which it accepted a connection."""
         words = [f"-c {name}={value}" for name, value in self.settings.items() if name != "log_line_prefix"]
         words += [
             f"-c port={self.port}",
@@ -158,7 +158,7 @@ class Cluster:
         return time.monotonic()
 
     def stop(self, mode="immediate"):
-        """`immediate` is as a crash: nothing is written, nobody is told."""
+        """`immediate` is like a crash: no checkpoint, and clients are not notified."""
         if self.postmaster() is not None:
             self.thaw()
             run(self.bin / "pg_ctl", "stop", "--silent", "--wait", "--mode", mode, "--pgdata", self.data)
@@ -169,23 +169,25 @@ class Cluster:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def kill(self):
-        """SIGKILL to all of it, as a host without power: what a socket still holds for it is lost, also while it is frozen."""
-        self.freeze()  # so that no child is missed
+        """Sends SIGKILL to all processes, as if the host lost power: data in their sockets is lost,
+        even of frozen ones."""
+        self.freeze()  # otherwise a new child might be missed
         pids = self.processes()
         segment = (self.data / "postmaster.pid").read_text().splitlines()[6].split()[1]
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         until(lambda: not any(os.path.exists(f"/proc/{pid}/cwd") for pid in pids), 10, what="the processes to end")
-        # Nobody may have waited for the postmaster yet, and while its number is taken its lock files count.
+        # The postmaster may be a zombie, and the lock files count as long as a process with its pid exists.
         for lock in (self.data / "postmaster.pid", self.directory / f".s.PGSQL.{self.port}.lock"):
             lock.unlink()
-        # Of System V shared memory, which outlives its processes.
+        # System V shared memory outlives its processes.
         run("ipcrm", "--shmem-id", segment)
 
     def standby(self, directory, port, address="127.0.0.1", way=None):
-        """A streaming standby that every commit here waits for from now on.
+        """Starts a streaming standby that every commit waits for from now on.
 
-        With `way`, the address and port of a proxy, its WAL comes through that."""
+        `way` is the address and port of a proxy for its WAL.
+        """
         other = Cluster(directory, port, address, **{**self.settings, "cluster_name": STANDBY})
         run(
             self.bin / "pg_basebackup",
@@ -219,15 +221,15 @@ class Cluster:
             until(lambda: admin.execute(query).fetchone()[0] == 1, 30, what="the standby to be synchronous")
 
     def promote(self):
-        """Makes a standby a primary; returns the moment at which it takes writes."""
+        """Makes a standby the primary; returns the time at which it accepts writes."""
         with self.connect() as admin:
-            # Its own commits do not wait for a standby.
+            # Commits of the new primary do not wait for a standby.
             admin.execute("SELECT pg_promote(wait => false)")
             until(lambda: not admin.execute("SELECT pg_is_in_recovery()").fetchone()[0], 30, what="the promotion")
         return time.monotonic()
 
     def follow(self, primary):
-        """A stopped primary comes back as the standby of another."""
+        """Starts a stopped primary as the standby of another cluster."""
         (self.data / "standby.signal").touch()
         own(self.data / "standby.signal")
         self.follow_by(f"host={primary.directory} port={primary.port} user=postgres")
@@ -236,11 +238,11 @@ class Cluster:
         return self.start()
 
     def follow_by(self, connection):
-        """Where it gets its WAL from its next start on; the last line of a name counts."""
+        """Sets the source of its WAL from its next start on; the last line of a setting counts."""
         with open(self.data / "postgresql.auto.conf", "a") as file:
             file.write(f"primary_conninfo = '{connection}'\n")
 
-    # Its processes.
+    # Processes.
 
     def postmaster(self):
         try:
@@ -257,7 +259,7 @@ class Cluster:
         return [postmaster, *map(int, children)]
 
     def freeze(self, pids=None):
-        """SIGSTOP, the postmaster first: no new child is missed."""
+        """Sends SIGSTOP, to the postmaster first, so that no new child is missed."""
         for pid in pids or [self.postmaster()]:
             os.kill(pid, signal.SIGSTOP)
         if pids is None:
@@ -269,10 +271,10 @@ class Cluster:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
-    # What it is asked.
+    # Queries.
 
     def connect(self, database="postgres", **options):
-        """As the superuser, by the socket."""
+        """Connects as the superuser, by the Unix domain socket."""
         return psycopg.connect(
             host=str(self.directory),
             port=self.port,
@@ -290,7 +292,7 @@ class Cluster:
             return cursor.fetchall() if cursor.description else []
 
     def backends(self):
-        """The pids that serve the service, whatever its role is called now."""
+        """Returns the pids of the backends of the service, whichever of its roles they use."""
         rows = self.execute("SELECT pid FROM pg_stat_activity WHERE usename LIKE 'items%' ORDER BY pid")
         return [pid for (pid,) in rows]
 
@@ -298,7 +300,7 @@ class Cluster:
         return self.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'items%'")
 
     def provide(self, password):
-        """The service's role and database."""
+        """Creates the service's role and database."""
         self.execute(f"CREATE ROLE items LOGIN PASSWORD '{password}'")
         self.execute("CREATE DATABASE items OWNER items")
 

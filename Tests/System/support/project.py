@@ -1,4 +1,4 @@
-"""Where the project and its binary are. ITEMS_BINARY names another binary than the release build."""
+"""The paths of the project and of its binary. ITEMS_BINARY replaces the release build."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""One process of a service, seen from outside, and what its answers have to be."""
+"""One process of a service, and checks of its responses."""
 
 import json
 import os
@@ -14,14 +14,14 @@ from support.ports import free_port
 from support.project import BINARY
 from support.waiting import until
 
-# The shell becomes the server and keeps its number.
+# The shell execs the server, so `$$` is the server's pid.
 PASSING = 'exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID="${LISTEN_PID-$$}"; exec "$0" "$@"'
 STOP_SECONDS = 30
 START_SECONDS = 20
 
 
 def problem(response, status):
-    """Asserts that a response is the contract's problem+json with this status, and answers with its body."""
+    """Asserts that a response is the contract's problem+json with this status, and returns its body."""
     assert response.status_code == status, response.text
     assert response.headers["Content-Type"].split(";")[0] == "application/problem+json"
     body = response.json()
@@ -32,13 +32,13 @@ def problem(response, status):
 
 
 class Server:
-    """One `items serve` on a free port of 127.0.0.1, and every line it wrote."""
+    """One `items serve` on a free port of 127.0.0.1; collects its log lines."""
 
     binary = BINARY
 
     def __init__(self, environment, command="serve", group=None, listener=None, output=None, wrapper=()):
-        """`listener` is passed as a service manager passes it: as descriptor 3 (sd_listen_fds(3)). With `output`, a file, the
-        lines go there and are not read here."""
+        """`listener` is passed as descriptor 3, as a service manager does (sd_listen_fds(3)). `output` is a file that
+        receives the log; then `lines` stays empty."""
         self.port = listener.getsockname()[1] if listener else free_port()
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -59,7 +59,7 @@ class Server:
         arguments = [*wrapper, self.binary, command]
         if listener:
             arguments = ["/bin/sh", "-c", PASSING, *arguments]
-        # It is in its group before it begins.
+        # The server waits until it has been added to its group.
         if group:
             arguments = ["/bin/sh", "-c", 'read -r go && exec "$@" </dev/null', "sh", *arguments]
         self.process = subprocess.Popen(
@@ -73,7 +73,7 @@ class Server:
             group.add(self.process.pid)
             self.process.stdin.write(b"go\n")
             self.process.stdin.close()
-        self.paused = threading.Event()  # cleared: nobody reads what the server writes
+        self.paused = threading.Event()  # while cleared, the server's output is not read
         self.paused.set()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -121,11 +121,11 @@ class Server:
         return response.json()
 
     def logs(self):
-        """Every line so far, parsed."""
+        """Returns all lines so far, parsed."""
         return [json.loads(line) for line in list(self.lines)]
 
     def access_logs(self, **expected):
-        """The lines about requests that have these values."""
+        """Returns the access log lines with these values."""
         found = [line for line in self.logs() if "response_time_ms" in line]
         return [line for line in found if all(line.get(name) == value for name, value in expected.items())]
 
@@ -136,7 +136,7 @@ class Server:
         self.process.send_signal(number)
 
     def wait(self, seconds=STOP_SECONDS):
-        """Waits for the end, and answers with the exit status. Every line has been read then."""
+        """Waits until the process has ended and all its lines are read; returns the exit status."""
         self.awaited = True
         try:
             status = self.process.wait(seconds)
@@ -157,7 +157,7 @@ class Server:
 
 
 def items(*arguments, wrapper=(), **environment):
-    """Runs a command of the binary to its end, as an argument of `wrapper` where one is given."""
+    """Runs a command of the binary, started by `wrapper` if given, until it exits."""
     environment = {"PATH": os.environ["PATH"], **environment}
     return subprocess.run([*wrapper, BINARY, *arguments], env=environment, capture_output=True, text=True, timeout=30)
 
@@ -167,7 +167,7 @@ def stop_all(servers):
     for server in servers:
         try:
             server.stop()
-        except BaseException as failure:  # the others have to end as well
+        except BaseException as failure:  # the other servers must be stopped as well
             failures.append(failure)
         finally:
             if server.process.poll() is None:

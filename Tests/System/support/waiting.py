@@ -8,7 +8,7 @@ class WaitedInVain(AssertionError):
 
 
 def until(condition, seconds=10.0, interval=0.02, what="the condition"):
-    """Polls until the condition is true, and returns its value; raises WaitedInVain after the given time."""
+    """Polls until the condition is true, and returns its value; raises WaitedInVain after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""One TCP connection, spoken to byte by byte."""
+"""A raw TCP connection to a server, and a parser of its responses."""
 
 import json
 import socket
@@ -7,7 +7,7 @@ import requests
 
 
 class Wire:
-    """One TCP connection, spoken to byte by byte."""
+    """One TCP connection that sends raw bytes and parses responses."""
 
     def __init__(self, server, timeout=10):
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=timeout)
@@ -24,7 +24,7 @@ class Wire:
         self.socket.sendall(data.encode() if isinstance(data, str) else data)
 
     def send_what_it_takes(self, data):
-        """For a server that may answer and close before it has read everything."""
+        """Sends to a server that may respond and close before it has read everything."""
         try:
             self.send(data)
         except (BrokenPipeError, ConnectionResetError):
@@ -45,7 +45,7 @@ class Wire:
         return taken
 
     def read(self, head_only=False):
-        """Reads one response, framed as RFC 9112 §6.3 says."""
+        """Reads one response, framed according to RFC 9112 §6.3."""
         while b"\r\n\r\n" not in self.buffer:
             assert self._more(), f"the connection closed before a response: {self.buffer[:200]!r}"
         head = self._take(self.buffer.index(b"\r\n\r\n") + 4)
@@ -80,7 +80,7 @@ class Wire:
             body += chunk[:-2]
 
     def closed(self, seconds=5):
-        """Whether the server closes the connection within this time without another byte."""
+        """Returns whether the server closes the connection within `seconds` without sending another byte."""
         self.socket.settimeout(seconds)
         try:
             return not self.buffer and self.socket.recv(65536) == b""
