@@ -1,8 +1,8 @@
-"""For every suite."""
+"""Settings of every suite."""
 
 import signal
 
 
 def pytest_configure():
-    """SIGTERM ends the run as Ctrl-C does, so that every fixture still stops what it started."""
+    """Treats SIGTERM like Ctrl-C, so that every fixture stops what it started."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
