@@ -1,7 +1,7 @@
-"""Honest and hostile clients at once against one server, for a while: python3 Tests/System/soak --help.
+"""Runs honest and hostile clients concurrently against one server: python3 Tests/System/soak --help.
 
-Honest clients check every answer; hostile ones do all they can think of. In the end nobody honest may have met an
-error, and the server has to hold no more than it did before.
+Honest clients check every response; hostile ones attack the server. At the end no honest client may have met an error,
+and the server must not use more resources than at the start.
 """
 
 import argparse
@@ -16,9 +16,9 @@ import hostile
 import report
 from service import Service
 
-# What the resident size may grow by after the warm-up: the allocator keeps pages of the largest moment of each loop.
+# The allowed growth of resident memory after the warm-up: the allocator keeps the pages of each loop's peak.
 RESIDENT_GROWTH_KIB = 24 * 1024
-# Mutations of PUT and DELETE hit items with small ids: these are reserved for that.
+# Mutated PUT and DELETE requests address items with small ids, so these are reserved for them.
 MUTABLE_ITEMS = 1000
 WARM_UP_SECONDS = 30
 SETTLE_SECONDS = 15
@@ -36,7 +36,7 @@ def arguments():
 
 
 def run(options, service):
-    """Everything that was wrong, a sentence each."""
+    """Returns a sentence for each fault found."""
     service.wait_until_healthy()
     service.create(MUTABLE_ITEMS)
     start = service.measure()
@@ -60,7 +60,7 @@ def run(options, service):
     if service.is_running():
         settled = service.wait_until_alone(SETTLE_SECONDS)
         if not settled:
-            faults.append("connections or requests are still open after everybody left")
+            faults.append("connections or requests are still open after all clients have left")
         end = service.measure_settled(start.descriptors, SETTLE_SECONDS)
         if end.descriptors > start.descriptors:
             faults.append(f"{end.descriptors - start.descriptors} descriptors are still open")
@@ -78,7 +78,7 @@ def run(options, service):
 
 def main():
     options = arguments()
-    # Ends the run as Ctrl-C does, so that the server is stopped.
+    # Treats SIGTERM like Ctrl-C, so that the server is stopped.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     clients = f"{options.honest} honest and {options.hostile} hostile clients"
     print(f"soak: {options.seconds:g} s, SEED={options.seed}, {clients}")

@@ -1,4 +1,4 @@
-"""Honest clients: each keeps its connection, and knows what every answer must be."""
+"""Honest clients: each keeps its connection, and checks every response against what it expects."""
 
 import collections
 import http.client
@@ -8,11 +8,11 @@ import threading
 import time
 
 TEXTS = ("plain", "ünïcödé", "日本語", 'quotes " and \\ backslash', "emoji 🙂", "tab\tand\nline", "<b>&amp;</b>")
-REMEMBERED = 2000  # items a client checks lists and reads against
+REMEMBERED = 2000  # items that a client remembers to check lists and lookups
 
 
 class Wrong(Exception):
-    """An answer that is not what it had to be."""
+    """A response differs from the expected one."""
 
 
 class Friend(threading.Thread):
@@ -42,7 +42,7 @@ class Friend(threading.Thread):
         self.connection = None
 
     def ask(self, kind, method, path, expected, body=None, headers=()):
-        """The answer's headers and JSON; its time counts for the kind."""
+        """Returns the response and its parsed JSON, and records the latency under `kind`."""
         self.connection = self.connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         identifier = f"{self.name}-{self.random.randrange(1 << 40):x}"
         fields = {"X-Request-Id": identifier, **dict(headers)}
@@ -136,7 +136,7 @@ class Friends:
         return stuck + [fault for client in self.clients for fault in client.faults]
 
     def times(self):
-        """Seconds of every request by its kind."""
+        """Returns the latencies in seconds, by kind of request."""
         times = collections.defaultdict(list)
         for client in self.clients:
             for kind, values in client.times.items():

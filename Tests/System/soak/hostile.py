@@ -1,4 +1,4 @@
-"""Hostile and unlucky clients, in a process of their own so that they do not slow down the honest ones."""
+"""Hostile and faulty clients, in a separate process so that they do not slow down the honest ones."""
 
 import collections
 import multiprocessing
@@ -27,11 +27,11 @@ MOMENTS = [
     LIVE * 3 + ITEM + LIVE[:9],
     b"nonsense\r\n\r\n",
 ]
-PATIENCE = 4.0  # a server that keeps a slow client for longer has no deadline; its own is 1 s
+PATIENCE = 4.0  # seconds after which a slow client must be disconnected; the server's timeouts are 1 s
 
 
 class Fault(Exception):
-    """The server did what it must not."""
+    """The server violated a requirement."""
 
 
 class Enemy(threading.Thread):
@@ -56,7 +56,7 @@ class Enemy(threading.Thread):
                 self.faults.append((kind.__name__, f"{self.name}, {kind.__name__}: {fault}"))
                 time.sleep(0.5)
             except OSError:
-                pass  # a reset is what a client like this has to expect
+                pass  # clients that misbehave must expect a reset
 
     def connect(self, window=None):
         client = socket.socket()
@@ -72,7 +72,7 @@ class Enemy(threading.Thread):
         client.close()
 
     def everything(self, client):
-        """All that comes until the end; whether it ends in time is the caller's question."""
+        """Returns everything received until the end of stream; a timeout is raised to the caller."""
         answer = b""
         try:
             while data := client.recv(1 << 16):
@@ -82,7 +82,7 @@ class Enemy(threading.Thread):
         return answer
 
     def judge(self, sent, answer):
-        """No answer may blame the server, nor be anything but an answer."""
+        """Fails unless the answer consists of HTTP responses without an unexpected 5xx."""
         if answer and not answer.startswith(b"HTTP/1."):
             raise Fault(f"{sent!r} was answered {answer[:200]!r}")
         for status in re.findall(rb"(?:\A|(?<=[}\n]))HTTP/1\.[01] (\d{3})", answer):
@@ -116,7 +116,7 @@ class Enemy(threading.Thread):
         self.drip(*self.random.choice([(length, b" "), (chunks, b"1\r\n \r\n")]))
 
     def deaf(self):
-        """Asks for much and reads nothing, until it is cut."""
+        """Requests 200 lists and reads nothing, then resets the connection."""
         client = self.connect(window=2048)
         try:
             client.sendall(LIST * 200)
@@ -147,7 +147,7 @@ class Enemy(threading.Thread):
                 raise Fault(f"{request!r}, byte by byte, was not answered")
 
     def pipelined(self):
-        """Asks for much at once and gets it in order."""
+        """Pipelines up to 2,000 requests and checks that the responses are in order."""
         count = self.random.randrange(1, 2000)
         start = LIVE[:-2]
         requests = b"".join(start + b"X-Request-Id: n%d\r\n\r\n" % number for number in range(count))
@@ -218,7 +218,7 @@ class Enemy(threading.Thread):
                     client.sendall(data)
                 client.shutdown(socket.SHUT_WR)
             except OSError:
-                pass  # refused before all was sent
+                pass  # the server refused the request before all of it was sent
             try:
                 answer = self.everything(client)
             except TimeoutError:
@@ -227,7 +227,7 @@ class Enemy(threading.Thread):
 
 
 def attack(port, seed, count, enough, results):
-    """The process: so many enemies until it is enough."""
+    """Runs `count` hostile clients until `enough` is set; the entry point of the process."""
     enemies = [Enemy(port, f"hostile-{number}", seed, enough) for number in range(count)]
     for enemy in enemies:
         enemy.start()
@@ -265,6 +265,6 @@ class Enemies:
         return [text for _, text in self.found]
 
     def counts(self):
-        """How often each attack was made, and how often the server failed it."""
+        """Returns for each attack how often it was made, and how often the server failed."""
         faults = collections.Counter(kind for kind, _ in self.found)
         return {kind: (self.done[kind], faults[kind]) for kind in self.done.keys() | faults.keys()}

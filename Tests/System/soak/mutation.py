@@ -1,4 +1,4 @@
-"""Valid requests, and what becomes of them by chance."""
+"""Valid requests and their random mutations."""
 
 HOST = b"Host: soak.test\r\n"
 JSON = b"Content-Type: application/json\r\n"
@@ -26,7 +26,7 @@ TOKENS = [
 
 
 def mutated(random):
-    """One or more requests, with a few mistakes or none."""
+    """Returns one to three requests with zero to six random changes."""
     data = bytearray(b"".join(random.choices(VALID, k=random.choice((1, 1, 1, 2, 3)))))
     for _ in range(random.choice((0, 1, 1, 2, 3, 6))):
         start = random.randrange(len(data) + 1)

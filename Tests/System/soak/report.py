@@ -1,4 +1,4 @@
-"""What a run was, as a table."""
+"""Prints the results of a run as tables."""
 
 
 def percentile(values, share):

@@ -1,4 +1,4 @@
-"""The server under test, and what it looks like from outside."""
+"""The server under test, and measurements of its process."""
 
 import collections
 import dataclasses
@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 
-# Answers that only repeat what a client sent: an unknown method or coding, another version.
+# Statuses that an unknown method, transfer coding or version of a request causes.
 CLIENTS_OWN_FAULTS = (501, 505)
 
 
@@ -24,7 +24,7 @@ class Measured:
 
 
 class Service:
-    """One server on a free port, with less patience than usual, and the judge of its log lines."""
+    """One server on a free port, with short timeouts; checks its log lines."""
 
     def __init__(self, binary, environment):
         with socket.socket() as probe:
@@ -42,7 +42,7 @@ class Service:
             "BODY_TIMEOUT_MS": "1000",
             "WRITE_TIMEOUT_MS": "1000",
             "KEEPALIVE_TIMEOUT_MS": "10000",
-            # As many as it starts with, so that descriptors are clients.
+            # Fixed size: otherwise changes of the pool would change the number of descriptors.
             "DB_POOL_MIN": "4",
             "DB_POOL_MAX": "4",
         }
@@ -97,7 +97,7 @@ class Service:
             time.sleep(0.05)
 
     def create(self, count):
-        """Items that no client knows of."""
+        """Creates items that no client uses."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         for number in range(count):
             fields = {"Content-Type": "application/json"}
@@ -117,20 +117,20 @@ class Service:
         return Measured(int(resident[1]) if resident else 0, descriptors, int(threads[1]))
 
     def measure_settled(self, descriptors, seconds):
-        """As `measure`, once no more than so many descriptors are open, or when the time is over: the server closes the
-        connection that asked for its metrics a moment after it was answered."""
+        """Returns `measure` when at most `descriptors` descriptors are open, or after `seconds`: the server closes the
+        connection of a metrics request shortly after the response."""
         deadline = time.monotonic() + seconds
         while (measured := self.measure()).descriptors > descriptors and time.monotonic() < deadline:
             time.sleep(0.05)
         return measured
 
     def sample(self, name):
-        """The sum of a metric's samples."""
+        """Returns the sum of a metric's samples."""
         values = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", self.get("/metrics")[1], re.MULTILINE)
         return sum(map(float, values))
 
     def wait_until_alone(self, seconds):
-        """Whether whoever asks becomes the only client in time."""
+        """Returns whether the caller becomes the only client within `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if (self.sample("http_connections_open"), self.sample("http_requests_in_flight")) == (1, 1):
@@ -139,7 +139,7 @@ class Service:
         return False
 
     def stop(self, seconds):
-        """The exit status after SIGTERM, or what happened instead."""
+        """Returns the exit status after SIGTERM, or a description of the timeout."""
         if self.is_running():
             self.process.terminate()
         try:
