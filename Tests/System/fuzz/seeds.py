@@ -1,7 +1,7 @@
-"""Writes the fuzzer's first inputs: seeds.py DIRECTORY [MESSAGES].
+"""Writes the fuzzer's seed inputs: seeds.py DIRECTORY [MESSAGES].
 
-MESSAGES is a directory of raw requests, one in each file. They and the texts below get the four bytes of settings in front
-that `Input.swift` reads.
+MESSAGES is a directory of raw requests, one per file. Each seed starts with the four bytes of settings that
+`Input.swift` reads.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ TEXTS = {
         b"OPTIONS https://[::1]:443?x HTTP/1.1\r\nHost: [::1]:443\r\n\r\n",
         b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
         b"HEAD /b/of/%C3%A9 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-        # One step beyond what is accepted or matched, so that a check that is lost shows at once.
+        # Just beyond what is accepted or matched, so that a missing check is found immediately.
         b"GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /api/items/.. HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /%2e/of/b HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -56,13 +56,13 @@ TEXTS = {
     ],
 }
 
-# Limits and splits: each message is tried with a few, the fuzzer finds others.
+# Limits and splits: each message is written with a few of them, the fuzzer finds others.
 STYLES = [0x00, 0x05, 0x0C, 0x0A]
 STRETCHED = 0x10
 
 
 def stretch(text):
-    """Runs of one byte, written as `Input.stretch` reads them; None when there is no long one."""
+    """Encodes long runs of one byte as `Input.stretch` decodes them; returns None if there are none."""
     if b"\x1a" in text:
         return None
     run = re.compile(rb"(.)\1{255,}", re.DOTALL)
