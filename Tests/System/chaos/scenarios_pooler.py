@@ -67,7 +67,7 @@ def pooler_frozen(run):
 @scenario("pooler-discards", pooled_and_reset, mixes=True)
 def pooler_discards(run):
     """The pooler sends DISCARD ALL after every transaction, in sessions shared with other clients: no request fails."""
-    run.fault("the sessions are forgotten after every transaction, as before")
+    run.fault("the sessions are reset after every transaction, as before")
     run.pause(1.5, 2)
-    run.healed(what="nothing more is looked at")
+    run.healed(what="the observation ends")
     run.so_far_no_request_fails()

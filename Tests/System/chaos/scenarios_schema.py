@@ -75,7 +75,7 @@ def statements_forgotten(run):
         run.pause(1.5, 2)
         admin.execute("DROP TRIGGER forget ON items")
         admin.execute("DROP FUNCTION forget")
-    run.healed(what="nothing is forgotten any more")
+    run.healed(what="the trigger is removed")
 
 
 def unmigrated(world):
@@ -115,5 +115,5 @@ def schema_dropped(run):
         run.stored = dict(admin.execute(query, [f"{run.tag}-%"]).fetchall())
         run.fault("the tables are dropped")
         admin.execute(f"DROP TABLE {names}")
-    run.healed(what="the service may make them again")
+    run.healed(what="the service can create them again")
     run.pause(1, 2)
