@@ -1,4 +1,5 @@
-"""Control groups that limit a server's memory, as a container's does: version 1 and 2, as root or through sudo."""
+"""Control groups (version 1 and 2) that limit a server's memory as a container does, created as
+root or through sudo."""
 
 import itertools
 import os
@@ -13,7 +14,7 @@ ROOT = pathlib.Path("/sys/fs/cgroup")
 
 
 class MemoryGroup:
-    """A group of its own with a limit and without swap; `remove` once its processes have ended."""
+    """A control group with a memory limit and no swap. `remove` it after its processes have ended."""
 
     numbers = itertools.count(1)
 
@@ -47,7 +48,7 @@ class MemoryGroup:
         self._shell(f"echo {process} >{self.directory}/cgroup.procs")
 
     def kills(self):
-        """How many processes of the group the kernel has killed for want of memory."""
+        """Returns how many processes of the group the kernel's OOM killer has ended."""
         file = "memory.events" if self.is_version_2 else "memory.oom_control"
         return int(re.search(r"^oom_kill (\d+)", (self.directory / file).read_text(), re.MULTILINE)[1])
 
@@ -57,7 +58,7 @@ class MemoryGroup:
 
 @pytest.fixture
 def memory_group():
-    """Makes groups: memory_group(mebibytes). Skipped where none can be made, but never in CI."""
+    """Returns a factory: memory_group(mebibytes). Skips the test where no group can be created, but never in CI."""
     groups = []
 
     def make(mebibytes):

@@ -1,8 +1,8 @@
-"""What the end-to-end tests stand on: a real PostgreSQL, the release binary, and clients over real sockets."""
+"""Fixtures of the end-to-end tests: a real PostgreSQL, the release binary, and clients over real sockets."""
 
 from support.fixtures import binary, cluster, database, launch, module_database, own_cluster, server  # noqa: F401
 
-# The files that take longest, begun first: in the end no process works on one of them while the others have nothing to do.
+# The slowest files, run first, so that no worker process is left with one of them at the end.
 LONG = [
     "test_credentials",
     "test_kept_tables",

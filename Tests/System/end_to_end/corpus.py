@@ -1,7 +1,7 @@
 """The conformance corpus of Tests/Corpus, see its README.
 
-`python3 Tests/System/end_to_end/corpus.py --write DIRECTORY` writes the bytes of each case that is not too long into a file of
-its own: the seeds of a fuzzer. Needs the standard library alone.
+`python3 Tests/System/end_to_end/corpus.py --write DIRECTORY` writes the bytes of each case of at most SEED_BYTE_LIMIT
+into a file of its own: the seeds of a fuzzer. Needs only the standard library.
 """
 
 import argparse
@@ -16,19 +16,19 @@ SEED_BYTE_LIMIT = 65_536
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One stream of bytes and what has to come back."""
+    """The bytes of one connection and the expected responses."""
 
     name: str
     theme: str
-    # Bytes to send, and between them the status (an int) of an interim answer to wait for.
+    # Bytes to send, and between them the status (an int) of an interim response to wait for.
     steps: tuple
     statuses: tuple
     stays_open: bool
     reason: str | None
-    # Why the reader of the request's query refuses it; the framing is good then.
+    # Why the query parser refuses the request, whose framing is valid.
     query: str | None
     half_close: bool
-    # Positions, from 1 on, of answers without a body for all that their Content-Length says.
+    # Positions, from 1 on, of responses without a body although they have a Content-Length.
     without_body: frozenset
     ids: tuple
     why: str
@@ -78,7 +78,7 @@ def _case(theme, entry):
 
 
 def load(directory=DIRECTORY):
-    """Every case, in the order of the files' names."""
+    """Returns every case, sorted by file name."""
     return [
         _case(path.stem, entry)
         for path in sorted(directory.glob("*.json"))
@@ -87,7 +87,7 @@ def load(directory=DIRECTORY):
 
 
 def write(cases, directory):
-    """Writes the seeds, and answers with how many there are."""
+    """Writes the seeds and returns their number."""
     directory.mkdir(parents=True, exist_ok=True)
     count = 0
     for number, case in enumerate(cases):

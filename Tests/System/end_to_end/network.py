@@ -1,4 +1,4 @@
-"""PostgreSQL on TCP, which asks for a password: a cluster of its own, with a database for each test."""
+"""A PostgreSQL cluster on TCP with password authentication, and a database in it for each test."""
 
 import contextlib
 
@@ -17,7 +17,8 @@ PASSWORD = "first-password"
 
 
 class NetworkCluster(clusters.Cluster):
-    """On 127.0.0.1, with the role `items`; its superuser comes by the unix socket and needs no password."""
+    """Listens on 127.0.0.1 and has the role `items`; its superuser connects by the Unix domain socket
+    without a password."""
 
     def __init__(self, directory, access=None, **settings):
         super().__init__(directory, free_port(), **settings)
@@ -30,7 +31,7 @@ class NetworkCluster(clusters.Cluster):
         return self
 
     def environment(self, database):
-        # By name: certificates name hosts, and not every libpq compares addresses.
+        # By host name: certificates contain names, and not every libpq version compares addresses.
         return {
             "DB_HOST": "localhost",
             "DB_PORT": str(self.port),
@@ -46,7 +47,7 @@ class NetworkCluster(clusters.Cluster):
             )
 
     def install(self, certificate, key):
-        """The server's own, for TLS; it reads them when it starts or reloads."""
+        """Installs the server's TLS certificate and key; the server reads them when it starts or reloads."""
         for name, text in (("server.crt", certificate), ("server.key", key)):
             file = self.data / name
             file.write_text(text)
@@ -54,14 +55,14 @@ class NetworkCluster(clusters.Cluster):
             clusters.own(file)
 
     def reload(self):
-        """Returns when a new connection meets the new files."""
+        """Reloads the configuration; returns when new connections use the new files."""
         loaded = "SELECT pg_conf_load_time()"
         before = self.execute(loaded)
         self.execute("SELECT pg_reload_conf()")
         until(lambda: self.execute(loaded) != before, what="the server to read its files again")
 
     def mark(self):
-        """Afterwards `since(mark)` is what the server wrote from now on."""
+        """Returns a position in the server's log for `since`, which returns what was written after it."""
         return self.log.stat().st_size
 
     def since(self, mark):
@@ -69,14 +70,14 @@ class NetworkCluster(clusters.Cluster):
 
 
 class NetworkDatabase(Database):
-    """Owned by the role that the service logs in as."""
+    """A database owned by the role that the service logs in as."""
 
     def __init__(self, cluster):
         super().__init__(cluster)
         self.admin.execute(f'ALTER DATABASE "{self.name}" OWNER TO items')
 
     def end_connections(self):
-        """Returns when they are gone."""
+        """Terminates the database's connections; returns their pids when they are gone."""
         query = "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
         ended = [row[0] for row in self.admin.execute(query, [self.name])]
         remaining = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
@@ -102,13 +103,13 @@ def authority(directory):
 
 @pytest.fixture(scope="module")
 def stranger(directory):
-    """Another authority, which nobody trusts."""
+    """An authority that no client trusts."""
     return Authority(directory, "stranger")
 
 
 @contextlib.contextmanager
 def network_cluster(access=None, prepare=None, **settings):
-    """A running cluster; `prepare` is called between its creation and its first start."""
+    """Yields a running cluster; calls `prepare` between its creation and its first start."""
     with temporary_directory() as directory:
         cluster = NetworkCluster(directory / "pg", access, **settings)
         try:
@@ -123,17 +124,17 @@ def network_cluster(access=None, prepare=None, **settings):
 
 
 def unreachable_lines(server):
-    """What the service said about a database that it cannot reach."""
+    """Returns the service's log lines about an unreachable database."""
     return [line for line in server.logs() if line["msg"] == "Database is unreachable"]
 
 
 def attempts(server):
-    """How often it tried to connect in vain; wants LOG_LEVEL=debug."""
+    """Returns the log lines of failed connection attempts; needs LOG_LEVEL=debug."""
     return [line for line in server.logs() if line["msg"] == "Database connection attempt failed"]
 
 
 def wait_until_steady(server, seconds=10):
-    """Each event loop finds the database again by itself: twenty checks in a row have to be answered well."""
+    """Waits until twenty health checks in a row succeed: each event loop reconnects independently."""
 
     def steady():
         return all(server.get("/health").status_code == 200 for _ in range(20))

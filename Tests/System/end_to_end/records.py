@@ -1,6 +1,6 @@
-"""A proxy that speaks TLS for a PostgreSQL server without it, in records as large as TLS allows.
+"""A TLS proxy for a PostgreSQL server without TLS, which sends records of the maximum size.
 
-PostgreSQL 15 writes 8 KiB a record at most; later ones, and other programs in front of them, fill records to 16 KiB.
+PostgreSQL 15 writes at most 8 KiB per record; later versions, and other proxies, fill records to 16 KiB.
 """
 
 import contextlib
@@ -12,15 +12,14 @@ import threading
 
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 RECORD = 16384
-# What comes within this belongs to one answer.
+# Data received within this time belongs to one response.
 GATHERING_SECONDS = 0.003
 
 
 class RecordProxy:
     """Listens on a free port of 127.0.0.1 until it is closed.
 
-    Each answer is sent at once, and its last record is a full one where the answer is long enough: what remains of a
-    whole number of records goes first.
+    Sends each response at once, the partial record first, so that the last record of a long response is a full one.
     """
 
     def __init__(self, upstream, certificate, key):
@@ -51,7 +50,7 @@ class RecordProxy:
 
     def _serve(self, client, server):
         start = client.recv(8, socket.MSG_WAITALL)
-        if start != SSL_REQUEST:  # a request to cancel, which goes without TLS
+        if start != SSL_REQUEST:  # a cancel request, which libpq sends without TLS
             server.sendall(start + client.recv(65536))
             client.close()
             server.close()
@@ -65,7 +64,7 @@ class RecordProxy:
 
 
 class Channel:
-    """One connection; what is encrypted stands in memory until it is sent."""
+    """One proxied connection; encrypted data is buffered in memory until it is sent."""
 
     def __init__(self, proxy, client, server):
         self.proxy, self.client, self.server = proxy, client, server
@@ -75,7 +74,7 @@ class Channel:
     def carry(self):
         while not self._ready():
             self._take_in()
-        # What came with the end of the handshake, of which no socket will tell.
+        # Data received with the end of the handshake, for which the socket does not become readable again.
         self._pass_on()
         while True:
             readable = select.select([self.client, self.server], [], [])[0]

@@ -1,4 +1,5 @@
-"""A socket that a service manager listens on and passes (sd_listen_fds(3)): it stays while the service is restarted."""
+"""Socket activation (sd_listen_fds(3)): the listening socket of a service manager stays open while
+the service restarts."""
 
 import signal
 import socket
@@ -19,7 +20,7 @@ def listener():
 
 
 class Client(threading.Thread):
-    """Asks with a connection for each request, until told to stop; every answer but 200 is a failure."""
+    """Sends requests on a new connection each, until `enough` is set; every status but 200 is a failure."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
@@ -47,7 +48,7 @@ def test_a_restart_behind_a_passed_socket_loses_no_request(database, launch, lis
     until(lambda: all(client.answers > 20 for client in clients))
     first.signal(signal.SIGTERM)
     assert first.wait() == 0
-    # Nobody serves: connections wait in the socket's queue.
+    # No process accepts: connections wait in the socket's queue.
     before = [client.answers for client in clients]
     time.sleep(0.5)
     assert [client.answers for client in clients] == before
@@ -58,7 +59,7 @@ def test_a_restart_behind_a_passed_socket_loses_no_request(database, launch, lis
     for client in clients:
         client.join(20)
     assert [failure for client in clients for failure in client.failures] == []
-    assert all(client.slowest > 0.5 for client in clients), "each waited for the restart"
+    assert all(client.slowest > 0.5 for client in clients), "a client did not wait for the restart"
     served = {server.process.pid: len(server.access_logs(status=200)) for server in (first, second)}
     assert all(served.values()), served
 

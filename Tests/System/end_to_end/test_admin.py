@@ -1,4 +1,4 @@
-"""ADMIN_PORT: operations on a port of their own."""
+"""ADMIN_PORT: operational endpoints on a separate port."""
 
 import pytest
 import requests
@@ -41,7 +41,7 @@ def test_requests_of_both_ports_are_counted_together(server, admin_port):
 def test_the_root_of_each_port_links_to_the_ports_endpoints(database, launch):
     port = free_port()
     server = launch(database.environment, ADMIN_PORT=str(port), BASE_PATH="/x")
-    # The path of the server's own health check is another one here.
+    # BASE_PATH changes the path of the health check too.
     until(lambda: items("healthcheck", PORT=str(server.port), HOST="127.0.0.1", BASE_PATH="/x").returncode == 0)
     roots = {f"{server.url}/x": server.url, f"http://127.0.0.1:{port}/": f"http://127.0.0.1:{port}"}
     names = []

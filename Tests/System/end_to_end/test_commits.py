@@ -1,4 +1,4 @@
-"""Commits that end otherwise than their statements did, and prepared statements that are no longer what they were."""
+"""Commits that fail after their statements succeeded, cancelled commits, and invalidated prepared statements."""
 
 import concurrent.futures
 import contextlib
@@ -18,7 +18,7 @@ ONE = {"WORKERS": "1", "DB_POOL_MIN": "1", "DB_POOL_MAX": "1"}
 
 
 def together(function, arguments, pause=0.0):
-    """Calls it for each argument at once, or one after the other begun after a pause; the answers in their order."""
+    """Calls `function` for each argument concurrently, starting `pause` seconds apart; returns the results in order."""
     with concurrent.futures.ThreadPoolExecutor(len(arguments)) as pool:
         futures = []
         for argument in arguments:
@@ -29,7 +29,7 @@ def together(function, arguments, pause=0.0):
 
 @pytest.fixture
 def lonely(own_cluster):
-    """A database whose commits wait for a standby that does not exist, once `lonely.begin()` was called."""
+    """A database whose commits wait for a standby that does not exist, after `lonely.begin()` was called."""
     database = Database(own_cluster)
     admin = own_cluster.connect(user="postgres")
     admin.execute(f'ALTER DATABASE "{database.name}" SET synchronous_commit = on')
@@ -42,7 +42,7 @@ def lonely(own_cluster):
 
     def begin():
         wait_for("nobody")
-        # The server's processes read the setting one after the other: it is in force once a commit was seen to wait.
+        # The server's processes read the setting one after the other, so this waits until a commit is seen waiting.
         until(a_commit_waits, what="commits that wait")
 
     def a_commit_waits():
@@ -66,7 +66,7 @@ def lonely(own_cluster):
 
 
 @pytest.mark.parametrize("prepared", ["1", "0"])
-def test_no_write_is_acknowledged_that_no_standby_has(lonely, launch, prepared):
+def test_a_write_is_not_acknowledged_without_a_standby(lonely, launch, prepared):
     limits = {"DB_STATEMENT_TIMEOUT_MS": "1000", "DB_POOL_TIMEOUT_MS": "3000", "DB_PREPARED": prepared}
     server = launch(lonely.environment, **ONE, **limits).wait_until_healthy()
     server.create("before")
@@ -77,7 +77,7 @@ def test_no_write_is_acknowledged_that_no_standby_has(lonely, launch, prepared):
     assert 504 in {answer.status_code for answer in answers}
     # Reads need no standby.
     assert server.get("/api/items/1").status_code == 200
-    # Each was sent once at most.
+    # Each insert was sent at most once.
     with lonely.connect() as watch:
         twice = "SELECT name FROM items GROUP BY name HAVING count(*) > 1"
         assert watch.execute(twice).fetchall() == []
@@ -85,7 +85,7 @@ def test_no_write_is_acknowledged_that_no_standby_has(lonely, launch, prepared):
 
 @pytest.mark.parametrize("prepared", ["1", "0"])
 def test_a_commit_that_an_administrator_cancels_or_ends_is_not_acknowledged(lonely, launch, prepared):
-    # What says so is a warning.
+    # PostgreSQL reports the cancelled wait by a warning only.
     lonely.superuser.execute(f'ALTER DATABASE "{lonely.name}" SET client_min_messages = error')
     server = launch(lonely.environment, **ONE, DB_PREPARED=prepared).wait_until_healthy()
     lonely.begin()
@@ -101,7 +101,7 @@ def test_a_commit_that_an_administrator_cancels_or_ends_is_not_acknowledged(lone
             assert watch.execute("SELECT count(*) FROM items WHERE name = %s", [name]).fetchone()[0] == 1
 
 
-def test_a_replay_acknowledges_no_more_than_the_first_answer_might_have(lonely, launch):
+def test_a_replay_waits_for_the_standby_like_the_first_create(lonely, launch):
     limits = {"DB_STATEMENT_TIMEOUT_MS": "500", "DB_POOL_TIMEOUT_MS": "1000"}
     server = launch(lonely.environment, WORKERS="1", **limits).wait_until_healthy()
     lonely.begin()
@@ -111,7 +111,7 @@ def test_a_replay_acknowledges_no_more_than_the_first_answer_might_have(lonely, 
 
     for _ in range(3):
         assert create("once").status_code in {503, 504}
-    # Two at once: one waits for the other's key.
+    # Two requests at once: the second waits for the row of the first one's key.
     assert {answer.status_code for answer in together(create, ["twice", "twice"])} <= {503, 504}
     with lonely.connect() as watch:
         assert watch.execute("SELECT count(*) FROM items WHERE name = 'once'").fetchone()[0] == 1
@@ -121,7 +121,7 @@ def test_a_replay_acknowledges_no_more_than_the_first_answer_might_have(lonely, 
     assert answer.headers["Idempotent-Replayed"] == "true"
 
 
-def test_a_trigger_that_drops_or_changes_a_row_does_so_to_no_other(database, launch):
+def test_a_trigger_affects_only_the_rows_that_it_drops_or_changes(database, launch):
     server = launch(database.environment, **ONE).wait_until_healthy()
     database.connect().execute(
         """
@@ -198,7 +198,7 @@ def test_a_change_of_the_schema_causes_503_for_a_moment_at_most(database, launch
 
 
 class HeldCancels:
-    """The cluster's socket on TCP; cancel requests arrive when they are released."""
+    """Forwards TCP connections to the cluster's socket, but holds cancel requests back until `release` is set."""
 
     CANCEL = struct.pack("!ii", 16, 80877102)
 
@@ -248,7 +248,8 @@ def held_cancels(database):
 
 
 def behind(held_cancels, database, launch, pool):
-    """A server whose cancel requests are held, an item of its, and a connection to lock the table with."""
+    """Returns a server whose cancel requests are held back, the id of an item, and a connection to
+    lock the table with."""
     network = {"DB_HOST": "127.0.0.1", "DB_PORT": str(held_cancels.port), "DB_SSLMODE": "disable", "DB_PREPARED": "0"}
     limits = {"DB_STATEMENT_TIMEOUT_MS": "400", "DB_POOL_TIMEOUT_MS": "300"}
     server = launch({**database.environment, **network}, **pool, **limits).wait_until_healthy()
@@ -256,13 +257,13 @@ def behind(held_cancels, database, launch, pool):
 
 
 def test_nothing_is_sent_while_a_cancel_request_is_on_its_way(database, launch, held_cancels):
-    """Until it has arrived it might stop another statement; when it does not arrive, its connection is given up."""
+    """A late cancel request could stop another statement. If it is not delivered, its connection is closed."""
     server, first, lock = behind(held_cancels, database, launch, ONE)
     lock.execute("BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         late = pool.submit(server.get, f"/api/items/{first}")
         until(lambda: held_cancels.held, what="a cancel request")
-        # The statement ends by itself within the time that the server has to react.
+        # The statement ends by itself within the time that the server has to react to the cancel request.
         lock.execute("COMMIT")
         assert late.result().status_code == 504
     assert server.get(f"/api/items/{first}").status_code == 503
@@ -297,14 +298,14 @@ def test_an_undelivered_cancel_request_closes_no_other_connection(database, laun
     def lost():
         return [line for line in server.logs() if line["msg"] == "Database connection lost"]
 
-    until(lost, 8, what="the connection to be given up")
+    until(lost, 8, what="the connection to be closed")
     until(lambda: database.service_connections() == 3, what="another one")
     assert server.get(f"/api/items/{first}").status_code == 200
     assert len(lost()) == 1 and not held_cancels.release.is_set()
 
 
 def test_cancel_requests_that_never_arrive_do_not_keep_others_from_being_sent(database, launch, held_cancels):
-    """A frozen server holds each for as long as it is frozen, and only four are sent at once."""
+    """A frozen server keeps each cancel request pending, and at most four are sent at once."""
     four = {"WORKERS": "1", "DB_POOL_MIN": "0", "DB_POOL_MAX": "4"}
     server, first, lock = behind(held_cancels, database, launch, four)
 

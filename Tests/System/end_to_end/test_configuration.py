@@ -1,4 +1,4 @@
-"""The command line and the environment."""
+"""The command line and the environment variables."""
 
 import os
 import pathlib
@@ -66,7 +66,7 @@ class TestCheckConfig:
         run = items(command, DB_HOST="/tmp", **BAD)
         assert run.returncode == 78, output(run)
         assert [name for name in BAD if name not in output(run)] == []
-        assert "DB_NAME" not in run.stderr, "a good one is not named"
+        assert "DB_NAME" not in run.stderr, "a valid variable was named"
 
     @pytest.mark.parametrize(
         "environment, names",
@@ -83,7 +83,7 @@ class TestCheckConfig:
         assert run.returncode == 78
         assert [name for name in names if name not in output(run)] == []
 
-    def test_says_to_what_it_lowers_the_connections_of_a_small_memory(self, database, launch):
+    def test_reports_the_lower_connection_limit_of_a_small_memory(self, database, launch):
         settings = {"MEMORY_MIB": "16", "MAX_CONNECTIONS": "9000"}
         run = items("check-config", DB_HOST="/tmp", **settings)
         (shown,) = re.findall(r"^MAX_CONNECTIONS=(\d+) \(9000 ", run.stdout, re.MULTILINE)
@@ -138,7 +138,8 @@ class TestHealthcheck:
 
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_a_port_in_use_ends_the_start(database, launch, is_shared):
-    """An address held by another program, which shares it or not: by SO_REUSEPORT the kernel would give both some clients."""
+    """The port is used by another program, with or without SO_REUSEPORT: with it the kernel would divide the
+    clients between both."""
 
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, is_shared)
@@ -169,13 +170,13 @@ def test_a_restart_succeeds_right_after_the_server_closed_connections(database, 
         assert wire.closed()
     local = f"0100007F:{server.port:04X}"
     time_wait = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()]
-    assert [fields for fields in time_wait if fields[1] == local and fields[3] == "06"], "nothing stands in TIME_WAIT"
+    assert [fields for fields in time_wait if fields[1] == local and fields[3] == "06"], "no connection is in TIME_WAIT"
     server.stop()
     launch(server.environment).wait_until_healthy()
 
 
 class TestArguments:
-    """The arguments arrive however little of the system is there: without /proc, or with libraries that set variables."""
+    """The arguments are parsed without /proc, and when a preloaded library sets variables."""
 
     COMMANDS = [(["healthcheck"], 1), (["--version"], 0), (["check-config"], 78), (["no-such-command"], 64), ([], 64)]
 
@@ -200,7 +201,7 @@ class TestArguments:
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_a_closed_standard_descriptor_is_taken_by_nothing_else(database, number):
+def test_a_closed_standard_descriptor_is_not_reused(database, number):
     port = free_port()
     environment = {"PATH": os.environ["PATH"], "PORT": str(port), "HOST": "127.0.0.1", "DRAIN_DELAY_MS": "0"}
     environment |= database.environment
@@ -216,7 +217,7 @@ def test_a_closed_standard_descriptor_is_taken_by_nothing_else(database, number)
 
 
 class TestServiceManager:
-    """What systemd would tell, told wrongly."""
+    """Invalid values of the variables that systemd sets."""
 
     WRONG = {
         "LISTEN_FDS": ["x", "-1", "2", "99999999999999999999", "1"],
@@ -226,8 +227,8 @@ class TestServiceManager:
     }
 
     @pytest.mark.parametrize("name, value", [(name, value) for name, values in WRONG.items() for value in values])
-    def test_is_refused_by_name(self, name, value):
-        # Standard error is a descriptor that was passed, and no socket.
+    def test_refuses_an_invalid_variable_by_name(self, name, value):
+        # LISTEN_FDS=1 is invalid here because descriptor 3 is not a listening socket.
         told = {"LISTEN_FDS": "1", "LISTEN_PID": ""} if name == "LISTEN_PID" else {}
         for command in ("serve", "check-config"):
             run = items(command, DB_HOST="/tmp", PORT="0", **{**told, name: value})

@@ -1,4 +1,4 @@
-"""Every case of the conformance corpus, played over a socket against the release binary."""
+"""Every case of the conformance corpus, sent over a socket to the release binary."""
 
 import collections
 import os
@@ -16,7 +16,7 @@ PROBE = b"GET /health/live HTTP/1.1\r\nHost: a\r\nX-Request-Id: probe\r\n\r\n"
 
 
 class Refusals:
-    """What the server counts as refused, read over a connection of its own."""
+    """The server's counters of refused requests, read over a separate connection."""
 
     def __init__(self, server):
         self.wire = Wire(server)
@@ -28,7 +28,7 @@ class Refusals:
         return collections.Counter({reason: int(count) for reason, count in found})
 
     def new(self):
-        """The refusals since the last call."""
+        """Returns the refusals since the last call."""
         before, self.counts = self.counts, self._read()
         return dict(self.counts - before)
 
@@ -41,7 +41,7 @@ def refusals(server):
 
 
 def play(case, wire):
-    """Sends the case, and answers with what came back, interim answers in their place."""
+    """Sends the case and returns the responses, including interim ones, in order."""
     answers = []
 
     def read():
@@ -63,7 +63,7 @@ def play(case, wire):
 
 
 def check_is_well_formed(answer, closes):
-    """What every final answer has; that its Content-Length is right shows when the next one is found behind it."""
+    """Checks what every final response has. A wrong Content-Length shows when the next response is parsed."""
     assert answer.version == "HTTP/1.1"
     headers = answer.headers
     assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", headers["Date"])
@@ -81,17 +81,17 @@ def test_the_case(server, refusals, case):
             if case.stays_open:
                 wire.send(PROBE)
                 probe = wire.read()
-                assert probe.headers["X-Request-Id"] == "probe", f"an answer too many: {probe.status_code} {probe.text}"
+                assert probe.headers["X-Request-Id"] == "probe", f"an extra response: {probe.status_code} {probe.text}"
             else:
-                assert wire.closed(), f"open, or an answer too many: {wire.buffer[:200]!r}"
+                assert wire.closed(), f"still open, or an extra response: {wire.buffer[:200]!r}"
     finally:
-        # Read whatever happened, so that no other case is blamed.
+        # Read even after a failure, so that the next case does not report these refusals.
         refused = refusals.new()
     assert refused == ({case.reason: 1} if case.reason else {}), case.why
 
     final = [answer for answer in answers if answer.status_code >= 200]
     for number, answer in enumerate(final, start=1):
-        # Whoever has closed its side is not told that the server closes too, unless it would anyway.
+        # To a client that has closed its side, the server announces the close only if it closes anyway.
         announces = number == len(final) and not case.stays_open
         if case.half_close and "Connection" not in answer.headers:
             announces = False
@@ -111,7 +111,7 @@ class TestTheCorpus:
         source = (ROOT / "Sources/HTTP1/ProtocolError.swift").read_text(encoding="utf-8")
         reasons = set(re.findall(r'^    case \w+ = "(\w+)"$', source, re.MULTILINE))
         assert len(reasons) > 30
-        # What is wrong with a query is found when a handler reads it.
+        # Query errors are found when a handler reads the query.
         assert reasons - {case.reason for case in CASES} - {case.query for case in CASES} == set()
 
     def test_says_why_in_a_sentence(self):
@@ -119,9 +119,9 @@ class TestTheCorpus:
 
 
 class TestTheServer:
-    """Behind the cases, in the order of this file."""
+    """The server's state after all cases; this class runs last in this file."""
 
-    def test_holds_no_descriptor_of_theirs(self, server, refusals):
+    def test_closes_every_descriptor_of_the_cases(self, server, refusals):
         def descriptors():
             return len(os.listdir(f"/proc/{server.process.pid}/fd"))
 
@@ -129,14 +129,14 @@ class TestTheServer:
             response = server.get("/metrics")
             return int(re.search(r"^http_connections_open(?:\{.*\})? (\d+)", response.text, re.MULTILINE)[1])
 
-        # The metrics' own connection, and that of the question.
+        # The connection of `refusals` and that of this request.
         until(lambda: connections() == 2, what="every other connection to be closed")
         quiet = descriptors()
-        # Abandoned in the middle; without the database, whose pool may grow.
+        # Each client disconnects in the middle. Requests to the database are excluded, because its pool may grow.
         for case in [case for case in CASES if b"/api" not in case.bytes][::4]:
             with Wire(server) as wire:
                 wire.send_what_it_takes(case.bytes)
-        until(lambda: descriptors() <= quiet, what="the descriptors to be given back")
+        until(lambda: descriptors() <= quiet, what="the descriptors to be closed")
 
     def test_is_in_good_health(self, server):
         assert server.get("/health").json()["status"] == "healthy"

@@ -1,4 +1,4 @@
-"""User and password of the database: every way they come by, what they may hold, their change, and where they never show."""
+"""User and password of the database: their sources, valid characters, rotation, and where they must not appear."""
 
 import json
 import pathlib
@@ -36,7 +36,7 @@ AWS = {
 @pytest.fixture(scope="module")
 def cluster():
     with network_cluster() as cluster:
-        # Two more roles for one application, which act as the owner.
+        # Two more login roles for the same application, which act as the owner.
         for name in ("items_a", "items_b"):
             cluster.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}' IN ROLE items")
             cluster.execute(f"ALTER ROLE {name} SET role = 'items'")
@@ -58,7 +58,7 @@ def without_password(database, **more):
 
 @pytest.fixture
 def come_by(tmp_path, request):
-    """come_by(way, password): the variables by which a password comes this way."""
+    """Returns come_by(way, password): the variables that provide a password by this way."""
 
     def come_by(way, password):
         file = tmp_path / "db-password"
@@ -80,7 +80,7 @@ def come_by(tmp_path, request):
 
 
 class Vault:
-    """Secrets Manager with one secret, on one port whether it is there or not."""
+    """Secrets Manager with one secret, on a port that stays the same while it is opened and closed."""
 
     def __init__(self, **fields):
         self.port, self.fields, self.server = free_port(), fields, None
@@ -101,7 +101,7 @@ class Vault:
 
 @pytest.fixture
 def vault():
-    """vault(**fields): Secrets Manager with a secret of these fields, not open yet."""
+    """Returns a factory: vault(**fields) is a closed Secrets Manager with a secret of these fields."""
     vaults = []
 
     def make(**fields):
@@ -114,7 +114,7 @@ def vault():
 
 
 def own_lines(server):
-    """What the service said by itself, not about a request."""
+    """Returns the service's log lines other than access logs."""
     return [line for line in server.logs() if "response_time_ms" not in line]
 
 
@@ -133,7 +133,7 @@ class TestPassword:
         assert run.returncode == 0, run.stderr
         cluster.set_password(word + "x")
         run = items("migrate", **environment)
-        assert run.returncode == 1 and "28P01 " in run.stderr, "the server asks for it"
+        assert run.returncode == 1 and "28P01 " in run.stderr, "the server accepted a wrong password"
 
     @pytest.mark.parametrize("way", WAYS)
     def test_serves_by_every_way(self, cluster, database, come_by, launch, way):
@@ -159,7 +159,7 @@ class TestPassword:
 
 class TestFile:
     def replace(self, file, password):
-        """At once, as systemd and Kubernetes do: no reader sees half of it."""
+        """Replaces the file atomically, as systemd and Kubernetes do: no reader sees a part of it."""
         fresh = file.with_suffix(".new")
         fresh.write_text(password)
         fresh.rename(file)
@@ -172,7 +172,7 @@ class TestFile:
         wait_until_steady(server, 5)
 
     @pytest.mark.parametrize("way", ["DB_PASSWORD_FILE", "CREDENTIALS_DIRECTORY"])
-    def test_that_follows_the_password_keeps_the_service_up(
+    def test_that_is_replaced_after_a_rotation_keeps_the_service_up(
         self, cluster, database, come_by, launch, tmp_path, way
     ):
         server = launch(without_password(database, **come_by(way, PASSWORD))).wait_until_healthy()
@@ -199,17 +199,17 @@ class TestFile:
 
 class TestSecret:
     @pytest.mark.parametrize("as_text", [True, False])
-    def test_says_everything_about_the_database(self, cluster, database, launch, moto, as_text):
+    def test_defines_the_whole_connection(self, cluster, database, launch, moto, as_text):
         port = str(cluster.port) if as_text else cluster.port
         fields = {"username": "items", "password": PASSWORD, "host": "127.0.0.1", "dbname": database.name}
         store(moto, {"engine": "postgres", "port": port, **fields})
-        # Were the variables used, they would lead nowhere.
+        # The variables point to a server that does not exist.
         wrong = {"DB_HOST": "/nonexistent", "DB_PORT": "1", "DB_USER": "nobody", "DB_NAME": "nothing"}
         server = launch({**AWS, **wrong, "DB_PASSWORD": "wrong", "AWS_ENDPOINT_URL": moto.url}).wait_until_healthy()
         assert server.create("By the secret")["id"] > 0
 
     def test_of_credentials_alone_is_completed_by_the_variables(self, database, launch, moto):
-        """As RDS manages it."""
+        """RDS manages such secrets."""
         store(moto, {"username": "items_a", "password": PASSWORD})
         environment = without_password(database, DB_USER="nobody", DB_PASSWORD="wrong", AWS_ENDPOINT_URL=moto.url)
         launch({**AWS, **environment}).wait_until_healthy()
@@ -227,11 +227,11 @@ class TestSecret:
         database.end_connections()
         wait_until_steady(server)
         assert server.create("By the other user")["id"] > 0
-        # A backend that was ended is listed until it has gone.
+        # A terminated backend is listed until its process has ended.
         until(lambda: users(database) == {"items_b"}, 5, what="the former user's connections to be gone")
         assert unreachable_lines(server) == []
 
-    def test_that_lags_behind_the_password_is_asked_for_until_it_does_not(self, cluster, database, launch, vault):
+    def test_that_is_outdated_is_read_again_until_it_is_current(self, cluster, database, launch, vault):
         secrets = vault(username="items", password=PASSWORD).open()
         server = launch(without_password(database, **secrets.environment)).wait_until_healthy()
         cluster.set_password(SECOND)
@@ -262,7 +262,7 @@ class TestSecretsManager:
         secrets.close()
         database.end_connections()
         wait_until_steady(server)
-        # Refused, it looks for another secret, finds nobody to ask, and keeps the one it has.
+        # The password is refused, so the service tries to read a new secret, fails, and keeps the current one.
         cluster.set_password(SECOND)
         database.end_connections()
         kept = "Database secret not refreshed: the one in hand is used"
@@ -283,7 +283,7 @@ class TestSecrecy:
         environment = without_password(database, **come_by(way, word))
         server = launch(environment, LOG_LEVEL="debug").wait_until_healthy()
         shown = {}
-        # In good times, while the server refuses it, and while the schema is not the one expected.
+        # While all is well, while the server refuses the password, and while the schema is not the expected one.
         answers = [server.get(path) for path in ("/", "/health", "/db", "/metrics", "/api/items", "/openapi.json")]
         with database.connect() as admin:
             admin.execute("ALTER TABLE items RENAME TO things")
@@ -291,7 +291,7 @@ class TestSecrecy:
             assert [answer.status_code for answer in answers[-2:]] == [503, 503]
         cluster.set_password("changed")
         database.end_connections()
-        # The renamed table alone may have made it unreachable before.
+        # The renamed table alone may have made the database unreachable before.
         until(lambda: b"28P01" in b"".join(server.lines), 5, what="the refusal")
         answers += [server.get(path) for path in ("/health", "/db", "/metrics", "/api/items")]
         for answer in answers:
@@ -310,14 +310,14 @@ class TestSecrecy:
         assert b'"level":"DEBUG"' in shown["the server's lines"] and b"28P01" in shown["the server's lines"]
         for place, text in shown.items():
             assert b"hunter2" not in text, place
-            if way == "DB_SECRET_ID" and place != "environ":  # where its own credentials were put
+            if way == "DB_SECRET_ID" and place != "environ":  # contains the AWS credentials themselves
                 assert SECRET_KEY.encode() not in text, place
 
 
 class TestInstance:
     def named(self, launch, database, **variables):
-        """What a service calls its instance, on `/`, in its lines and in its metrics."""
-        # Of several event loops each hands its lines over up to 50 ms after it wrote them.
+        """Returns the instance's name after checking that `/`, the log and the metrics agree on it."""
+        # One event loop: each of several hands over its log lines up to 50 ms after they were written.
         server = launch(without_password(database, DB_PASSWORD=PASSWORD, INSTANCE_ID=None), WORKERS="1", **variables)
         until(lambda: any(line["msg"] == "Serving" for line in server.logs()), what="the start to be over")
         name = server.get("/").json()["instance_id"]
@@ -341,14 +341,14 @@ class TestInstance:
         name = self.named(launch, database, ECS_CONTAINER_METADATA_URI_V4=uri, AWS_EC2_METADATA_DISABLED="true")
         assert name == "0123456789abcdef0123456789abcdef"
 
-    def test_is_the_instance_before_the_task(self, database, launch, loopback):
+    def test_prefers_the_instance_to_the_task(self, database, launch, loopback):
         both = {
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": loopback(imds).url,
             "ECS_CONTAINER_METADATA_URI_V4": loopback(self.ecs).url + "/v4/x",
         }
         assert self.named(launch, database, **both) == INSTANCE
 
-    def test_is_named_by_the_variable_before_all(self, database, launch, loopback):
+    def test_prefers_the_variable_to_all_metadata(self, database, launch, loopback):
         metadata = loopback(imds)
         name = self.named(
             launch, database, INSTANCE_ID="chosen", AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url

@@ -1,4 +1,4 @@
-"""The tables of docs/ name everything there is: endpoints, variables, metrics, log fields."""
+"""The tables of docs/ contain every endpoint, variable, metric and log field."""
 
 import re
 
@@ -11,7 +11,7 @@ ENDPOINTS = ["/", "/health", "/health/live", "/health/ready", "/db", "/api/items
 
 
 def named(page):
-    """Everything in backticks in a row of a table of the page; a name's labels or query are cut off."""
+    """Returns everything in backticks in the page's tables, also without labels or query of a name."""
     rows = [line for line in (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines() if line.startswith("|")]
     spans = [span for row in rows for span in re.findall(r"`([^`]+)`", row.replace(r"\|", "|"))]
     words = {word for span in spans for word in re.split(r"[\s,|]+", span)}

@@ -1,4 +1,4 @@
-"""What a signal does: the drain, its delay, its limit, and the second signal."""
+"""Signals: the drain, its delay, its time limit, and the second signal."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from support.wire import Wire
 
 
 class Writer(Client):
-    """Creates an item, lists three times, and so on."""
+    """Sends one create, three lists, and so on."""
 
     def request(self, connection):
         if self.answers % 4:
@@ -46,7 +46,7 @@ def test_sigterm_under_load_fails_no_request(database, launch):
     server.signal(signal.SIGTERM)
     until(lambda: draining(server), 1)
 
-    # New connections are served while the balancer has not taken the target out.
+    # New connections are served until the load balancer has deregistered the target.
     with Wire(server) as wire:
         wire.send(f"GET /api/items HTTP/1.1\r\n{HOST}\r\n")
         response = wire.read()
@@ -73,7 +73,7 @@ def test_a_request_in_flight_is_finished(database, launch):
         wire.send(f"{POST_JSON}Content-Length: {len(body)}\r\n\r\n{body[:5]}")
         until(lambda: requests.get(f"{server.url}/health/live", timeout=5).ok)
         server.signal(signal.SIGTERM)
-        time.sleep(0.3)  # the subject: the rest comes after the drain has begun
+        time.sleep(0.3)  # the point of the test: the rest arrives after the drain has begun
         wire.send(body[5:])
         response = wire.read()
         assert response.status_code == 201 and response.headers["Connection"].lower() == "close"
@@ -93,7 +93,7 @@ def test_an_idle_connection_does_not_hold_the_server(database, launch):
         assert idle.closed() and silent.closed()
 
 
-def test_a_client_that_never_finishes_is_given_the_limit(database, launch):
+def test_a_client_that_never_finishes_is_closed_at_the_drain_timeout(database, launch):
     server = launch(database.environment, DRAIN_TIMEOUT_MS="700").wait_until_healthy()
     with Wire(server) as wire:
         wire.send(f"{POST_JSON}Content-Length: 10\r\n\r\n{{")
@@ -133,7 +133,7 @@ def test_a_signal_before_the_database_answers_ends_the_start(database, launch, t
 
 
 class Recorder:
-    """Stands before the database's socket, and keeps the last five bytes of what each connection of the service sent."""
+    """A proxy on the database's socket that keeps the last five bytes each connection of the service sent."""
 
     def __init__(self, directory, database):
         self.server = f"{database.environment['DB_HOST']}/.s.PGSQL.5432"
@@ -165,13 +165,13 @@ class Recorder:
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # the other side is gone
+            pass  # the peer has closed
         return last
 
 
 def test_connections_to_the_database_are_ended_in_order(database, launch):
-    # The kernel closes them whatever the server does, so what counts is that it took its leave: Terminate, PostgreSQL
-    # documentation §55.7.
+    # The kernel closes the sockets in any case, so the test checks that the service sent Terminate (PostgreSQL
+    # documentation §55.7).
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
         recorder = Recorder(directory, database)
         server = launch(database.environment, DB_HOST=directory, DB_POOL_MIN="3").wait_until_healthy()
@@ -188,14 +188,14 @@ def test_a_full_server_with_clients_in_the_queue_ends_in_time(database, launch):
     inside = [Wire(server) for _ in range(6)]
     for wire in inside:
         wire.send(f"GET /health/live HTTP/1.1\r\n{HOST}")
-    # Half a head each, so that no connection counts as idle.
+    # Half a request head each, so that no connection counts as idle.
     until(lambda: any("Connection limit" in line["msg"] for line in _with_another(server)), what="the limit")
     queued = [Wire(server) for _ in range(20)]
     for wire in queued:
         wire.send(f"GET /health/live HTTP/1.1\r\n{HOST}\r\n")
     began = time.monotonic()
     server.signal(signal.SIGTERM)
-    # One client finishes its head meanwhile: it is answered, and so is the client that gets its place.
+    # One client completes its head meanwhile: it is answered, and so is the queued client that takes its place.
     inside[0].send("\r\n")
     assert inside[0].read().status_code == 200
     assert server.wait() == 0
@@ -208,7 +208,7 @@ def test_a_full_server_with_clients_in_the_queue_ends_in_time(database, launch):
 
 
 def _with_another(server):
-    """What was logged by the time that one more client stands in the queue."""
+    """Returns the log lines after one more client was queued for 50 ms."""
     with Wire(server):
         time.sleep(0.05)
     return server.logs()
@@ -222,18 +222,19 @@ def test_a_client_that_reads_slowly_gets_its_answer_to_the_end(database, launch)
     client.sendall(f"GET /api/items HTTP/1.1\r\n{HOST}\r\n".encode())
     server.wait_for_access_log(path="/api/items", method="GET")
     server.signal(signal.SIGTERM)
-    # The kernel may hold the whole answer by now: the process, and with it a container's network, stays until it has left.
+    # The kernel may hold the whole response by now. The process must stay until it has been sent: a container's network
+    # ends with its process.
     received = b""
     while data := client.recv(8192):
         received += data
         if len(received) < 100_000:
-            assert server.process.poll() is None, f"it ended when its client had {len(received)} bytes"
+            assert server.process.poll() is None, f"the process ended when its client had {len(received)} bytes"
             time.sleep(0.02)
     head, _, body = received.partition(b"\r\n\r\n")
     assert len(json.loads(body)["items"]) == 20
     began = time.monotonic()
     assert server.wait() == 0
-    assert time.monotonic() - began < 3, "it waited for a client that had everything"
+    assert time.monotonic() - began < 3, "it waited although the client had received everything"
     assert not [line for line in server.logs() if line["msg"].startswith("Drain timed out")]
     client.close()
 
@@ -244,8 +245,8 @@ def test_a_client_that_reads_everything_while_it_drains_does_not_hold_the_server
     for number in range(100):
         server.create(f"Large {number}", "d" * 10_000)
     client = narrow(server, window=4096)
-    # One of these numbers is what the sockets' buffers hold and a part of a page more: the last one is on its way, with
-    # nothing asked behind it, when the server begins to close.
+    # One of these numbers of pages exceeds the sockets' buffers by a part of a page: the last response is being sent,
+    # with no further request, when the server begins to close.
     client.sendall(f"GET /api/items?limit=100 HTTP/1.1\r\n{HOST}\r\n".encode() * pages)
     server.wait_for_access_log(path="/api/items", method="GET")
     server.signal(signal.SIGTERM)
@@ -279,7 +280,7 @@ def test_a_listener_that_cannot_be_watched_ends_the_start(database, tmp_path):
     assert "Serving" not in run.stdout
 
 
-def test_the_end_leaves_libraries_to_the_threads_that_use_them(database, launch, tmp_path):
+def test_the_exit_runs_no_destructors_of_libraries(database, launch, tmp_path):
     # exit(3) runs OPENSSL_cleanup, which crashed a thread that was just logging in to the database.
     source, library = tmp_path / "late.c", tmp_path / "late.so"
     source.write_text(
@@ -289,7 +290,7 @@ def test_the_end_leaves_libraries_to_the_threads_that_use_them(database, launch,
     subprocess.run(["clang", "-shared", "-fPIC", "-o", library, source], check=True)
     preload = {"LD_PRELOAD": str(library)}
     version = subprocess.run([BINARY, "--version"], env={**os.environ, **preload}, capture_output=True)
-    assert version.stderr == b"cleaned up\n", "whoever calls exit is told on"
+    assert version.stderr == b"cleaned up\n", "the destructor does not report a call of exit"
     server = launch(database.environment, **preload).wait_until_healthy()
     server.stop()
     assert "cleaned up" not in server.errors()

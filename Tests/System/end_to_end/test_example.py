@@ -1,4 +1,4 @@
-"""Examples/Orders over HTTP: what a service is given that brings a table and five routes of its own.
+"""Examples/Orders over HTTP: the framework's features in a service with its own table and five routes.
 
 The binary is the one that scripts/test builds with the Swift tests; ORDERS_BINARY names another.
 """
@@ -39,7 +39,7 @@ class Orders(Server):
 
 
 def orders(*arguments, **environment):
-    """Runs a command of the binary to its end."""
+    """Runs a command of the binary until it exits."""
     environment = {"PATH": os.environ["PATH"], **environment}
     return subprocess.run([BINARY, *arguments], env=environment, capture_output=True, text=True, timeout=30)
 
@@ -123,7 +123,7 @@ class TestRead:
 
     @pytest.mark.parametrize(("method", "body"), [("GET", None), ("PUT", ORDER), ("DELETE", None)])
     @pytest.mark.parametrize("change", [lambda key: key.replace("-", ""), lambda key: "{%s}" % key, lambda _: "1"])
-    def test_takes_no_other_text_for_a_key(self, server, method, body, change):
+    def test_rejects_other_spellings_of_a_key(self, server, method, body, change):
         order = server.place()
         problem(server.request(method, f"/api/orders/{change(order['id'])}", json=body), 404)
         assert server.get(f"/api/orders/{order['id']}").json() == order
@@ -163,7 +163,7 @@ class TestChange:
 
 
 class TestList:
-    def test_is_in_the_order_of_keys_and_goes_on_behind_one(self, server):
+    def test_is_sorted_by_key_and_continues_after_one(self, server):
         placed = {server.place(customer=f"Customer {number}")["id"] for number in range(110)}
         first = server.get("/api/orders").json()["orders"]
         keys = [order["id"] for order in first]
@@ -255,7 +255,7 @@ class TestCommands:
         run = orders("--version")
         assert run.returncode == 0 and run.stdout.startswith("orders 1.0.0")
 
-    def test_is_helpful_in_its_own_name(self):
+    def test_its_help_uses_its_own_name(self):
         run = orders("--help")
         assert run.returncode == 0 and "Serves orders over HTTP" in run.stdout and "USAGE: orders" in run.stdout
 
@@ -282,7 +282,7 @@ class TestCommands:
 
 
 class Customer(Client):
-    """Places orders."""
+    """A client that places orders."""
 
     def __init__(self, server):
         super().__init__(server.port)

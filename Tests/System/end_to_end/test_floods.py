@@ -1,4 +1,4 @@
-"""Clients that are many, or ask for too much: what they cost is bounded, and the others are served meanwhile."""
+"""Floods of clients or requests: their cost is bounded, and other clients are served meanwhile."""
 
 import contextlib
 import datetime
@@ -33,15 +33,15 @@ from support.wire import Wire
 
 CROWD = 10_000
 CROWD_KIB = 100 * 1024
-IP_BIND_ADDRESS_NO_PORT = 24  # Linux's; the socket module does not name it
-SPARE_DESCRIPTORS = 300  # the server's own and the test's own
+IP_BIND_ADDRESS_NO_PORT = 24  # defined by Linux, but not by the socket module
+SPARE_DESCRIPTORS = 300  # used by the server itself and by the test itself
 NO_DESCRIPTOR = "No descriptor is left: accepting pauses"
 LIMIT_REACHED = "Connection limit reached: idle connections are given up, or clients wait"
 
 
 @pytest.fixture
 def crowd():
-    """How many connections this machine lets two processes hold, up to the crowd."""
+    """Returns the number of connections that the descriptor limit allows, at most CROWD."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
@@ -51,14 +51,14 @@ def crowd():
 
 
 def connections(server, count):
-    """Clients from several addresses: the ports of one may not be enough."""
+    """Opens connections from eight addresses: the ports of one may not suffice."""
     opened = []
     try:
         for number in range(count):
             client = socket.socket()
             opened.append(client)
             client.settimeout(10)
-            # Without the option the port is chosen here, and taken from all other addresses as well.
+            # Without the option, bind chooses a port that is then in use on every other address as well.
             client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
             client.bind((f"127.0.0.{2 + number % 8}", 0))
             client.connect(("127.0.0.1", server.port))
@@ -69,7 +69,7 @@ def connections(server, count):
 
 
 def close(clients):
-    """With a RST, so that thousands leave no ports behind that wait for the last packet."""
+    """Closes with RST, so that thousands of ports do not stay in TIME_WAIT."""
     for client in clients:
         reset(client)
 
@@ -85,7 +85,7 @@ def told(server, message):
 
 @pytest.mark.alone
 class TestIdleConnections:
-    def test_cost_little_memory_and_delay_nobody(self, database, launch, crowd):
+    def test_use_little_memory_and_do_not_delay_others(self, database, launch, crowd):
         server = launch(database.environment, MAX_CONNECTIONS="20000", ACCESS_LOG="0").wait_until_healthy()
         before = private_kib(server)
         clients = connections(server, crowd)
@@ -117,7 +117,7 @@ class TestAWaveOfRequests:
                 for client in clients:
                     client.sendall(request)
                 answers = {client.recv(4096)[:13] for client in clients}
-                # More at once than may wait for the database are refused, as they should be.
+                # Requests above the limit of callers waiting for the database are refused.
                 assert answers <= {b"HTTP/1.1 200 ", b"HTTP/1.1 503 "}
             assert sample(server, "http_requests_in_flight") == 1
         finally:
@@ -139,9 +139,9 @@ class TestTheConnectionLimit:
                     assert wire.read().status_code == 200
             began = time.monotonic()
             assert server.get("/health", timeout=5).status_code == 200
-            assert time.monotonic() - began < 3, "the health check waited"
+            assert time.monotonic() - began < 3, "the health check waited for a place"
             begun.send(LIVE[-2:])
-            assert begun.read().status_code == 200, "a request was on its way"
+            assert begun.read().status_code == 200, "a connection with a request in flight was closed"
             assert idle[0].closed(1) and not idle[-1].closed(0.1)
         finally:
             close([wire.socket for wire in [begun, busy, *idle]])
@@ -159,9 +159,9 @@ class TestTheConnectionLimit:
                 wire.send(f"GET /outside/{number} HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n")
             until(lambda: told(server, LIMIT_REACHED), what="the line about the limit")
             inside[0].send(LIVE[-2:])
-            assert inside[0].read().status_code == 200, "who is inside is served"
+            assert inside[0].read().status_code == 200, "an accepted connection was not served"
             inside[0].send(LIVE[:-2])
-            assert server.access_logs(route="unmatched") == [], "somebody came in"
+            assert server.access_logs(route="unmatched") == [], "a queued client was accepted"
             inside.pop().socket.close()
             for wire in outside:
                 assert wire.read().status_code == 404
@@ -180,7 +180,7 @@ class TestTheConnectionLimit:
 
 
 def come_and_go(server, standing, seconds):
-    """So many clients at once, each of which soon makes room for the next."""
+    """Opens and closes connections so that `standing` of them are open at any time."""
     clients, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
         clients.append(socket.create_connection(("127.0.0.1", server.port), timeout=5))
@@ -210,12 +210,12 @@ class TestAServerWithoutDescriptors:
             try:
                 return server.get("/health").json()["status"] == "healthy"
             except requests.ConnectionError:
-                return False  # turned away with the others
+                return False  # closed with the others
 
-        # Each loop has a queue of its own, and a client may come to either.
+        # Each loop has an accept queue of its own, and a client may be assigned to any of them.
         until(lambda: all(is_healthy() for _ in range(10)), what="the server to accept again")
         until_alone(server)
-        assert 1 <= len(told(server, NO_DESCRIPTOR)) <= self.WORKERS, "once for each loop"
+        assert 1 <= len(told(server, NO_DESCRIPTOR)) <= self.WORKERS, "at most one line per event loop"
         assert server.errors() == ""
 
     def test_survives_a_flood_of_clients(self, server):
@@ -228,7 +228,7 @@ class TestAServerWithoutDescriptors:
                 until(lambda: told(server, NO_DESCRIPTOR), what="the line about descriptors")
                 for path in ("/health", "/api/items"):
                     inside.send(f"GET {path} HTTP/1.1\r\n{HOST}\r\n")
-                    assert inside.read().status_code == 200, "who is inside is served"
+                    assert inside.read().status_code == 200, "an accepted connection was not served"
                 assert server.process.poll() is None
             finally:
                 close(clients)
@@ -239,10 +239,10 @@ class TestAServerWithoutDescriptors:
         come_and_go(server, standing=40, seconds=2)
         self.serves_again(server)
 
-    def test_takes_in_clients_in_the_place_of_idle_ones_and_counts_each_once(self, server):
+    def test_closes_idle_connections_for_new_clients_and_counts_each_once(self, server):
         idle = connections(server, 8)
         try:
-            time.sleep(1.2)  # the subject: for a second they keep their places
+            time.sleep(1.2)  # the point of the test: idle connections keep their places for 1 s
             with contextlib.ExitStack() as stack:
                 for _ in range(6):
                     client = stack.enter_context(Wire(server))
@@ -252,11 +252,11 @@ class TestAServerWithoutDescriptors:
             close(idle)
         self.serves_again(server)
         server.stop()
-        assert not told(server, "Drain timed out: connections are cut"), "nobody was there to wait for"
+        assert not told(server, "Drain timed out: connections are cut"), "the drain timed out without a connection"
 
 
 def limited(command):
-    """What a program is started with after a command of the shell."""
+    """Returns the wrapper that runs a program after a shell command."""
     return ["/bin/sh", "-c", f'{command} && exec "$@"', "sh"]
 
 
@@ -284,7 +284,7 @@ class TestALowLimitOfDescriptors:
             close(clients)
         assert told(server, NO_DESCRIPTOR) == []
 
-    def test_leaves_the_database_its_own(self, own_cluster, launch):
+    def test_reserves_descriptors_for_the_database(self, own_cluster, launch):
         server = launch(Database(own_cluster).environment, wrapper=limited("ulimit -n 64")).wait_until_healthy()
         clients = connections(server, 120)
         try:
@@ -292,7 +292,7 @@ class TestALowLimitOfDescriptors:
                 client.sendall(LIVE.encode())
             own_cluster.stop()
             try:
-                time.sleep(3)  # the subject: clients come and stay, and take what the pool's connections had
+                time.sleep(3)  # the point of the test: clients take the descriptors that the pool had
             finally:
                 own_cluster.start()
             until(lambda: server.get("/health", timeout=20).status_code == 200, 30, what="the database to be back")
@@ -326,7 +326,7 @@ class TestPipelinedRequests:
         try:
             assert slowest_answer(server, 1) < 0.5
             cost = private_kib(server) - before
-            assert cost < 8 * 1024, f"{cost} KiB for answers that nobody reads; all are 50 MB"
+            assert cost < 8 * 1024, f"{cost} KiB for responses that are not read; all of them are 50 MB"
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             wire = object.__new__(Wire)
             wire.socket, wire.buffer = client, b""
@@ -339,12 +339,12 @@ class TestPipelinedRequests:
         until_alone(server)
 
     @pytest.mark.parametrize("path", ["/health/live", "/metrics", "/api/items", "/nowhere"])
-    def test_of_a_client_that_reads_as_fast_as_it_asks_delay_nobody(self, server, path):
+    def test_of_a_client_that_reads_at_full_speed_do_not_delay_others(self, server, path):
         with Flood(server, f"GET {path} HTTP/1.1\r\n{HOST}\r\n") as flood:
             until(lambda: flood.received > 1 << 20, what="the flood to be served")
             slowest = slowest_answer(server, 1.5)
             received = flood.received
-            until(lambda: flood.received > received, what="the flood to be served as well")
+            until(lambda: flood.received > received, what="the flood to be served meanwhile")
         assert slowest < 0.5, f"another client waited {slowest:.3f} s"
         until_alone(server)
 
@@ -377,7 +377,7 @@ class TestAPauseOfTheMachine:
                 wire.send(LIVE)
             for wire in begun:
                 wire.send(body[5:])
-            time.sleep(3.5)  # the subject: every deadline passes
+            time.sleep(3.5)  # the point of the test: every deadline passes
         finally:
             server.signal(signal.SIGCONT)
         assert [wire.read().status_code for wire in idle] == [200] * 20
@@ -406,10 +406,10 @@ class TestADrain:
         (closing,) = told(server, "Draining: no new connections, requests in flight finish")
         (cut,) = told(server, "Drain timed out: connections are cut")
         (drained,) = told(server, "Drained")
-        # The one within the head, the one within the body and the one that does not read, at least.
+        # At least the one within the head, the one within the body and the one that does not read.
         assert 3 <= cut["open_connections"] <= 6
         assert 0.95 < seconds_between(closing, cut) < 2
-        assert seconds_between(cut, drained) < 0.5, "a connection was not cut"
+        assert seconds_between(cut, drained) < 0.5, "a connection was not closed at the time limit"
         assert server.errors() == ""
 
     def test_serves_clients_that_waited_for_a_place(self, database, launch):

@@ -1,4 +1,4 @@
-"""docs/framework.md and README.md: their code compiles, and the page's service does what the page shows.
+"""docs/framework.md and README.md: their code compiles, and the page's service behaves as the page shows.
 
 The libraries are those that Examples/Orders was built with, so only the page's own code is compiled here.
 """
@@ -16,7 +16,7 @@ from support.server import Server, stop_all
 
 
 def blocks(page):
-    """The language and the text of each block of code."""
+    """Returns the language and the text of each code block."""
     return re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
@@ -24,7 +24,7 @@ BLOCKS = blocks("docs/framework.md")
 PACKAGE, SERVICE, *FRAGMENTS = [text for language, text in BLOCKS if language == "swift"]
 BUILT = pathlib.Path(os.environ.get("ORDERS_BINARY", ROOT / ".build/debug/orders")).absolute().parent
 
-# What the fragments refer to, which stands in other places of the page or in the reader's own sources.
+# The declarations that the fragments use, which are elsewhere on the page or in the reader's own sources.
 AROUND = {
     "handler": "func handler(_ app: inout App, _ pool: Pool, _ newest: Statement, _ note: @escaping @Sendable (Row) throws -> Note) {\n%s}\n",
     "transaction": (
@@ -50,7 +50,7 @@ def compile(source, *options):
 
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory):
-    """The service of the page, built."""
+    """Builds the service of the page and returns the path of its binary."""
     folder = tmp_path_factory.mktemp("notes")
     (folder / "Main.swift").write_text(SERVICE, encoding="utf-8")
     objects = (BUILT / "orders.product/Objects.LinkFileList").read_text(encoding="utf-8").splitlines()
@@ -59,7 +59,7 @@ def notes(tmp_path_factory):
     return folder / "notes"
 
 
-def test_the_package_is_one(tmp_path):
+def test_the_package_manifest_is_valid(tmp_path):
     (tmp_path / "Package.swift").write_text(PACKAGE, encoding="utf-8")
     command = ["swift", "package", "--package-path", tmp_path, "dump-package"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -94,7 +94,7 @@ def test_every_other_block_compiles(tmp_path):
     assert [next(name for name, start in found.items() if text.startswith(start)) for text in FRAGMENTS] == list(found)
     source = SERVICE.replace("@main ", "")
     for around, text in zip(AROUND.values(), FRAGMENTS):
-        # What is left out, and a macro that needs a plugin.
+        # Omitted code, and a macro that needs a compiler plugin.
         source += around % text.replace(", …)", ")").replace("    …\n", "").replace("#expect(", "precondition(")
     (tmp_path / "Blocks.swift").write_text(source, encoding="utf-8")
     compile(tmp_path / "Blocks.swift", "-typecheck")

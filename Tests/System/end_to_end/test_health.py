@@ -1,4 +1,4 @@
-"""The health checks, with the database there, away, back, and silent."""
+"""The health checks while the database is up, down, restarted, and not responding."""
 
 import concurrent.futures
 import os
@@ -21,18 +21,18 @@ def status(server, path="/health"):
 
 
 def wait_until_steady(server):
-    """Every event loop finds the database again by itself: twenty checks in a row have to be answered well."""
+    """Waits until twenty health checks in a row succeed: each event loop reconnects independently."""
     until(lambda: all(status(server) == (200, "healthy") for _ in range(20)), 15, what="the database to be found")
 
 
 def database_lines(server):
-    """What the server said about the state of its database; requests' own lines are not counted."""
+    """Returns the service's log lines about the state of its database, without access logs."""
     return [line for line in server.logs() if "response_time_ms" not in line and "database" in line["msg"].lower()]
 
 
 @pytest.fixture
 def stopped_cluster(own_cluster):
-    """The cluster, with a database made for the test, and stopped."""
+    """A stopped cluster that contains a database for the test."""
     database = Database(own_cluster)
     database.admin.close()
     own_cluster.stop()
@@ -61,10 +61,10 @@ def test_a_check_asks_the_database(server, path):
 )
 @pytest.mark.parametrize("prepared", ["1", "0"])
 def test_an_instance_whose_schema_is_not_there_gets_no_traffic_until_it_is(database, launch, change, back, prepared):
-    # The grace is for a database that is away, and not for this.
+    # The grace period applies to an unreachable database, not to a wrong schema.
     server = launch(database.environment, DB_PREPARED=prepared, HEALTH_DB_GRACE_MS="600000").wait_until_healthy()
     database.connect().execute(change)
-    until(lambda: all(status(server) == (503, "unhealthy") for _ in range(20)), 10, what="every loop to miss it")
+    until(lambda: all(status(server) == (503, "unhealthy") for _ in range(20)), 10, what="every loop to report it")
     assert server.get("/health/live").status_code == 200
     database.connect().execute(back)
     wait_until_steady(server)
@@ -74,12 +74,12 @@ def test_an_instance_whose_schema_is_not_there_gets_no_traffic_until_it_is(datab
 def test_a_role_that_may_not_read_gets_no_traffic(database, launch):
     server = launch(database.environment).wait_until_healthy()
     database.connect().execute("REVOKE SELECT ON items FROM CURRENT_USER")
-    until(lambda: all(status(server) == (503, "unhealthy") for _ in range(20)), 10, what="every loop to miss it")
+    until(lambda: all(status(server) == (503, "unhealthy") for _ in range(20)), 10, what="every loop to report it")
     database.connect().execute("GRANT SELECT ON items TO CURRENT_USER")
     wait_until_steady(server)
 
 
-def test_a_table_that_is_locked_is_no_reason_to_be_taken_out(database, launch):
+def test_a_locked_table_leaves_the_instance_healthy(database, launch):
     server = launch(database.environment).wait_until_healthy()
     with database.connect() as other, other.transaction():
         other.execute("LOCK TABLE items, idempotency_keys")
@@ -112,7 +112,7 @@ def test_a_database_that_is_away_at_the_start_is_waited_for(stopped_cluster, lau
     for _ in range(50):
         assert status(server) == status(server, "/health/ready") == (503, "unhealthy")
         assert server.get("/health/live").status_code == 200
-    assert len(database_lines(server)) - said <= 1, "one line for a state, not one for a check"
+    assert len(database_lines(server)) - said <= 1, "more than one line for one change of state"
 
     said = len(database_lines(server))
     cluster.start()
@@ -172,6 +172,6 @@ def test_a_database_that_does_not_answer_is_given_up_after_two_seconds(own_clust
     database.admin.close()
 
 
-def test_a_container_asks_by_the_binary_itself(server, binary):
+def test_the_binary_checks_the_health_of_a_container(server, binary):
     run = subprocess.run([binary, "healthcheck"], env=server.environment, capture_output=True, timeout=10)
     assert run.returncode == 0

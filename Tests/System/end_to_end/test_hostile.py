@@ -1,4 +1,5 @@
-"""Clients that are slow, break off, or speak something else: each is cut or answered, and leaves nothing behind."""
+"""Clients that are slow, disconnect, or do not speak HTTP: each is closed or answered, and
+leaves no resources in use."""
 
 import random
 import socket
@@ -23,15 +24,15 @@ from support.server import Server, problem, stop_all
 from support.waiting import until
 from support.wire import Wire
 
-TIMEOUT = 0.4  # of heads, bodies and writes; seconds
+TIMEOUT = 0.4  # of heads, bodies and writes, in seconds
 IDLE_TIMEOUT = 0.8
-LATE = 2.5  # what a busy machine may add to a deadline
+LATE = 2.5  # what a busy machine may add to a deadline, in seconds
 LARGE = 5 << 20
 
 
 @pytest.fixture(scope="module")
 def server(module_database):
-    """The module's server, which has little patience."""
+    """The server of this module, with short timeouts."""
     timeout, idle = str(int(TIMEOUT * 1000)), str(int(IDLE_TIMEOUT * 1000))
     server = Server(
         {
@@ -40,7 +41,7 @@ def server(module_database):
             "BODY_TIMEOUT_MS": timeout,
             "WRITE_TIMEOUT_MS": timeout,
             "KEEPALIVE_TIMEOUT_MS": idle,
-            # As many as it starts with, so that descriptors are clients.
+            # Fixed size: otherwise changes of the pool would change the number of descriptors.
             "DB_POOL_MIN": "4",
             "DB_POOL_MAX": "4",
         }
@@ -56,7 +57,8 @@ def server(module_database):
 
 
 def timed_out(wire, began):
-    """Asserts that the next answer is 408, at the deadline and not much later, and the last."""
+    """Asserts that the next response is 408, that it arrives at the deadline, and that the
+    connection closes after it."""
     response = wire.read()
     elapsed = time.monotonic() - began
     problem(response, 408)
@@ -138,7 +140,7 @@ class TestASlowClient:
 
     def test_is_closed_when_it_says_nothing_more(self, server):
         with Wire(server) as wire:
-            time.sleep(IDLE_TIMEOUT / 2)  # the subject: the time counts from the answer
+            time.sleep(IDLE_TIMEOUT / 2)  # the point of the test: the timeout counts from the last response
             wire.send(LIVE)
             assert wire.read().status_code == 200
             began = time.monotonic()
@@ -147,7 +149,7 @@ class TestASlowClient:
 
 
 class TestAClientThatDoesNotRead:
-    """Each asks for 10 MB, more than the sockets' buffers hold."""
+    """Each client requests 10 MB, more than the sockets' buffers hold."""
 
     REQUESTS = f"GET /api/items?limit=20 HTTP/1.1\r\n{HOST}\r\n".encode() * 50
 
@@ -158,12 +160,12 @@ class TestAClientThatDoesNotRead:
             until(lambda: sample(server, "http_connections_open") == 2, what="the client to be served")
             began = time.monotonic()
             until_alone(server, TIMEOUT + LATE)
-            assert time.monotonic() - began > TIMEOUT / 2, "it was cut before its time"
+            assert time.monotonic() - began > TIMEOUT / 2, "it was closed before the write timeout"
         finally:
             reset(client)
 
     def test_is_cut_as_well_when_it_reads_too_slowly(self, database, launch):
-        """At 1 MB a second, so that the server can go on writing again and again, and yet is not done with a page in time."""
+        """At 1 MB/s the server can write repeatedly, but cannot finish a page before the write timeout."""
         server = launch(database.environment, WRITE_TIMEOUT_MS=str(int(TIMEOUT * 1000))).wait_until_healthy()
         with database.connect() as rows:
             rows.execute(
@@ -172,7 +174,7 @@ class TestAClientThatDoesNotRead:
         client, received = narrow(server, window=1 << 16), 0
         pages = 12
         try:
-            # Each page is as large as one may be; together they are more than the sockets' buffers hold.
+            # Each page has the maximum size; together they exceed the sockets' buffers.
             client.sendall(f"GET /api/items?limit=100 HTTP/1.1\r\n{HOST}\r\n".encode() * pages)
             began = time.monotonic()
             while data := client.recv(1 << 15):
@@ -188,13 +190,13 @@ class TestAClientThatDoesNotRead:
     def test_gets_everything_when_it_starts_to_read_in_time(self, server):
         client = Wire(server)
         client.send(self.REQUESTS[: len(self.REQUESTS) // 10])
-        time.sleep(TIMEOUT / 2)  # the subject
+        time.sleep(TIMEOUT / 2)  # the point of the test
         assert [len(client.read().json()["items"]) for _ in range(5)] == [20] * 5
         client.socket.close()
 
 
 def begun(*parts):
-    """A client that sends these parts, and waits for an answer where one is None."""
+    """Returns a function that sends these parts, and reads a response for each None."""
 
     def act(wire):
         for part in parts:
@@ -245,15 +247,15 @@ class TestAClientThatBreaksOff:
                 acts[number % len(acts)](wire)
                 reset(wire.socket)
                 if number % 200 == 0:
-                    until_alone(server)  # or the memory is that of all of them at once
+                    until_alone(server)  # otherwise the memory is that of all clients at once
             until_alone(server)
             return private_kib(server)
 
-        before = clients(3000)  # the allocator's pools grow to their size
+        before = clients(3000)  # the allocator's pools grow to their final size
         after = clients(4000)
-        assert after - before < 3 * 1024, f"{before} KiB, then {after} KiB: 800 bytes a client would show"
+        assert after - before < 3 * 1024, f"{before} KiB, then {after} KiB: a leak of 800 bytes per client fails"
 
-    def test_frees_the_database_that_worked_for_it(self, server, module_database):
+    def test_releases_its_database_connections(self, server, module_database):
         until_alone(server)
         before = descriptors(server)
         with module_database.connect() as blocker:
@@ -281,7 +283,7 @@ class TestAClientThatBreaksOff:
             assert wire.closed()
 
 
-# A ClientHello for TLS 1.2 and 1.3, without the parts that do not matter to somebody who does not speak TLS.
+# A minimal ClientHello for TLS 1.2 and 1.3.
 CLIENT_HELLO = (
     b"\x16\x03\x01\x00\x5b\x01\x00\x00\x57\x03\x03" + bytes(range(32)) + b"\x20" + bytes(range(32))
     + b"\x00\x04\x13\x01\x13\x02\x01\x00\x00\x0a\x00\x2b\x00\x03\x02\x03\x04"
@@ -291,7 +293,7 @@ CLIENT_HELLO = (
 class TestBytesThatAreNoRequest:
     @pytest.fixture(autouse=True)
     def no_fault(self, server):
-        """Nothing that a client says is the server's fault."""
+        """Checks that bytes from a client cause neither an error log line nor a 5xx."""
         before = len(server.lines)
         yield
         server.get("/a-last-line")
@@ -301,7 +303,7 @@ class TestBytesThatAreNoRequest:
         assert [line for line in lines if line.get("status", 0) >= 500] == []
 
     def refused_once(self, server, data):
-        """Asserts that the data costs one 400 and the connection."""
+        """Asserts that the data is answered with one 400 and the connection is closed."""
         with Wire(server) as wire:
             wire.send_what_it_takes(data)
             problem(wire.read(), 400)
@@ -312,7 +314,7 @@ class TestBytesThatAreNoRequest:
         self.refused_once(server, CLIENT_HELLO)
 
     def test_cost_one_line_however_many_they_are(self, module_database, launch):
-        # One event loop, because the lines of two are in no order.
+        # One event loop: the log lines of several are not in chronological order.
         server = launch(module_database.environment, WORKERS="1").wait_until_healthy()
         server.get("/before-the-noise")
         server.wait_for_access_log(path="/before-the-noise")
@@ -333,7 +335,7 @@ class TestBytesThatAreNoRequest:
                 try:
                     wire.half_close()
                 except OSError:
-                    pass  # it has closed already
+                    pass  # the server has closed already
                 answer = b""
                 try:
                     while more := wire.socket.recv(65536):
@@ -343,7 +345,7 @@ class TestBytesThatAreNoRequest:
             assert answer == b"" or answer.startswith(b"HTTP/1.1 400 "), (data, answer)
             assert answer.count(b"HTTP/1.1 ") <= 1
 
-    def test_may_be_none_at_all(self, server):
+    def test_may_be_absent_and_are_then_not_logged(self, server):
         until_alone(server)
         server.get("/before-the-scan")
         begun = server.wait_for_access_log(path="/before-the-scan")["timestamp"]
@@ -362,7 +364,7 @@ class TestBytesThatAreNoRequest:
             client.close()
         until_alone(server)
         until(lambda: descriptors(server) <= before, what="every descriptor to be closed")
-        # By their times, because the lines of two event loops are in no order.
+        # Selected by timestamp: the log lines of several event loops are not in chronological order.
         scanned = [line for line in server.access_logs() if line["timestamp"] > begun]
         assert [line for line in scanned if line["path"] not in ("/metrics", "/health/live")] == []
 
@@ -382,7 +384,7 @@ class TestAnAnswerBeforeTheBody:
         for _ in range(5):
             with Wire(server) as wire:
                 wire.send(f"{head}Content-Length: {length}\r\n\r\n")
-                wire.send(b" " * length)  # a reset would show here
+                wire.send(b" " * length)  # a reset of the connection would fail here
                 problem(wire.read(), status)
                 wire.half_close()
                 assert wire.closed()
@@ -404,4 +406,4 @@ class TestAnAnswerBeforeTheBody:
             began = time.monotonic()
             with Drip(wire, b" "):
                 until_alone(server, 1 + LATE)
-            assert time.monotonic() - began > 0.5, "it closed without waiting for what was on its way"
+            assert time.monotonic() - began > 0.5, "it closed without waiting for the bytes in transit"

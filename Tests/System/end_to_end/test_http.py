@@ -1,4 +1,4 @@
-"""HTTP/1.1 on the wire: framing, pipelining, limits, and what the server refuses."""
+"""HTTP/1.1 on the wire: framing, pipelining, limits, and refused requests."""
 
 import contextlib
 import email.utils
@@ -33,7 +33,7 @@ def wire(server):
 
 
 def refused(wire, status):
-    """Asserts that the next answer is this problem, and that nothing follows but the end of the connection."""
+    """Asserts that the next response is this problem, and that the connection closes after it."""
     response = wire.read()
     problem(response, status)
     assert response.headers["Connection"].lower() == "close"
@@ -271,7 +271,7 @@ class TestBodies:
 
 
 class TestLimits:
-    def test_let_through_whatever_a_balancer_does(self, wire):
+    def test_allow_everything_that_a_load_balancer_allows(self, wire):
         line = "/health/live?" + "x" * (16_384 - len("GET /health/live? HTTP/1.1"))
         wire.send(f"GET {line} HTTP/1.1\r\n{HOST}\r\n")
         assert wire.read().status_code == 200
@@ -358,7 +358,7 @@ AMBIGUOUS = {
 class TestRefusals:
     @pytest.mark.parametrize("request_text", AMBIGUOUS.values(), ids=AMBIGUOUS.keys())
     def test_of_a_request_that_may_be_read_in_two_ways_close(self, wire, request_text):
-        """What follows the refused request must never be taken for one: that is how requests are smuggled."""
+        """Bytes after a refused request must never be parsed as a request: that would allow request smuggling."""
         smuggled = f"GET /db HTTP/1.1\r\n{HOST}\r\n"
         wire.send_what_it_takes(request_text.encode("latin-1") + smuggled.encode())
         response = wire.read()

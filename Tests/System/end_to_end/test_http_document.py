@@ -1,4 +1,4 @@
-"""docs/http.md names every refusal with its status, and every limit with its value."""
+"""docs/http.md contains every reason for a refusal with its status, and every limit with its value."""
 
 import re
 
@@ -16,13 +16,13 @@ def source(name):
 
 @pytest.fixture(scope="module")
 def rows():
-    """Every row of every table, as cells."""
+    """Returns the cells of every table row."""
     text = (ROOT / "docs/http.md").read_text(encoding="utf-8")
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
 
 
 def statuses():
-    """The status of each reason, as ProtocolError.swift has it."""
+    """Returns the status of each reason in ProtocolError.swift."""
     text = source("ProtocolError.swift")
     names = dict(re.findall(r'^    case (\w+) = "(\w+)"$', text, re.MULTILINE))
     switch = text[text.index("var status: Int") : text.index("var isHeadComplete")]
@@ -31,7 +31,7 @@ def statuses():
 
 
 def limits():
-    """Every limit with its value, those with a default among them."""
+    """Returns every limit of Limits.swift with its value, including those that are only defaults."""
     text = source("Limits.swift")
     values = {}
     for name, expression in re.findall(r"(?:static let )?(\w+Limit)(?:: Int)? = ([^,)\n]+)", text):

@@ -1,4 +1,4 @@
-"""Idempotency-Key: what is sent twice is made once."""
+"""Idempotency-Key: a create that is sent twice creates one item."""
 
 import concurrent.futures
 import datetime
@@ -24,7 +24,7 @@ def count(database, name):
 
 
 def waiting(database):
-    """How many statements wait for a lock."""
+    """Returns how many statements wait for a lock."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
     return database.admin.execute(query, [database.name]).fetchone()[0]
 
@@ -89,7 +89,7 @@ class TestAKeyThatWasUsed:
             "id": 4712, "name": "former", "description": "d", "created_at": moment, "updated_at": moment,
         }
 
-    def test_and_was_taken_anew_by_a_former_version_is_of_its_item(self, server, module_database):
+    def test_that_a_former_version_renewed_returns_the_newer_item(self, server, module_database):
         item = {"name": "renewed"}
         with module_database.connect() as connection:
             connection.execute(
@@ -159,7 +159,7 @@ class TestRequestsAtOnce:
 
 
     @pytest.mark.parametrize("is_same", [True, False], ids=["same body", "other body"])
-    def test_with_a_key_that_another_transaction_commits_meanwhile_hear_what_it_made(self, server, module_database, is_same):
+    def test_with_a_key_that_another_transaction_commits_meanwhile_replay_it(self, server, module_database, is_same):
         key, name = f"meanwhile-{is_same}", f"meanwhile {is_same}"
         body = json.dumps({"name": name}).encode()
         digest = hashlib.sha256(body if is_same else b"another").digest()
@@ -179,16 +179,16 @@ class TestRequestsAtOnce:
         assert count(module_database, name) == 0
 
 
-class TestAKeyThatIsNone:
+class TestAnInvalidKey:
     @pytest.mark.parametrize("key", ["", "a b", "a\tb", "ä", "x" * 256, "\x7f"], ids=["empty", "space", "tab", "not-ascii", "long", "control"])
     def test_is_400(self, server, key):
         response = server.post("/api/items", json=ITEM, headers={"Idempotency-Key": key.encode("latin-1")})
         problem(response, 400)
 
-    def test_is_no_limit_short_of_it(self, server):
+    def test_has_more_than_255_bytes(self, server):
         assert create(server, "x" * 255).status_code == 201
 
-    def test_because_there_are_two_is_400(self, server):
+    def test_is_400_when_the_field_occurs_twice(self, server):
         from support.wire import Wire
 
         body = b'{"name":"two"}'

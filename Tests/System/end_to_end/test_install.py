@@ -1,4 +1,4 @@
-"""`make build` on a machine that lacks libraries: it says in one line what to install."""
+"""`make build` on a machine without the required libraries prints one line with the packages to install."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ NEEDED = {"libpq-dev", "libcurl4-openssl-dev", "libssl-dev", "pkg-config"}
 
 @pytest.fixture
 def machine(tmp_path):
-    """A PATH of programs that record their calls, and of the few that scripts need; there is no apt-get."""
+    """A PATH with programs that record their calls and the few programs that the scripts need, but without apt-get."""
 
     class Machine:
         calls = tmp_path / "calls"

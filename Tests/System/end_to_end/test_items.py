@@ -23,7 +23,7 @@ def fields(response):
 
 
 def pages(server, query):
-    """Every page from the first to the last, followed by the cursor."""
+    """Yields every page, following the cursor to the last one."""
     cursor = ""
     while True:
         page = server.get(f"/api/items?{query}{cursor}")

@@ -1,4 +1,4 @@
-"""Tables that were there before the service: they are kept, completed, and served."""
+"""Tables that existed before the service are kept, completed, and served."""
 
 import concurrent.futures
 import re
@@ -32,7 +32,7 @@ def keyed(server, key, item=None, **options):
 
 
 class TestTimes:
-    def test_that_are_null_are_the_epoch_and_cost_no_page(self, database, launch):
+    def test_that_are_null_are_served_as_the_epoch(self, database, launch):
         run(
             database,
             "CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text, created_at timestamptz)",
@@ -58,7 +58,7 @@ class TestTimes:
         assert item["created_at"] == item["updated_at"] > "2024"
 
     @pytest.mark.parametrize("prepared", ["1", "0"])
-    def test_without_a_time_zone_are_of_the_sessions(self, database, launch, prepared):
+    def test_without_a_time_zone_use_that_of_the_session(self, database, launch, prepared):
         run(
             database,
             "CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text,"
@@ -86,13 +86,13 @@ class TestTimes:
             ("4713-01-01 00:00:00+00 BC", FIRST),
         ],
     )
-    def test_beyond_the_calendar_of_rfc_3339_are_its_ends(self, server, module_database, stored, served):
+    def test_beyond_the_range_of_rfc_3339_are_clamped(self, server, module_database, stored, served):
         with module_database.connect() as connection:
             query = "INSERT INTO items (name, created_at) VALUES ('far', %s) RETURNING id"
             number = connection.execute(query, [stored]).fetchone()[0]
         assert server.get(f"/api/items/{number}").json()["created_at"] == served
 
-    def test_are_dates_as_well(self, database, launch):
+    def test_may_be_dates(self, database, launch):
         run(
             database,
             "CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text,"
@@ -145,7 +145,7 @@ class TestIdentifiers:
     }
 
     @pytest.mark.parametrize("shape", SHAPES)
-    def test_are_the_columns_own(self, database, launch, shape):
+    def test_are_generated_by_the_database(self, database, launch, shape):
         run(database, *self.SHAPES[shape])
         server = launch(database.environment).wait_until_healthy()
         first = server.create("plain")
@@ -153,7 +153,7 @@ class TestIdentifiers:
         assert second.status_code == 201
         third = keyed(server, "shape", {"name": "keyed"})
         assert third.json() == second.json() and third.headers["Idempotent-Replayed"] == "true"
-        # A replay takes no number.
+        # A replay uses no number of the sequence.
         assert [first["id"], second.json()["id"], server.create("plain")["id"]] == [1, 2, 3]
         assert [item["id"] for item in server.get("/api/items").json()["items"]] == [1, 2, 3]
 
@@ -172,14 +172,14 @@ class TestIdentifiers:
             ("name text, description text", "items has no column id"),
         ],
     )
-    def test_and_columns_that_cannot_be_served_are_refused_by_name(self, database, columns, named):
+    def test_and_other_columns_of_unsupported_types_are_refused_by_name(self, database, columns, named):
         run(database, f"CREATE TABLE items ({columns})")
         ended = items("migrate", **database.environment)
         assert ended.returncode == 1 and named in ended.stderr, ended.stdout + ended.stderr
-        # Nothing was changed.
+        # The schema is unchanged.
         assert value(database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
 
-    def test_without_a_key_are_given_one(self, database, launch):
+    def test_without_a_primary_key_get_one(self, database, launch):
         run(
             database,
             "CREATE TABLE items (id bigserial, name text NOT NULL, description text)",
@@ -219,7 +219,7 @@ class TestRules:
         assert value(database, "SELECT count(*) FROM items") == 1
         assert value(database, "SELECT count(*) FROM idempotency_keys") == 0
 
-    def test_of_a_partition_are_the_tables(self, database, launch):
+    def test_of_a_partition_are_reported_as_those_of_the_table(self, database, launch):
         run(
             database,
             "CREATE SEQUENCE numbers",
@@ -239,7 +239,7 @@ class TestRules:
         problem(server.post("/api/items", json={"name": "lost"}), 500)
 
     @pytest.mark.parametrize("constraint", ["CONSTRAINT number UNIQUE", "CONSTRAINT number PRIMARY KEY"])
-    def test_of_the_number_are_no_fault_of_a_request(self, database, launch, constraint):
+    def test_on_the_identifier_are_not_blamed_on_the_request(self, database, launch, constraint):
         run(
             database,
             f"CREATE TABLE items (id serial {constraint}, name text NOT NULL, description text)",
@@ -250,7 +250,7 @@ class TestRules:
         problem(keyed(server, "behind"), 500)
         assert server.create("free")["id"] == 3
 
-    def test_that_one_breaks_cost_its_neighbours_nothing(self, database, launch):
+    def test_that_one_create_violates_do_not_affect_others(self, database, launch):
         run(database, "CREATE TABLE items (id serial PRIMARY KEY, name varchar(80) NOT NULL UNIQUE, description text)")
         server = launch(database.environment, WORKERS="1", DB_POOL_MIN="1", DB_POOL_MAX="1").wait_until_healthy()
         server.create("taken")
@@ -282,7 +282,7 @@ class TestRules:
 
 
 class TestTriggers:
-    def test_that_change_a_row_change_no_replay(self, database, launch):
+    def test_that_change_a_row_do_not_change_its_replay(self, database, launch):
         run(
             database,
             "CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text)",
@@ -309,7 +309,7 @@ class TestTriggers:
             ("updated_at", "'2001-02-03 04:05:06+00'", "2001-02-03T04:05:06.000000Z"),
         ],
     )
-    def test_that_change_one_column_change_no_replay(self, database, launch, column, changed, answered):
+    def test_that_change_one_column_do_not_change_its_replay(self, database, launch, column, changed, answered):
         server = launch(database.environment).wait_until_healthy()
         run(
             database,
@@ -381,7 +381,7 @@ class TestRights:
 class TestEncodings:
     @pytest.fixture
     def encoded(self, cluster):
-        """Makes a database in another encoding than UTF-8."""
+        """Returns a factory of databases with another encoding than UTF-8."""
         from support.database import Database
 
         made = []
@@ -454,13 +454,13 @@ def test_a_list_goes_on_behind_an_item_that_is_larger_than_a_page(database, laun
 
 
 class TestLongItems:
-    """Longer than new ones may be: a table that was there before has no rule against them."""
+    """Items longer than new ones may be: a table that existed before the service has no constraint against them."""
 
     MEBIBYTE = 1 << 20
 
     @staticmethod
     def fill(database, *lengths):
-        """Items with descriptions of so many bytes."""
+        """Inserts items with descriptions of these lengths in bytes."""
         run(database, "CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text)")
         with database.connect() as connection:
             for length in lengths:
@@ -468,7 +468,7 @@ class TestLongItems:
 
     @staticmethod
     def peak(server):
-        """The most bytes that its process had in memory at once."""
+        """Returns the peak resident memory of the server's process in bytes."""
         with open(f"/proc/{server.process.pid}/status") as status:
             return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1])
 
@@ -482,7 +482,7 @@ class TestLongItems:
             path = response.links.get("next", {}).get("url")
 
     @pytest.mark.parametrize("prepared", ["1", "0"])
-    def test_a_page_of_few_ends_where_one_of_many_does(self, database, launch, prepared):
+    def test_a_page_of_20_ends_at_the_same_size_as_a_page_of_1000(self, database, launch, prepared):
         self.fill(database, *[100_000] * 30)
         server = launch(database.environment, DB_PREPARED=prepared).wait_until_healthy()
         pages = list(self.pages(server, 20))
@@ -491,7 +491,7 @@ class TestLongItems:
         assert all(len(item["description"]) == 100_000 for page in pages for item in page.json()["items"])
 
     @pytest.mark.parametrize("order", ["asc", "desc"])
-    def test_that_are_longer_than_a_page_stand_alone_on_one(self, database, launch, order):
+    def test_that_are_longer_than_a_page_have_their_own_page(self, database, launch, order):
         lengths = [10, 3 * self.MEBIBYTE, 20, 3 * self.MEBIBYTE, 3 * self.MEBIBYTE, 30]
         self.fill(database, *lengths)
         server = launch(database.environment).wait_until_healthy()
@@ -504,7 +504,7 @@ class TestLongItems:
             assert len(server.get(f"/api/items/{number}").json()["description"]) == length
 
     @pytest.mark.parametrize("prepared", ["1", "0"])
-    def test_by_their_names_alone_are_shown_as_they_are(self, database, launch, prepared):
+    def test_with_long_names_are_served_unchanged(self, database, launch, prepared):
         run(
             database,
             "CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text)",
@@ -541,10 +541,10 @@ class TestLongItems:
             try:
                 return server.get(f"/api/items/{number}").status_code
             except requests.exceptions.ChunkedEncodingError:
-                return None  # what is not taken at once is given up when there is no memory for it to wait in
+                return None  # the response did not fit the socket's buffer, and there was no memory to keep the rest
 
         with concurrent.futures.ThreadPoolExecutor(64) as threads:
             assert set(threads.map(outcome, range(1, 65))) <= {200, 503, None}
         assert self.peak(server) < 128 * self.MEBIBYTE
         # By then the connections whose buffers have grown are closed.
-        until(lambda: [outcome(number) for number in range(1, 5)] == [200] * 4, 20, what="them to be served again")
+        until(lambda: [outcome(number) for number in range(1, 5)] == [200] * 4, 20, what="the items to be served again")

@@ -1,4 +1,4 @@
-"""What libpq would take from its own environment and files decides nothing: `DB_*` alone say how the database is reached."""
+"""libpq's own environment variables and files have no effect: only the `DB_*` variables define the connection."""
 
 import pathlib
 
@@ -8,12 +8,12 @@ from network import PASSWORD, NetworkDatabase, authority, directory, network_clu
 from support.server import items
 from support.waiting import until
 
-# Takes clients with and without TLS, so that nothing but the client decides.
+# Accepts connections with and without TLS, so that the client alone decides.
 ACCESS = """local all all trust
 host all all 127.0.0.0/8 scram-sha-256
 """
 
-# Each of them alone keeps libpq from connecting, or changes what the connection does.
+# Each variable alone prevents libpq from connecting, or changes the connection.
 VARIABLES = {
     "PGHOSTADDR": "127.0.0.5",
     "PGSERVICE": "no-such-service",
@@ -49,7 +49,7 @@ VARIABLES = {
 
 @pytest.fixture(scope="module")
 def cluster(authority):
-    """Offers TLS, with a certificate for `localhost`, and asks nobody to use it."""
+    """Offers TLS with a certificate for `localhost`, and does not require it."""
 
     def prepare(cluster):
         cluster.install(*authority.issue("localhost"))
@@ -67,13 +67,13 @@ def database(cluster):
 
 @pytest.fixture
 def home(tmp_path):
-    """A home directory with a place for libpq's files."""
+    """A home directory with a directory for libpq's files."""
     (tmp_path / ".postgresql").mkdir(mode=0o700)
     return tmp_path
 
 
 def connections(database):
-    """The application's name and whether TLS is on, of each of the service's connections."""
+    """Returns (application_name, whether TLS is used) of each of the service's connections."""
     query = """SELECT application_name, ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                WHERE datname = %s AND usename = 'items'"""
     return database.admin.execute(query, [database.name]).fetchall()
@@ -87,7 +87,7 @@ def assert_serves_over_tls(database, server):
 
 
 def refusal(server):
-    """Why a service that finds no database does not."""
+    """Returns the logged reason why the service cannot connect to its database."""
     server.wait_until_live()
     lines = until(lambda: unreachable_lines(server), 10, what="the line about the database")
     assert server.get("/health").status_code == 503
@@ -100,7 +100,7 @@ class TestVariables:
         run = items("migrate", **database.environment, **{name: VARIABLES[name]})
         assert run.returncode == 0, run.stdout + run.stderr
 
-    def test_all_together_change_nothing_and_are_told(self, database, launch):
+    def test_all_together_change_nothing_and_are_reported(self, database, launch):
         server = launch(database.environment, PGAPPNAME="another", **VARIABLES)
         assert_serves_over_tls(database, server)
         warnings = [line["msg"] for line in server.logs() if line["level"] == "WARNING"]
@@ -112,7 +112,7 @@ class TestVariables:
         assert run.returncode == 0, run.stderr
         assert "warning: PGHOSTADDR, PGPASSWORD, SSLKEYLOGFILE: " in run.stderr and "never-shown" not in run.stdout + run.stderr
 
-    def test_hold_no_password(self, database):
+    def test_do_not_provide_the_password(self, database):
         environment = {**database.environment, "DB_PASSWORD": None}
         environment = {name: value for name, value in environment.items() if value is not None}
         assert items("migrate", **environment, PGPASSWORD=PASSWORD).returncode == 1
@@ -121,7 +121,7 @@ class TestVariables:
 class TestFiles:
     @pytest.mark.parametrize("name", ["postgresql.crt", "postgresql.key", "root.crt", "root.crl"])
     @pytest.mark.parametrize("kind", ["directory", "garbage"])
-    def test_that_are_strange_leave_tls_on(self, database, launch, home, name, kind):
+    def test_that_are_invalid_leave_tls_on(self, database, launch, home, name, kind):
         file = home / ".postgresql" / name
         if kind == "directory":
             file.mkdir(mode=0)
@@ -129,7 +129,7 @@ class TestFiles:
             file.write_text("garbage\n")
         assert_serves_over_tls(database, launch(database.environment, HOME=str(home)))
 
-    def test_of_another_authority_are_not_believed(self, database, launch, home, stranger):
+    def test_of_another_authority_are_ignored(self, database, launch, home, stranger):
         certificate, key = stranger.issue("items")
         for name, text in (
             ("root.crt", stranger.certificate.read_text()),
@@ -141,7 +141,7 @@ class TestFiles:
             file.chmod(0o600)
         assert_serves_over_tls(database, launch(database.environment, HOME=str(home)))
 
-    def test_hold_no_password(self, database, home):
+    def test_do_not_provide_the_password(self, database, home):
         environment = {name: value for name, value in database.environment.items() if name != "DB_PASSWORD"}
         file = home / ".pgpass"
         file.write_text(f"*:*:*:*:{PASSWORD}\n")
@@ -150,12 +150,12 @@ class TestFiles:
         assert run.returncode == 1 and "password" in run.stderr
         assert str(home) not in run.stderr
 
-    def test_name_no_service(self, database, home):
+    def test_do_not_define_a_service(self, database, home):
         (home / ".pg_service.conf").write_text("[elsewhere]\nhostaddr=127.0.0.5\n")
         run = items("migrate", **database.environment, HOME=str(home), PGSERVICE="elsewhere", PGSYSCONFDIR=str(home))
         assert run.returncode == 0, run.stderr
 
-    def test_of_the_home_directory_are_no_authority(self, database, home, authority):
+    def test_in_the_home_directory_are_not_used_as_authority(self, database, home, authority):
         pathlib.Path(home / ".postgresql/root.crt").write_text(authority.certificate.read_text())
         run = items("check-config", **database.environment, HOME=str(home), DB_SSLMODE="verify-full")
         assert run.returncode == 78 and "DB_SSLROOTCERT" in run.stderr
@@ -165,8 +165,8 @@ class TestPrefer:
     def test_is_tls_where_the_server_offers_it(self, database, launch):
         assert_serves_over_tls(database, launch(database.environment))
 
-    def test_never_goes_on_without_what_the_server_offers(self, database, launch, stranger):
-        """The handshake fails, since the authority that is named is another one."""
+    def test_does_not_fall_back_when_the_tls_handshake_fails(self, database, launch, stranger):
+        """The handshake fails because DB_SSLROOTCERT is another authority's certificate."""
         trust = {"DB_SSLMODE": "prefer", "DB_SSLROOTCERT": str(stranger.certificate)}
         assert "certificate verify failed" in refusal(launch(database.environment, **trust))
         assert connections(database) == []

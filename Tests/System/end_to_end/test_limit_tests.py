@@ -1,4 +1,4 @@
-"""A run of Swift tests that hangs ends, and says in which test."""
+"""A run of Swift tests that exceeds its time limit is ended, and the running tests are named."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from support.project import ROOT
 from support.waiting import until
 
 SCRIPT = ROOT / "scripts/limit-tests"
-# As Swift Testing tells of tests and of the cases of one with arguments.
+# The output of Swift Testing for tests and for the cases of a parameterized test.
 TOLD = r"""
 echo '◇ Test run started.'
 echo '◇ Test "is quick" started.'
@@ -42,7 +42,7 @@ def test_the_tests_that_run_when_the_time_is_over_are_named():
     ]
 
 
-def test_what_ignores_its_end_is_killed_with_all_it_started():
+def test_a_run_that_ignores_sigterm_is_killed_with_its_children():
     status, output, seconds = run(1, "trap '' TERM; sleep 61 & echo started $!; wait; sleep 62")
     assert status == 124 and seconds < 15
     child = int(output.split("started ")[1].split()[0])

@@ -1,6 +1,6 @@
-"""docs/limits.md says what the sources do, one bound a row.
+"""docs/limits.md agrees with the sources, with one limit per row.
 
-A row reads "| `Type.name` | 16 KiB | reason |".
+A row is "| `Type.name` | 16 KiB | reason |".
 """
 
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from support.project import ROOT
 
-# What a value may be in a source: 1 s is 1, 1,000 ms or a billion ns.
+# The numbers that a unit may stand for in a source: 1 s is 1, 1,000 ms or 1,000,000,000 ns.
 UNITS = {
     "KiB": [1024],
     "MiB": [1024 * 1024],
@@ -23,7 +23,7 @@ SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "So
 
 @pytest.fixture(scope="module")
 def rows():
-    """Name, value and reason of each row."""
+    """Returns name, value and reason of each row."""
     found = []
     for line in (ROOT / "docs/limits.md").read_text(encoding="utf-8").splitlines():
         if line.startswith("| `"):
@@ -34,13 +34,13 @@ def rows():
 
 
 def readings(value):
-    """For each number of a value, what it may be in a source; of a range there are two."""
+    """Returns for each number of a value its possible numbers in a source; a range has two numbers."""
     found = re.findall(r"(\d[\d,]*(?:\.\d+)?)(?: (KiB|MiB|µs|ms|s|h)\b)?", value)
     return [[float(number.replace(",", "")) * factor for factor in UNITS.get(unit, [1])] for number, unit in found]
 
 
 def numbers(expression):
-    """Those of an expression of a source: of a product its value, of a range both ends."""
+    """Returns the numbers in a source's expression: the value of a product, both ends of a range."""
     expression = expression.replace("_", "")
     if re.fullmatch(r"[\d *]+", expression):
         return [float(eval(expression))]
@@ -48,7 +48,8 @@ def numbers(expression):
 
 
 def defined(name):
-    """The numbers that the sources give to a name, for each type that may be meant: there are two called Connection."""
+    """Returns the numbers that the sources assign to a name, one list for each matching type: there are two types
+    called Connection."""
     *types, member = name.split(".")
     values = []
     for text in SOURCES.values():
@@ -76,7 +77,7 @@ def test_no_bound_has_two_rows(rows):
 
 
 def test_every_row_says_what_the_sources_do(rows):
-    # A value without a number is computed where it is used; its name has to exist all the same.
+    # A value without a number is computed where it is used; its name must exist nevertheless.
     exact = [(name, value) for name, value, _ in rows if value[0].isdigit()]
     assert len(rows) - len(exact) <= 1
     wrong = [f"{name} is not {value}, but {defined(name)}" for name, value in exact if not is_defined(name, value)]
@@ -85,7 +86,7 @@ def test_every_row_says_what_the_sources_do(rows):
 
 def test_every_limit_of_the_sources_has_a_row(rows):
     named = {tuple(name.split(".")[-2:]) for name, _, _ in rows}
-    # The syntax of a message has a table of its own.
+    # The limits of the message syntax are in a table of docs/http.md.
     page = (ROOT / "docs/http.md").read_text(encoding="utf-8")
     named |= {("Limits", name) for name in re.findall(r"`(\w+Limit)` [\d,]+", page)}
     name = r"(\w+(?:[lL]imit|Milliseconds|Pause|Grace|Patience)|grace|patience)"

@@ -1,4 +1,4 @@
-"""Every link between the project's pages leads somewhere, and every path that docs/architecture.md names exists."""
+"""Every link between the project's pages has a target, and every path in docs/architecture.md exists."""
 
 import re
 import subprocess
@@ -17,13 +17,13 @@ PAGES = subprocess.run(
 
 
 def prose(page):
-    """A page without its blocks of code."""
+    """Returns the page without its code blocks."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(page):
-    """As GitHub makes them of headings."""
+    """Returns the anchors that GitHub generates from the headings."""
     found = set()
     for title in re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE):
         plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title)
@@ -75,7 +75,7 @@ def test_every_path_of_the_architecture_exists():
 
 
 def test_every_name_of_the_architecture_is_in_its_file():
-    """`File.swift` (`name`, `other`): the names are in that file."""
+    """The format is `File.swift` (`name`, `other`), with names that are in that file."""
     missing = []
     for path, names in re.findall(r"`(Sources/[^`]+\.swift)` \(([^)]*`[^)]*)\)", prose("docs/architecture.md")):
         text = (ROOT / path).read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ TRUSTING = {"TRUSTED_PROXIES": "127.0.0.0/8"}
 
 @pytest.fixture(scope="module")
 def server(module_database):
-    """The module's server, which has a password and believes its peers."""
+    """The server of this module, with a password, and with its peers as trusted proxies."""
     server = Server({**module_database.environment, **TRUSTING, "DB_PASSWORD": PASSWORD, "LOG_LEVEL": "debug"})
     try:
         yield server.wait_until_healthy()
@@ -69,7 +69,7 @@ def strange_traffic(server):
 
 @pytest.fixture(scope="module")
 def lines(server):
-    """The raw lines under all kinds of traffic."""
+    """Returns the raw log lines after all kinds of requests."""
     strange_traffic(server)
     server.get("/last")
     server.wait_for_access_log(path="/last")
@@ -149,14 +149,14 @@ class TestRequestIds:
     def test_new_ones_differ(self, server):
         assert len({server.get("/health/live").headers["X-Request-Id"] for _ in range(100)}) == 100
 
-    def test_a_balancers_trace_is_the_next_best(self, server):
+    def test_without_one_the_trace_id_is_used(self, server):
         trace = f"Self=1-67891234-12456789abcdef012345678;Root={ROOT_ID}"
         response = server.get("/traced", headers={"X-Amzn-Trace-Id": trace})
         assert response.headers["X-Request-Id"] == ROOT_ID
         line = server.wait_for_access_log(path="/traced")
         assert (line["request_id"], line["trace_id"]) == (ROOT_ID, ROOT_ID)
 
-    def test_a_clients_own_goes_before_the_trace(self, server):
+    def test_a_clients_own_takes_precedence_over_the_trace(self, server):
         headers = {"X-Request-Id": "mine-12345", "X-Amzn-Trace-Id": f"Root={ROOT_ID}"}
         assert server.get("/both", headers=headers).headers["X-Request-Id"] == "mine-12345"
         assert server.wait_for_access_log(path="/both")["trace_id"] == ROOT_ID
@@ -224,7 +224,8 @@ QUEUE_BYTES = 4 * 1024 * 1024  # LogSink.queueByteLimit
 
 
 class Counts:
-    """What /metrics says, and what was asked to learn it: each request has a line, these too."""
+    """The dropped lines reported by /metrics, and the number of requests made to read them, each of
+    which adds a line."""
 
     def __init__(self, server):
         self.server, self.requests = server, 0
@@ -259,16 +260,16 @@ def test_a_reader_that_stops_reading_stops_no_request(module_database, launch):
     server.wait_for_access_log(path="/last")
     dropped = counts.dropped_lines()
     server.stop()
-    # The start's lines may come out later than the first one: loops write apart.
+    # The start's lines may be written after that of /first: each loop flushes independently.
     written = sum(not line["path"].startswith(("/health", "/first")) for line in server.access_logs())
     assert written + dropped == answered + counts.requests + 1
     size = sum(len(line) for line in server.lines)
-    assert QUEUE_BYTES * 0.9 < size < QUEUE_BYTES * 1.2, "the queue, and what the pipe and the writer hold"
+    assert QUEUE_BYTES * 0.9 < size < QUEUE_BYTES * 1.2, "not the size of the queue, the pipe and the writer's buffer"
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 256 KiB, which is full as soon as a test wants."""
+    """A file system of 256 KiB, which a test can fill."""
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path]
     if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("needs the right to mount a file system")
@@ -279,7 +280,7 @@ def small_disk(tmp_path):
 
 
 class TestAFullDisk:
-    """What does not fit is dropped and counted, no request waits, and what comes once there is room is written whole."""
+    """Lines that do not fit are dropped and counted, no request waits, and later lines are written completely."""
 
     def test_silences_the_log_only_as_long_as_it_is_full(self, module_database, small_disk):
         filler = small_disk / "filler"
@@ -292,7 +293,7 @@ class TestAFullDisk:
         check_silence(module_database, small_disk / "log", fill, lambda _: filler.unlink())
 
     def test_is_like_a_file_that_may_not_grow(self, module_database, tmp_path):
-        """RLIMIT_FSIZE, of which the kernel tells by a signal as well."""
+        """With RLIMIT_FSIZE the kernel also sends a signal (SIGXFSZ)."""
 
         def limit(server, size):
             _, hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
@@ -312,8 +313,8 @@ def check_silence(database, log, fill, free):
     try:
         server.wait_until_healthy()
         sizes = [0, -1]
-        # No line of the start is still in a loop's buffer, where LogBuffer.flushInterval holds it for 50 ms.
-        until(lambda: sizes.append(log.stat().st_size) or sizes[-1] == sizes[-2], interval=0.25, what="the log to rest")
+        # Wait until no line of the start is left in a loop's buffer, where LogBuffer.flushInterval holds it for 50 ms.
+        until(lambda: sizes.append(log.stat().st_size) or sizes[-1] == sizes[-2], interval=0.25, what="the log to settle")
         fill(server)
         with requests.Session() as session:
             for number in range(300):
@@ -328,9 +329,9 @@ def check_silence(database, log, fill, free):
         server.stop()
     text = log.read_bytes().decode()
     lines = text.splitlines()
-    assert text.endswith("\n") and text.count('{"timestamp"') == len(lines), "each line begins a line of the file"
+    assert text.endswith("\n") and text.count('{"timestamp"') == len(lines), "a log line begins after another one"
     whole = [json.loads(line) for line in lines if line.endswith("}")]
-    assert len(whole) >= len(lines) - 1, "one line is cut off where the disk was full"
+    assert len(whole) >= len(lines) - 1, "more than one line was truncated by the full disk"
     paths = [line.get("path", "") for line in whole]
     assert {f"/again/{number}" for number in range(20)} <= set(paths)
     lost = 300 - sum(path.startswith("/full/") for path in paths)
@@ -374,7 +375,7 @@ def test_a_log_reader_that_comes_to_a_named_pipe_gets_the_lines_from_then_on(mod
                 text.extend(os.read(second, 65536))
             return b'"path":"/again"' in text
 
-        until(comes, 5, what="the line to come")
+        until(comes, 5, what="the line to arrive")
         os.close(second)
     finally:
         server.stop()

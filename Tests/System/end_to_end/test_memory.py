@@ -1,4 +1,4 @@
-"""What the server keeps in memory."""
+"""The server's memory use for long pages."""
 
 from unkind import HOST, private_kib
 
@@ -9,7 +9,7 @@ LONGEST_PAGE = f"GET /api/items?limit=1000 HTTP/1.1\r\n{HOST}\r\n"
 
 
 def fill(database, count):
-    """Items with descriptions as long as they may be."""
+    """Inserts items with descriptions of the maximum length."""
     with database.connect() as connection:
         connection.execute(
             "INSERT INTO items (name, description) SELECT 'Long', repeat('d', 10000) FROM generate_series(1, %s)", [count]
@@ -45,5 +45,5 @@ def test_clients_that_all_ask_for_the_longest_page_take_bounded_memory(database,
             peak = max(peak, private_kib(server))
     for wire in wires:
         wire.socket.close()
-    # Each client's page of 1 MiB, and what the loops' two connections hold of PostgreSQL's answers, 10 MB each.
+    # 1 MiB for each client's page, and 10 MB for each PostgreSQL response held by the loops' two connections.
     assert peak < (64 + 2 * 40) * 1024

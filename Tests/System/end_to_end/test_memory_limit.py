@@ -1,6 +1,6 @@
-"""Whatever clients do, the server stays below its cgroup's memory limit, serves the others, and gives the memory back.
+"""Whatever clients do, the server stays below its cgroup's memory limit, serves the others, and frees the memory.
 
-Each test was a way to have the kernel kill the process.
+Each test once made the kernel kill the process.
 """
 
 import concurrent.futures
@@ -20,22 +20,23 @@ from support.wire import Wire
 MEBIBYTE = 1 << 20
 RETURN_SECONDS = 30
 RETURN_KIB = 5 * 1024
-# What a connection's buffer has grown to counts until it is closed.
+# The grown buffer of a connection counts against the budget until the connection is closed.
 RELEASE_SECONDS = 20
-# How many bodies fit at a time depends on how fast they come. Whoever waits a second has most of the memory to itself.
+# The number of bodies that fit at a time depends on their speed. A client that waits 1 s has most of
+# the memory to itself.
 MOST_REFUSALS = 20
 PAGE = f"GET /api/items?limit=1000 HTTP/1.1\r\n{HOST}\r\n"
 
 
 def anonymous_kib(server):
-    """0 of a process that is gone."""
+    """Returns 0 for a process that has ended."""
     with open(f"/proc/{server.process.pid}/status") as status:
         found = re.search(r"RssAnon:\s+(\d+) kB", status.read())
     return int(found[1]) if found else 0
 
 
 class Watch:
-    """The memory of a server while clients do their worst, and whether its other clients are served meanwhile."""
+    """Measures a server's memory during an attack, and whether its other clients are served meanwhile."""
 
     def __init__(self, server, group, writes=True):
         self.server, self.group, self.writes = server, group, writes
@@ -52,7 +53,7 @@ class Watch:
             self.peak = max(self.peak, anonymous_kib(self.server))
 
     def _neighbour(self):
-        """Small requests, each on a connection of its own."""
+        """Sends small requests, each on a new connection."""
         while not self.ended.wait(0.02):
             began = time.monotonic()
             try:
@@ -80,7 +81,7 @@ class Watch:
             self.check()
 
     def check(self):
-        assert self.server.process.poll() is None, "the process is gone"
+        assert self.server.process.poll() is None, "the process has ended"
         assert self.group.kills() == 0
         errors = {line["error"] for line in self.server.logs() if "error" in line}
         assert self.failures == [], errors
@@ -90,7 +91,7 @@ class Watch:
             lambda: anonymous_kib(self.server) < self.before + RETURN_KIB,
             RETURN_SECONDS,
             0.1,
-            f"{self.peak} KiB to become {self.before} again, not {anonymous_kib(self.server)}",
+            f"{self.peak} KiB to fall to {self.before} again, not {anonymous_kib(self.server)}",
         )
         print(
             f"KiB before {self.before}, peak {self.peak}, after {anonymous_kib(self.server)} in"
@@ -99,7 +100,7 @@ class Watch:
         until(
             lambda: used(self.server) < 64 * 1024,
             RELEASE_SECONDS,
-            what=f"the last of {used(self.server)} bytes to be given back",
+            what=f"the last of {used(self.server)} bytes to be released",
         )
 
 
@@ -109,7 +110,7 @@ def used(server):
 
 @pytest.fixture
 def launch_within(memory_group):  # noqa: F811: the fixture
-    """Starts a healthy server within a memory limit: launch_within(mebibytes, environment)."""
+    """Returns a factory of healthy servers within a memory limit: launch_within(mebibytes, environment)."""
     servers = []
 
     def launch(mebibytes, environment):
@@ -130,7 +131,7 @@ def fill(database, character, count):
 
 
 def keyed_create(server, key):
-    """One keyed create with a body of 1 MiB, on a connection of its own."""
+    """Sends one keyed create with a body of 1 MiB on a new connection, and returns the response."""
     item = b'{"name": "large", "description": "' + b"d" * 10_000 + b'"'
     body = item + b" " * (MEBIBYTE - len(item) - 1) + b"}"
     with Wire(server, timeout=60) as wire:
@@ -140,7 +141,7 @@ def keyed_create(server, key):
 
 
 def created_in_the_end(server, key):
-    """A keyed create of a client that comes again when it is told to; answers with how often it was refused before."""
+    """Repeats a keyed create as Retry-After requests until it succeeds; returns the number of refusals."""
     for refusals in range(MOST_REFUSALS):
         answer = keyed_create(server, key)
         if answer.status_code == 201:
@@ -208,7 +209,8 @@ def test_large_keyed_creates_behind_a_locked_table(database, launch_within):
     server, group = launch_within(256, {**database.environment, **patience})
 
     def all_wait():
-        """Nearly four times as many as there is room for bodies: those that wait have given theirs up."""
+        """Returns whether all 128 creates wait, almost four times the number of bodies that fit: waiting requests
+        release their bodies."""
         waiting = sample(server, "http_requests_in_flight") == 128 + 1
         return waiting and used(server) < 8 * MEBIBYTE
 

@@ -1,4 +1,4 @@
-"""The schema: made once, whoever comes first."""
+"""The schema is created once, by whichever server or command connects first."""
 
 import concurrent.futures
 import time
@@ -37,7 +37,7 @@ def test_a_server_may_leave_the_migrations_to_the_command(database, launch):
     server = launch(database.environment, MIGRATE_ON_START="0").wait_until_live()
     assert columns(database) == 0
     assert items("migrate", **database.environment).returncode == 0
-    # Every event loop finds the tables by itself.
+    # Each event loop finds the tables independently.
     until(lambda: all(server.get("/api/items").status_code == 200 for _ in range(20)), 10)
     assert server.create("After the migration")["id"] > 0
 
@@ -55,7 +55,7 @@ def test_data_outlive_a_restart(database, launch):
     assert second.get(f"/api/items/{item['id']}").json() == item
 
 
-def test_the_table_of_the_service_before_is_served_as_it_is(database, launch):
+def test_the_table_of_the_former_service_is_served(database, launch):
     with database.connect() as connection:
         connection.execute("CREATE TABLE items (id serial PRIMARY KEY, name varchar(255) NOT NULL, description text)")
         connection.execute("INSERT INTO items (name, description) VALUES ('Item 1', 'First item'), ('Item 2', NULL)")
@@ -94,12 +94,12 @@ def test_another_programs_record_of_migrations_is_ignored(database, launch, reco
 def test_a_step_that_takes_longer_than_a_statement_may_succeeds(database):
     with database.connect() as connection, concurrent.futures.ThreadPoolExecutor(1) as pool:
         connection.execute("CREATE TABLE items (id serial PRIMARY KEY, name text NOT NULL, description text)")
-        # Also where the server has a limit of its own for every session from now on.
+        # This also holds where the database has a statement_timeout for every new session.
         connection.execute(f"ALTER DATABASE \"{database.name}\" SET statement_timeout = '200ms'")
         with connection.transaction():
             connection.execute("LOCK TABLE items")
             run = pool.submit(items, "migrate", **database.environment, DB_STATEMENT_TIMEOUT_MS="200")
-            # Longer than a statement may take, and than its answer is waited for: 0.2 s and 1 s.
+            # Longer than the statement timeout and the wait for its response: 0.2 s and 1 s.
             time.sleep(2)
             assert not run.done()
         assert run.result().returncode == 0, run.result().stderr
@@ -117,14 +117,14 @@ def test_a_table_that_is_read_for_long_keeps_no_other_reader_waiting(database):
                 began = time.monotonic()
                 other.execute("SELECT FROM items")
                 slowest = max(slowest, time.monotonic() - began)
-                time.sleep(0.1)  # the subject: readers come all the time
+                time.sleep(0.1)  # the point of the test: readers arrive continuously
             assert not run.done() and 0.5 < slowest < 2.5
         assert run.result().returncode == 0, run.result().stderr
     assert columns(database) == 5
 
 
 def remove_schema(database):
-    """As a drill does, and ends the sessions that knew it."""
+    """Drops the schema as a drill does, and ends the sessions that used it."""
     with database.connect() as connection:
         connection.execute("DROP TABLE items, idempotency_keys, items_migrations, schema_migrations")
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
@@ -132,7 +132,7 @@ def remove_schema(database):
 
 
 def wait_until_steady(server):
-    """Every event loop serves again: twenty requests in a row are answered well."""
+    """Waits until twenty requests in a row succeed: each event loop recovers independently."""
     until(lambda: all(server.get("/api/items").status_code == 200 for _ in range(20)), 15, what="items to be served")
 
 
@@ -154,7 +154,7 @@ def test_a_schema_that_is_removed_is_waited_for_when_another_makes_it(database, 
     assert items("migrate", **database.environment).returncode == 0
     server = launch(database.environment, DB_PREPARED=prepared, MIGRATE_ON_START="0").wait_until_healthy()
     remove_schema(database)
-    until(lambda: server.get("/health").status_code == 503, what="the schema to be missed")
+    until(lambda: server.get("/health").status_code == 503, what="the health check to fail")
     assert columns(database) == 0
     assert items("migrate", **database.environment).returncode == 0
     wait_until_steady(server)

@@ -1,4 +1,4 @@
-"""The bounds on connections to the database, as the database itself counts them."""
+"""The limits on connections to the database, as the database counts them."""
 
 import concurrent.futures
 import threading
@@ -12,7 +12,7 @@ from support.waiting import until
 
 
 class Watch(threading.Thread):
-    """Counts the service's connections over and over, and keeps the most."""
+    """Samples the number of the service's connections and keeps the maximum."""
 
     def __init__(self, database):
         super().__init__(daemon=True)
@@ -29,7 +29,7 @@ class Watch(threading.Thread):
 
 
 def load(server, seconds, clients=32):
-    """Reads and writes by many clients at once; answers with every status that was seen."""
+    """Reads and writes with many clients at once, and returns the set of all statuses."""
     end = time.monotonic() + seconds
 
     def client(number):
@@ -87,7 +87,7 @@ def test_connections_that_the_database_ends_are_replaced(database, launch):
         ended = [row[0] for row in database.admin.execute(
             "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name]
         )]
-        # Before that they may still accept a write, whose outcome would be unknown.
+        # Until it has ended, a backend may still accept a write, whose outcome would be unknown.
         remaining = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
         until(lambda: database.admin.execute(remaining, [ended]).fetchone()[0] == 0)
         until(lambda: server.get("/api/items").status_code == 200, 5)
@@ -96,7 +96,7 @@ def test_connections_that_the_database_ends_are_replaced(database, launch):
 
 
 def test_a_statement_that_fails_fails_no_other(database, launch):
-    """Statements of many requests share a round trip; one that the database refuses must stay alone."""
+    """Statements of several requests share a round trip; a failed one must not affect the others."""
     server = launch(database.environment, WORKERS="1", DB_POOL_MIN="1", DB_POOL_MAX="1").wait_until_healthy()
     database.connect().execute("ALTER TABLE items ADD CONSTRAINT refuses CHECK (name <> 'refused') NOT VALID")
     names = ["refused" if number % 5 == 0 else f"good {number}" for number in range(200)]

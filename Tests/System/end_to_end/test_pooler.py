@@ -1,5 +1,4 @@
-"""The service behind a pooler, pgbouncer: in transaction mode, and then in each of its modes, with and without prepared
-statements."""
+"""The service behind pgbouncer: in transaction mode, and in each mode with and without prepared statements."""
 
 import concurrent.futures
 import hashlib
@@ -26,14 +25,14 @@ CLIENTS = 64
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Logs every statement, with the name it was prepared under."""
+    """A cluster that logs every statement with the name of its prepared statement."""
     with network_cluster(log_statement="all") as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="module")
 def bouncer(cluster):
-    """At most five connections of a database to the server, and any number of clients."""
+    """A pooler with at most five connections per database to the server, and up to 100 clients."""
     with temporary_directory() as directory:
         bouncer = Bouncer(directory / "pgbouncer", cluster, PASSWORD)
         bouncer.start()
@@ -52,7 +51,7 @@ def database(cluster, bouncer):
 
 @pytest.fixture
 def pooled(database, bouncer, launch):
-    """Starts services that reach the database through the pooler."""
+    """Returns a factory of services that connect to the database through the pooler."""
 
     def start(**more):
         environment = {**database.environment, "DB_HOST": "127.0.0.1", "DB_PORT": str(bouncer.port)}
@@ -62,7 +61,7 @@ def pooled(database, bouncer, launch):
 
 
 def at_once(work, count=CLIENTS):
-    """Each client's own answers, in the clients' order; every client has a connection that it keeps."""
+    """Runs `work` with a session per client, CLIENTS at a time; returns the results in the clients' order."""
 
     def client(number):
         with requests.Session() as session:
@@ -101,11 +100,11 @@ class TestClientsAtOnce:
         stored = database.connect().execute("SELECT id, name FROM items").fetchall()
         assert sorted(created) == sorted(stored)
         transactions = database.connect().execute("SELECT count(DISTINCT xmin::text) FROM items").fetchone()[0]
-        assert transactions < len(stored), "some shared a transaction"
+        assert transactions < len(stored), "no two creates shared a transaction"
         first_lines = ["INSERT INTO items (name, description) VALUES", "WITH new AS ("]
         lines = cluster.since(mark).splitlines()
         statements = [line for line in lines if any(first in line for first in first_lines)]
-        assert len(statements) >= transactions, "inserts that ran as one are one line"
+        assert len(statements) >= transactions, "fewer INSERT lines than transactions"
         assert [line for line in statements if "execute <unnamed>:" not in line] == []
 
     def test_repeat_keyed_creates_that_happen_once(self, database, pooled):
@@ -130,7 +129,7 @@ class TestClientsAtOnce:
         assert len(made) == 16 and all(len(identifiers) == 1 for identifiers in made.values())
         assert names_in(database) == sorted(f"Keyed {number}" for number in range(16))
 
-    def test_hear_what_a_key_made_that_another_transaction_commits_meanwhile(self, database, pooled):
+    def test_replay_a_key_that_another_transaction_commits_meanwhile(self, database, pooled):
         server = pooled()
         body = b'{"name":"Meanwhile"}'
         headers = {"Idempotency-Key": "meanwhile", "Content-Type": "application/json"}
@@ -170,7 +169,7 @@ class TestClientsAtOnce:
         assert [line for line in server.logs() if line["msg"] == "Database connection lost"] == []
 
     def test_share_few_connections_of_the_pooler(self, database, pooled, bouncer):
-        """More connections to it than it has to the server: the service's change places."""
+        """The service has more connections than the pooler has server connections, so they share these."""
         servers = [pooled(DB_POOL_MIN="6", DB_POOL_MAX="6") for _ in range(2)]
 
         def work(session, number):
@@ -206,18 +205,18 @@ class TestFailure:
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
         mark = cluster.mark()
         with database.connect() as other, other.transaction():
-            # Holds the lock that it needs until the transaction ends.
+            # The transaction holds the lock until it ends.
             other.execute("ALTER TABLE items ADD COLUMN more text")
             began = time.monotonic()
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 answer = pool.submit(server.get, "/api/items")
-                until(lambda: database.admin.execute(waiting, [database.name]).fetchone()[0], what="it to wait")
+                until(lambda: database.admin.execute(waiting, [database.name]).fetchone()[0], what="the lock wait")
                 problem(answer.result(), 504)
             assert 0.3 < time.monotonic() - began < 2
             until(
                 lambda: database.admin.execute(waiting, [database.name]).fetchone()[0] == 0,
                 3,
-                what="the server to stop it while the lock is held",
+                what="the server to cancel the statement while the lock is held",
             )
             assert server.get("/health").status_code == 200
         assert "canceling statement due to user request" in cluster.since(mark)
@@ -230,8 +229,8 @@ MODES = ["session", "transaction", "statement"]
 
 @pytest.fixture(scope="module", params=MODES)
 def bouncer_of_mode(cluster, request):
-    """A pooler in each mode that carries no prepared statements. It ignores start-up parameters that it does not know, as
-    many are told to."""
+    """A pooler in each mode without support for prepared statements. It ignores unknown start-up parameters, a
+    common configuration."""
     with temporary_directory() as directory:
         settings = "ignore_startup_parameters = options,extra_float_digits\nserver_reset_query = DISCARD ALL"
         size = "\ndefault_pool_size = 20" if request.param == "session" else ""
@@ -249,16 +248,16 @@ def by(bouncer, database):
 
 
 def settings_of_sessions(bouncer, database):
-    """What other clients of the pooler find set on the server's sessions that they are given."""
+    """Returns the settings and prepared statements that other clients of the pooler find in the server's sessions."""
     with bouncer.connect(database.name) as client:
-        client.prepare_threshold = None  # it is to leave nothing behind itself
+        client.prepare_threshold = None  # this client itself must leave no prepared statement
         query = """SELECT current_setting('statement_timeout'), current_setting('plan_cache_mode'),
                    current_setting('enable_seqscan'), (SELECT count(*) FROM pg_prepared_statements)"""
         return {client.execute(query).fetchone() for _ in range(20)}
 
 
 def assert_serves_all_routes(server, database):
-    """Under the load of 64 clients: plain and keyed creates, lookups, and pages."""
+    """Checks plain and keyed creates, lookups and pages under the load of 64 clients."""
 
     def work(session, number):
         for turn in range(5):
@@ -280,7 +279,7 @@ def assert_serves_all_routes(server, database):
 class TestMode:
     def test_serves_with_statements_that_are_not_prepared(self, database, bouncer_of_mode, launch):
         mode, bouncer = bouncer_of_mode
-        # A migration is a transaction, which statement mode does not let through.
+        # A migration is a transaction, which statement mode rejects.
         assert items("migrate", **database.environment).returncode == 0
         server = launch(by(bouncer, database), DB_PREPARED="0", DB_POOL_MAX="10").wait_until_healthy()
         assert_serves_all_routes(server, database)
@@ -294,7 +293,7 @@ class TestMode:
         assert "pooler" in lines[0]["error"] and "DB_PREPARED=0" in lines[0]["error"]
         assert server.get("/health").status_code == 503
         problem(server.get("/api/items"), 503)
-        time.sleep(0.3)  # for more attempts, which are to leave nothing behind
+        time.sleep(0.3)  # time for more attempts, which must leave no state in the sessions
         assert len(unreachable_lines(server)) == 1
         assert settings_of_sessions(bouncer, database) == {("0", "auto", "on", 0)}
 

@@ -1,4 +1,4 @@
-"""Whose word on the client is believed: X-Forwarded-For, X-Amzn-Trace-Id and X-Forwarded-Proto by TRUSTED_PROXIES."""
+"""TRUSTED_PROXIES decides from which peers X-Forwarded-For, X-Amzn-Trace-Id and X-Forwarded-Proto are accepted."""
 
 import socket
 
@@ -59,18 +59,18 @@ def serve(database, trusted):
 
 @pytest.fixture(scope="module")
 def trusting(module_database):
-    """Believes its peers, as the default does."""
+    """A server that trusts its peers, as the default does."""
     yield from serve(module_database, None)
 
 
 @pytest.fixture(scope="module")
 def wary(module_database):
-    """Believes other networks only."""
+    """A server that trusts other networks only."""
     yield from serve(module_database, "10.0.0.0/8,192.168.0.0/16,::1/128")
 
 
 def asked(server, path, fields, request_id=None):
-    """The answer to a request with these fields, and its log line."""
+    """Returns the response to a request with these fields, and its log line."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
     if request_id:
         lines += f"X-Request-Id: {request_id}\r\n"

@@ -1,4 +1,4 @@
-"""`items secret`: the database's secret from AWS Secrets Manager, against moto and against servers that misbehave."""
+"""`items secret` reads the database's secret from AWS Secrets Manager, here moto and servers that misbehave."""
 
 import json
 import os
@@ -36,7 +36,7 @@ PLAIN = value({"username": "app", "password": "hunter2-hunter2"})
 
 
 def secret(**environment):
-    """Runs `items secret` for a secret that is asked for with keys in variables; None takes a variable away."""
+    """Runs `items secret` with credentials in variables; None removes a variable."""
     standard = {
         "DB_SECRET_ID": "items/db",
         "AWS_REGION": REGION,
@@ -55,7 +55,7 @@ def lines(run):
 
 def reason(run):
     assert run.returncode == 1, run.stdout + run.stderr
-    assert run.stderr.strip(), "a failure gives its reason"
+    assert run.stderr.strip(), "the failure has no reason"
     return run.stderr
 
 
@@ -192,7 +192,7 @@ class TestSecret:
         run = secret(AWS_ENDPOINT_URL=moto.url)
         assert words in reason(run) and "hunter2" not in run.stdout + run.stderr
 
-    def test_that_is_not_there_is_missed(self, moto):
+    def test_that_does_not_exist_is_reported(self, moto):
         assert "no such secret" in reason(secret(AWS_ENDPOINT_URL=moto.url))
 
     def test_about_to_be_deleted_is_refused(self, moto):
@@ -205,7 +205,7 @@ class TestSecret:
 
 
 class TestFailure:
-    def test_of_a_moment_is_tried_again(self, loopback):
+    def test_that_is_temporary_is_retried(self, loopback):
         answers = iter([(400, '{"__type":"ThrottlingException"}'), (503, ""), (200, PLAIN)])
         server = loopback(lambda request: next(answers))
         run = secret(AWS_ENDPOINT_URL=server.url)
@@ -234,7 +234,7 @@ class TestFailure:
 class TestEncryption:
     @pytest.fixture
     def server(self, loopback, tmp_path):
-        """A server whose certificate nobody knows, and the certificate."""
+        """A server with a certificate of an unknown authority, and the path of that certificate."""
         certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -271,7 +271,7 @@ class TestEncryption:
 class TestSignature:
     @pytest.mark.parametrize("token", [None, TOKEN])
     @pytest.mark.parametrize("name", ["items/db", 'na"me/with+=.@-_ \\ é'])
-    def test_is_botocores_for_the_same_request(self, loopback, token, name):
+    def test_equals_that_of_botocore_for_the_same_request(self, loopback, token, name):
         server = loopback(lambda request: (200, PLAIN))
         lines(secret(AWS_ENDPOINT_URL=server.url, AWS_SESSION_TOKEN=token, DB_SECRET_ID=name))
         (request,) = server.requests

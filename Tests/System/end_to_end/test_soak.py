@@ -1,4 +1,4 @@
-"""A short soak: honest clients must not notice the hostile ones beside them. `make soak` is the long one."""
+"""A short soak: honest clients must not be affected by concurrent hostile ones. `make soak` runs a long one."""
 
 import os
 import subprocess
@@ -24,6 +24,6 @@ def test_honest_clients_do_not_notice_hostile_ones(database):
         timeout=SECONDS + 90,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    # Everybody was there: a soak in which nothing happened proves nothing.
+    # Every kind of client must have run: otherwise the soak proves nothing.
     for kind in ("create", "read", "list", "mutations", "slow_head", "slow_body", "deaf", "resets", "pipelined"):
         assert f"\n  {kind} " in run.stdout, run.stdout

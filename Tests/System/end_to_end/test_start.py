@@ -1,4 +1,4 @@
-"""The time before the database is there: what is answered meanwhile, and how soon a signal ends it."""
+"""The time before the database is reachable: responses meanwhile, and how soon a signal ends the process."""
 
 import contextlib
 import os
@@ -16,14 +16,14 @@ from support.project import BINARY
 from support.server import Server, problem
 from support.waiting import until
 
-# A drain without clients takes as long as it takes to hear of it, and the machine may be busy.
+# A drain without clients ends as soon as the process handles the signal, but the machine may be busy.
 PROMPT_SECONDS = 4
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="unshare(1) needs root for a process namespace")
 
 
 class SilentServer:
-    """Takes connections and never says a word."""
+    """Accepts connections and never sends anything."""
 
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -51,7 +51,7 @@ def silent():
 
 
 def stopped(server, number=signal.SIGTERM, status=0):
-    """Sends a signal, and answers with how many seconds the end took."""
+    """Sends a signal, checks the exit status, and returns the seconds until the process ended."""
     began = time.monotonic()
     server.signal(number)
     assert server.wait() == status
@@ -64,7 +64,7 @@ def silent_database(silent):
 
 
 class FirstConnection(SilentServer):
-    """Carries the first connection to a PostgreSQL on a unix socket, and never says a word to the others."""
+    """Forwards the first connection to PostgreSQL's Unix domain socket, and never sends anything on later ones."""
 
     def __init__(self, address):
         self.address = address
@@ -89,7 +89,7 @@ class FirstConnection(SilentServer):
 
 @pytest.fixture
 def first_connection(database):
-    """A database that one event loop finds, and another waits for."""
+    """A database that answers one event loop and is silent to the other."""
     server = FirstConnection(f"{database.environment['DB_HOST']}/.s.PGSQL.5432")
     yield {
         **database.environment,
@@ -105,7 +105,7 @@ def first_connection(database):
 
 @pytest.fixture
 def silent_resolver(tmp_path):
-    """A C library that never finds out the address of a name."""
+    """A preloaded library whose getaddrinfo does not return for 60 s."""
     source, library = tmp_path / "silent.c", tmp_path / "silent.so"
     source.write_text("#include <unistd.h>\nint getaddrinfo() { sleep(60); return -2; }\n")
     subprocess.run(["clang", "-shared", "-fPIC", "-o", library, source], check=True)
@@ -114,7 +114,7 @@ def silent_resolver(tmp_path):
 
 @pytest.fixture
 def held_lock(database):
-    """Another instance that migrates, and takes its time."""
+    """The migration lock, held as by another instance that is migrating."""
     with database.connect() as other:
         other.execute("SELECT pg_advisory_lock(x'6974656D73'::bigint)")
         yield database.environment
@@ -122,7 +122,7 @@ def held_lock(database):
 
 @pytest.fixture
 def slow_step(database):
-    """A first migration that takes a minute. The superuser's own connection is none that the test may count."""
+    """Makes the first migration take a minute. The superuser's connection does not count as a service connection."""
     with database.cluster.connect(database.name, user="postgres") as admin:
         admin.execute(
             "CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS "
@@ -180,7 +180,7 @@ class TestBeforeTheDatabaseIsThere:
     def test_a_second_signal_ends_it_at_once(self, silent_database, launch):
         server = launch(silent_database).wait_until_live()
         with socket.create_connection(("127.0.0.1", server.port)) as client:
-            # A request that is being sent is waited for; it never ends.
+            # The drain waits for this request, which never ends.
             client.sendall(b"POST /api/items HTTP/1.1\r\nHost: items.test\r\nContent-Length: 9\r\n")
             until(lambda: server.get("/health/live").ok)
             server.signal(signal.SIGTERM)
@@ -191,7 +191,7 @@ class TestBeforeTheDatabaseIsThere:
         server = launch(slow_step).wait_until_live()
         until(lambda: is_sleeping(database))
         stopped(server)
-        until(lambda: database.service_connections() == 0, 2, what="the server to give up the migration")
+        until(lambda: database.service_connections() == 0, 2, what="the server to cancel the migration")
         with database.connect() as connection:
             made = connection.execute("SELECT to_regclass('items'), to_regclass('items_migrations')").fetchone()
         assert made == (None, None)
@@ -202,12 +202,12 @@ class TestBeforeTheDatabaseIsThere:
     ):
         server = launch(held_lock, WORKERS="4", DB_PREPARED=prepared).wait_until_live()
         until(lambda: waits_for_lock(database) == 1)
-        # The others would come within milliseconds.
+        # Further sessions would appear within milliseconds.
         for _ in range(50):
             assert waits_for_lock(database) == 1
             time.sleep(0.01)
         stopped(server)
-        until(lambda: waits_for_lock(database) == 0, 2, what="the server to give up the wait")
+        until(lambda: waits_for_lock(database) == 0, 2, what="the server to cancel the wait")
 
 
 def test_systemd_is_asked_for_time_and_notified_when_ready(database, launch, tmp_path):
@@ -229,7 +229,7 @@ def test_systemd_is_asked_for_time_and_notified_when_ready(database, launch, tmp
         server.wait()
 
 
-def test_a_balancer_that_found_it_healthy_has_its_time_though_the_start_goes_on(first_connection, launch):
+def test_the_drain_delay_applies_after_a_successful_health_check_during_the_start(first_connection, launch):
     server = launch(first_connection, DRAIN_DELAY_MS="15000").wait_until_healthy()
     assert "Serving" not in [line["msg"] for line in server.logs()]
     server.signal(signal.SIGTERM)
@@ -241,7 +241,7 @@ def test_a_balancer_that_found_it_healthy_has_its_time_though_the_start_goes_on(
 
 @contextlib.contextmanager
 def notified(address):
-    """A service manager's socket, which is told of the start and the end."""
+    """Yields a service manager's socket, which receives the notifications."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(address)
         manager.settimeout(10)
@@ -249,7 +249,7 @@ def notified(address):
 
 
 def words(manager):
-    """What was told and not read so far."""
+    """Returns the notifications that have arrived and were not read yet."""
     told = []
     manager.setblocking(False)
     with contextlib.suppress(BlockingIOError):
@@ -289,7 +289,7 @@ def test_systemd_is_notified_through_an_abstract_socket(database, launch):
         until(lambda: manager.recv(100) == b"READY=1", what="the start to be over")
 
 
-def test_systemd_is_asked_for_more_time_again_before_what_it_gave_is_over(held_lock, launch, tmp_path):
+def test_systemd_is_asked_for_more_time_before_the_last_extension_ends(held_lock, launch, tmp_path):
     address = str(tmp_path / "notify")
     with notified(address) as manager:
         launch(held_lock, NOTIFY_SOCKET=address)
@@ -298,31 +298,31 @@ def test_systemd_is_asked_for_more_time_again_before_what_it_gave_is_over(held_l
         for _ in range(2):
             assert manager.recv(100) == b"EXTEND_TIMEOUT_USEC=30000000"
             asked.append(time.monotonic())
-    # Two words may be lost.
+    # Two of the notifications may be lost.
     assert asked[1] - asked[0] < 30 / 2
 
 
 class TestMigrate:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_a_signal_has_the_server_undo_it(self, slow_step, database, launch_migration, number):
+    def test_a_signal_rolls_the_migration_back(self, slow_step, database, launch_migration, number):
         migration = launch_migration(slow_step)
         until(lambda: is_sleeping(database))
         assert stopped(migration, number, status=1) < PROMPT_SECONDS
         assert "stopped by a signal" in migration.errors()
-        until(lambda: database.service_connections() == 0, 2, what="the server to give up the migration")
+        until(lambda: database.service_connections() == 0, 2, what="the server to cancel the migration")
 
     def test_a_signal_ends_it_while_a_name_is_resolved(self, silent_resolver, launch_migration):
         migration = launch_migration(silent_resolver)
-        time.sleep(0.5)  # the subject: the name is being resolved
+        time.sleep(0.5)  # the point of the test: the name is being resolved
         assert migration.process.poll() is None
         assert stopped(migration, status=1) < PROMPT_SECONDS
         assert "stopped by a signal" in migration.errors()
 
     def test_a_second_signal_ends_it_at_once(self, silent_resolver, launch_migration):
         migration = launch_migration(silent_resolver)
-        time.sleep(0.5)  # the subject: the name is being resolved
+        time.sleep(0.5)  # the point of the test: the name is being resolved
         migration.signal(signal.SIGTERM)
-        time.sleep(0.2)  # two signals that come together are one
+        time.sleep(0.2)  # two pending signals of one number would be delivered as one
         assert stopped(migration, status=1) < 1
 
 
@@ -331,7 +331,7 @@ def test_a_signal_ends_a_health_check_that_waits(silent):
         [BINARY, "healthcheck"], env={"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(silent.port)}
     )
     try:
-        until(lambda: silent.clients, what="the service to be asked")
+        until(lambda: silent.clients, what="a connection")
         check.terminate()
         assert check.wait(1) == -signal.SIGTERM
     finally:
@@ -343,7 +343,7 @@ class TestInstanceMetadata:
     def test_is_asked_while_the_service_serves(self, silent, database, launch):
         endpoint = f"http://127.0.0.1:{silent.port}"
         server = launch(database.environment, INSTANCE_ID=None, AWS_EC2_METADATA_SERVICE_ENDPOINT=endpoint)
-        until(lambda: silent.clients, what="the service to be asked")
+        until(lambda: silent.clients, what="a connection")
         assert requests.get(server.url + "/health/live", timeout=0.5).ok
         server.wait_until_healthy()
         assert server.get("/").json()["instance_id"] == socket.gethostname()
@@ -387,7 +387,7 @@ class TestInstanceMetadata:
             stdout=subprocess.DEVNULL,
         )
         try:
-            until(lambda: silent.clients, what="the service to be asked")
+            until(lambda: silent.clients, what="a connection")
             children = f"/proc/{outer.pid}/task/{outer.pid}/children"
             with open(children, encoding="ascii") as file:
                 inner = int(file.read().split()[0])
@@ -401,7 +401,7 @@ class TestInstanceMetadata:
                 outer.wait()
 
 
-def test_a_terminal_that_hangs_up_ends_nothing(database, launch):
+def test_sighup_does_not_end_the_service(database, launch):
     server = launch(database.environment).wait_until_healthy()
     server.signal(signal.SIGHUP)
     with pytest.raises(subprocess.TimeoutExpired):

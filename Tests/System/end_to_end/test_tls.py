@@ -1,4 +1,4 @@
-"""The way to the database over TLS: whose certificate is believed, what is said when it is not, and that nothing waits in it."""
+"""TLS to the database: certificate verification, the reported reason of a failure, and complete reads of batches."""
 
 import concurrent.futures
 import subprocess
@@ -30,7 +30,7 @@ CLIENTS = 64
 
 @pytest.fixture(scope="module")
 def cluster(authority):
-    """Takes TLS connections alone, with a certificate for `localhost` and for no address."""
+    """Accepts TLS connections only, with a certificate for `localhost` and for no address."""
 
     def prepare(cluster):
         cluster.install(*authority.issue("localhost"))
@@ -48,14 +48,14 @@ def database(cluster):
 
 @pytest.fixture(scope="module")
 def plain_cluster():
-    """One without TLS."""
+    """A cluster without TLS."""
     with network_cluster() as cluster:
         yield cluster
 
 
 @pytest.fixture
 def large_records(plain_cluster, authority, directory):
-    """A proxy that speaks TLS in large records, and what a service needs to connect by it."""
+    """A TLS proxy with large records, and the variables with which a service connects to it."""
     certificate, key = directory / "proxy.pem", directory / "proxy.key"
     for file, text in zip((certificate, key), authority.issue("localhost")):
         file.write_text(text)
@@ -68,7 +68,7 @@ def large_records(plain_cluster, authority, directory):
 
 
 def encryption(database):
-    """One row for each of the service's connections: whether it is encrypted."""
+    """Returns for each of the service's connections whether it is encrypted."""
     query = "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname = %s AND usename = 'items'"
     return [row[0] for row in database.admin.execute(query, [database.name])]
 
@@ -80,12 +80,12 @@ def assert_serves(server, name="Over TLS"):
 
 
 def refusal(server):
-    """The reason of a service that finds no database, said once; its health check and its items answer 503."""
+    """Returns the reason of a service that cannot connect. Checks that it is logged once and that requests get 503."""
     server.wait_until_live()
     lines = until(lambda: unreachable_lines(server), 5, what="the line about the database")
     assert server.get("/health").status_code == 503
     problem(server.get("/api/items"), 503)
-    time.sleep(0.3)  # for more attempts, which are to say nothing more
+    time.sleep(0.3)  # time for more attempts, which must log nothing
     assert len(unreachable_lines(server)) == len(lines) == 1 and lines[0]["level"] == "ERROR"
     return lines[0]["error"]
 
@@ -101,11 +101,11 @@ class TestVerification:
     def test_is_in_full_where_only_the_authority_is_named(self, database, launch, authority):
         trust = {"DB_SSLROOTCERT": str(authority.certificate)}
         assert_serves(launch(database.environment, **trust).wait_until_healthy())
-        # The certificate names no address, which only the full verification minds.
+        # The certificate contains no address, which only full verification checks.
         reason = refusal(launch(database.environment, **trust, DB_HOST="127.0.0.1"))
         assert 'certificate for "localhost"' in reason and 'does not match host name "127.0.0.1"' in reason
 
-    def test_of_another_name_is_left_to_the_full_one(self, database, launch, authority):
+    def test_by_authority_only_accepts_another_host_name(self, database, launch, authority):
         by_address = {"DB_HOST": "127.0.0.1", "DB_SSLROOTCERT": str(authority.certificate)}
         assert_serves(launch(database.environment, **by_address, DB_SSLMODE="verify-ca").wait_until_healthy())
         assert all(encryption(database))
@@ -123,12 +123,12 @@ class TestVerification:
         before = len(attempts(server))
         with requests.Session() as session:
             end = time.monotonic() + 2
-            while time.monotonic() < end:  # the busiest case: somebody asks all the time
+            while time.monotonic() < end:  # the worst case: requests arrive continuously
                 assert session.get(server.url + "/api/items").status_code == 503
-        # Two loops, a pause of a quarter of a second on average at its longest, the shorter ones before it.
+        # Two loops, a pause of 0.25 s on average at its limit, and the shorter pauses before it.
         assert 2 <= len(attempts(server)) - before <= 40
         received = cluster.since(mark).count("connection received: host=127.0.0.1")
-        assert abs(received - len(attempts(server))) <= 2, "an attempt is one connection"
+        assert abs(received - len(attempts(server))) <= 2, "the server received more than one connection per attempt"
 
     def test_takes_a_bundle_of_many_authorities(self, database, launch, directory, authority, stranger):
         others = [Authority(directory, f"region-{number}") for number in range(5)]
@@ -149,12 +149,12 @@ class TestMode:
         reason = refusal(launch(database.environment, DB_SSLMODE="disable"))
         assert reason.startswith("28000 ") and "no pg_hba.conf entry" in reason and "no encryption" in reason
 
-    def test_prefer_tells_of_the_password_and_not_of_the_second_attempt_without_tls(self, database, launch):
+    def test_prefer_reports_the_wrong_password_and_not_the_attempt_without_tls(self, database, launch):
         reason = refusal(launch(database.environment, DB_PASSWORD="not-the-password"))
         assert reason.startswith("28P01 ") and 'password authentication failed for user "items"' in reason
 
     def test_require_with_an_authority_verifies_it(self, database, launch, stranger):
-        """As libpq does for a root certificate that is named."""
+        """libpq also verifies when DB_SSLROOTCERT is set."""
         trust = {"DB_SSLMODE": "require", "DB_SSLROOTCERT": str(stranger.certificate)}
         assert "certificate verify failed" in refusal(launch(database.environment, **trust))
 
@@ -162,7 +162,7 @@ class TestMode:
 class TestCertificate:
     @pytest.fixture
     def present(self, cluster, authority):
-        """The server presents another certificate to new connections, until the test is over."""
+        """Returns present(certificate, key): new connections get this certificate until the test ends."""
 
         def present(certificate, key):
             cluster.install(certificate, key)
@@ -189,13 +189,13 @@ class TestCertificate:
         trust = {"DB_SSLROOTCERT": str(authority.certificate)}
         assert_serves(launch(database.environment, **trust).wait_until_healthy())
 
-    def test_renewed_at_a_restart_is_taken_without_one_of_the_service(self, cluster, database, launch, authority):
+    def test_renewed_with_a_restart_of_the_server_needs_none_of_the_service(self, cluster, database, launch, authority):
         trust = {"DB_SSLROOTCERT": str(authority.certificate)}
         server = launch(database.environment, **trust).wait_until_healthy()
         assert_serves(server)
         certificate, key = authority.issue("localhost")
         cluster.stop("fast")
-        until(lambda: server.get("/health").status_code == 503, 5, what="the outage to be seen")
+        until(lambda: server.get("/health").status_code == 503, 5, what="the outage to be reported")
         cluster.install(certificate, key)
         cluster.start()
         database.admin = cluster.connect()
@@ -205,16 +205,16 @@ class TestCertificate:
 
 
 def presented(cluster):
-    """The serial number of the certificate that the server presents now."""
+    """Returns the serial number of the certificate that the server presents now."""
     text = openssl("s_client", "-connect", f"127.0.0.1:{cluster.port}", "-starttls", "postgres", text="")
     return serial(text[text.index("-----BEGIN") : text.index("-----END CERTIFICATE-----") + 26])
 
 
 @pytest.fixture(scope="module")
 def undrained(tmp_path_factory):
-    """The environment of a process whose libpq believes that the TLS library has nothing decrypted that was not read.
+    """The environment of a process in which SSL_pending always returns 0.
 
-    Newer ones ask, and read on; those of before leave the rest of a record in the library.
+    Newer libpq versions call it and continue to read; older ones leave the rest of a record in the TLS library.
     """
     directory = tmp_path_factory.mktemp("preload")
     source, library = directory / "pending.c", directory / "pending.so"
@@ -224,16 +224,16 @@ def undrained(tmp_path_factory):
 
 
 class TestBatches:
-    """What a TLS library has decrypted, its socket no longer tells of."""
+    """When the TLS library has decrypted the data, the socket does not become readable for it."""
 
     def test_of_many_clients_are_all_answered(self, database, launch, authority):
         environment = {"DB_SSLROOTCERT": str(authority.certificate), "WORKERS": "1", "DB_POOL_MAX": "2"}
         server = launch(database.environment, **environment).wait_until_healthy()
         many_clients(server)
         rows = database.connect().execute("SELECT count(*), count(DISTINCT xmin::text) FROM items").fetchone()
-        assert rows[0] == CLIENTS * 5 and rows[1] < rows[0], "some shared a transaction"
+        assert rows[0] == CLIENTS * 5 and rows[1] < rows[0], "no two creates shared a transaction"
 
-    # Rows of a few bytes and of more than one record, which make libpq's buffer grow.
+    # Descriptions of a few bytes and of more than one record, for which libpq's buffer grows.
     @pytest.mark.parametrize("description", ["short", "d" * 2000, "😀" * 10_000], ids=["short", "medium", "long"])
     def test_are_answered_from_the_largest_records(self, large_records, launch, undrained, description):
         proxy, environment = large_records
@@ -242,19 +242,19 @@ class TestBatches:
         assert len(description) < 100 or proxy.largest == 16384
 
     def test_that_end_with_a_full_record_are_read_to_the_end(self, large_records, launch, undrained):
-        """Two reads of what a socket has may end in the middle of a record, of whose rest the socket says nothing."""
+        """Two reads of the socket's data may end within a record; the socket does not become readable for its rest."""
         proxy, environment = large_records
         server = launch(environment, **undrained, WORKERS="1").wait_until_healthy()
         for number in range(9):
             server.create(f"Item {number}", "d" * 2000)
-        for limit in range(1, 10):  # the last ones: a record that is not full, and one that is
+        for limit in range(1, 10):  # the last record is partial for some limits and full for others
             page = server.get(f"/api/items?limit={limit}")
             assert page.status_code == 200 and len(page.json()["items"]) == limit, page.text
         assert proxy.largest == 16384
 
 
 def many_clients(server, rounds=5, description="d" * 2000):
-    """Creates and lists by 64 clients at once; each answer has to be there, right and in time."""
+    """Creates and lists with 64 clients at once; each response must be correct and in time."""
     limit = 5 if len(description) > 5000 else 200
 
     def client(number):

@@ -1,4 +1,4 @@
-"""Strange values of all variables: the service serves, or refuses them by name, and is never ended by a signal."""
+"""Unusual values of all variables: the service starts, or refuses them by name, and is never ended by a signal."""
 
 import random
 import re
@@ -12,7 +12,7 @@ from support.ports import free_port
 from support.project import BINARY, ROOT
 from support.server import Server
 
-# Enough to meet every variable several times, in a minute.
+# Enough rounds to use every variable several times, within a minute.
 ROUNDS = 60
 STRANGE = """
     0 1 -1 00 65535 65536 1000000 3600000 3600001 2147483648 9223372036854775807 18446744073709551615 1e9 none , / // /a /a/
@@ -25,14 +25,14 @@ VARIABLES = re.findall(
     (ROOT / "Sources/Chassis/Configuration/Configuration+Variables.swift").read_text(encoding="utf-8"),
     re.MULTILINE,
 ) + ["ITEMS_COMMIT", "LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]
-# So many loops are too many for this machine, and whole minutes of a drain for a test.
+# Such values of WORKERS are too many threads for this machine, and the drain would take minutes.
 LEFT_OUT = {"WORKERS", "DRAIN_DELAY_MS", "DRAIN_TIMEOUT_MS"}
 
 
 def environments():
     generator = random.Random(20241101)
     for number in range(ROUNDS):
-        # Each variable in its turn, and some others beside it.
+        # Every variable in turn, with up to two others.
         names = {VARIABLES[number % len(VARIABLES)], *generator.sample(VARIABLES, generator.randrange(3))} - LEFT_OUT
         yield {name: generator.choice(STRANGE) for name in sorted(names)}
 
@@ -59,7 +59,7 @@ def test_the_service_serves_or_says_what_is_wrong(number, given, tmp_path):
             server.signal(signal.SIGTERM)
         status = server.wait(20)
         said = server.errors() + b"".join(server.lines).decode(errors="replace")
-        # This machine may not be able to listen on the address.
+        # The machine may not be able to listen on the address.
         assert status == 0 or status == 1 and "Cannot" in said, said
     finally:
         if server.process.poll() is None:
@@ -70,8 +70,8 @@ def test_the_service_serves_or_says_what_is_wrong(number, given, tmp_path):
 
 
 @pytest.mark.parametrize("processes", [3, 4, 6, 10])
-def test_threads_that_cannot_be_had_end_the_start_with_a_word(processes):
-    """A loop or the log without a thread; a limit on processes holds for everybody but root."""
+def test_a_failure_to_start_a_thread_ends_the_start_with_a_message(processes):
+    """A loop or the log cannot start its thread: RLIMIT_NPROC applies to every user but root."""
     other = 60_000 + processes
     limited = ["setpriv", f"--reuid={other}", "--clear-groups", "prlimit", f"--nproc={processes}", BINARY, "serve"]
     environment = {"PATH": "/usr/bin:/bin", "DB_HOST": "/nonexistent", "HOST": "127.0.0.1", "PORT": "0", "WORKERS": "20"}

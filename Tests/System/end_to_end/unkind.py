@@ -1,4 +1,4 @@
-"""Clients that mean harm or have no luck, and what their server looks like from outside."""
+"""Slow, flooding and disconnecting clients, and measurements of their server."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def post(body='{"name":"Unkind"}'):
 
 
 def private_kib(server):
-    """What it holds in memory of its own; pages of the program's file come and go."""
+    """Returns the server's anonymous memory in KiB; file-backed pages may be evicted at any time."""
     with open(f"/proc/{server.process.pid}/status") as status:
         return int(re.search(r"RssAnon:\s+(\d+) kB", status.read())[1])
 
@@ -32,7 +32,7 @@ def descriptors(server):
 
 
 def sample(server, name, **labels):
-    """The sum of a metric's samples that have these labels."""
+    """Returns the sum of a metric's samples that have these labels."""
     text = server.get("/metrics").text
     return sum(
         sample.value
@@ -43,7 +43,7 @@ def sample(server, name, **labels):
 
 
 def until_alone(server, seconds=10.0):
-    """Waits until whoever asks is the only client: one connection, one request in flight."""
+    """Waits until the caller is the only client: one connection, one request in flight."""
 
     def alone():
         return (sample(server, "http_connections_open"), sample(server, "http_requests_in_flight")) == (1, 1)
@@ -58,7 +58,7 @@ def reset(connection):
 
 
 def narrow(server, window=2048):
-    """A connection with a small receive window, by default the smallest there is: answers soon stay in the server."""
+    """Opens a connection with a small receive window, by default the minimum, so that responses stay in the server."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
     client.settimeout(10)
@@ -67,7 +67,7 @@ def narrow(server, window=2048):
 
 
 class Drip(threading.Thread):
-    """Sends a byte now and then for as long as the server takes them."""
+    """Sends a byte every `interval` seconds for as long as the server accepts them."""
 
     def __init__(self, wire, byte=b"x", interval=0.05):
         super().__init__(daemon=True)
@@ -90,7 +90,7 @@ class Drip(threading.Thread):
 
 
 class Flood(threading.Thread):
-    """Pipelines one request without end and reads the answers as fast as they come."""
+    """Pipelines one request endlessly and reads the responses as fast as they arrive."""
 
     def __init__(self, server, request):
         super().__init__(daemon=True)
@@ -122,14 +122,14 @@ class Flood(threading.Thread):
         try:
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass  # the server was faster
+            pass  # the server closed first
         self.join(5)
         self.sender.join(5)
         self.socket.close()
 
 
 def slowest_answer(server, seconds):
-    """The longest time a well-behaved client waited, with a new connection for each request."""
+    """Returns the longest latency of a client that opens a new connection for each request."""
     slowest, end = 0.0, time.monotonic() + seconds
     while time.monotonic() < end:
         began = time.monotonic()
