@@ -54,7 +54,7 @@ def pooler_terminate(run):
 
 @scenario("pooler-frozen", pooled, strands_backends=True, known_within=5.0)
 def pooler_frozen(run):
-    """pgbouncer stops responding: the kernel accepts connections that nobody serves."""
+    """pgbouncer stops responding: the kernel accepts connections, but no process serves them."""
     run.fault("SIGSTOP to pgbouncer")
     run.world.bouncer.process.send_signal(signal.SIGSTOP)
     try:

@@ -114,7 +114,7 @@ def idle_ended(run):
 
 @scenario("freeze-server", direct, mixes=True, strands_backends=True, known_within=FREEZE_KNOWN_WITHIN)
 def freeze_server(run):
-    """The postmaster and all its children get SIGSTOP: the kernel accepts connections that nobody serves."""
+    """The postmaster and all its children get SIGSTOP: the kernel accepts connections, but no process serves them."""
     run.fault("SIGSTOP to all of PostgreSQL")
     run.cluster.freeze()
     time.sleep(20 if run.long else 8)
