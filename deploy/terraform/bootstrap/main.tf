@@ -113,6 +113,7 @@ module "build" {
 
   name         = "items-build"
   provider_arn = aws_iam_openid_connect_provider.github[0].arn
-  subjects     = [for branch in var.branches : "repo:${var.github}:ref:refs/heads/${branch}"]
+  github       = var.github
+  runs         = [for branch in var.branches : "ref:refs/heads/${branch}"]
   push         = { repository_arn = module.repository.arn }
 }

@@ -5,7 +5,7 @@ variable "region" {
 }
 
 variable "github" {
-  description = "OWNER/NAME of the repository whose workflows push images and deploy."
+  description = "OWNER@ID/NAME@ID, or OWNER/NAME, of the repository whose workflows push images and deploy."
   type        = string
   default     = null
 }

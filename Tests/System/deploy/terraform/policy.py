@@ -14,6 +14,7 @@ def matches(pattern, text):
 
 COMPARISONS = {
     "StringEquals": lambda wanted, actual: wanted == actual,
+    "StringLike": matches,
     "ArnEquals": matches,
     "ArnLike": matches,
     "Bool": lambda wanted, actual: str(wanted).lower() == str(actual).lower(),

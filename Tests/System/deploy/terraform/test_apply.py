@@ -320,13 +320,14 @@ def test_the_workflows_log_in_through_the_accounts_provider(account, prod, boots
     iam = account.client("iam")
     providers = [one["Arn"] for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]]
     assert providers == [f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"]
-    for name, subjects in (
-        ("items-build", ["repo:acme/items:ref:refs/heads/main", "repo:acme/items:ref:refs/heads/develop"]),
-        ("items-prod-deploy", ["repo:acme/items:environment:prod"]),
+    for name, runs in (
+        ("items-build", ["ref:refs/heads/main", "ref:refs/heads/develop"]),
+        ("items-prod-deploy", ["environment:prod"]),
     ):
         (statement,) = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"]
         assert statement["Principal"] == {"Federated": providers[0]}
-        assert statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"] == subjects
+        subjects = [f"repo:{form}:{run}" for form in ("acme/items", "acme@*/items@*") for run in runs]
+        assert statement["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"] == subjects
     assert service["deploy_role_arn"].endswith(":role/items-prod-deploy")
 
 

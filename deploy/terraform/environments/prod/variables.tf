@@ -10,7 +10,7 @@ variable "image" {
 }
 
 variable "github" {
-  description = "OWNER/NAME of the repository whose workflow may refresh this environment."
+  description = "OWNER@ID/NAME@ID, or OWNER/NAME, of the repository whose workflow may refresh this environment."
   type        = string
   default     = null
 }

@@ -8,6 +8,13 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
   region    = data.aws_region.current.name
+
+  # The subject claim contains names only, or names and ids in every repository that was created, renamed or transferred
+  # since July 2026. A name cannot contain @, so the pattern for the second form matches no other repository.
+  named         = replace(var.github, "/@[0-9]+/", "")
+  identified    = var.github == local.named ? "${replace(local.named, "/", "@*/")}@*" : var.github
+  subjects      = [for pair in setproduct([local.named, local.identified], var.runs) : "repo:${pair[0]}:${pair[1]}"]
+  repository_id = one(regexall("@([0-9]+)$", var.github)[*][0])
 }
 
 resource "aws_iam_role" "main" {
@@ -21,10 +28,13 @@ resource "aws_iam_role" "main" {
       Effect    = "Allow"
       Action    = "sts:AssumeRoleWithWebIdentity"
       Principal = { Federated = var.provider_arn }
-      Condition = { StringEquals = {
-        "${local.issuer}:aud" = "sts.amazonaws.com"
-        "${local.issuer}:sub" = var.subjects
-      } }
+      Condition = {
+        StringEquals = merge(
+          { "${local.issuer}:aud" = "sts.amazonaws.com" },
+          local.repository_id == null ? {} : { "${local.issuer}:repository_id" = local.repository_id },
+        )
+        StringLike = { "${local.issuer}:sub" = local.subjects }
+      }
     }]
   })
 }

@@ -8,15 +8,25 @@ variable "provider_arn" {
   type        = string
 }
 
-variable "subjects" {
-  description = "Which runs may take the role: repo:OWNER/NAME:environment:prod, repo:OWNER/NAME:ref:refs/heads/main."
+variable "github" {
+  description = "Repository on GitHub: OWNER/NAME, or OWNER@ID/NAME@ID, which excludes a later repository of the same name."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$|^[A-Za-z0-9_.-]+@[0-9]+/[A-Za-z0-9_.-]+@[0-9]+$", var.github))
+    error_message = "OWNER/NAME or OWNER@ID/NAME@ID, without *."
+  }
+}
+
+variable "runs" {
+  description = "Runs of the repository that may assume the role: environment:prod, ref:refs/heads/main."
   type        = list(string)
 
   validation {
-    condition = length(var.subjects) > 0 && alltrue([
-      for subject in var.subjects : can(regex("^repo:[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+:(environment:[a-z]+|ref:refs/heads/[A-Za-z0-9/_.-]+)$", subject))
+    condition = length(var.runs) > 0 && alltrue([
+      for run in var.runs : can(regex("^(environment:[a-z]+|ref:refs/heads/[A-Za-z0-9/_.-]+)$", run))
     ])
-    error_message = "A subject names one repository and one environment or branch, without *: any fork's run could match."
+    error_message = "A run is given by one environment or one branch, without *, which could match any fork's run."
   }
 }
 

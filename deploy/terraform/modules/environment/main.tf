@@ -96,7 +96,8 @@ module "delivery" {
 
   name         = "${local.name}-deploy"
   provider_arn = "${local.iam}:oidc-provider/token.actions.githubusercontent.com"
-  subjects     = ["repo:${var.github}:environment:${var.environment}"]
+  github       = var.github
+  runs         = ["environment:${var.environment}"]
 
   refresh = {
     group_name          = module.compute.group_name

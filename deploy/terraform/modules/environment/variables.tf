@@ -20,7 +20,7 @@ variable "repository" {
 }
 
 variable "github" {
-  description = "OWNER/NAME of the repository whose workflow may refresh this environment; none: no role for it."
+  description = "OWNER@ID/NAME@ID, or OWNER/NAME, of the repository whose workflow may refresh this environment; none: no role for it."
   type        = string
   default     = null
 }

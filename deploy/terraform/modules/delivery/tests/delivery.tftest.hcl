@@ -13,7 +13,8 @@ mock_provider "aws" {
 variables {
   name         = "items-prod-deploy"
   provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
-  subjects     = ["repo:acme/items:environment:prod"]
+  github       = "acme/items"
+  runs         = ["environment:prod"]
 }
 
 run "only_the_named_runs_take_the_role" {
@@ -24,11 +25,14 @@ run "only_the_named_runs_take_the_role" {
   }
 
   assert {
-    condition = jsondecode(aws_iam_role.main.assume_role_policy).Statement[0].Condition == { StringEquals = {
-      "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-      "token.actions.githubusercontent.com:sub" = ["repo:acme/items:environment:prod"]
-    } }
-    error_message = "Audience and subject are compared as they are, without patterns."
+    condition = jsondecode(aws_iam_role.main.assume_role_policy).Statement[0].Condition == {
+      StringEquals = { "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com" }
+      StringLike = { "token.actions.githubusercontent.com:sub" = [
+        "repo:acme/items:environment:prod",
+        "repo:acme@*/items@*:environment:prod",
+      ] }
+    }
+    error_message = "The subject has a pattern only for ids that are not given."
   }
   assert {
     condition     = aws_iam_role.main.max_session_duration == 7200
@@ -86,13 +90,37 @@ run "refreshing_is_bound_to_the_one_group" {
   }
 }
 
-run "a_pattern_in_a_subject_is_refused" {
-  command         = plan
-  expect_failures = [var.subjects]
+run "ids_leave_no_pattern" {
+  command = apply
 
   variables {
-    push     = { repository_arn = "arn:aws:ecr:us-east-1:123456789012:repository/items" }
-    subjects = ["repo:acme/items:*"]
+    push   = { repository_arn = "arn:aws:ecr:us-east-1:123456789012:repository/items" }
+    github = "acme@11/items@22"
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.main.assume_role_policy).Statement[0].Condition == {
+      StringEquals = {
+        "token.actions.githubusercontent.com:aud"           = "sts.amazonaws.com"
+        "token.actions.githubusercontent.com:repository_id" = "22"
+      }
+      StringLike = { "token.actions.githubusercontent.com:sub" = [
+        "repo:acme/items:environment:prod",
+        "repo:acme@11/items@22:environment:prod",
+      ] }
+    }
+    error_message = "Both forms as they are, of the repository with this id."
+  }
+}
+
+run "a_pattern_in_a_repository_or_a_run_is_refused" {
+  command         = plan
+  expect_failures = [var.github, var.runs]
+
+  variables {
+    push   = { repository_arn = "arn:aws:ecr:us-east-1:123456789012:repository/items" }
+    github = "acme/*"
+    runs   = ["*"]
   }
 }
 
