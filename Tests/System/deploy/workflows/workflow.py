@@ -305,6 +305,29 @@ def known_options(program):
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=HELP_SECONDS).stdout
 
 
+PROGRAMS_OF_ACTIONS = {"hashicorp/setup-terraform": "unzip"}
+
+
+def missing_programs(tree):
+    """An action in a job with a container can run only programs that an earlier step installed there."""
+    for where, job, index, step in tree.steps():
+        program = PROGRAMS_OF_ACTIONS.get(step.get("uses", "").partition("@")[0])
+        if "container" in job and program and program not in installed(tree, job["steps"][:index]):
+            yield f"{where}: no earlier step installs {program} in the container"
+
+
+def installed(tree, steps):
+    """Names of the packages that steps install by apt-get, or by scripts/install-dependencies test."""
+    names = set()
+    for step in steps:
+        for program, *words in commands(step.get("run", "")):
+            if [program, *words] == ["scripts/install-dependencies", "test"]:
+                names |= set(re.findall(r"[a-z0-9.+-]+", (tree.root / program).read_text()))
+            elif "apt-get" in (program, *words[:1]) and "install" in words:
+                names |= set(words)
+    return names
+
+
 RULES = (
     unpinned,
     inconsistent_pins,
@@ -316,6 +339,7 @@ RULES = (
     expressions_in_scripts,
     unset_variables,
     unmet_commands,
+    missing_programs,
 )
 
 
