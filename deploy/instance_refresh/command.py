@@ -81,7 +81,7 @@ def parse(arguments):
     add = parser.add_argument
     add("--group", required=True, help="the Auto Scaling group")
     add("--image", required=True, help="the image's full URI, with tag or digest")
-    add("--version", help="its label (default: what follows the image's last colon)")
+    add("--version", help="its label (default: the image's tag, or its digest if it has none)")
     add(
         "--smoke", required=True, type=address, metavar="URL|none", help="the service's URL; none: no smoke test at all"
     )
@@ -148,7 +148,7 @@ def parse(arguments):
         parser.error(f"--image {options.image}: a full URI with tag or digest is needed")
     if options.version is None:
         # In the form that Terraform makes, so that its next plan shows no difference.
-        options.version = options.image.rpartition(":")[2]
+        options.version = (match["tag"] or match["digest"]).rpartition(":")[2]
     if not LABEL.fullmatch(options.version):
         parser.error(f"--version {options.version}: letters, digits and ._+- are possible")
     if not 0.01 <= options.poll <= 300:

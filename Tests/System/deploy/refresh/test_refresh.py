@@ -66,15 +66,22 @@ def test_only_the_two_lines_of_the_user_data_change(cloud):
     assert cloud.user_data(2) == USER_DATA.format(image=IMAGE.format("two"), version="two")
 
 
-@pytest.mark.parametrize("digest", ["", "@sha256:" + "ab" * 32])
-def test_the_label_is_what_follows_the_last_colon(cloud, digest):
-    image = "registry.example:5000/items:dev-1" + digest
+@pytest.mark.parametrize(
+    "suffix, label",
+    [
+        (":dev-1", "dev-1"),
+        (":dev-1@sha256:" + "ab" * 32, "dev-1"),
+        ("@sha256:" + "ab" * 32, "ab" * 32),
+    ],
+)
+def test_the_label_is_the_tag_or_else_the_digest(cloud, suffix, label):
+    image = "registry.example:5000/items" + suffix
     run = refresh(cloud, "--image", image, "--version", "", "--dry-run")
     assert run.status == 2, "an empty label is none"
     words = [word for word in command("--image", image, "--dry-run") if word not in ("--version", "two")]
     run = run_words(cloud, words)
     assert run.status == 0, run.errors
-    assert f"+ITEMS_VERSION='{'ab' * 32 if digest else 'dev-1'}'" in run.text
+    assert f"+ITEMS_VERSION='{label}'" in run.text
 
 
 def test_the_new_version_is_based_on_the_latest_one(cloud):

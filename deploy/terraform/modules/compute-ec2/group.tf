@@ -23,8 +23,8 @@ resource "aws_ssm_parameter" "image" {
 
 locals {
   image = aws_ssm_parameter.image.insecure_value
-  # A digest or a tag, whatever comes last.
-  version = element(split(":", local.image), -1)
+  # The tag, or the digest of an image without one; deploy/refresh derives the same.
+  version = regex(":([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@sha256:[0-9a-f]{64})?$", local.image)[0]
 
   settings = merge({
     HEALTH_DB_GRACE_MS = "180000" # longer than a failover, during which no instance may count as unhealthy

@@ -191,6 +191,35 @@ run "the_launch_template" {
   }
 }
 
+# The state keeps the image in service, so each of these runs has its own state.
+run "the_label_is_the_tag_of_an_image_with_a_digest" {
+  command   = apply
+  state_key = "tag"
+
+  variables {
+    image = "registry.example:5000/items:prod-0123abc-20241101120000@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  }
+
+  assert {
+    condition     = local.version == "prod-0123abc-20241101120000"
+    error_message = "deploy/refresh derives the same."
+  }
+}
+
+run "the_label_is_the_digest_of_an_image_without_a_tag" {
+  command   = apply
+  state_key = "digest"
+
+  variables {
+    image = "registry.example:5000/items@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  }
+
+  assert {
+    condition     = local.version == "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    error_message = "deploy/refresh derives the same."
+  }
+}
+
 run "the_group_starts_before_it_ends" {
   command = apply
 
