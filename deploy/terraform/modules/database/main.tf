@@ -17,6 +17,8 @@ locals {
   # so that the number that the instances are checked against is the number of the server.
   max_connections = min(5000, floor(local.memory[var.instance_class] * 1073741824 * 0.8 / 9531392))
 
+  logs = toset(["postgresql", "upgrade"])
+
   # Superusers (3), RDS's sessions, a manual migration and a manual session.
   reserved_connections = 10
 }
@@ -75,12 +77,24 @@ resource "aws_iam_role_policy_attachment" "monitoring" {
   policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 }
 
-# Created before RDS would create it without a retention time and without the key.
+# Created before RDS would create them without a retention time and without the key.
 resource "aws_cloudwatch_log_group" "main" {
   #checkov:skip=CKV_AWS_338:the server's log is only needed to investigate the last weeks
-  name              = "/aws/rds/instance/${local.id}/postgresql"
+  for_each = local.logs
+
+  name              = "/aws/rds/instance/${local.id}/${each.key}"
   retention_in_days = var.log_days
   kms_key_id        = var.kms_key_arn
+}
+
+# The time of the first plan keeps the final snapshots of successive databases apart. It is a separate resource because an
+# imported database, such as a restored one, would otherwise have no name for its final snapshot and could not be destroyed.
+resource "terraform_data" "created" {
+  input = formatdate("YYYYMMDDhhmmss", plantimestamp())
+
+  lifecycle {
+    ignore_changes = [input]
+  }
 }
 
 resource "aws_db_instance" "main" {
@@ -119,9 +133,10 @@ resource "aws_db_instance" "main" {
   maintenance_window         = "sun:03:00-sun:04:00"
   auto_minor_version_upgrade = true
 
+  apply_immediately         = var.apply_immediately
   deletion_protection       = var.deletion_protection
   skip_final_snapshot       = false
-  final_snapshot_identifier = "${local.id}-final-${formatdate("YYYYMMDDhhmmss", plantimestamp())}"
+  final_snapshot_identifier = "${local.id}-final-${terraform_data.created.output}"
   copy_tags_to_snapshot     = true
   delete_automated_backups  = false
 
@@ -130,12 +145,7 @@ resource "aws_db_instance" "main" {
   performance_insights_retention_period = 7
   monitoring_interval                   = 60
   monitoring_role_arn                   = aws_iam_role.monitoring.arn
-  enabled_cloudwatch_logs_exports       = ["postgresql", "upgrade"]
+  enabled_cloudwatch_logs_exports       = local.logs
 
   depends_on = [aws_cloudwatch_log_group.main, aws_iam_role_policy_attachment.monitoring]
-
-  lifecycle {
-    # The creation time keeps the final snapshots of successive databases apart; it is not a change.
-    ignore_changes = [final_snapshot_identifier]
-  }
 }

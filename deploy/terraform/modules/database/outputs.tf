@@ -23,6 +23,11 @@ output "secret_arn" {
   value       = one(aws_db_instance.main.master_user_secret[*].secret_arn)
 }
 
+output "final_snapshot" {
+  description = "Name of the snapshot that RDS takes when the database is destroyed."
+  value       = aws_db_instance.main.final_snapshot_identifier
+}
+
 output "max_connections" {
   description = "Maximum number of sessions of the server."
   value       = local.max_connections

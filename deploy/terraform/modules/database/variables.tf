@@ -49,6 +49,12 @@ variable "deletion_protection" {
   default     = true
 }
 
+variable "apply_immediately" {
+  description = "Whether changes are applied immediately, with an interruption, or in the next maintenance window."
+  type        = bool
+  default     = false
+}
+
 variable "storage" {
   description = "Initial and maximum storage in GiB; RDS grows it automatically."
   type        = object({ initial = number, limit = number })

@@ -37,8 +37,12 @@ run "postgresql_15_encrypted_with_a_standby_and_backups" {
     error_message = "Deleting is refused, and would leave a last snapshot."
   }
   assert {
-    condition     = can(regex("^items-prod-database-final-[0-9]{14}$", aws_db_instance.main.final_snapshot_identifier))
-    error_message = "The last snapshot has a name of its own."
+    condition     = !aws_db_instance.main.apply_immediately
+    error_message = "A change that interrupts waits for the maintenance window."
+  }
+  assert {
+    condition     = toset([for one in aws_cloudwatch_log_group.main : one.name]) == toset([for log in aws_db_instance.main.enabled_cloudwatch_logs_exports : "/aws/rds/instance/items-prod-database/${log}"])
+    error_message = "Every log that RDS exports has a group with a retention time and the key."
   }
   assert {
     condition = (
@@ -54,6 +58,37 @@ run "postgresql_15_encrypted_with_a_standby_and_backups" {
   assert {
     condition     = aws_db_instance.main.allocated_storage == 20 && aws_db_instance.main.max_allocated_storage == 100 && aws_db_instance.main.storage_type == "gp3"
     error_message = "20 GiB of gp3, growing to 100."
+  }
+}
+
+run "a_change_is_made_at_once_where_that_is_wanted" {
+  command = plan
+
+  variables {
+    apply_immediately = true
+  }
+
+  assert {
+    condition     = aws_db_instance.main.apply_immediately
+    error_message = "Now, with its interruption."
+  }
+}
+
+run "the_last_snapshot_has_a_name" {
+  command = apply
+
+  assert {
+    condition     = can(regex("^items-prod-database-final-[0-9]{14}$", aws_db_instance.main.final_snapshot_identifier))
+    error_message = "It has the time of the creation."
+  }
+}
+
+run "the_name_stays" {
+  command = plan
+
+  assert {
+    condition     = aws_db_instance.main.final_snapshot_identifier == run.the_last_snapshot_has_a_name.final_snapshot
+    error_message = "A later plan does not change it."
   }
 }
 
