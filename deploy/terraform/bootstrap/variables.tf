@@ -1,13 +1,11 @@
 variable "region" {
   description = "Region of the state and the images."
   type        = string
-  default     = "us-east-1"
 }
 
 variable "github" {
-  description = "OWNER@ID/NAME@ID, or OWNER/NAME, of the repository whose workflows push images and deploy."
+  description = "OWNER@ID/NAME@ID, or OWNER/NAME, of the repository whose workflows push images and deploy; null: none."
   type        = string
-  default     = null
 }
 
 variable "branches" {

@@ -114,6 +114,7 @@ def certificate(account):
 def variables(certificate):
     """What an operator gives to prod."""
     return [
+        f"-var=region={REGION}",
         f"-var=image={IMAGE}",
         "-var=github=acme/items",
         '-var=emails=["operator@example.com"]',
@@ -128,6 +129,7 @@ def variables(certificate):
 def bootstrap(tree, account):
     """The account's own root with what the environments need, applied."""
     terraform = workspace.Terraform(tree / "bootstrap", account.url)
+    workspace.fill(tree / "bootstrap", "region", "github")
     terraform.run("init", "-input=false")
     needed = ["-target=aws_s3_bucket.state", "-target=module.repository.aws_ecr_repository.main"]
     terraform.run("apply", "-auto-approve", "-input=false", *needed, seconds=workspace.APPLY_SECONDS)
@@ -137,7 +139,7 @@ def bootstrap(tree, account):
 @pytest.fixture(scope="session")
 def applying(tree, account, bootstrap, variables):
     """prod with its state in the bucket, and the rest of the bootstrap, on their way: they mostly wait."""
-    rest = bootstrap.background("apply", "-auto-approve", "-input=false", "-var=github=acme/items")
+    rest = bootstrap.background("apply", "-auto-approve", "-input=false")
     terraform = workspace.Terraform(tree / "environments/prod", account.url, data="applied")
     bucket = bootstrap.run("output", "-raw", "state_bucket")
     terraform.run(
@@ -184,7 +186,8 @@ def plans(tree, account, bootstrap):
         copied = tree / "environments" / f"planned-{name}"
         shutil.copytree(tree / "environments" / name, copied)
         (copied / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        workspace.fill(copied)
         terraform = workspace.Terraform(copied, account.url)
         terraform.run("init", "-input=false")
-        found[name] = terraform.plan(f"-var=image={IMAGE}", "-var=github=acme/items")
+        found[name] = terraform.plan(f"-var=image={IMAGE}")
     return found

@@ -15,8 +15,8 @@ def balancer(account, prod):
 
 
 @pytest.fixture(scope="module")
-def target_group(account, prod):
-    (one,) = account.client("elbv2").describe_target_groups(Names=["items-prod"])["TargetGroups"]
+def target_group(account, service):
+    (one,) = account.client("elbv2").describe_target_groups(TargetGroupArns=[service["target_group_arn"]])["TargetGroups"]
     return one
 
 
@@ -110,7 +110,7 @@ def test_the_launch_template_has_a_number_and_asks_for_metadata_version_2(templa
     assert template["VersionNumber"] == 1
     assert data["InstanceType"] == "t3.small"
     assert data["MetadataOptions"]["HttpTokens"] == "required"
-    assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 2
+    assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
     assert data["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
     assert data["NetworkInterfaces"][0]["AssociatePublicIpAddress"] is False
     assert "KeyName" not in data
@@ -156,7 +156,7 @@ def test_the_group_names_a_version_by_its_number(group, service):
     assert group["LaunchTemplate"]["Version"] == "1"
 
 
-def test_the_group_waits_for_the_boot_script_and_for_the_last_log_lines(account, prod):
+def test_the_launch_hook_is_the_only_one(account, prod):
     hooks = account.client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName="items-prod")["LifecycleHooks"]
     found = {
         one["LifecycleHookName"]: (one["LifecycleTransition"], one["HeartbeatTimeout"], one["DefaultResult"])
@@ -164,20 +164,19 @@ def test_the_group_waits_for_the_boot_script_and_for_the_last_log_lines(account,
     }
     assert found == {
         "items-prod-launch": ("autoscaling:EC2_INSTANCE_LAUNCHING", 900, "ABANDON"),
-        "items-prod-terminate": ("autoscaling:EC2_INSTANCE_TERMINATING", 60, "CONTINUE"),
     }
 
 
-def test_an_instance_more_above_70_per_cent_and_one_fewer_below_30(account, alarms):
+def test_instances_are_added_above_70_per_cent_and_one_is_removed_below_30(account, alarms):
     policies = account.client("autoscaling").describe_policies(AutoScalingGroupName="items-prod")["ScalingPolicies"]
-    changes = {one["PolicyARN"]: one["StepAdjustments"][0]["ScalingAdjustment"] for one in policies}
+    changes = {one["PolicyARN"]: [step["ScalingAdjustment"] for step in one["StepAdjustments"]] for one in policies}
     for way, threshold, comparison, change in (
-        ("scale-out", 70, "GreaterThanThreshold", 1),
-        ("scale-in", 30, "LessThanThreshold", -1),
+        ("scale-out", 70, "GreaterThanThreshold", [10, 50, 100]),
+        ("scale-in", 30, "LessThanThreshold", [-1]),
     ):
         alarm = alarms[way]
         assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (threshold, comparison)
-        assert [changes[arn] for arn in alarm["AlarmActions"]] == [change]
+        assert [sorted(changes[arn]) for arn in alarm["AlarmActions"]] == [change]
         assert alarm["Dimensions"] == [{"Name": "AutoScalingGroupName", "Value": "items-prod"}]
 
 

@@ -14,6 +14,7 @@ def test_a_plan_whose_pools_would_fill_the_database_in_a_refresh_fails_and_says_
     text = (copied / "main.tf").read_text()
     assert "max = 2," in text
     (copied / "main.tf").write_text(text.replace("max = 2,", "max = 5,"))
+    workspace.fill(copied)
     terraform = workspace.Terraform(copied, account.url)
     terraform.run("init", "-input=false")
     said = " ".join(terraform.run("plan", "-input=false", f"-var=image={IMAGE}", status=1).split())

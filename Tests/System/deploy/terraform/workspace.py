@@ -144,12 +144,23 @@ class Terraform:
         return json.loads(self.run("show", "-json", str(path)))
 
 
+# The content of a root's terraform.tfvars: the variables without a default.
+SETTINGS = {"region": '"us-east-1"', "github": '"acme/items"', "emails": "[]", "certificate_arn": "null", "domain": "null"}
+
+
+def fill(root, *names):
+    """Writes the terraform.tfvars of a copied root, with all settings or the named ones, in Terraform's format."""
+    settings = {name: value for name, value in SETTINGS.items() if not names or name in names}
+    width = max(map(len, settings))
+    (root / "terraform.tfvars").write_text("".join(f"{name:{width}} = {value}\n" for name, value in settings.items()))
+
+
 def copy():
     """A fresh copy of what Terraform reads, with stand-ins for what another part of the repository has yet to bring."""
     executable(), configuration_file()
     target = WORK / "tree"
     shutil.rmtree(target, ignore_errors=True)
-    ignore = shutil.ignore_patterns(".terraform", "*.tfstate*")
+    ignore = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars")
     shutil.copytree(SOURCE, target / "deploy/terraform", ignore=ignore)
     if platform.machine() != "x86_64":  # the only platform whose provider the lock files name
         for lock in target.rglob(".terraform.lock.hcl"):

@@ -12,6 +12,7 @@ module "environment" {
 
   environment = "test"
   image       = var.image
+  repository  = var.repository
   github      = var.github
 
   network   = { zones = 2, nat = "one" }
@@ -27,5 +28,10 @@ module "environment" {
   certificate_arn = var.certificate_arn
   domain          = var.domain
   zone_id         = var.zone_id
+  base_path       = var.base_path
   settings        = var.settings
+
+  ami_id            = var.ami_id
+  access_log_bucket = var.access_log_bucket
+  apply_immediately = var.apply_immediately
 }

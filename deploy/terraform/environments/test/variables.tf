@@ -1,42 +1,28 @@
+# A variable without a default is one whose omission would delete something: the HTTPS listener, the workflow's role,
+# subscriptions or, with another region, the environment. terraform.tfvars has the values; it is committed, without secrets.
 variable "region" {
   description = "Region of the environment."
-  type        = string
-  default     = "us-east-1"
-}
-
-variable "image" {
-  description = "First image: URI with tag or digest."
   type        = string
 }
 
 variable "github" {
-  description = "OWNER@ID/NAME@ID, or OWNER/NAME, of the repository whose workflow may refresh this environment."
+  description = "OWNER@ID/NAME@ID, or OWNER/NAME, of the repository whose workflow may refresh this environment; null: none."
   type        = string
-  default     = null
 }
 
 variable "emails" {
   description = "E-mail addresses that receive every alarm."
   type        = list(string)
-  default     = []
-}
-
-variable "phones" {
-  description = "Phone numbers that receive critical alarms as text messages."
-  type        = list(string)
-  default     = []
 }
 
 variable "certificate_arn" {
-  description = "Certificate for HTTPS, in the same region."
+  description = "Certificate for HTTPS, in the same region; null: the service uses plain HTTP."
   type        = string
-  default     = null
 }
 
 variable "domain" {
-  description = "Host name of the service."
+  description = "Host name of the service; null: the load balancer's host name."
   type        = string
-  default     = null
 }
 
 variable "zone_id" {
@@ -45,8 +31,50 @@ variable "zone_id" {
   default     = null
 }
 
+variable "phones" {
+  description = "Phone numbers that receive critical alarms as text messages."
+  type        = list(string)
+  default     = []
+}
+
+variable "base_path" {
+  description = "Prefix of every path of the service, such as /career."
+  type        = string
+  default     = ""
+}
+
 variable "settings" {
   description = "Further variables of the service, such as LOG_LEVEL."
   type        = map(string)
   default     = {}
+}
+
+variable "image" {
+  description = "First image: URI with tag or digest. Only the first apply needs it."
+  type        = string
+  default     = null
+}
+
+variable "repository" {
+  description = "The image repository's name in this account and region."
+  type        = string
+  default     = "items"
+}
+
+variable "ami_id" {
+  description = "Machine image; null: the newest Amazon Linux 2023 at each apply."
+  type        = string
+  default     = null
+}
+
+variable "access_log_bucket" {
+  description = "Bucket for the load balancer's access log; null: no access log."
+  type        = string
+  default     = null
+}
+
+variable "apply_immediately" {
+  description = "Whether changes of the database are applied immediately, with an interruption, or in the next maintenance window."
+  type        = bool
+  default     = false
 }

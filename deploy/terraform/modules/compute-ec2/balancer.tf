@@ -29,7 +29,8 @@ resource "aws_lb" "main" {
 
 resource "aws_lb_target_group" "service" {
   #checkov:skip=CKV_AWS_378:TLS ends at the load balancer; traffic to the instance stays inside the network
-  name                 = var.name
+  # A prefix of at most six characters. The new group is created first, because one that a listener uses cannot be deleted.
+  name_prefix          = "items-"
   vpc_id               = var.vpc_id
   target_type          = "instance"
   protocol             = "HTTP"
@@ -37,12 +38,16 @@ resource "aws_lb_target_group" "service" {
   deregistration_delay = var.deregistration_delay
 
   health_check {
-    path                = "/health"
+    path                = "${var.base_path}/health"
     matcher             = "200"
     interval            = 30
     timeout             = 5
     healthy_threshold   = 2
     unhealthy_threshold = 2
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 
@@ -94,7 +99,7 @@ resource "aws_lb_listener_rule" "hidden" {
 
   condition {
     path_pattern {
-      values = var.hidden_paths
+      values = [for path in var.hidden_paths : "${var.base_path}${path}"]
     }
   }
 

@@ -14,7 +14,7 @@ resource "aws_ssm_parameter" "image" {
   name           = "/items/${var.environment}/image"
   description    = "The image in service"
   type           = "String"
-  insecure_value = var.image
+  insecure_value = coalesce(var.image, local.no_image)
 
   lifecycle {
     ignore_changes = [insecure_value]
@@ -22,11 +22,12 @@ resource "aws_ssm_parameter" "image" {
 }
 
 locals {
-  image = aws_ssm_parameter.image.insecure_value
+  no_image = "none:none"
+  image    = aws_ssm_parameter.image.insecure_value
   # The tag, or the digest of an image without one; deploy/refresh derives the same.
   version = regex(":([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@sha256:[0-9a-f]{64})?$", local.image)[0]
 
-  settings = merge({
+  settings = merge(var.base_path == "" ? {} : { BASE_PATH = var.base_path }, {
     HEALTH_DB_GRACE_MS = "180000" # longer than a failover, during which no instance may count as unhealthy
     DRAIN_DELAY_MS     = "5000"
     DB_POOL_MAX        = tostring(var.pool_max)
@@ -43,7 +44,7 @@ locals {
     ITEMS_DB_PORT         = tostring(var.database.port)
     ITEMS_DB_NAME         = var.database.name
     ITEMS_GROUP           = var.name
-    ITEMS_LAUNCH_HOOK     = "${var.name}-launch"
+    ITEMS_LAUNCH_HOOK     = local.launch_hook.name
     ITEMS_AGENT_PARAMETER = var.agent_parameter
     ITEMS_SETTINGS        = join(" ", [for name, value in local.settings : "${name}=${value}"])
   }
@@ -52,19 +53,12 @@ locals {
   script    = file(coalesce(var.boot_script, "${path.module}/../../../../userdata/boot.sh"))
   user_data = replace(local.script, local.marker, join("\n", [for name, value in local.variables : "${name}='${value}'"]))
 
-  hooks = {
-    launch = {
-      transition = "autoscaling:EC2_INSTANCE_LAUNCHING"
-      # A first boot takes 3-5 minutes. The boot script completes the hook; an instance that does not is terminated.
-      timeout = 900
-      result  = "ABANDON"
-    }
-    terminate = {
-      transition = "autoscaling:EC2_INSTANCE_TERMINATING"
-      # The target is deregistered and drained already. This leaves the agent time to send the last lines.
-      timeout = 60
-      result  = "CONTINUE"
-    }
+  launch_hook = {
+    name       = "${var.name}-launch"
+    transition = "autoscaling:EC2_INSTANCE_LAUNCHING"
+    # A first boot takes 3-5 minutes. The boot script completes the hook; an instance that does not is terminated.
+    timeout = 900
+    result  = "ABANDON"
   }
 }
 
@@ -87,11 +81,10 @@ resource "aws_launch_template" "service" {
   }
 
   metadata_options {
-    #checkov:skip=CKV_AWS_341:the service calls the metadata service from inside its container
-    http_endpoint               = "enabled"
-    http_tokens                 = "required"
-    http_put_response_hop_limit = var.hop_limit
-    instance_metadata_tags      = "enabled"
+    http_endpoint = "enabled"
+    http_tokens   = "required"
+    # The instance only: the service's container uses its network.
+    http_put_response_hop_limit = 1
   }
 
   monitoring {
@@ -119,6 +112,11 @@ resource "aws_launch_template" "service" {
   }
 
   lifecycle {
+    precondition {
+      condition     = local.image != local.no_image
+      error_message = "There is no image in service yet: the first apply needs one, -var=image=URI."
+    }
+
     precondition {
       condition     = length(split("\n${local.marker}\n", local.script)) == 2 && length(split(local.marker, local.script)) == 2
       error_message = "The boot script must have exactly one line for the settings."
@@ -162,36 +160,19 @@ resource "aws_autoscaling_group" "service" {
     max_healthy_percentage = 200
   }
 
-  # The same preferences as in deploy/refresh, which starts every refresh.
-  instance_refresh {
-    strategy = "Rolling"
-
-    preferences {
-      auto_rollback          = true
-      min_healthy_percentage = 100
-      max_healthy_percentage = 200
-      instance_warmup        = 60
-      skip_matching          = true
-      # Half of the new instances serve for five minutes before the rest is replaced.
-      checkpoint_percentages = [50, 100]
-      checkpoint_delay       = 300
-    }
-  }
-
-  # Hooks created after the group would miss its first instances.
-  dynamic "initial_lifecycle_hook" {
-    for_each = local.hooks
-    content {
-      name                 = "${var.name}-${initial_lifecycle_hook.key}"
-      lifecycle_transition = initial_lifecycle_hook.value.transition
-      heartbeat_timeout    = initial_lifecycle_hook.value.timeout
-      default_result       = initial_lifecycle_hook.value.result
-    }
+  # A hook created after the group would miss its first instances.
+  initial_lifecycle_hook {
+    name                 = local.launch_hook.name
+    lifecycle_transition = local.launch_hook.transition
+    heartbeat_timeout    = local.launch_hook.timeout
+    default_result       = local.launch_hook.result
   }
 
   termination_policies      = ["OldestLaunchTemplate", "OldestInstance"]
   wait_for_capacity_timeout = "15m"
-  metrics_granularity       = "1Minute"
+  # The first apply also waits until the load balancer finds the instances healthy.
+  min_elb_capacity    = var.size.min
+  metrics_granularity = "1Minute"
   enabled_metrics = [
     "GroupDesiredCapacity",
     "GroupInServiceInstances",
@@ -232,13 +213,11 @@ resource "aws_autoscaling_group" "service" {
   }
 }
 
-# Changes the hooks of an existing group.
-resource "aws_autoscaling_lifecycle_hook" "service" {
-  for_each = local.hooks
-
-  name                   = "${var.name}-${each.key}"
+# Changes the hook of an existing group.
+resource "aws_autoscaling_lifecycle_hook" "launch" {
+  name                   = local.launch_hook.name
   autoscaling_group_name = aws_autoscaling_group.service.name
-  lifecycle_transition   = each.value.transition
-  heartbeat_timeout      = each.value.timeout
-  default_result         = each.value.result
+  lifecycle_transition   = local.launch_hook.transition
+  heartbeat_timeout      = local.launch_hook.timeout
+  default_result         = local.launch_hook.result
 }

@@ -1,6 +1,6 @@
 output "url" {
   description = "URL of the service."
-  value       = "${local.tls ? "https" : "http"}://${coalesce(var.domain, aws_lb.main.dns_name)}"
+  value       = "${local.tls ? "https" : "http"}://${coalesce(var.domain, aws_lb.main.dns_name)}${var.base_path}"
 }
 
 output "balancer_dns_name" {

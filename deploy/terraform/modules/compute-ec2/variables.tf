@@ -126,16 +126,11 @@ variable "ami_id" {
 variable "instance_type" {
   description = "Size of an instance."
   type        = string
-}
 
-variable "hop_limit" {
-  description = "Hop limit of the metadata service's responses: 2 reaches a container with a separate network."
-  type        = number
-  default     = 2
-
+  # Families with AWS's Arm processors have a g after their number.
   validation {
-    condition     = contains([1, 2], var.hop_limit)
-    error_message = "1: the instance only; 2: its containers too."
+    condition     = !can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)\\.", var.instance_type))
+    error_message = "The machine image and the service's image are for x86-64; this type has an Arm processor."
   }
 }
 
@@ -166,11 +161,12 @@ variable "service_connections" {
 }
 
 variable "image" {
-  description = "The image in service until the first refresh: URI with tag or digest."
+  description = "The image in service until the first refresh: URI with tag or digest. Only the first apply needs it."
   type        = string
+  default     = null
 
   validation {
-    condition     = can(regex("^[^'\\s]+(:[^'/\\s]+|@sha256:[0-9a-f]{64})$", var.image))
+    condition     = var.image == null || can(regex("^[^'\\s]+(:[^'/\\s]+|@sha256:[0-9a-f]{64})$", var.image))
     error_message = "A full URI with a tag or a digest."
   }
 }
@@ -197,19 +193,41 @@ variable "agent_parameter" {
   default     = ""
 }
 
+variable "base_path" {
+  description = "Prefix of every path of the service, such as /career; empty: none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(/[A-Za-z0-9_.~-]+)*$", var.base_path))
+    error_message = "Segments that each begin with a slash, without one at the end."
+  }
+}
+
+# The boot script refuses the same settings: if a plan accepted them, the group would replace its instances endlessly.
 variable "settings" {
   description = "Further variables of the service."
   type        = map(string)
   default     = {}
 
   validation {
-    condition     = alltrue([for name, value in var.settings : can(regex("^[A-Z][A-Z0-9_]*$", name)) && can(regex("^[^'\\s]*$", value))])
-    error_message = "Names are upper case; values have neither spaces nor single quotes."
+    condition     = alltrue([for name, value in var.settings : can(regex("^[A-Z][A-Z0-9_]*$", name)) && can(regex("^[A-Za-z0-9_.,:/@!+=~-]*$", value))])
+    error_message = "Names are upper case; values are letters, digits and _.,:/@!+=~-, which the boot script accepts."
   }
 
   validation {
-    condition     = length([for name in keys(var.settings) : name if can(regex("PASSWORD|SECRET_ACCESS_KEY|TOKEN", name))]) == 0
+    condition     = length([for name in keys(var.settings) : name if can(regex("PASSWORD|^AWS_.*(KEY|TOKEN)|TOKEN", name))]) == 0
     error_message = "User data can be read by everyone who may describe the launch template, so it must not contain secrets."
+  }
+
+  validation {
+    condition = length(setintersection(keys(var.settings), [
+      "ADMIN_PORT", "BASE_PATH", "DB_POOL_MAX", "DB_SECRET_ID", "HOST", "PORT",
+    ])) == 0
+    error_message = join(" ", [
+      "Set BASE_PATH by base_path and DB_POOL_MAX by pool_max, which the health check and the plan take into account. The load",
+      "balancer and the smoke tests rely on HOST, PORT and ADMIN_PORT, and DB_SECRET_ID is the secret of the database.",
+    ])
   }
 }
 

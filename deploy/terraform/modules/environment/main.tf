@@ -42,6 +42,7 @@ module "database" {
   multi_az            = var.database.multi_az
   backup_days         = var.database.backup_days
   deletion_protection = var.protected
+  apply_immediately   = var.apply_immediately
   log_days            = var.log_days
 }
 
@@ -71,6 +72,7 @@ module "compute" {
   secret_id            = module.database.secret_arn
   database             = { host = module.database.host, port = module.database.port, name = module.database.database }
   agent_parameter      = module.monitoring.agent_parameter
+  base_path            = var.base_path
   settings             = var.settings
 }
 
@@ -86,7 +88,7 @@ module "monitoring" {
   budget                  = var.budget
   balancer_arn_suffix     = module.compute.balancer_arn_suffix
   target_group_arn_suffix = module.compute.target_group_arn_suffix
-  group_name              = local.name
+  group_name              = module.compute.group_name
   database_id             = module.database.id
 }
 

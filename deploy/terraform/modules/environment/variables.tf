@@ -11,6 +11,7 @@ variable "environment" {
 variable "image" {
   description = "First image: URI with tag or digest. Refreshes bring later ones."
   type        = string
+  default     = null
 }
 
 variable "repository" {
@@ -95,6 +96,18 @@ variable "ami_id" {
   description = "Machine image; none: the newest Amazon Linux 2023."
   type        = string
   default     = null
+}
+
+variable "base_path" {
+  description = "Prefix of every path of the service."
+  type        = string
+  default     = ""
+}
+
+variable "apply_immediately" {
+  description = "Whether changes of the database are applied immediately, with an interruption, or in the next maintenance window."
+  type        = bool
+  default     = false
 }
 
 variable "settings" {

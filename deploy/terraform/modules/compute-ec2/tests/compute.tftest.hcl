@@ -147,9 +147,10 @@ run "the_launch_template" {
   assert {
     condition = (
       aws_launch_template.service.metadata_options[0].http_tokens == "required" &&
-      aws_launch_template.service.metadata_options[0].http_put_response_hop_limit == 2
+      aws_launch_template.service.metadata_options[0].http_put_response_hop_limit == 1 &&
+      aws_launch_template.service.metadata_options[0].instance_metadata_tags != "enabled"
     )
-    error_message = "IMDSv2 alone, over two hops."
+    error_message = "IMDSv2 only, one hop, without tags: the container uses the host's network."
   }
   assert {
     condition = alltrue([for device in aws_launch_template.service.block_device_mappings : (
@@ -238,11 +239,12 @@ run "the_group_starts_before_it_ends" {
     error_message = "A new instance comes before an old one goes."
   }
   assert {
-    condition = alltrue([for one in aws_autoscaling_group.service.instance_refresh[0].preferences : (
-      one.auto_rollback && one.min_healthy_percentage == 100 && one.max_healthy_percentage == 200 &&
-      one.checkpoint_percentages == tolist([50, 100]) && one.checkpoint_delay == "300" && one.skip_matching
-    )])
-    error_message = "A refresh rolls back by itself and stops for five minutes at half."
+    condition     = length(aws_autoscaling_group.service.instance_refresh) == 0
+    error_message = "Terraform starts no refresh: deploy/refresh sets the group's version."
+  }
+  assert {
+    condition     = aws_autoscaling_group.service.min_elb_capacity == 2
+    error_message = "The first apply waits until the load balancer finds the minimum number healthy."
   }
   assert {
     condition     = aws_autoscaling_group.service.launch_template[0].version == "7"
@@ -254,17 +256,18 @@ run "the_group_starts_before_it_ends" {
   }
   assert {
     condition = { for one in aws_autoscaling_group.service.initial_lifecycle_hook : one.name => [one.heartbeat_timeout, one.default_result] } == {
-      items-prod-launch    = [900, "ABANDON"]
-      items-prod-terminate = [60, "CONTINUE"]
+      items-prod-launch = [900, "ABANDON"]
     }
-    error_message = "Both hooks are there for the first instance."
+    error_message = "The hook exists for the first instance; there is no termination hook."
   }
   assert {
-    condition = { for one in aws_autoscaling_lifecycle_hook.service : one.name => [one.lifecycle_transition, one.heartbeat_timeout, one.default_result] } == {
-      items-prod-launch    = ["autoscaling:EC2_INSTANCE_LAUNCHING", 900, "ABANDON"]
-      items-prod-terminate = ["autoscaling:EC2_INSTANCE_TERMINATING", 60, "CONTINUE"]
-    }
-    error_message = "Both hooks follow later changes."
+    condition = (
+      aws_autoscaling_lifecycle_hook.launch.name == "items-prod-launch" &&
+      aws_autoscaling_lifecycle_hook.launch.lifecycle_transition == "autoscaling:EC2_INSTANCE_LAUNCHING" &&
+      aws_autoscaling_lifecycle_hook.launch.heartbeat_timeout == 900 &&
+      aws_autoscaling_lifecycle_hook.launch.default_result == "ABANDON"
+    )
+    error_message = "The hook follows later changes."
   }
 }
 
@@ -287,10 +290,24 @@ run "scaling_at_70_and_30_per_cent" {
   }
   assert {
     condition = (
-      tolist(aws_autoscaling_policy.cpu["out"].step_adjustment)[0].scaling_adjustment == 1 &&
-      tolist(aws_autoscaling_policy.cpu["in"].step_adjustment)[0].scaling_adjustment == -1
+      aws_autoscaling_policy.cpu["in"].adjustment_type == "ChangeInCapacity" &&
+      one(aws_autoscaling_policy.cpu["in"].step_adjustment).scaling_adjustment == -1
     )
-    error_message = "One instance more, one fewer."
+    error_message = "One instance fewer."
+  }
+  assert {
+    condition = (
+      aws_autoscaling_policy.cpu["out"].adjustment_type == "PercentChangeInCapacity" &&
+      aws_autoscaling_policy.cpu["out"].min_adjustment_magnitude == 1 &&
+      { for one in aws_autoscaling_policy.cpu["out"].step_adjustment : one.metric_interval_lower_bound => one.scaling_adjustment } == {
+        "0" = 10, "10" = 50, "20" = 100
+      }
+    )
+    error_message = "From 70 % one more, from 80 % half as many again, from 90 % twice as many."
+  }
+  assert {
+    condition     = alltrue([for policy in aws_autoscaling_policy.cpu : policy.estimated_instance_warmup == null])
+    error_message = "The group's warm-up time applies."
   }
 }
 
@@ -334,6 +351,41 @@ run "a_quote_in_a_name_is_refused" {
   }
 }
 
+run "everything_is_below_the_base_path" {
+  command = apply
+
+  variables {
+    base_path = "/career"
+  }
+
+  assert {
+    condition     = alltrue([for check in aws_lb_target_group.service.health_check : check.path == "/career/health"])
+    error_message = "The health endpoint is below the base path only."
+  }
+  assert {
+    condition     = toset(flatten([for one in aws_lb_listener_rule.hidden.condition : [for pattern in one.path_pattern : pattern.values]])) == toset(["/career/metrics", "/career/db"])
+    error_message = "The hidden paths are below it."
+  }
+  assert {
+    condition     = output.url == "https://items-prod-1.us-east-1.elb.amazonaws.com/career"
+    error_message = "The address leads to the service."
+  }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.service.user_data), "ITEMS_SETTINGS='BASE_PATH=/career DB_POOL_MAX=10")
+    error_message = "The service knows its base path."
+  }
+}
+
+run "a_base_path_that_does_not_begin_with_a_slash_is_refused" {
+  command         = plan
+  expect_failures = [var.base_path]
+
+  variables {
+    base_path = "career/"
+  }
+}
+
+# If one of these were accepted, the group would replace its instances endlessly.
 run "a_secret_in_a_setting_is_refused" {
   command         = plan
   expect_failures = [var.settings]
@@ -343,12 +395,88 @@ run "a_secret_in_a_setting_is_refused" {
   }
 }
 
+run "a_path_that_the_health_check_does_not_ask_is_refused" {
+  command         = plan
+  expect_failures = [var.settings]
+
+  variables {
+    settings = { BASE_PATH = "/career" }
+  }
+}
+
+run "a_port_that_the_smoke_test_does_not_ask_is_refused" {
+  command         = plan
+  expect_failures = [var.settings]
+
+  variables {
+    settings = { ADMIN_PORT = "9000" }
+  }
+}
+
+run "a_port_that_the_load_balancer_does_not_ask_is_refused" {
+  command         = plan
+  expect_failures = [var.settings]
+
+  variables {
+    settings = { PORT = "8000" }
+  }
+}
+
+run "a_pool_that_the_plan_does_not_count_is_refused" {
+  command         = plan
+  expect_failures = [var.settings]
+
+  variables {
+    settings = { DB_POOL_MAX = "100" }
+  }
+}
+
+run "a_value_that_the_boot_script_refuses_is_refused" {
+  command         = plan
+  expect_failures = [var.settings]
+
+  variables {
+    settings = { LOG_LEVEL = "$(id)" }
+  }
+}
+
+run "a_processor_that_the_image_is_not_for_is_refused" {
+  command         = plan
+  expect_failures = [var.instance_type]
+
+  variables {
+    instance_type = "t4g.small"
+  }
+}
+
+run "a_first_apply_without_an_image_is_refused" {
+  command         = plan
+  state_key       = "empty"
+  expect_failures = [aws_launch_template.service]
+
+  variables {
+    image = null
+  }
+}
+
+run "a_later_apply_needs_no_image" {
+  command = apply
+
+  variables {
+    image = null
+  }
+
+  assert {
+    condition     = local.version == "prod-0123abc-20241101120000"
+    error_message = "The image in service stays."
+  }
+}
+
 run "what_does_not_fit_the_service_is_refused" {
   command = plan
   expect_failures = [
     var.idle_timeout,
     var.deregistration_delay,
-    var.hop_limit,
     var.size,
     var.pool_max,
     var.cpu,
@@ -361,7 +489,6 @@ run "what_does_not_fit_the_service_is_refused" {
   variables {
     idle_timeout         = 75  # the service's own is 75 s
     deregistration_delay = 300 # longer than the unit's stop time
-    hop_limit            = 3
     size                 = { min = 2, desired = 1, max = 10 }
     pool_max             = 1
     cpu                  = { high = 60, low = 30 } # would swing
