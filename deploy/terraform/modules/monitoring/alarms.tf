@@ -16,6 +16,21 @@ locals {
       threshold   = 0
       missing     = "notBreaching"
     }
+    # Failed launches register no target: the load balancer then reports neither healthy nor unhealthy hosts. The maximum,
+    # because each zone counts its own targets and may have none.
+    no-healthy-hosts = {
+      severity    = "critical"
+      description = "No instance has passed its health checks for two minutes: nothing is served"
+      namespace   = "AWS/ApplicationELB"
+      metric      = "HealthyHostCount"
+      dimensions  = { LoadBalancer = var.balancer_arn_suffix, TargetGroup = var.target_group_arn_suffix }
+      statistic   = "Maximum"
+      period      = 60
+      periods     = 2
+      comparison  = "LessThanThreshold"
+      threshold   = 1
+      missing     = "breaching"
+    }
     database-cpu = {
       severity    = "critical"
       description = "The database's CPU has been above 90 % for ten minutes"
@@ -172,6 +187,40 @@ resource "aws_cloudwatch_metric_alarm" "server_errors" {
         dimensions  = { LoadBalancer = var.balancer_arn_suffix }
         stat        = "Sum"
         period      = 300
+      }
+    }
+  }
+}
+
+# A launch may take fifteen minutes, the timeout of its hook, and is repeated if it fails.
+resource "aws_cloudwatch_metric_alarm" "instances_missing" {
+  alarm_name          = "${var.name}-instances-missing"
+  alarm_description   = "Fewer instances in service than desired for twenty minutes: launches fail"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 20
+  treat_missing_data  = "missing"
+  alarm_actions       = [aws_sns_topic.main["warning"].arn]
+  ok_actions          = [aws_sns_topic.main["warning"].arn]
+
+  metric_query {
+    id          = "missing"
+    label       = "Instances missing"
+    expression  = "desired - serving"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { desired = "GroupDesiredCapacity", serving = "GroupInServiceInstances" }
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = "AWS/AutoScaling"
+        metric_name = metric_query.value
+        dimensions  = { AutoScalingGroupName = var.group_name }
+        stat        = "Average"
+        period      = 60
       }
     }
   }

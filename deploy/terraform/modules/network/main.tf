@@ -94,6 +94,8 @@ resource "aws_nat_gateway" "main" {
   subnet_id     = aws_subnet.public[each.key].id
 
   tags = { Name = "${var.name}-${each.value}" }
+
+  depends_on = [aws_route.internet, aws_route_table_association.public]
 }
 
 resource "aws_route_table" "public" {

@@ -3,14 +3,18 @@ output "vpc_id" {
   value       = aws_vpc.main.id
 }
 
+# AWS refuses an internet-facing load balancer while the network has no internet gateway, and an instance that boots before
+# the routes exist loses its boot time to retries. These outputs therefore wait for the routes.
 output "public_subnet_ids" {
-  description = "Subnets of the load balancer."
+  description = "Subnets of the load balancer; known once they reach the internet."
   value       = [for subnet in aws_subnet.public : subnet.id]
+  depends_on  = [aws_route.internet, aws_route_table_association.public]
 }
 
 output "private_subnet_ids" {
-  description = "Subnets of the instances."
+  description = "Subnets of the instances; known once they reach the internet and S3."
   value       = [for subnet in aws_subnet.private : subnet.id]
+  depends_on  = [aws_route.nat, aws_route_table_association.private, aws_vpc_endpoint.s3]
 }
 
 output "database_subnet_ids" {

@@ -44,6 +44,7 @@ run "the_alarms_have_their_numbers" {
       one.metric_name, one.comparison_operator, one.threshold, one.period * one.evaluation_periods / 60,
       ] } == {
       unhealthy-hosts   = ["UnHealthyHostCount", "GreaterThanThreshold", 0, 5]
+      no-healthy-hosts  = ["HealthyHostCount", "LessThanThreshold", 1, 2]
       database-cpu      = ["CPUUtilization", "GreaterThanThreshold", 90, 10]
       database-cpu-high = ["CPUUtilization", "GreaterThanThreshold", 70, 15]
       service-cpu-high  = ["CPUUtilization", "GreaterThanThreshold", 70, 15]
@@ -62,7 +63,7 @@ run "the_alarms_have_their_numbers" {
   }
   assert {
     condition = alltrue([
-      for name in ["unhealthy-hosts", "database-cpu"] :
+      for name in ["unhealthy-hosts", "no-healthy-hosts", "database-cpu"] :
       aws_cloudwatch_metric_alarm.main[name].alarm_actions == toset([aws_sns_topic.main["critical"].arn])
     ]) && aws_cloudwatch_metric_alarm.server_errors.alarm_actions == toset([aws_sns_topic.main["critical"].arn])
     error_message = "These are critical."
@@ -73,6 +74,20 @@ run "the_alarms_have_their_numbers" {
       aws_cloudwatch_metric_alarm.main[name].alarm_actions == toset([aws_sns_topic.main["warning"].arn])
     ])
     error_message = "These are warnings."
+  }
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.main["no-healthy-hosts"].treat_missing_data == "breaching" &&
+      aws_cloudwatch_metric_alarm.main["no-healthy-hosts"].statistic == "Maximum"
+    )
+    error_message = "Missing data counts as no healthy host; a zone without targets does not."
+  }
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.instances_missing.evaluation_periods == 20 && aws_cloudwatch_metric_alarm.instances_missing.threshold == 0 &&
+      aws_cloudwatch_metric_alarm.instances_missing.alarm_actions == toset([aws_sns_topic.main["warning"].arn])
+    )
+    error_message = "Missing instances are a warning after twenty minutes."
   }
   assert {
     condition     = alltrue([for one in aws_cloudwatch_metric_alarm.main : one.ok_actions == one.alarm_actions])
