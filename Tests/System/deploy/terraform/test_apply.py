@@ -184,6 +184,7 @@ def test_instances_are_added_above_70_per_cent_and_one_is_removed_below_30(accou
     "name, metric, comparison, threshold, minutes, severity",
     [
         ("unhealthy-hosts", "UnHealthyHostCount", "GreaterThanThreshold", 0, 5, "critical"),
+        ("no-healthy-hosts", "HealthyHostCount", "LessThanThreshold", 1, 2, "critical"),
         ("database-cpu", "CPUUtilization", "GreaterThanThreshold", 90, 10, "critical"),
         ("database-cpu-high", "CPUUtilization", "GreaterThanThreshold", 70, 15, "warning"),
         ("service-cpu-high", "CPUUtilization", "GreaterThanThreshold", 70, 15, "warning"),
@@ -216,7 +217,7 @@ def test_the_alarm_of_server_errors_adds_the_targets_and_the_load_balancers(alar
 def test_there_is_no_other_alarm(alarms):
     assert alarms.keys() == {
         *("unhealthy-hosts", "database-cpu", "database-cpu-high", "service-cpu-high", "database-storage", "errors"),
-        *("server-errors", "scale-in", "scale-out"),
+        *("server-errors", "no-healthy-hosts", "instances-missing", "scale-in", "scale-out"),
     }
 
 
@@ -308,6 +309,9 @@ def test_the_state_is_in_the_bucket_in_versions_encrypted_and_locked(account, pr
     locks = [one["Key"] for one in versions.get("DeleteMarkers", [])]
     assert "items/prod.tfstate.tflock" in locks  # and was there
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    stored = s3.head_object(Bucket=bucket, Key="items/prod.tfstate")
+    # The request named no encryption, so the bucket's default applies: its key.
+    assert stored.get("ServerSideEncryption") != "AES256"
     (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())

@@ -11,7 +11,6 @@ terraform {
   # The bucket is an argument of init: -backend-config=bucket=items-state-<account> -backend-config=region=<region>
   backend "s3" {
     key          = "items/test.tfstate"
-    encrypt      = true
     use_lockfile = true
   }
 }
