@@ -21,7 +21,7 @@ def planted(tmp_path):
                 (tmp_path / folder).symlink_to(workflow.ROOT / folder)
         path = tmp_path / workflow.FOLDER / file
         changed, count = re.subn(pattern, replacement, path.read_text(), count=1, flags=re.MULTILINE)
-        assert count == 1, f"{pattern} stands nowhere in {file}"
+        assert count == 1, f"{pattern} is not in {file}"
         path.write_text(changed)
         return workflow.Tree(tmp_path)
 
@@ -58,7 +58,7 @@ FAULTS = {
     "a job without a limit": (
         workflow.unlimited,
         "deploy.yml",
-        r"    timeout-minutes: 110\n",
+        r"    timeout-minutes: 180\n",
         "",
         "deploy: no timeout",
     ),

@@ -20,7 +20,7 @@ locals {
 resource "aws_iam_role" "main" {
   name                 = var.name
   description          = "Taken by the workflows through OIDC, without a stored key"
-  max_session_duration = 7200
+  max_session_duration = 10800
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -117,6 +117,13 @@ resource "aws_iam_role_policy" "refresh" {
       Effect   = "Allow"
       Action   = ["ssm:GetParameter", "ssm:PutParameter"]
       Resource = [var.refresh.image_parameter_arn]
+    },
+    # A second tag for an existing image, which keeps the image in service from expiring. No layer can be uploaded.
+    {
+      Sid      = "KeepTheImage"
+      Effect   = "Allow"
+      Action   = ["ecr:BatchGetImage", "ecr:PutImage"]
+      Resource = [var.refresh.repository_arn]
     },
     # Two statements, because the document has no tag: one condition for both would refuse every command.
     {

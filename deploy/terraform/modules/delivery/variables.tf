@@ -43,6 +43,7 @@ variable "refresh" {
     launch_template_arn = string
     image_parameter_arn = string
     instance_role_arn   = string
+    repository_arn      = string
   })
   default = null
 

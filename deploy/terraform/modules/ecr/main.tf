@@ -29,6 +29,18 @@ resource "aws_ecr_lifecycle_policy" "main" {
     selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 7 }
     action       = { type = "expire" }
     }], [for index, environment in var.environments : {
+    # The first rule that matches one of an image's tags decides. Builds are pushed before they are approved, so without
+    # this rule thirty newer builds would expire the image in service.
+    rulePriority = 2 + index
+    description  = "The last images that were in service in ${environment}"
+    selection = {
+      tagStatus     = "tagged"
+      tagPrefixList = ["live-${environment}-"]
+      countType     = "imageCountMoreThan"
+      countNumber   = var.keep_live
+    }
+    action = { type = "expire" }
+    }], [for index, environment in var.environments : {
     rulePriority = 10 + index
     description  = "The last images of ${environment}"
     selection = {

@@ -106,5 +106,6 @@ module "delivery" {
     launch_template_arn = module.compute.launch_template_arn
     image_parameter_arn = module.compute.image_parameter_arn
     instance_role_arn   = module.security.instance_role_arn
+    repository_arn      = data.aws_ecr_repository.service.arn
   }
 }

@@ -35,8 +35,8 @@ run "only_the_named_runs_take_the_role" {
     error_message = "The subject has a pattern only for ids that are not given."
   }
   assert {
-    condition     = aws_iam_role.main.max_session_duration == 7200
-    error_message = "A session outlasts a refresh."
+    condition     = aws_iam_role.main.max_session_duration == 10800
+    error_message = "A session lasts as long as two refreshes with their rollbacks."
   }
 }
 
@@ -69,6 +69,7 @@ run "refreshing_is_bound_to_the_one_group" {
       launch_template_arn = "arn:aws:ec2:us-east-1:123456789012:launch-template/lt-1"
       image_parameter_arn = "arn:aws:ssm:us-east-1:123456789012:parameter/items/prod/image"
       instance_role_arn   = "arn:aws:iam::123456789012:role/items-prod-instance"
+      repository_arn      = "arn:aws:ecr:us-east-1:123456789012:repository/items"
     }
   }
 
@@ -77,6 +78,12 @@ run "refreshing_is_bound_to_the_one_group" {
       "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:*:autoScalingGroupName/items-prod",
     ]]
     error_message = "One group."
+  }
+  assert {
+    condition = [for one in jsondecode(aws_iam_role_policy.refresh[0].policy).Statement : [one.Action, one.Resource] if one.Sid == "KeepTheImage"] == [
+      [["ecr:BatchGetImage", "ecr:PutImage"], ["arn:aws:ecr:us-east-1:123456789012:repository/items"]],
+    ]
+    error_message = "It tags images of one repository, and uploads none."
   }
   assert {
     condition = alltrue([

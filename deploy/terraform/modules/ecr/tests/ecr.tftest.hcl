@@ -27,8 +27,8 @@ run "old_images_go_and_thirty_of_each_environment_stay" {
   assert {
     condition = { for rule in jsondecode(aws_ecr_lifecycle_policy.main.policy).rules : rule.rulePriority => [
       rule.selection.tagStatus, rule.selection.countNumber, try(rule.selection.tagPrefixList[0], ""),
-    ] } == { "1" = ["untagged", 7, ""], "10" = ["tagged", 30, "dev-"], "11" = ["tagged", 30, "test-"], "12" = ["tagged", 30, "prod-"] }
-    error_message = "Untagged images go after a week, tagged ones beyond thirty of their environment."
+    ] } == { "1" = ["untagged", 7, ""], "10" = ["tagged", 30, "dev-"], "11" = ["tagged", 30, "test-"], "12" = ["tagged", 30, "prod-"], "2" = ["tagged", 10, "live-dev-"], "3" = ["tagged", 10, "live-test-"], "4" = ["tagged", 10, "live-prod-"] }
+    error_message = "Untagged images go after a week, tagged ones beyond thirty of their environment; those that were in service stay longer."
   }
 }
 
