@@ -89,18 +89,19 @@ def parse(arguments):
     where.add_argument(
         "--instance-url",
         type=address,
-        default="http://{private_ip}:5001",
+        default="http://{private_ip}{place}",
         metavar="URL|none",
-        help="where this machine reaches one instance; has {private_ip} or {instance_id} (default: %(default)s)",
+        help="where this machine reaches one instance; has {private_ip} or {instance_id} (default: http://{private_ip} with "
+        "the port and the base path of the user data)",
     )
     where.add_argument(
         "--run-command",
         type=own_address,
         nargs="?",
-        const="http://127.0.0.1:5001",
+        const="http://127.0.0.1{place}",
         metavar="URL",
         help="every new instance asks itself there, by Run Command of Systems Manager, where this machine reaches none "
-        "(default without URL: %(const)s)",
+        "(default without URL: http://127.0.0.1 with the port and the base path of the user data)",
     )
     add(
         "--smoke-option",
@@ -245,6 +246,12 @@ def start(cloud, group, template, number, wanted, is_ours):
         raise Failure(str(failure)) from None
 
 
+def instance_address(options, text):
+    """The address at which an instance with this user data is tested, None if it is not tested by itself."""
+    url = options.run_command or options.instance_url
+    return url and url.replace("{place}", userdata.place(text))
+
+
 def run(options):
     cloud = Cloud(options.region)
     group = check_group(cloud, options)
@@ -271,7 +278,7 @@ def run(options):
     say(f"refresh {refresh} started")
     smoke = Smoke(
         options.smoke,
-        options.run_command or options.instance_url,
+        instance_address(options, after),
         options.smoke_option,
         say,
         remote=cloud if options.run_command else None,

@@ -10,6 +10,9 @@ from .failure import Failure
 BYTE_LIMIT = 16384  # EC2's, before base64
 UNPACKED_LIMIT = 1 << 20
 GZIP = b"\x1f\x8b"
+DEFAULT_PORT = 5001  # the boot script's
+PORT = r"ITEMS_PORT=['\"]?(\d+)"
+BASE_PATH = r"ITEMS_SETTINGS=['\"](?:.*\s)?BASE_PATH=(/[^\s'\"]*)"
 
 
 def decode(encoded):
@@ -45,6 +48,12 @@ def _line(text, name):
 def value(text, name):
     """The value in the one line, without quotes."""
     return _line(text, name).group().partition("=")[2].strip().strip("'\"")
+
+
+def place(text):
+    """The service's port and base path as they follow a host in a URL: `:5001/career`."""
+    port, path = (re.search(rf"^{pattern}", text, re.MULTILINE) for pattern in (PORT, BASE_PATH))
+    return f":{port[1] if port else DEFAULT_PORT}{path[1] if path else ''}"
 
 
 def with_value(text, name, new):

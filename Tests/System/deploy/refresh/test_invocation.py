@@ -5,8 +5,8 @@ import time
 
 import pytest
 from answer import wrong
-from cloud import IMAGE, OUTPUT_LIMIT, Cloud, Fault, Machines
-from instance_refresh.command import parse
+from cloud import IMAGE, OUTPUT_LIMIT, USER_DATA, Cloud, Fault, Machines
+from instance_refresh.command import instance_address, parse
 from instance_refresh.failure import CallFailed
 from instance_refresh.smoke import Smoke
 from program import command, refresh
@@ -255,7 +255,7 @@ def options(*words):
 
 
 def test_the_address_is_that_of_the_service_on_its_own_machine():
-    assert options("--smoke", "https://items.example", "--run-command").run_command == URL
+    assert instance_address(options("--smoke", "https://items.example", "--run-command"), USER_DATA) == URL
     assert options("--smoke", "https://items.example").run_command is None
 
 
