@@ -74,3 +74,25 @@ def test_a_missing_image_is_not_deployed(run):  # noqa: F811
 
 def test_the_tag_has_a_separate_lifecycle_rule(tree):
     assert '"live-${environment}-"' in (tree.root / "deploy/terraform/modules/ecr/main.tf").read_text()
+
+
+def test_there_is_an_sbom_of_the_image_and_one_of_the_swift_packages(tree, run, tmp_path):  # noqa: F811
+    """The program is one stripped file; only the build stage knows its Swift packages."""
+    docker = 'printf "%s\\n" "$*" >>docker.log; [[ $1 != create ]] || echo a-container'
+    words = {"VERSION": "dev-1", "SWIFT_IMAGE": "", "DEBIAN_IMAGE": "", "GITHUB_SHA": "0" * 40}
+    words |= {"GITHUB_SERVER_URL": "https://g", "GITHUB_REPOSITORY": "o/i"}
+    done = run("build.yml", "image", "Image", {"docker": docker}, **words)
+    assert done.returncode == 0, done.stderr
+    asked = (tmp_path / "docker.log").read_text().splitlines()
+    assert any("--target build " in line for line in asked)
+    stage = re.search(r"FROM .* AS build\n(.*?)\nFROM", (tree.root / "Dockerfile").read_text(), re.DOTALL)[1]
+    folder = re.search(r"WORKDIR (\S+)", stage)[1]
+    (copy,) = (line for line in asked if line.startswith("cp "))
+    assert copy.startswith(f"cp a-container:{folder}/Package.resolved ")
+    steps = tree.workflows["build.yml"]["jobs"]["image"]["steps"]
+    made = {step["with"]["output"]: step["with"] for step in steps if step.get("with", {}).get("format") == "cyclonedx"}
+    assert made["sbom.cdx.json"]["image-ref"].startswith("items:")
+    swift = made["sbom-swift.cdx.json"]
+    assert (swift["scan-type"], swift["scan-ref"]) == ("fs", copy.split()[-1].rstrip("/"))
+    (upload,) = (step["with"] for step in steps if step.get("with", {}).get("name", "").startswith("sbom-"))
+    assert upload["path"].split() == list(made)
