@@ -4,26 +4,25 @@
 # @settings
 set -Eeuo pipefail # tabs below: user data is limited to 16 KB
 
-for name in REGION SETTINGS IMAGE BINARY_URL BINARY_SHA256 SOURCE SECRET_ID DB_HOST DB_PORT DB_NAME GROUP LAUNCH_HOOK \
+for name in REGION SETTINGS IMAGE BINARY_URL BINARY_SHA256 SECRET_ID DB_HOST DB_PORT DB_NAME GROUP LAUNCH_HOOK \
 	AGENT_PARAMETER; do
 	name=ITEMS_$name
 	: "${!name:=}"
 done
-: "${ITEMS_ENVIRONMENT:=dev}" "${ITEMS_VERSION:=unknown}" "${ITEMS_PORT:=5001}" "${ITEMS_SOURCE_REF:=HEAD}"
-: "${ITEMS_PASSWORD_BY:=service}" "${ITEMS_MEMORY:=512M}" "${ITEMS_FILES:=20000}"
+: "${ITEMS_ENVIRONMENT:=dev}" "${ITEMS_VERSION:=unknown}" "${ITEMS_PORT:=5001}"
+: "${ITEMS_MEMORY:=512M}" "${ITEMS_FILES:=20000}"
 : "${ITEMS_CERTIFICATES_URL:=https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem}"
 # Limits in seconds. BOOT covers all but HOOK; their sum must be below the launch hook's timeout.
 : "${ITEMS_BOOT_SECONDS:=800}" "${ITEMS_IDENTITY_SECONDS:=60}" "${ITEMS_FETCH_SECONDS:=300}"
-: "${ITEMS_BUILD_SECONDS:=600}" "${ITEMS_SECRET_SECONDS:=60}" "${ITEMS_READY_SECONDS:=300}" "${ITEMS_HOOK_SECONDS:=60}"
+: "${ITEMS_SECRET_SECONDS:=60}" "${ITEMS_READY_SECONDS:=300}" "${ITEMS_HOOK_SECONDS:=60}"
 
-export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null \
-	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
 readonly imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254} pause_seconds=1 drain_seconds=50
 readonly binary=/usr/local/bin/items libexec=/usr/local/libexec/items state=/var/lib/items-boot
 readonly units=/etc/systemd/system env=/etc/items/items.env pem=/etc/items/certificates/rds.pem
 readonly log=/var/log/items/items.log
 readonly plain='[A-Za-z0-9_.,:/@!+=~-]*' # needs no quoting in a shell, systemd or Docker
-step=start reason='' instance='' zone='' work='' words='' image='' password='' boot_end=0 left=0 limit=''
+step=start reason='' instance='' zone='' work='' words='' image='' boot_end=0 left=0 limit=''
 declare -A service=()
 
 say() { printf '%s items-boot: %s: %s\n' "$(date -u +%FT%TZ)" "$step" "$*" >&3; }
@@ -100,6 +99,8 @@ finish() {
 		# cloud-init stores it too.
 		instance=${instance:-$(cat /var/lib/cloud/data/instance-id)}
 		boot_end=$((SECONDS + ITEMS_HOOK_SECONDS))
+		# Before the answer, which ends the instance: the agent still sends this line.
+		[[ -z $ITEMS_LAUNCH_HOOK ]] || say "gives up: $reason"
 		if [[ -z $ITEMS_LAUNCH_HOOK ]] || is_launched; then
 			line+='; no launch waits'
 		elif retry HOOK answer_hook ABANDON; then
@@ -116,10 +117,8 @@ finish() {
 
 check_settings() {
 	local name word
-	[[ "$ITEMS_IMAGE $ITEMS_BINARY_URL $ITEMS_SOURCE" =~ ^\ *[^\ ]+\ *$ ]] ||
-		fail 'not one of ITEMS_IMAGE, ITEMS_BINARY_URL and ITEMS_SOURCE is given'
+	[[ "$ITEMS_IMAGE $ITEMS_BINARY_URL" =~ ^\ *[^\ ]+\ *$ ]] || fail 'not one of ITEMS_IMAGE and ITEMS_BINARY_URL is given'
 	[[ -z $ITEMS_BINARY_URL || $ITEMS_BINARY_SHA256 =~ ^[0-9a-f]{64}$ ]] || fail 'ITEMS_BINARY_SHA256 is not a SHA-256'
-	[[ $ITEMS_PASSWORD_BY =~ ^(service|credential)$ ]] || fail 'ITEMS_PASSWORD_BY is unknown'
 	[[ -n $ITEMS_SECRET_ID ]] || fail 'no ITEMS_SECRET_ID'
 	[[ -z $ITEMS_LAUNCH_HOOK || -n $ITEMS_GROUP ]] || fail 'no ITEMS_GROUP'
 	for name in ENVIRONMENT VERSION REGION PORT SECRET_ID DB_HOST DB_PORT DB_NAME MEMORY FILES; do
@@ -141,9 +140,15 @@ check_settings() {
 	url=http://127.0.0.1:$ITEMS_PORT${service[BASE_PATH]:-}/health
 }
 
+# An image with DB_SSLROOTCERT contains certificates whose hash its build checked; it needs no others.
 fetch_certificates() {
 	step=certificates
-	if [[ -s $pem || ${service[DB_SSLROOTCERT]:-} != "$pem" ]]; then return 0; fi
+	[[ ${service[DB_SSLROOTCERT]:-} == "$pem" ]] || return 0
+	if [[ -n $image && $(docker image inspect --format '{{.Config.Env}}' "$image") == *DB_SSLROOTCERT=/* ]]; then
+		unset 'service[DB_SSLROOTCERT]'
+		return 0
+	fi
+	if [[ -s $pem ]]; then return 0; fi
 	try FETCH fetch "$ITEMS_CERTIFICATES_URL" "$work/certificates"
 	grep --quiet 'BEGIN CERTIFICATE' "$work/certificates" || fail "$ITEMS_CERTIFICATES_URL contains no certificate"
 	put $pem 0644 <"$work/certificates"
@@ -173,26 +178,12 @@ prepare_image() {
 	export DOCKER_CONFIG=$work/docker
 	need docker docker
 	systemctl enable --quiet --now docker.service
-	if [[ -n $ITEMS_SOURCE ]]; then
-		step=source
-		need git git
-		git init --quiet "$work/source"
-		cd "$work/source"
-		try FETCH limited git fetch --quiet --depth 1 "$ITEMS_SOURCE" "$ITEMS_SOURCE_REF"
-		git checkout --quiet FETCH_HEAD
-		ITEMS_IMAGE=items:source
-		ITEMS_SOURCE_REF=$(git rev-parse HEAD)
-		say "building $ITEMS_SOURCE_REF"
-		try BUILD limited docker build --quiet --tag $ITEMS_IMAGE \
-			--build-arg VERSION="$ITEMS_VERSION" --build-arg COMMIT="$ITEMS_SOURCE_REF" .
-	else
-		step=image
-		say "pulling $ITEMS_IMAGE"
-		if [[ $ITEMS_IMAGE =~ ^([0-9]+\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.[a-z.]+)/ ]]; then
-			try FETCH log_in "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
-		fi
-		try FETCH limited docker pull --quiet "$ITEMS_IMAGE"
+	step=image
+	say "pulling $ITEMS_IMAGE"
+	if [[ $ITEMS_IMAGE =~ ^([0-9]+\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.[a-z.]+)/ ]]; then
+		try FETCH log_in "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
 	fi
+	try FETCH limited docker pull --quiet "$ITEMS_IMAGE"
 	# By id, so that another image of this name restarts the service.
 	image=$(docker image inspect --format '{{.Id}}' "$ITEMS_IMAGE")
 }
@@ -205,11 +196,9 @@ write_environment() {
 
 write_unit() {
 	local run="ExecStart=$binary serve
-WatchdogSec=20" before=$password
-	[[ -z $password ]] || run+="
-LoadCredential=db-password:/run/items/db-password"
+WatchdogSec=20" before=''
 	if [[ -n $image ]]; then
-		before+=' docker.service'
+		before=docker.service
 		run="ExecStart=$libexec/container
 ExecStop=/usr/bin/env docker stop --time $drain_seconds items
 ExecStopPost=-/usr/bin/env docker rm --force items
@@ -217,11 +206,12 @@ NotifyAccess=all
 WatchdogSec=30
 SupplementaryGroups=docker"
 	fi
+	# After the agent, to stop before it: the agent sends the drain's log lines.
 	put $units/items.service 0644 <<UNIT
 [Unit]
 Description=items $ITEMS_VERSION
 Wants=network-online.target $before
-After=network-online.target $before
+After=network-online.target amazon-cloudwatch-agent.service $before
 StartLimitIntervalSec=300
 StartLimitBurst=20
 
@@ -272,8 +262,7 @@ UNIT
 # A container's processes are outside the unit, so the script notifies systemd for them.
 write_container() {
 	local options=''
-	[[ ! -s $pem ]] || options+=" --volume $pem:$pem:ro"
-	[[ -z $password ]] || options+=' --volume /run/items/db-password:/run/secrets/db-password:ro'
+	[[ ${service[DB_SSLROOTCERT]:-} != "$pem" ]] || options=" --volume $pem:$pem:ro"
 	put $libexec/container 0755 <<SCRIPT
 #!/usr/bin/env bash
 docker rm --force items >/dev/null 2>&1
@@ -288,60 +277,24 @@ wait \$!
 SCRIPT
 }
 
-# Runs before each start: a reboot empties /run, a rotation changes the password.
-write_password() {
-	local owner=0
-	[[ -z $image ]] || owner=10001
-	put $libexec/password 0755 <<SCRIPT
-#!/usr/bin/env bash
-set -Eeuo pipefail
-umask 077
-cd /run/items
-export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
-timeout 60 aws secretsmanager get-secret-value --region $ITEMS_REGION --secret-id '$ITEMS_SECRET_ID' \\
-	--query SecretString --output text |
-	python3 -c 'import json, sys; sys.stdout.write(json.load(sys.stdin)["password"])' >new
-chown $owner new
-mv new db-password
-SCRIPT
-	put $units/$password 0644 <<UNIT
-[Unit]
-Description=password for items
-After=network-online.target
-
-[Service]
-Type=oneshot
-EnvironmentFile=$env
-ExecStart=$libexec/password
-RuntimeDirectory=items
-RuntimeDirectoryPreserve=yes
-NoNewPrivileges=yes
-CapabilityBoundingSet=CAP_CHOWN
-ProtectSystem=strict
-UNIT
-}
-
 check_secret() {
 	if [[ -n $image ]]; then
-		limited docker run --rm --pull never --network host --env-file "$work/env" \
-			--env DB_SECRET_ID="$ITEMS_SECRET_ID" "$image" secret
+		limited docker run --rm --pull never --network host --env-file "$work/env" "$image" secret
 	else
 		local variables
 		mapfile -t variables <"$work/env"
-		limited env --ignore-environment "${variables[@]}" DB_SECRET_ID="$ITEMS_SECRET_ID" $binary secret
+		limited env --ignore-environment "${variables[@]}" $binary secret
 	fi
 }
 
 install_service() {
-	service[INSTANCE_ID]=$instance service[AWS_REGION]=$ITEMS_REGION
-	[[ $ITEMS_PASSWORD_BY == service ]] && service[DB_SECRET_ID]=$ITEMS_SECRET_ID || password=items-password.service
+	service[INSTANCE_ID]=$instance service[AWS_REGION]=$ITEMS_REGION service[DB_SECRET_ID]=$ITEMS_SECRET_ID
 	# Checked first: files are written only if it works.
 	write_environment >"$work/env"
 	step=secret
 	try SECRET check_secret
 	step=service
 	put $env 0644 <"$work/env"
-	[[ -z $password ]] || write_password
 	[[ -z $image ]] || write_container
 	write_unit
 }
@@ -401,7 +354,7 @@ is_ready() {
 }
 
 last_words() {
-	journalctl --lines=4 --output=cat _SYSTEMD_UNIT=items.service + _SYSTEMD_UNIT=items-password.service |
+	journalctl --lines=4 --output=cat _SYSTEMD_UNIT=items.service |
 		tail -c 500 | tr -cs '[:print:]' ' '
 }
 
@@ -422,12 +375,13 @@ main() {
 	need cmp diffutils
 	step=settings
 	check_settings
-	fetch_certificates
 	install -d $state
+	# First, to send the output of later steps: an instance whose launch fails is terminated at once.
+	[[ -z $ITEMS_AGENT_PARAMETER ]] || configure_agent
 	if [[ -n $ITEMS_BINARY_URL ]]; then install_binary; else prepare_image; fi
+	fetch_certificates
 	install_service
 	rotate_log
-	[[ -z $ITEMS_AGENT_PARAMETER ]] || configure_agent
 	start_service
 	step=ready
 	retry READY is_ready || fail "$limit are over: $words $(last_words)"

@@ -15,7 +15,6 @@ from support.waiting import until
 EXPOSURE_LIMIT = 2.0
 READY_LIMIT_SECONDS = 60
 
-PASSWORD_FILES = {"/run/items/db-password", "/run/credentials/items.service/db-password"}
 INSTALLED = (
     "/etc/items /etc/systemd/system /etc/logrotate.d /usr/local/bin/items /usr/local/libexec /var/lib/items-boot"
 )
@@ -74,31 +73,25 @@ class Booted:
 
 
 @pytest.fixture(scope="module")
-def booted(request, site):
-    booted = Booted(site, ITEMS_PASSWORD_BY=request.param)
-    booted.variant = request.param
+def booted(site):
+    booted = Booted(site)
     yield booted
     booted.instance.remove()
 
 
-both = pytest.mark.parametrize("booted", ["service", "credential"], indirect=True)
-once = pytest.mark.parametrize("booted", ["service"], indirect=True)
-
 # The order counts from here on: a boot, a second run, a stop, a reboot.
 
 
-@both
 def test_the_first_boot_ends_with_a_service_that_is_ready(booted):
     assert booted.status == "done", booted.log
     ready = re.search(r"items-boot: ready: after (\d+) s", booted.log)
     assert ready, booted.log
-    print(f"{booted.variant}: ready {ready[1]} s after the script began, {booted.seconds:.1f} s after the power was on")
+    print(f"ready {ready[1]} s after the script began, {booted.seconds:.1f} s after the power was on")
     assert booted.seconds < READY_LIMIT_SECONDS
     root = get(booted.instance).json()
     assert (root["instance_id"], root["environment"]) == (INSTANCE, "test")
 
 
-@both
 def test_the_launch_hook_is_completed_once_with_continue(booted):
     assert [answer["LifecycleActionResult"] for answer in booted.answers] == ["CONTINUE"]
     answer = booted.answers[0]
@@ -106,7 +99,6 @@ def test_the_launch_hook_is_completed_once_with_continue(booted):
     assert answer["InstanceId"] == INSTANCE
 
 
-@once
 def test_each_step_is_a_line_with_its_time(booted):
     lines = said(booted.log)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ items-boot: identity: (\S+) in (\S+)", lines[0])
@@ -114,42 +106,27 @@ def test_each_step_is_a_line_with_its_time(booted):
     assert [line.split(": ")[1] for line in lines] == ["identity", "binary", "service", "ready", "hook"]
 
 
-@once
 def test_the_service_works_with_the_database(booted):
     created = requests.post(booted.instance.url + "/api/items", json={"name": "first"}, timeout=5)
     assert created.status_code == 201
 
 
-@both
 def test_no_process_had_the_password_while_the_instance_booted(booted):
     assert booted.watch.looks > 20
     assert booted.watch.found == set()
 
 
-@both
 def test_no_call_of_the_command_line_had_the_password(booted):
     calls = [path.read_text() for path in booted.instance.calls.iterdir()]
     assert any("complete-lifecycle-action" in call for call in calls)
-    assert any("get-secret-value" in call for call in calls) == (booted.variant == "credential")
+    assert not any("get-secret-value" in call for call in calls)
     assert [call.splitlines()[0] for call in calls if NEEDLE in call] == []
 
 
-@both
-def test_the_password_is_nowhere_on_the_instance_but_in_the_credential(booted):
-    allowed = PASSWORD_FILES if booted.variant == "credential" else set()
-    assert places(booted.instance) == allowed
+def test_the_password_is_nowhere_on_the_instance(booted):
+    assert places(booted.instance) == set()
 
 
-@both
-def test_the_password_s_file_is_on_tmpfs_and_root_s_alone(booted):
-    if booted.variant == "service":
-        assert booted.instance.run("test", "-e", "/run/items/db-password", check=False).returncode != 0
-        return
-    assert booted.instance.out("stat", "-c", "%a %u %g", "/run/items/db-password") == "600 0 0\n"
-    assert booted.instance.out("stat", "-f", "-c", "%T", "/run/items/db-password") == "tmpfs\n"
-
-
-@once
 def test_the_search_for_the_password_finds_it_where_it_is(booted):
     files = ["/etc/found", "/var/log/found"]
     for path in files:
@@ -162,11 +139,10 @@ def test_the_search_for_the_password_finds_it_where_it_is(booted):
         booted.instance.run("journalctl", "--rotate", "--vacuum-time=1s")
 
 
-@once
 def test_the_running_service_is_confined(booted):
     report = booted.instance.out("systemd-analyze", "security", "--no-pager", "items.service", check=False)
     exposure = float(re.search(r"Overall exposure level for items.service: ([\d.]+)", report)[1])
-    print(f"{booted.variant}: exposure {exposure}")
+    print(f"exposure {exposure}")
     assert exposure <= EXPOSURE_LIMIT
     pid = booted.instance.property("MainPID")
     status = booted.instance.out("cat", f"/proc/{pid}/status")
@@ -175,13 +151,11 @@ def test_the_running_service_is_confined(booted):
     assert not re.search(r"Uid:\t0\t", status)
 
 
-@once
 def test_the_agent_is_given_the_parameter(booted):
     calls = booted.instance.out("cat", "/var/log/agent.calls")
     assert calls == f"-a fetch-config -m ec2 -s -c ssm:{PARAMETER}\n"
 
 
-@once
 def test_the_certificates_are_where_the_service_looks_for_them(booted):
     variables = booted.instance.out("cat", "/etc/items/items.env").splitlines()
     path = "/etc/items/certificates/rds.pem"
@@ -190,7 +164,6 @@ def test_the_certificates_are_where_the_service_looks_for_them(booted):
     booted.instance.run("cmp", path, "/etc/ssl/certs/ca-certificates.crt")
 
 
-@once
 def test_log_lines_go_to_the_file_before_and_after_it_was_rotated(booted):
     instance = booted.instance
 
@@ -207,7 +180,6 @@ def test_log_lines_go_to_the_file_before_and_after_it_was_rotated(booted):
     until(lambda: count() == 1, what="the line of a request after the rotation")
 
 
-@both
 def test_a_second_run_changes_nothing(booted, site):
     before = state(booted.instance)
     site.cloud.forget()
@@ -219,7 +191,6 @@ def test_a_second_run_changes_nothing(booted, site):
     assert site.cloud.answers() == []
 
 
-@once
 def test_a_second_run_with_another_setting_starts_the_service_anew(booted):
     before = booted.instance.property("MainPID")
     words = booted.instance.settings["ITEMS_SETTINGS"] + " LOG_LEVEL=warning"
@@ -229,7 +200,6 @@ def test_a_second_run_with_another_setting_starts_the_service_anew(booted):
     assert is_healthy(booted.instance)
 
 
-@once
 def test_a_second_run_that_fails_leaves_a_completed_launch_alone(booted, site):
     site.cloud.forget()
     run = booted.instance.boot(**{**booted.instance.settings, "ITEMS_SECRET_ID": "unknown", "ITEMS_SECRET_SECONDS": 2})
@@ -239,7 +209,6 @@ def test_a_second_run_that_fails_leaves_a_completed_launch_alone(booted, site):
     assert is_healthy(booted.instance)
 
 
-@once
 def test_a_service_that_dies_comes_back(booted):
     before = booted.instance.property("MainPID")
     booted.instance.run("kill", "-9", before)
@@ -247,18 +216,13 @@ def test_a_service_that_dies_comes_back(booted):
     until(lambda: is_healthy(booted.instance), 30, what="the service to be ready again")
 
 
-@both
 def test_a_changed_password_reaches_the_service(booted, site):
     site.rotate(NEXT_PASSWORD)
     site.database.terminate()
-    if booted.variant == "credential":
-        # A credential is read at the start.
-        booted.instance.run("systemctl", "restart", "items.service")
     url = booted.instance.url + "/api/items"
     until(lambda: requests.post(url, json={"name": "second"}, timeout=9).ok, 30, what="a write")
 
 
-@once
 def test_a_stop_drains(booted):
     instance = booted.instance
     answers = []
@@ -274,7 +238,6 @@ def test_a_stop_drains(booted):
     assert instance.property("ExecMainStatus") == "0"
 
 
-@both
 def test_a_reboot_comes_back_by_itself(booted, site):
     site.cloud.forget()
     before = said(booted.instance.log())
@@ -283,5 +246,3 @@ def test_a_reboot_comes_back_by_itself(booted, site):
     assert booted.instance.wait() == "done"
     assert said(booted.instance.log()) == before
     assert site.cloud.answers() == []
-    if booted.variant == "credential":
-        assert booted.instance.out("cat", "/run/items/db-password") == NEXT_PASSWORD

@@ -14,7 +14,7 @@ from support.ports import free_port
 from support.waiting import until
 
 RESET = """
-systemctl stop items.service items-password.service amazon-cloudwatch-agent.service 2>/dev/null
+systemctl stop items.service amazon-cloudwatch-agent.service 2>/dev/null
 rm -rf /etc/items /var/lib/items-boot /var/log/items /usr/local/bin/items /usr/local/libexec/items /run/items
 rm -rf /etc/systemd/system/items* /etc/systemd/system/multi-user.target.wants/items*
 systemctl daemon-reload

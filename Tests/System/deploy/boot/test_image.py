@@ -5,7 +5,6 @@ Not tested: Docker's daemon itself, its installation by dnf, and the login at a 
 
 import re
 import shutil
-import subprocess
 import threading
 import time
 
@@ -140,23 +139,6 @@ def test_another_image_under_the_same_tag_is_started(instance, daemon, registry)
     run = instance.boot(**instance.settings)
     assert run.returncode == 0, run.stdout + run.stderr
     assert daemon.inspect()["Image"] != before
-
-
-def test_an_image_is_built_from_a_repository(site, instance, daemon):
-    source = site.directory / "source"
-    source.mkdir()
-    (source / "Dockerfile").write_text(f"FROM {TAG}\nARG VERSION COMMIT\nLABEL built=$VERSION commit=$COMMIT\n")
-    git = ["git", "-C", source, "-c", "user.name=a", "-c", "user.email=a@example.com"]
-    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "."], ["branch", "release"]):
-        subprocess.run([*git, *words], check=True, capture_output=True, timeout=30)
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True, timeout=30).stdout
-    site.engine.podman("cp", source, f"{instance.name}:/source")
-    place = {"ITEMS_IMAGE": "", "ITEMS_SOURCE": "file:///source", "ITEMS_SOURCE_REF": "release"}
-    run = instance.boot(**{**instance.settings, **place})
-    assert run.returncode == 0, run.stdout + run.stderr
-    labels = daemon.inspect()["Config"]["Labels"]
-    assert (labels["built"], labels["commit"]) == ("1.2.3", commit.strip())
-    assert is_healthy(instance)
 
 
 def test_a_stop_drains(instance):

@@ -29,7 +29,6 @@ SETTINGS = {
     "ITEMS_GROUP": "items-prod",
     "ITEMS_LAUNCH_HOOK": "items-prod-launch",
     "ITEMS_AGENT_PARAMETER": "/items/prod/cloudwatch-agent",
-    "ITEMS_PASSWORD_BY": "service",
     "ITEMS_PORT": "5001",
     "ITEMS_SETTINGS": "HEALTH_DB_GRACE_MS=180000 DRAIN_DELAY_MS=5000 DB_POOL_MAX=10 DB_POOL_MIN=2 LOG_LEVEL=info",
     "ITEMS_READY_SECONDS": "300",
@@ -60,12 +59,7 @@ def units(directory, call, **variables):
 
 VARIANTS = {
     "binary": ("write_unit", {}),
-    "binary with a credential": ("write_password; write_unit", {"password": "items-password.service"}),
     "image": ("write_unit", {"image": "sha256:0"}),
-    "image with a credential": (
-        "write_password; write_unit",
-        {"image": "sha256:0", "password": "items-password.service"},
-    ),
 }
 
 
@@ -94,12 +88,9 @@ class TestSettingsOfItsMachine:
     def run(self, directory, command):
         (directory / ".aws").mkdir()
         (directory / ".aws/credentials").write_text("[default]\naws_access_key_id = A\naws_secret_access_key = B\n")
-        for name in (".gitconfig", "system"):
-            (directory / name).write_text("[user]\n\tname = somebody\n")
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(directory),
-            "GIT_CONFIG_SYSTEM": str(directory / "system"),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         run = ["bash", "-c", f"source {BOOT}; {command}"]
@@ -111,20 +102,19 @@ class TestSettingsOfItsMachine:
     def test_aws_finds_no_credentials_there(self, tmp_path):
         assert self.run(tmp_path, f"'{sys.executable}' -c '{self.FOUND}'") == "None"
 
-    def test_the_unit_that_fetches_the_password_finds_none_either(self, tmp_path):
-        units(tmp_path, "write_password", password="items-password.service")
-        call = (tmp_path / "password").read_text().replace("cd /run/items", "").partition("timeout 60 aws")[0]
-        command = f"unset AWS_SHARED_CREDENTIALS_FILE\n{call}\n'{sys.executable}' -c '{self.FOUND}'"
-        assert self.run(tmp_path, command) == "None"
-
-    def test_git_reads_nothing_there(self, tmp_path):
-        assert self.run(tmp_path, "git config --list --show-origin") == ""
-
 
 def test_it_has_one_marker_for_its_settings_before_it_reads_them():
     lines = TEXT.splitlines()
     assert lines.count("# @settings") == 1
     assert lines.index("# @settings") < next(n for n, line in enumerate(lines) if "ITEMS_" in line and line[0] != "#")
+
+
+def test_the_agent_stops_after_the_service(tmp_path):
+    """systemd stops units in the reverse order of their start."""
+    for call, variables in VARIANTS.values():
+        units(tmp_path, call, **variables)
+        after = re.search(r"(?m)^After=(.*)$", (tmp_path / "items.service").read_text())[1].split()
+        assert "amazon-cloudwatch-agent.service" in after
 
 
 def test_one_line_of_the_user_data_names_the_image():
@@ -158,11 +148,10 @@ def test_the_service_is_confined(variant, tmp_path):
 
 REFUSED = {
     "no software is named": ({"ITEMS_IMAGE": ""}, "not one of ITEMS_IMAGE"),
-    "two softwares are named": ({"ITEMS_SOURCE": "https://example.com/items.git"}, "not one of ITEMS_IMAGE"),
+    "two softwares are named": ({"ITEMS_BINARY_URL": "https://example.com/items"}, "not one of ITEMS_IMAGE"),
     "the checksum is missing": ({"ITEMS_IMAGE": "", "ITEMS_BINARY_URL": "s3://bucket/items"}, "ITEMS_BINARY_SHA256"),
     "the secret is not named": ({"ITEMS_SECRET_ID": ""}, "no ITEMS_SECRET_ID"),
     "the hook's group is not named": ({"ITEMS_GROUP": ""}, "no ITEMS_GROUP"),
-    "nobody knows who brings the password": ({"ITEMS_PASSWORD_BY": "pigeon"}, "ITEMS_PASSWORD_BY"),
     "a value means something to a shell": ({"ITEMS_DB_HOST": "a;id"}, "ITEMS_DB_HOST is not plain text"),
     "a value means something to systemd": ({"ITEMS_VERSION": "%n"}, "ITEMS_VERSION is not plain text"),
     "a further setting has no value": ({"ITEMS_SETTINGS": "LOG_LEVEL"}, "ITEMS_SETTINGS: LOG_LEVEL is not NAME=value"),

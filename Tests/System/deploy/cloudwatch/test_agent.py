@@ -48,8 +48,9 @@ def test_it_has_sections_that_the_agent_knows(configuration):
     }  # fmt: skip
 
 
-def test_it_tails_the_services_log_and_nothing_else():
-    [entry] = deployed.log_files()
+def test_it_tails_the_services_log_and_the_output_of_the_boot():
+    entry, boot = deployed.log_files()
+    assert boot["log_stream_name"] == "{instance_id}/boot" and set(boot) <= FILE_MEMBERS
     assert entry["file_path"] == LOG and entry["log_group_name"] == deployed.LOG_GROUP
     assert entry["log_stream_name"] == "{instance_id}" and set(entry) <= FILE_MEMBERS
 
@@ -65,7 +66,7 @@ def test_a_group_has_one_retention_at_most():
 
 
 def test_a_line_of_the_service_is_dated_to_the_millisecond():
-    [entry] = deployed.log_files()
+    entry, _ = deployed.log_files()
     line = '{"timestamp":"2026-11-21T00:23:11.432Z","level":"INFO","user_agent":"2001-02-03T04:05:06.789Z"}'
     assert agent.milliseconds(entry["timestamp_format"], line) == 1_795_220_591_432
     assert entry["timezone"] == "UTC"
