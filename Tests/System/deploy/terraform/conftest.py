@@ -19,8 +19,12 @@ INSTALL_SECONDS = 240
 
 
 def pytest_collection_modifyitems(items):
-    """What needs the apply comes last, before it what needs an installation: the other tests run in the time they take."""
-    items.sort(key=lambda item: 2 * ("applying" in item.fixturenames) + ("installing" in item.fixturenames))
+    """Tests that change the applied account run last, before them those that need the apply or an installation."""
+    items.sort(
+        key=lambda item: 4 * ("recovered" in item.fixturenames)
+        + 2 * ("applying" in item.fixturenames)
+        + ("installing" in item.fixturenames)
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -145,6 +149,7 @@ def applying(tree, account, bootstrap, variables):
     terraform.run(
         "init",
         "-input=false",
+        "-reconfigure",  # the account of an earlier run no longer exists
         f"-backend-config=bucket={bucket}",
         f"-backend-config=region={REGION}",
         "-backend-config=use_path_style=true",

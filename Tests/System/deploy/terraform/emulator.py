@@ -8,6 +8,7 @@ from moto.budgets.responses import BudgetsResponse
 from moto.ecr.responses import ECRResponse
 from moto.iam.access_control import PermissionResult
 from moto.logs.responses import LogsResponse
+from moto.rds.models import DBInstance
 from moto.s3.models import FakeBucket
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.server import main
@@ -45,6 +46,25 @@ def list_tags_for_resource(self):
     return json.dumps({"ResourceTags": []})
 
 
+make_instance = DBInstance.__init__
+
+
+def make_distinct_instance(self, *arguments, **settings):
+    """Terraform identifies a database by its resource id, which in moto is the same for all."""
+    make_instance(self, *arguments, **settings)
+    self.dbi_resource_id = "db-" + uuid.uuid4().hex[:26].upper()
+
+
+update_instance = DBInstance.update
+
+
+def keep_secret(self, **settings):
+    """RDS keeps the secret of a database whose password it already manages; moto would create another."""
+    if self.manage_master_user_password and settings.get("manage_master_user_password"):
+        settings = {name: value for name, value in settings.items() if name != "manage_master_user_password"}
+    return update_instance(self, **settings)
+
+
 def get_permission(self, action, resource):
     """What a bucket's policy says: nothing, since moto would take a denial under a condition for one without."""
     return PermissionResult.NEUTRAL
@@ -71,6 +91,8 @@ LogsResponse.put_query_definition = put_query_definition
 LogsResponse.describe_query_definitions = describe_query_definitions
 BudgetsResponse.describe_subscribers_for_notification = describe_subscribers_for_notification
 BudgetsResponse.list_tags_for_resource = list_tags_for_resource
+DBInstance.__init__ = make_distinct_instance
+DBInstance.update = keep_secret
 FakeBucket.get_permission = get_permission
 
 if __name__ == "__main__":
