@@ -99,6 +99,13 @@ module "repository" {
   source = "../modules/ecr"
 }
 
+module "audit" {
+  source = "../modules/audit"
+
+  trail    = var.trail
+  sessions = var.sessions
+}
+
 # AWS verifies GitHub's certificate itself; no thumbprint is needed here.
 resource "aws_iam_openid_connect_provider" "github" {
   count = var.github == null ? 0 : 1

@@ -13,3 +13,15 @@ variable "branches" {
   type        = list(string)
   default     = ["main", "develop"]
 }
+
+variable "trail" {
+  description = "Whether CloudTrail records every call in the account, in all regions, for a year. Not needed if the organization has a trail."
+  type        = bool
+  default     = false
+}
+
+variable "sessions" {
+  description = "Whether Session Manager's sessions are recorded, in this region, for a year."
+  type        = bool
+  default     = false
+}

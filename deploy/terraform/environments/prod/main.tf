@@ -29,6 +29,7 @@ module "environment" {
   domain          = var.domain
   zone_id         = var.zone_id
   base_path       = var.base_path
+  rate_limit      = var.rate_limit
   settings        = var.settings
 
   ami_id            = var.ami_id

@@ -73,6 +73,12 @@ variable "access_log_bucket" {
   default     = null
 }
 
+variable "rate_limit" {
+  description = "Requests per address in five minutes above which a web ACL answers 429; null: no web ACL."
+  type        = number
+  default     = null
+}
+
 variable "apply_immediately" {
   description = "Whether changes of the database are applied immediately, with an interruption, or in the next maintenance window."
   type        = bool

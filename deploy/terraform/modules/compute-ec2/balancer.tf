@@ -1,5 +1,6 @@
 resource "aws_lb" "main" {
-  #checkov:skip=CKV2_AWS_28:a web ACL costs money every month, and no environment needs one
+  #checkov:skip=CKV2_AWS_28:enabled by rate_limit: a web ACL costs money every month, and no environment needs one
+  #checkov:skip=CKV2_AWS_76:the service does not run Java; the web ACL only limits the rate
   #checkov:skip=CKV2_AWS_20:port 80 redirects as soon as there is a certificate
   #checkov:skip=CKV_AWS_91:enabled by naming a bucket; the service logs every request
   #checkov:skip=CKV_AWS_150:dev may be deleted; test and prod are protected

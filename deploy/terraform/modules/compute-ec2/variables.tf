@@ -78,6 +78,17 @@ variable "access_log_bucket" {
   default     = null
 }
 
+variable "rate_limit" {
+  description = "Requests per address in five minutes above which a web ACL answers 429; null: no web ACL."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.rate_limit == null || try(var.rate_limit >= 100 && floor(var.rate_limit) == var.rate_limit, false)
+    error_message = "A whole number of at least 100: several people may share one address."
+  }
+}
+
 variable "idle_timeout" {
   description = "Seconds without a byte after which the load balancer closes a connection."
   type        = number

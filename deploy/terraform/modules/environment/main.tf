@@ -73,6 +73,7 @@ module "compute" {
   database             = { host = module.database.host, port = module.database.port, name = module.database.database }
   agent_parameter      = module.monitoring.agent_parameter
   base_path            = var.base_path
+  rate_limit           = var.rate_limit
   settings             = var.settings
 }
 

@@ -50,6 +50,20 @@ locals {
       Resource = [var.log_group_arn, "${var.log_group_arn}:*"]
     },
     {
+      # Log group of Session Manager's sessions, which the module audit creates. The agent looks for it before it writes.
+      Sid      = "RecordSessions"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+      Resource = "${format(local.prefix, "logs")}:log-group:/items/sessions:*"
+    },
+    {
+      Sid       = "LookForTheGroupOfSessions"
+      Effect    = "Allow"
+      Action    = "logs:DescribeLogGroups"
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:RequestedRegion" = local.region } }
+    },
+    {
       Sid       = "WriteMetrics"
       Effect    = "Allow"
       Action    = "cloudwatch:PutMetricData"

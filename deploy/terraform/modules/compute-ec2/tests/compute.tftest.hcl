@@ -21,6 +21,9 @@ mock_provider "aws" {
   mock_resource "aws_launch_template" {
     defaults = { id = "lt-0123456789abcdef0", latest_version = 7 }
   }
+  mock_resource "aws_wafv2_web_acl" {
+    defaults = { arn = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/items-prod/1" }
+  }
   mock_resource "aws_autoscaling_policy" {
     defaults = { arn = "arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:1:autoScalingGroupName/items-prod:policyName/cpu" }
   }
@@ -373,6 +376,45 @@ run "everything_is_below_the_base_path" {
   assert {
     condition     = strcontains(base64decode(aws_launch_template.service.user_data), "ITEMS_SETTINGS='BASE_PATH=/career DB_POOL_MAX=10")
     error_message = "The service knows its base path."
+  }
+}
+
+run "there_is_no_web_acl_unless_a_limit_is_given" {
+  command = apply
+
+  assert {
+    condition     = length(aws_wafv2_web_acl.main) == 0 && length(aws_wafv2_web_acl_association.main) == 0
+    error_message = "It would cost money."
+  }
+}
+
+run "an_address_that_sends_too_much_gets_429" {
+  command = apply
+
+  variables {
+    rate_limit = 2000
+  }
+
+  assert {
+    condition = (
+      one(aws_wafv2_web_acl.main[0].rule).statement[0].rate_based_statement[0].limit == 2000 &&
+      one(aws_wafv2_web_acl.main[0].rule).statement[0].rate_based_statement[0].aggregate_key_type == "IP" &&
+      one(aws_wafv2_web_acl.main[0].rule).action[0].block[0].custom_response[0].response_code == 429
+    )
+    error_message = "2000 requests of one address in five minutes."
+  }
+  assert {
+    condition     = aws_wafv2_web_acl_association.main[0].resource_arn == aws_lb.main.arn
+    error_message = "It is associated with the load balancer."
+  }
+}
+
+run "a_limit_that_would_refuse_everybody_is_refused" {
+  command         = plan
+  expect_failures = [var.rate_limit]
+
+  variables {
+    rate_limit = 10
   }
 }
 

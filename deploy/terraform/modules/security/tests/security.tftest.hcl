@@ -87,7 +87,7 @@ run "an_instance_may_do_what_it_needs" {
       "autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat",
       "cloudwatch:PutMetricData", "ec2:DescribeTags",
       "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
-      "kms:Decrypt", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents",
+      "kms:Decrypt", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents",
       "secretsmanager:GetSecretValue", "ssm:GetParameter", "ssm:GetParameters", "ssm:UpdateInstanceInformation",
       "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
       "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
@@ -96,7 +96,7 @@ run "an_instance_may_do_what_it_needs" {
   }
   assert {
     condition = toset([for one in local.statements : one.Sid if contains(flatten([one.Resource]), "*")]) == toset([
-      "LogInToTheRegistry", "WriteMetrics", "ReadOwnTags", "SessionManager",
+      "LogInToTheRegistry", "LookForTheGroupOfSessions", "WriteMetrics", "ReadOwnTags", "SessionManager",
     ])
     error_message = "Only calls that name no resource stand on *."
   }
