@@ -32,15 +32,16 @@ fail() {
 	exit 1
 }
 
-# Repeats a command until it succeeds or time is over. `left`: seconds; `words`: its output.
+# Repeats a command until it succeeds or time is over. `left`: seconds; `words`: its last output.
 retry() {
 	limit=ITEMS_$1_SECONDS
-	local end=$((SECONDS + limit))
+	local end=$((SECONDS + limit)) said
 	((end < boot_end)) || end=$boot_end limit=ITEMS_BOOT_SECONDS
 	words=''
 	while left=$((end - SECONDS)) && ((left > 0)); do
 		if "${@:2}" >"$work/words" 2>&1; then return 0; fi
-		words=$(tail -c 600 "$work/words" | tr -cs '[:print:]' ' ')
+		said=$(tail -c 600 "$work/words" | tr -cs '[:print:]' ' ')
+		words=${said:-$words}
 		sleep "$pause_seconds"
 	done
 	return 1

@@ -178,3 +178,16 @@ def test_settings_reach_the_service_and_the_further_ones_win():
     assert run.returncode == 0, run.stdout + run.stderr
     for word in '[DRAIN_DELAY_MS]="1000"', '[DB_POOL_MAX]="20"', '[DB_SSLMODE]="verify-full"', '[PORT]="5001"':
         assert word in run.stdout
+
+
+def test_a_silent_last_try_keeps_the_output_of_the_one_before(tmp_path):
+    """A call that its limit ends prints nothing; the reason is in the output of an earlier one."""
+    run = f"""
+        source {BOOT}
+        work='{tmp_path}' boot_end=99 tries=0 ITEMS_FETCH_SECONDS=2
+        sleep() {{ :; }}
+        attempt() {{ SECONDS=$((SECONDS + 1)); ((tries++)) || echo refused; return 1; }}
+        retry FETCH attempt || echo "$words"
+    """
+    done = subprocess.run(["bash", "-c", run], check=True, capture_output=True, text=True, timeout=30)
+    assert done.stdout.split() == ["refused"]
