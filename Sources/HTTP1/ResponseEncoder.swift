@@ -17,8 +17,8 @@ public enum ResponseEncoder {
 
     /// Appends a whole response.
     ///
-    /// The order is: status line, Server, Date, X-Request-Id, Content-Type, `fields`, Content-Length, Connection, blank
-    /// line, body.
+    /// The order is: status line, Server, Date, X-Request-Id, Content-Type, ETag, `fields`, Content-Length, Connection,
+    /// blank line, body.
     ///
     /// - Parameters:
     ///   - status: 100…599.
@@ -27,23 +27,29 @@ public enum ResponseEncoder {
     ///   - commonFields: the lines of Server and Date, created once a second for all responses, without the last line's
     ///     end.
     ///   - requestID: empty: no X-Request-Id. At most 512 bytes.
+    ///   - entityTag: with its quotes, at most 256 bytes; empty: no ETag, unless `fields` has one.
     ///   - contentLength: nil: no Content-Length, for answers without content. Never written for 1xx and 204, where it is
     ///     forbidden (RFC 9110 §8.6).
     ///   - body: as sent: empty in the answer to HEAD.
-    /// - Precondition: `reason` and `requestID` contain no control characters.
+    /// - Precondition: `reason`, `requestID` and `entityTag` contain no control characters.
     public static func encode(
         status: Int, reason: String?, contentType: StaticString?, fields: ResponseFields, commonFields: Span<UInt8>,
-        requestID: Span<UInt8>, contentLength: Int?, persistence: Persistence, body: Span<UInt8>,
+        requestID: Span<UInt8>, entityTag: Span<UInt8> = Span(), contentLength: Int?, persistence: Persistence,
+        body: Span<UInt8>,
         into out: inout [UInt8]
     ) {
         precondition((100...599).contains(status), "no such status")
         precondition(
             requestID.count <= 512 && isText(requestID), "a request identifier that would split the response")
+        precondition(
+            entityTag.count <= 256 && isText(entityTag), "an entity tag that would split the response, or is too long")
         precondition(contentLength ?? 0 >= 0, "a negative Content-Length")
         precondition(reason.map { isText($0.utf8.span) } ?? true, "a reason that would split the response")
         // All of it in one reservation: each append to an array would check its room and its uniqueness again.
         let texts = (contentType?.utf8CodeUnitCount ?? 0) + (reason?.utf8.count ?? 0)
-        let count = fixedByteCount + texts + commonFields.count + requestID.count + fields.bytes.count + body.count
+        let count =
+            fixedByteCount + texts + commonFields.count + requestID.count + entityTag.count + fields.bytes.count
+            + body.count
         let fields = fields.bytes.span
         out.append(addingCapacity: count) { out in
             writeStatusLine(status, reason, into: &out)
@@ -57,6 +63,11 @@ public enum ResponseEncoder {
                 out.append(literal: contentType)
             }
             out.append(literal: "\r\n")
+            if entityTag.count > 0 {
+                out.append(literal: "ETag: ")
+                out.append(span: entityTag)
+                out.append(literal: "\r\n")
+            }
             out.append(span: fields)
             if let contentLength, status >= 200, status != 204 {
                 out.append(literal: "Content-Length: ")

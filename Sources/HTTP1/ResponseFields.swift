@@ -52,6 +52,16 @@ public struct ResponseFields: Equatable, Sendable {
         }
     }
 
+    /// Appends the lines of others; traps when all together would be too long.
+    public mutating func append(_ others: ResponseFields) {
+        if bytes.isEmpty {
+            bytes = others.bytes
+            return
+        }
+        precondition(bytes.count + others.bytes.count <= Limits.responseFieldByteLimit, "response fields are too long")
+        bytes += others.bytes
+    }
+
     private mutating func append(_ name: Span<UInt8>, _ value: Span<UInt8>) throws(FieldError) {
         guard Grammar.isToken(name) else { throw .invalidName }
         guard !Self.isReserved(name) else { throw .reservedName }

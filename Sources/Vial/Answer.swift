@@ -125,7 +125,7 @@ public struct Answer {
     }
 
     /// Applies `change` to the response, at once or when it arrives.
-    fileprivate func changed(_ change: @escaping @Sendable (inout Response) throws -> Void) throws -> Answer {
+    func changed(_ change: @escaping @Sendable (inout Response) throws -> Void) throws -> Answer {
         switch kind {
         case .response(var response):
             try change(&response)

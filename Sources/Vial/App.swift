@@ -22,6 +22,9 @@ public struct App: Sendable {
         /// Must be declared as JSON, in UTF-8 and without a content coding; otherwise the request is refused with 415
         /// before its body is read.
         case json
+        /// Must be declared as a JSON Merge Patch (RFC 7396), or as `application/json`, which is taken as the same;
+        /// otherwise refused like `json`, with `Accept-Patch`. OPTIONS tells it too.
+        case mergePatch
         /// Any body, or none.
         case any
     }
@@ -238,7 +241,7 @@ public struct App: Sendable {
         // The absolute form writes "*" as an empty path, RFC 9112 §3.2.4.
         case .options where request.path == "*" || request.path.isEmpty:
             request.route = nil
-            return allowed(router.allow)
+            return allowed(router.allow, takesMergePatch: false)
         case let method?: return route(request, method)
         }
     }
@@ -247,8 +250,8 @@ public struct App: Sendable {
         switch router.match(request, method) {
         case .notFound:
             return .answer(HTTPError.nothingHere.response(to: request))
-        case .methodNotAllowed(let allow):
-            if method == .options { return allowed(allow) }
+        case .methodNotAllowed(let allow, let takesMergePatch):
+            if method == .options { return allowed(allow, takesMergePatch: takesMergePatch) }
             return refuse(HTTPError(.methodNotAllowed, "The method is not allowed here."), allow: allow, request)
         case .target(let target):
             if !target.hooks.isEmpty {
@@ -256,7 +259,7 @@ public struct App: Sendable {
                     return .answer(response(to: request, after: error))
                 }
             }
-            if target.content == .json, let error = request.contentRefusal {
+            if target.content != .any, let error = request.contentRefusal(by: target.content) {
                 return .answer(error.response(to: request))
             }
             return .target(target)
@@ -287,9 +290,10 @@ public struct App: Sendable {
         return response
     }
 
-    private func allowed(_ methods: String) -> Plan {
+    private func allowed(_ methods: String, takesMergePatch: Bool) -> Plan {
         var response = Response(status: .noContent)
         response.fields.append(known: "Allow", methods)
+        if takesMergePatch { response.fields.append(literal: "Accept-Patch", "application/merge-patch+json") }
         return .answer(response)
     }
 

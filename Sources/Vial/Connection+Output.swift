@@ -42,7 +42,8 @@ extension Connection {
         ResponseEncoder.encode(
             status: status, reason: nil, contentType: response.contentType, fields: response.fields,
             commonFields: commonFields.span,
-            requestID: identifier.span, contentLength: hasContent ? response.body.count : nil,
+            requestID: identifier.span, entityTag: response.body.span.extracting(response.entityTagRange),
+            contentLength: hasContent ? response.body.count : nil,
             persistence: persists ? (request.head.isHTTP11 ? .keepAlive : .keepAliveHTTP10) : .close,
             body: response.body.span.extracting(first: isBodySent ? response.body.count : 0), into: &output.bytes)
     }

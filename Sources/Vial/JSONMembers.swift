@@ -34,6 +34,46 @@ public struct JSONMembers {
         return .none
     }
 
+    /// The value of a member that should be a whole number.
+    public enum Integer: Equatable, Sendable {
+        /// Absent.
+        case none
+        case integer(Int64)
+        /// Another type, or a number in another spelling than its digits: left to `JSONDecoder`.
+        case other
+    }
+
+    /// A member's value; `.other` also when any name is written with an escape.
+    public func integer(_ name: StaticString) -> Integer {
+        if hasEscapedName { return .other }
+        guard let member = member(name) else { return .none }
+        return Int64(segment: text.span.extracting(member.value)).map(Integer.integer) ?? .other
+    }
+
+    /// Whether there is a member of this name, also when it is null; false when any name is written with an escape.
+    public func contains(_ name: StaticString) -> Bool { !hasEscapedName && member(name) != nil }
+
+    /// The names of the members for which `isKnown` is false, in order; nil when any name is written with an escape,
+    /// which leaves them to `JSONDecoder`.
+    public func names(except isKnown: (Span<UInt8>) -> Bool) -> [String]? {
+        if hasEscapedName { return nil }
+        var names: [String] = []
+        let members = members.span
+        for index in members.indices {
+            let name = Self.content(members[index].name)
+            if !isKnown(text.span.extracting(name)) { names.append(String(decoding: text[name], as: UTF8.self)) }
+        }
+        return names
+    }
+
+    private func member(_ name: StaticString) -> Member? {
+        let members = members.span
+        for index in members.indices where text.span.extracting(Self.content(members[index].name)).equals(name) {
+            return members[index]
+        }
+        return nil
+    }
+
     /// The same object with its arrays and objects emptied.
     var outline: [UInt8] {
         var outline = Array("{".utf8)

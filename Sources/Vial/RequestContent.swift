@@ -3,13 +3,15 @@ import HTTP1
 import HTTPTypes
 
 extension Request {
-    /// The refusal when the head shows that the body cannot be read as JSON; nil when it can.
+    /// The refusal when the head shows that the body cannot be read as what the route requires, which is some kind of
+    /// JSON; nil when it can.
     ///
     /// Returns 400 for more than one Content-Type field; 415 (RFC 9110 §15.5.16) for a type other than
-    /// `application/json` or one that ends in `+json`, for a character set other than UTF-8, the only one of JSON (RFC
-    /// 8259 §8.1), and for a content coding. A body of another kind is never decoded, converted or guessed.
-    var contentRefusal: HTTPError? {
-        guard let range = head.firstRange(of: .contentType) else { return .notJSON }
+    /// `application/json` or one that ends in `+json`, of a patch other than `application/merge-patch+json`; for a
+    /// character set other than UTF-8, the only one of JSON (RFC 8259 §8.1); and for a content coding. A body of another
+    /// kind is never decoded, converted or guessed.
+    func contentRefusal(by content: App.Content) -> HTTPError? {
+        guard let range = head.firstRange(of: .contentType) else { return .wrongType(for: content) }
         if head.fields.isRepeated(.contentType) {
             return HTTPError(.badRequest, "The Content-Type field occurs more than once.")
         }
@@ -17,13 +19,15 @@ extension Request {
         // Most clients send exactly this.
         let bytes = head.bytes
         if bytes.span.extracting(range).equals("application/json") { return nil }
-        return refusal(ofContentType: range)
+        return refusal(ofContentType: range, by: content)
     }
 
     /// Checks a Content-Type in any other spelling.
-    private func refusal(ofContentType range: Range<Int>) -> HTTPError? {
+    private func refusal(ofContentType range: Range<Int>, by content: App.Content) -> HTTPError? {
         let bytes = head.bytes
-        guard let type = MediaType(bytes.span.extracting(range)), type.isJSON else { return .notJSON }
+        guard let type = MediaType(bytes.span.extracting(range)), type.isAccepted(as: content) else {
+            return .wrongType(for: content)
+        }
         let isUTF8 = type.parameters.allSatisfy { parameter in
             // US-ASCII is a subset of UTF-8.
             parameter.name != "charset" || ["utf-8", "utf8", "us-ascii"].contains(parameter.value.lowercased())
@@ -42,15 +46,27 @@ extension Request {
 }
 
 extension MediaType {
-    fileprivate var isJSON: Bool {
-        name == "application/json" || name.hasPrefix("application/") && name.hasSuffix("+json") && name.count > 17
+    fileprivate func isAccepted(as content: App.Content) -> Bool {
+        switch content {
+        case .any: true
+        case .json:
+            name == "application/json" || name.hasPrefix("application/") && name.hasSuffix("+json") && name.count > 17
+        // Another kind of patch, such as RFC 6902's, is JSON too but means something else.
+        case .mergePatch: name == "application/json" || name == "application/merge-patch+json"
+        }
     }
 }
 
 extension HTTPError {
-    fileprivate static var notJSON: HTTPError {
-        var error = HTTPError(.unsupportedMediaType, "The body must be application/json.")
-        error.fields.append(known: "Accept", "application/json")
+    fileprivate static func wrongType(for content: App.Content) -> HTTPError {
+        guard content == .mergePatch else {
+            var error = HTTPError(.unsupportedMediaType, "The body must be application/json.")
+            error.fields.append(known: "Accept", "application/json")
+            return error
+        }
+        var error = HTTPError(.unsupportedMediaType, "The body must be application/merge-patch+json.")
+        // RFC 5789 §2.2.
+        error.fields.append(known: "Accept-Patch", "application/merge-patch+json")
         return error
     }
 

@@ -23,6 +23,9 @@ public struct Response: Sendable {
     public var contentType: StaticString?
     public var fields = ResponseFields()
     public var body: [UInt8]
+    /// Where the body has the response's entity tag, with its quotes; empty when the tag is among the fields or there is
+    /// none. The server copies it into the field `ETag`, so that the tag needs no memory of its own.
+    var entityTagRange = 0..<0
     /// Whether the connection closes after the response, even if the client asked to keep it open.
     public var closes = false
     /// The underlying error, for the log; never sent.

@@ -63,8 +63,9 @@ struct Router {
     enum Match {
         case target(Target)
         case notFound
-        /// The path is known, the method is not; `allow` is the value of the Allow field.
-        case methodNotAllowed(allow: String)
+        /// The path is known, the method is not; `allow` is the value of the Allow field, and `takesMergePatch` says
+        /// whether a PATCH of the path takes `App.Content.mergePatch`.
+        case methodNotAllowed(allow: String, takesMergePatch: Bool)
     }
 
     private var nodes = [Node()]
@@ -137,7 +138,9 @@ struct Router {
         for position in targets.indices where targets[position].method == method {
             return .target(targets[position].target)
         }
-        return .methodNotAllowed(allow: Self.allow(nodes[index].targets.map(\.method)))
+        return .methodNotAllowed(
+            allow: Self.allow(nodes[index].targets.map(\.method)),
+            takesMergePatch: nodes[index].targets.contains { $0.target.content == .mergePatch })
     }
 
     private func find(_ request: Request, _ path: Range<Int>) -> Int? {

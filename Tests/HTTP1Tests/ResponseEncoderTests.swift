@@ -6,14 +6,17 @@ private let commonFields = Array("Server: items\r\nDate: Fri, 01 Nov 2024 12:00:
 struct ResponseEncoderTests {
     private func encode(
         _ status: Int, reason: String? = nil, contentType: StaticString? = nil, fields: ResponseFields = .init(),
-        requestID: String = "", contentLength: Int? = nil, persistence: ResponseEncoder.Persistence = .keepAlive,
+        requestID: String = "", entityTag: String = "", contentLength: Int? = nil,
+        persistence: ResponseEncoder.Persistence = .keepAlive,
         body: [UInt8] = []
     ) -> String {
         var out: [UInt8] = []
         let requestID = Array(requestID.utf8)
+        let entityTag = Array(entityTag.utf8)
         ResponseEncoder.encode(
             status: status, reason: reason, contentType: contentType, fields: fields, commonFields: commonFields.span,
-            requestID: requestID.span, contentLength: contentLength, persistence: persistence, body: body.span,
+            requestID: requestID.span, entityTag: entityTag.span, contentLength: contentLength,
+            persistence: persistence, body: body.span,
             into: &out)
         return String(decoding: out, as: UTF8.self)
     }
@@ -57,6 +60,13 @@ struct ResponseEncoderTests {
         #expect(encode(200, reason: "Fine") == "HTTP/1.1 200 Fine\(rest)\r\n")
     }
 
+    @Test func `writes an entity tag before the given fields`() throws {
+        var fields = ResponseFields()
+        fields.append(literal: "Vary", "Origin")
+        let head = encode(304, fields: fields, entityTag: "W/\"1\"")
+        #expect(head.hasSuffix("GMT\r\nETag: W/\"1\"\r\nVary: Origin\r\n\r\n"))
+    }
+
     @Test func `has a phrase for every error status`() {
         for error in ProtocolError.allCases {
             #expect(!encode(error.status).hasPrefix("HTTP/1.1 \(error.status) \r\n"))
@@ -86,6 +96,14 @@ struct ResponseEncoderTests {
                 commonFields: "Server: items\r\nDate: Fri, 01 Nov 2024 12:00:00 GMT".utf8.span,
                 requestID: requestID.span,
                 contentLength: nil, persistence: .close, body: "".utf8.span, into: &out)
+        }
+        await #expect(processExitsWith: .failure) {
+            var out: [UInt8] = []
+            let entityTag = Array("\"a\r\n\"".utf8)
+            ResponseEncoder.encode(
+                status: 200, reason: nil, contentType: nil, fields: ResponseFields(),
+                commonFields: "Server: items\r\nDate: Fri, 01 Nov 2024 12:00:00 GMT".utf8.span, requestID: "".utf8.span,
+                entityTag: entityTag.span, contentLength: nil, persistence: .close, body: "".utf8.span, into: &out)
         }
         await #expect(processExitsWith: .failure) {
             var fields = ResponseFields()
