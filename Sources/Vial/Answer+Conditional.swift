@@ -12,7 +12,7 @@ extension Answer {
     public static func json(_ value: some Tagged, if conditions: Preconditions) throws -> Answer {
         if !conditions.isEmpty, let decided = try notModified(value.entityTag, if: conditions) { return decided }
         var answer = try response(tagged: value, status: .ok)
-        answer.fields = .revalidated
+        answer.fields.append(.revalidated)
         return Answer(answer)
     }
 
