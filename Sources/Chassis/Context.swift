@@ -10,6 +10,9 @@ extension Service {
         public let pool: Pool
         /// The values of the service's own variables.
         public let values: VariableValues
+        /// Whether a write that changes an existing resource must have `If-Match`: `REQUIRE_PRECONDITIONS`. For
+        /// `Preconditions(_:isRequired:)`.
+        public let requiresPreconditions: Bool
         let registry: Registry
 
         /// A counter of the service, from 0 at the start; `/metrics` shows the sum over all loops. Create it where
@@ -45,7 +48,7 @@ extension Service {
             on: loop, minimum: 0, maximum: 1, waitLimit: .zero, statementLimit: .zero, connector: connector,
             observe: { _ in })
         var app = App()
-        addRoutes(&app, Context(pool: pool, values: values, registry: Registry()))
+        addRoutes(&app, Context(pool: pool, values: values, requiresPreconditions: false, registry: Registry()))
         return app.routes.map(\.pattern)
     }
 }

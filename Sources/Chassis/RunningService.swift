@@ -52,7 +52,9 @@ final class RunningService: Sendable {
             let pool = database.pool(for: loop)
             return StandardRoutes(
                 service: service,
-                context: .init(pool: pool, values: configuration.values, registry: observability.registry),
+                context: .init(
+                    pool: pool, values: configuration.values,
+                    requiresPreconditions: configuration.http.requiresPreconditions, registry: observability.registry),
                 database: database,
                 health: LoopBound(
                     handing: Health(

@@ -115,7 +115,8 @@ import Vial
                 connector: connector,
                 observe: { _ in })
             let context = Service.Context(
-                pool: pool, values: try configuration(of: service).values, registry: observability.registry)
+                pool: pool, values: try configuration(of: service).values, requiresPreconditions: false,
+                registry: observability.registry)
             _ = context.counter(name, "Of its own.")
             withExtendedLifetime(observer) {}
         }

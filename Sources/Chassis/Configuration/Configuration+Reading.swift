@@ -89,6 +89,7 @@ extension Configuration.HTTP {
             workers: workers ?? usableCores(),
             basePath: reading.values.textIfSet("BASE_PATH") ?? "",
             trustedProxies: reading.values.networks("TRUSTED_PROXIES"),
+            requiresPreconditions: reading.values.flag("REQUIRE_PRECONDITIONS"),
             maxConnections: reading.values.integer("MAX_CONNECTIONS"),
             maxBodyBytes: reading.values.integer("MAX_BODY_BYTES"),
             maxHeaderBytes: reading.values.integer("MAX_HEADER_BYTES"),

@@ -33,6 +33,8 @@ struct Configuration: Sendable {
         /// Empty, or `/x` without a slash at its end.
         var basePath: String
         var trustedProxies: TrustedProxies
+        /// Whether a write without `If-Match` is refused.
+        var requiresPreconditions: Bool
         var maxConnections: Int
         var maxBodyBytes: Int
         var maxHeaderBytes: Int

@@ -30,11 +30,11 @@ extension Answer {
 
 /// Runs `body` on the loop of a service's app whose database is unreachable.
 func withUnreachableDatabase(
-    of service: Service, basePath: String = "", hidesOperations: Bool = false,
+    of service: Service, basePath: String = "", hidesOperations: Bool = false, variables: [String: String] = [:],
     _ body: @escaping @Sendable (App, Drain) async throws -> Void
 ) async throws {
     let drain = Drain()
-    try await withUnreachableRoutes(of: service, basePath: basePath, drain: drain) { routes in
+    try await withUnreachableRoutes(of: service, basePath: basePath, variables: variables, drain: drain) { routes in
         try await body(
             routes.app(basePath: basePath, healthPaths: ["/healthz"], hidesOperations: hidesOperations), drain)
     }
@@ -42,7 +42,7 @@ func withUnreachableDatabase(
 
 /// Runs `body` on the loop of a service's routes whose database is unreachable.
 func withUnreachableRoutes(
-    of service: Service, basePath: String = "", drain: Drain = Drain(),
+    of service: Service, basePath: String = "", variables: [String: String] = [:], drain: Drain = Drain(),
     _ body: @escaping @Sendable (StandardRoutes) async throws -> Void
 ) async throws {
     let loop = try EventLoop(index: 0)
@@ -50,10 +50,14 @@ func withUnreachableRoutes(
     let database = Database(on: [loop], options: .init(), connector: connector, observe: { _ in { _ in } })
     let pool = database.pool(for: loop)
     let configuration = try configuration(
-        ["ENVIRONMENT": "test", "BASE_PATH": basePath, "DB_POOL_MAX": "7"], of: service)
+        variables.merging(["ENVIRONMENT": "test", "BASE_PATH": basePath, "DB_POOL_MAX": "7"]) { given, _ in given },
+        of: service)
     let routes = StandardRoutes(
         service: service,
-        context: .init(pool: pool, values: configuration.values, registry: Registry()), database: database,
+        context: .init(
+            pool: pool, values: configuration.values,
+            requiresPreconditions: configuration.http.requiresPreconditions, registry: Registry()),
+        database: database,
         health: LoopBound(
             handing: Health(of: service, on: loop, pool: pool, drain: drain, lastSeen: LastSeen(), grace: .zero),
             to: loop),
