@@ -4,7 +4,7 @@ import Postgres
 public import Vial
 
 /// One item, read from a row of `Item.columns` and written as JSON directly from the row's bytes.
-public struct Item: JSONRepresentable, Sendable {
+public struct Item: Tagged, Sendable {
     /// The columns that a statement selects or returns for an item, in this order. The table may be older than this
     /// service, with other types: a timestamp without time zone is in the session's time zone, as in PostgreSQL.
     static let columns = "id::int8, name::text, description::text, created_at::timestamptz, updated_at::timestamptz"
@@ -61,6 +61,13 @@ public struct Item: JSONRepresentable, Sendable {
         // An unknown time is written as the epoch, which every client can read, unlike null.
         createdMicroseconds = try row.timestampMicroseconds(3) ?? 0
         updatedMicroseconds = try row.timestampMicroseconds(4) ?? 0
+    }
+
+    public var entityTag: EntityTag { ItemTag.tag(microseconds: updatedMicroseconds) }
+
+    /// The last member's value.
+    public func entityTagRange(inJSON byteCount: Int) -> Range<Int>? {
+        byteCount - TimestampWriter.byteCount - 3..<byteCount - 1
     }
 
     /// The item's path, below that of the collection.
@@ -138,27 +145,39 @@ extension OutputSpan<UInt8> {
     }
 }
 
-/// The body of a request that creates an item.
+/// The body of a request that creates or replaces an item.
 struct NewItem: JSONObjectDecodable {
     static let nameLimit = 255
     static let descriptionLimit = 10_000
 
     let name: String?
     let description: String?
+    let others: OtherMembers
 
-    init(name: String?, description: String?) {
+    init(name: String?, description: String?, others: OtherMembers = .none) {
         self.name = name
         self.description = description
+        self.others = others
     }
 
     init?(_ members: JSONMembers) {
+        guard let others = OtherMembers(members) else { return nil }
         switch (members.text("name"), members.text("description")) {
         case (.other, _), (_, .other): return nil
-        case (.text(let name), .text(let description)): self.init(name: name, description: description)
-        case (.text(let name), .none): self.init(name: name, description: nil)
-        case (.none, .text(let description)): self.init(name: nil, description: description)
-        case (.none, .none): self.init(name: nil, description: nil)
+        case (.text(let name), .text(let description)):
+            self.init(name: name, description: description, others: others)
+        case (.text(let name), .none): self.init(name: name, description: nil, others: others)
+        case (.none, .text(let description)): self.init(name: nil, description: description, others: others)
+        case (.none, .none): self.init(name: nil, description: nil, others: others)
         }
+    }
+
+    init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: OtherMembers.Name.self)
+        self.init(
+            name: try members.decodeIfPresent(String.self, forKey: .name),
+            description: try members.decodeIfPresent(String.self, forKey: .description),
+            others: OtherMembers(members))
     }
 
     /// An item that satisfies every rule.
@@ -166,31 +185,43 @@ struct NewItem: JSONObjectDecodable {
 
     /// The trimmed name and the unchanged description.
     ///
+    /// - Parameter id: of the item to replace; nil for a new one.
     /// - Throws: `HTTPError` 422 with every broken rule.
-    func validated() throws(HTTPError) -> Valid {
+    func validated(for id: Int64? = nil) throws(HTTPError) -> Valid {
         var errors: [HTTPError.FieldError] = []
         let trimmed = (name ?? "").trimmed
         if name == nil {
             errors.append(.init(field: "name", message: "is required"))
-        } else if trimmed.isEmpty {
-            errors.append(.init(field: "name", message: "must not be empty"))
-        } else if trimmed.hasMoreCharacters(than: Self.nameLimit) {
-            errors.append(.init(field: "name", message: "must have at most \(Self.nameLimit) characters"))
-        } else if trimmed.hasNull {
-            errors.append(.init(field: "name", message: "must not contain U+0000"))
+        } else if let fault = Self.fault(inName: trimmed) {
+            errors.append(fault)
         }
-        if let description {
-            if description.hasMoreCharacters(than: Self.descriptionLimit) {
-                errors.append(
-                    .init(field: "description", message: "must have at most \(Self.descriptionLimit) characters"))
-            } else if description.hasNull {
-                errors.append(.init(field: "description", message: "must not contain U+0000"))
-            }
-        }
-        guard errors.isEmpty else {
-            throw HTTPError(.unprocessableContent, "The item breaks a rule.", errors: errors)
-        }
+        if let description, let fault = Self.fault(inDescription: description) { errors.append(fault) }
+        errors += others.faults(for: id)
+        guard errors.isEmpty else { throw HTTPError(brokenRules: errors) }
         return (trimmed, description)
+    }
+
+    /// The rule that a trimmed name breaks; nil when it is valid.
+    static func fault(inName trimmed: String) -> HTTPError.FieldError? {
+        if trimmed.isEmpty { return .init(field: "name", message: "must not be empty") }
+        if trimmed.hasMoreCharacters(than: nameLimit) {
+            return .init(field: "name", message: "must have at most \(nameLimit) characters")
+        }
+        return trimmed.hasNull ? .init(field: "name", message: "must not contain U+0000") : nil
+    }
+
+    /// The rule that a description breaks; nil when it is valid.
+    static func fault(inDescription description: String) -> HTTPError.FieldError? {
+        if description.hasMoreCharacters(than: descriptionLimit) {
+            return .init(field: "description", message: "must have at most \(descriptionLimit) characters")
+        }
+        return description.hasNull ? .init(field: "description", message: "must not contain U+0000") : nil
+    }
+}
+
+extension HTTPError {
+    init(brokenRules errors: [FieldError]) {
+        self.init(.unprocessableContent, "The item breaks a rule.", errors: errors)
     }
 }
 

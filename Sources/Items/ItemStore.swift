@@ -1,10 +1,10 @@
 import Chassis
 public import Postgres
 
-/// The items in the database, through one pool. It has every SQL text about items, except those for long items in
-/// `LongItems`.
+/// The items in the database, through one pool. It has every SQL text about items, with `ItemStore+Changes`,
+/// except those for long items in `LongItems`.
 public struct ItemStore: Sendable {
-    private let pool: Pool
+    let pool: Pool
 
     /// - Parameter pool: the connections of one event loop.
     public init(_ pool: Pool) {
@@ -27,7 +27,7 @@ public struct ItemStore: Sendable {
     public static let statements =
         [
             find, findMany, firstPage, firstPageDescending, nextPage, nextPageDescending, insert, insertMany,
-            insertOnce, findKey,
+            insertOnce, findKey, update, delete,
         ] + LongItems.statements
 
     private static let find = Statement(

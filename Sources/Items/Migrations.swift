@@ -18,7 +18,7 @@ extension Migration {
                     ADD COLUMN IF NOT EXISTS created_at timestamptz NOT NULL DEFAULT now(),
                     ADD COLUMN IF NOT EXISTS updated_at timestamptz NOT NULL DEFAULT now();
                 """)
-        ] + IdempotencyKey.migrations
+        ] + IdempotencyKey.migrations + [Migration("items_updated_at", AdvancingTrigger.function)]
 }
 
 extension KeptSchema {
@@ -26,6 +26,7 @@ extension KeptSchema {
     public static let items = KeptSchema(
         adoption: { (session) throws(DatabaseError) in [try FormerRecord(session).adoption].compactMap(\.self) },
         completion: { (session) throws(DatabaseError) in
-            try ItemsTable(session).completion() + [try FormerRecord(session).completion].compactMap(\.self)
+            try ItemsTable(session).completion() + [AdvancingTrigger.creation]
+                + [try FormerRecord(session).completion].compactMap(\.self)
         })
 }

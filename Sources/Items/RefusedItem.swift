@@ -5,7 +5,9 @@ import Vial
 extension HTTPError {
     /// The answer for an item that the table's own rules refuse, by SQLSTATE (PostgreSQL documentation, appendix A): an
     /// existing table may have narrower columns and further constraints. Nil for errors that the request did not cause.
-    init?(refusedItem refusal: DatabaseError) {
+    ///
+    /// - Parameter isDeletion: whether the item was to be deleted.
+    init?(refusedItem refusal: DatabaseError, isDeletion: Bool = false) {
         guard case .server(let error) = refusal else { return nil }
         switch error.sqlState {
         // string_data_right_truncation; program_limit_exceeded, for a text in an index.
@@ -14,6 +16,9 @@ extension HTTPError {
         // character_not_in_repertoire, untranslatable_character: the database is not in UTF-8.
         case "22021", "22P05":
             self.init(.unprocessableContent, "The item has a character that the database cannot store.")
+        // The constraint belongs to the table whose row refers to the item.
+        case "23503" where isDeletion && !refusal.isOfFunction:
+            self.init(.conflict, "Something else refers to the item.")
         case "23502", "23514", "23503", "23505", "23P01":
             guard Self.isOfItems(error, isOfFunction: refusal.isOfFunction) else { return nil }
             self.init(brokenConstraint: error)

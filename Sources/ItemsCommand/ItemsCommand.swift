@@ -15,7 +15,8 @@ struct ItemsCommand {
         ) { app, context in
             addItems(
                 to: &app, ItemStore(context.pool),
-                itemsCreated: context.counter("items_created_total", "Items that were created."))
+                itemsCreated: context.counter("items_created_total", "Items that were created."),
+                requiresPreconditions: context.requiresPreconditions)
         }.run()
     }
 }

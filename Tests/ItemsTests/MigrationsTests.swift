@@ -14,7 +14,11 @@ struct MigrationsTests {
 
     @Test func `no step ends the shared transaction`() {
         for step in Migration.items {
-            let words = step.sql.uppercased().split { !$0.isLetter }
+            // A function's body is a text here: its BEGIN is a block's.
+            let parts = step.sql.split(separator: "$$", omittingEmptySubsequences: false)
+            #expect(!parts.count.isMultiple(of: 2))
+            let statements = parts.enumerated().filter { $0.offset.isMultiple(of: 2) }.map(\.element).joined()
+            let words = statements.uppercased().split { !$0.isLetter }
             #expect(!words.contains { ["BEGIN", "COMMIT", "ROLLBACK", "CONCURRENTLY", "VACUUM"].contains($0) })
         }
     }

@@ -10,7 +10,8 @@ struct PlansTests {
     /// The plan of a statement on a connection like the pool's.
     private func plan(_ statement: Statement, on session: Session) throws -> String {
         let values = (1...9).filter { statement.sql.contains("$\($0)") }.map {
-            statement.sql.contains("$\($0)::int8[]") ? "'{1,2}'" : "'1'"
+            statement.sql.contains("$\($0)::int8[]")
+                ? "'{1,2}'" : statement.sql.contains("$\($0)::timestamptz[]") ? "NULL" : "'1'"
         }
         let arguments = values.isEmpty ? "" : "(" + values.joined(separator: ", ") + ")"
         try session.execute("PREPARE planned AS \(statement.sql)")

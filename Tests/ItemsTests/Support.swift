@@ -11,7 +11,9 @@ let itemsService = Service(
     statements: ItemStore.statements, sessionSettings: ItemStore.sessionSettings, readiness: ItemStore.readiness,
     countedTable: "items", links: [("items", "/api/items")], keepsIdempotencyKeys: true
 ) { app, context in
-    addItems(to: &app, ItemStore(context.pool), itemsCreated: context.counter("items_created_total", "Items."))
+    addItems(
+        to: &app, ItemStore(context.pool), itemsCreated: context.counter("items_created_total", "Items."),
+        requiresPreconditions: context.requiresPreconditions)
 }
 
 extension Migrations {
@@ -20,6 +22,8 @@ extension Migrations {
 }
 
 /// Runs `body` on the loop of the items app whose database is unreachable.
-func withUnreachableDatabase(_ body: @escaping @Sendable (App, Drain) async throws -> Void) async throws {
-    try await withUnreachableDatabase(of: itemsService, body)
+func withUnreachableDatabase(
+    _ variables: [String: String] = [:], _ body: @escaping @Sendable (App, Drain) async throws -> Void
+) async throws {
+    try await withUnreachableDatabase(of: itemsService, variables: variables, body)
 }
