@@ -49,12 +49,9 @@ def run(options):
     if options.profile:
         profile(options.binary, options.profile, load)
         return True
-    now = record.Figures(
-        vars(load),
-        versions(),
-        instructions.measure(options.binary, WORKLOADS, load),
-        calls.measure(options.binary, WORKLOADS, load),
-    )
+    counted = instructions.measure(options.binary, WORKLOADS, load)
+    database.fill()
+    now = record.Figures(vars(load), versions(), counted, calls.measure(options.binary, WORKLOADS, load))
     if options.record:
         now.save(RECORD)
     passed, lines = report.comparison(now, record.load_figures(RECORD))

@@ -3,14 +3,15 @@
 import os
 import subprocess
 
-from workload import ROWS
+from workload import CHANGED_ROWS, DELETED_ROWS, ROWS, TIME
 
 # VACUUM makes the planner's choice and the visibility map the same in every run.
 FILL = f"""
 TRUNCATE items RESTART IDENTITY;
-INSERT INTO items (name, description)
-SELECT 'Item ' || lpad(number::text, 6, '0'), 'Number ' || lpad(number::text, 6, '0') || ' of the items that are read'
-FROM generate_series(1, {ROWS}) AS number;
+INSERT INTO items (name, description, created_at, updated_at)
+SELECT 'Item ' || lpad(number::text, 6, '0'), 'Number ' || lpad(number::text, 6, '0') || ' of the items that are read',
+    '{TIME}', '{TIME}'
+FROM generate_series(1, {ROWS + CHANGED_ROWS + DELETED_ROWS}) AS number;
 VACUUM (ANALYZE) items;
 """
 
@@ -28,6 +29,11 @@ def psql(commands):
 def prepare(binary):
     """Brings the schema up to date and replaces all items."""
     subprocess.run([binary, "migrate"], check=True, stdout=subprocess.DEVNULL)
+    fill()
+
+
+def fill():
+    """Replaces all items: before each tool, because the requests of both delete the same ones."""
     psql(FILL)
 
 

@@ -6,7 +6,7 @@ ANSWER_SECONDS = 60
 
 
 class BadAnswer(Exception):
-    """The response is not 2xx, has no Content-Length, or is missing."""
+    """The response is neither 2xx nor 304, has content without a length, or is missing."""
 
 
 class Client:
@@ -29,7 +29,10 @@ class Client:
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
-        if not head.startswith(b"HTTP/1.1 2") or length is None:
+        # These have no content, and no length.
+        if head.startswith((b"HTTP/1.1 204 ", b"HTTP/1.1 304 ")):
+            length = 0
+        if not head.startswith((b"HTTP/1.1 2", b"HTTP/1.1 304 ")) or length is None:
             raise BadAnswer(received.decode(errors="replace"))
         while len(received) < end + 4 + length:
             received += self._read(received)

@@ -2,8 +2,13 @@
 
 import json
 
-# Rows in the table before the first request.
+# Rows that are read, from id 1 on.
 ROWS = 10_000
+# Rows that are changed behind them, and then those that are deleted: as many as requests are sent, of all workloads.
+CHANGED_ROWS = 10_000
+DELETED_ROWS = 60_000
+# The time of each row, and so its entity tag.
+TIME = "2026-01-01T00:00:00.000000Z"
 # Coprime to ROWS, so that the ids are spread over the table and none repeats within ROWS requests.
 STRIDE = 7_919
 
@@ -37,6 +42,32 @@ def create(number):
     return f"POST /api/items HTTP/1.1\r\n{fields}\r\n{body}".encode()
 
 
+def conditional(number):
+    """Returns a read whose If-None-Match has the current tag."""
+    return item(number, f'{FIELDS}If-None-Match: "{TIME}"\r\n')
+
+
+def change(method, type, number, body):
+    """Returns a change of a row; no two changes of a row are the same, so each is written."""
+    body = json.dumps(body)
+    fields = f"{FIELDS}Content-Type: {type}\r\nContent-Length: {len(body)}\r\n"
+    path = f"/api/items/{ROWS + 1 + number * STRIDE % CHANGED_ROWS}"
+    return f"{method} {path} HTTP/1.1\r\n{fields}\r\n{body}".encode()
+
+
+def put(number):
+    body = {"name": f"Item {number:06}", "description": f"Replaced to be counted, number {number:06}"}
+    return change("PUT", "application/json", number, body)
+
+
+def patch(number):
+    return change("PATCH", "application/merge-patch+json", number, {"description": f"Patched, number {number:06}"})
+
+
+def delete(number):
+    return f"DELETE /api/items/{ROWS + CHANGED_ROWS + 1 + number} HTTP/1.1\r\n{FIELDS}\r\n".encode()
+
+
 # Each function returns the bytes of the request with this number.
 WORKLOADS = {
     "root": lambda number: get("/"),
@@ -45,4 +76,8 @@ WORKLOADS = {
     "item": item,
     "balanced": lambda number: item(number, BALANCED_FIELDS),
     "create": create,
+    "conditional": conditional,
+    "put": put,
+    "patch": patch,
+    "delete": delete,
 }

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from lockstep import BadAnswer, Lockstep
-from workload import ROWS, WORKLOADS
+from record import Load
+from workload import CHANGED_ROWS, DELETED_ROWS, ROWS, WORKLOADS
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -63,6 +64,12 @@ def test_a_round_is_one_request_of_each_connection_in_one_stop():
     assert numbers == list(range(9))
 
 
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_an_answer_that_cannot_have_content_needs_no_length(status):
+    with Standing(f"HTTP/1.1 {status}\r\n\r\n".encode()) as server, Lockstep(server, 1) as clients:
+        assert clients.play(WORKLOADS["root"], 1) == 1
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -86,3 +93,15 @@ def test_requests_of_a_workload_have_one_length_but_for_the_digits_of_an_id():
 
 def test_every_row_is_requested_once_before_any_repeats():
     assert len({WORKLOADS["item"](number) for number in range(ROWS)}) == ROWS
+
+
+def test_changes_and_deletions_hit_rows_of_their_own():
+    def ids(workload, count):
+        return [int(WORKLOADS[workload](number).split(b" ")[1].rsplit(b"/", 1)[1]) for number in range(count)]
+
+    for workload in ("put", "patch"):
+        assert sorted(ids(workload, CHANGED_ROWS)) == list(range(ROWS + 1, ROWS + CHANGED_ROWS + 1))
+    first = ROWS + CHANGED_ROWS + 1
+    assert ids("delete", DELETED_ROWS) == list(range(first, first + DELETED_ROWS))
+    load = Load()
+    assert DELETED_ROWS >= len(WORKLOADS) * load.turns * load.connections * (load.warm_up + load.rounds)
