@@ -15,6 +15,7 @@ extension Connector {
         let migrates = configuration.database.migratesOnStart
         let isPrepared = configuration.database.usesPreparedStatements
         let migrations = Migrations(service)
+        let laterChanges = LaterChanges(service)
         let encodings = EncodingWarning(logger)
         self.init(
             options: credentials.options,
@@ -24,6 +25,11 @@ extension Connector {
                 guard migrates else { return }
                 // When nothing is prepared, nothing else would notice that the schema is gone.
                 try migrations.apply(to: session, anew: !isPrepared)
+                laterChanges.begin(seenFrom: session) { () throws(DatabaseError) in
+                    let own = Connector(
+                        options: credentials.options, renew: credentials.renew, interruption: interruption)
+                    return try own.session()
+                }
             },
             schemaChanged: migrations.forget,
             renew: credentials.renew,

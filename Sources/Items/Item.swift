@@ -52,7 +52,7 @@ public struct Item: Tagged, Sendable {
     public let id: Int64
     private let row: Row
     private let createdMicroseconds: Int64
-    private let updatedMicroseconds: Int64
+    let updatedMicroseconds: Int64
 
     /// - Throws: `DatabaseError.unexpectedResult` when the row is not one of `columns`.
     init(_ row: Row) throws(DatabaseError) {

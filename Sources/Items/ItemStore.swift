@@ -20,15 +20,18 @@ public struct ItemStore: Sendable {
 
     /// Each statement is planned once per connection; PostgreSQL plans a statement whose limit is a parameter at every
     /// execution. A plan may outlive the size of the table it was made for, so it must use an index, also on a table
-    /// that is empty now: every statement here has one.
-    public static let sessionSettings = [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")]
+    /// that is empty now: every statement here has one, except for searches, which look whether theirs is there. They are
+    /// planned with a high cost, for which PostgreSQL would compile them.
+    public static let sessionSettings = [
+        ("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("jit", "off"),
+    ]
 
     /// The statements that a connection prepares.
     public static let statements =
         [
             find, findMany, firstPage, firstPageDescending, nextPage, nextPageDescending, insert, insertMany,
             insertOnce, findKey, update, delete,
-        ] + LongItems.statements
+        ] + LongItems.statements + FilteredLists.statements
 
     private static let find = Statement(
         "find_item", "SELECT \(Item.boundedColumns) FROM items WHERE id = $1::int8", lookingUp: findMany,
@@ -36,12 +39,12 @@ public struct ItemStore: Sendable {
         or: Statement.Fallback(LongItems.find, above: Item.substituteByteCount, where: Item.lackTexts))
     private static let findMany = Statement(
         "find_items", "SELECT \(Item.boundedColumns) FROM items WHERE id = ANY($1::int8[])")
-    private static let firstPage = page("list_items", PageRequest.first, or: LongItems.firstPage)
-    private static let firstPageDescending = page(
-        "list_items_descending", PageRequest.firstDescending, or: LongItems.firstPageDescending)
-    private static let nextPage = page("list_items_after", PageRequest.next, or: LongItems.nextPage)
-    private static let nextPageDescending = page(
-        "list_items_descending_after", PageRequest.nextDescending, or: LongItems.nextPageDescending)
+    static let firstPage = page("list_items", PlainList.first, or: LongItems.firstPage)
+    static let firstPageDescending = page(
+        "list_items_descending", PlainList.firstDescending, or: LongItems.firstPageDescending)
+    static let nextPage = page("list_items_after", PlainList.next, or: LongItems.nextPage)
+    static let nextPageDescending = page(
+        "list_items_descending_after", PlainList.nextDescending, or: LongItems.nextPageDescending)
     /// Sorted by the column itself: for a narrower `id` the selected expression is another value, which no index sorts.
     /// The constant inner limit is for the planner: for an unknown limit it assumes a tenth of the rows, and on a large
     /// table would choose a sort or JIT compilation.
@@ -134,23 +137,6 @@ public struct ItemStore: Sendable {
     /// The item with this id; nil if there is none.
     func find(_ id: Int64) -> Query<Item?> {
         pool.query(Self.find, key: id) { try $0.first.map(Item.init) }
-    }
-
-    /// A page of items.
-    func page(_ request: PageRequest) -> Query<Page> {
-        pool.query(Self.statement(for: request), request.parameters, rows: request.rowLimit) {
-            try Page($0, for: request)
-        }
-    }
-
-    private static func statement(for request: PageRequest) -> Statement {
-        let isShort = request.limit <= PageRequest.shortLimit
-        return switch (request.order, request.after) {
-        case (.ascending, nil): isShort ? firstPage : LongItems.firstPage
-        case (.ascending, _): isShort ? nextPage : LongItems.nextPage
-        case (.descending, nil): isShort ? firstPageDescending : LongItems.firstPageDescending
-        case (.descending, _): isShort ? nextPageDescending : LongItems.nextPageDescending
-        }
     }
 
     /// Creates an item with a valid name and description.

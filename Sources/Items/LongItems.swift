@@ -8,7 +8,7 @@ enum LongItems {
         nextDescending,
     ]
 
-    private static let length = "(coalesce(octet_length(name), 0) + coalesce(octet_length(description), 0))"
+    static let length = "(coalesce(octet_length(name), 0) + coalesce(octet_length(description), 0))"
     /// Fails for an item that is longer than any that is sent; `ItemTooLong` parses the message, in any language.
     private static let id = """
         CASE WHEN length <= \(Item.longestByteCount) THEN id
@@ -26,12 +26,12 @@ enum LongItems {
         ) AS item
         """, result: resultByteLimit)
 
-    static let firstPage = page("list_items_long", PageRequest.first, by: "key", or: first)
+    static let firstPage = page("list_items_long", PlainList.first, by: "key", or: first)
     static let firstPageDescending = page(
-        "list_items_long_descending", PageRequest.firstDescending, by: "key DESC", or: firstDescending)
-    static let nextPage = page("list_items_long_after", PageRequest.next, by: "key", or: next)
+        "list_items_long_descending", PlainList.firstDescending, by: "key DESC", or: firstDescending)
+    static let nextPage = page("list_items_long_after", PlainList.next, by: "key", or: next)
     static let nextPageDescending = page(
-        "list_items_long_descending_after", PageRequest.nextDescending, by: "key DESC", or: nextDescending)
+        "list_items_long_descending_after", PlainList.nextDescending, by: "key DESC", or: nextDescending)
     /// As in `ItemStore`, with texts of any length. No row follows the one that exceeds the page's bytes, which is
     /// returned without its texts. The window runs in the order of the rows, so nothing is sorted, and it ends at the
     /// limit.
@@ -55,10 +55,10 @@ enum LongItems {
             or: Statement.Fallback(first) { $0.count == 1 && (try? $0[0].isNull(1)) == true })
     }
 
-    private static let first = item("list_long_item", PageRequest.first)
-    private static let firstDescending = item("list_long_item_descending", PageRequest.firstDescending)
-    private static let next = item("list_long_item_after", PageRequest.next)
-    private static let nextDescending = item("list_long_item_descending_after", PageRequest.nextDescending)
+    private static let first = item("list_long_item", PlainList.first)
+    private static let firstDescending = item("list_long_item_descending", PlainList.firstDescending)
+    private static let next = item("list_long_item_after", PlainList.next)
+    private static let nextDescending = item("list_long_item_descending_after", PlainList.nextDescending)
     /// The first item of a page, with the page's parameters.
     private static func item(_ name: String, _ choice: String) -> Statement {
         Statement(

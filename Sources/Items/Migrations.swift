@@ -26,7 +26,8 @@ extension KeptSchema {
     public static let items = KeptSchema(
         adoption: { (session) throws(DatabaseError) in [try FormerRecord(session).adoption].compactMap(\.self) },
         completion: { (session) throws(DatabaseError) in
-            try ItemsTable(session).completion() + [AdvancingTrigger.creation]
+            try ItemsTable(session).completion() + [AdvancingTrigger.creation] + ListIndex.creation(session)
                 + [try FormerRecord(session).completion].compactMap(\.self)
-        })
+        },
+        later: { (session) throws(DatabaseError) in try ListIndex.laterCreation(session) })
 }

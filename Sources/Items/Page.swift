@@ -1,118 +1,47 @@
-public import Formatting
+import Formatting
 import HTTPTypes
 import Postgres
-public import Vial
+import Vial
 
-/// The requested items, and the end of the previous page.
-struct PageRequest: Sendable {
-    static let limits = 1...1000
-    static let defaultLimit = 100
-    /// Names and descriptions of a page together, in the database and in JSON; above, the page ends before its limit,
-    /// because it is in memory as a whole.
-    static let byteLimit = 1_048_576
-    /// Bytes of a page's result: its texts and one more item, and libpq's memory for each row and value.
-    static let resultByteLimit = byteLimit + Item.byteLimit + 256 * limits.upperBound
-    /// This many items are below `byteLimit` in the database, however long they are, so the database need not count.
-    static let shortLimit = byteLimit / Item.byteLimit - 1
-
-    // The rows of a first page. It has no lower bound, because PostgreSQL would compare every key of an index page with
-    // it.
-    static let first = "ORDER BY items.id"
-    static let firstDescending = "ORDER BY items.id DESC"
-    static let next = "WHERE id > $2::int8 ORDER BY items.id"
-    static let nextDescending = "WHERE id < $2::int8 ORDER BY items.id DESC"
-
-    enum Order: String, QueryParameter {
-        case ascending = "asc"
-        case descending = "desc"
-
-        init?(queryValue: String) { self.init(rawValue: queryValue) }
-        static var expectation: String { "asc or desc" }
-    }
-
-    let limit: Int
-    let order: Order
-    /// Items after this id in the order; nil: from the start.
-    let after: Int64?
-
-    /// One row more than the page shows whether there is a next page.
-    var rowLimit: Int { limit + 1 }
-
-    /// `$1` and, after a cursor, `$2`.
-    var parameters: [Parameter] {
-        var parameters = [Parameter.int64(Int64(rowLimit))]
-        if let after { parameters.append(.int64(after)) }
-        return parameters
-    }
-
-    /// - Throws: `HTTPError` 400 naming the invalid query parameter.
-    init(_ request: Request) throws {
-        limit = try request.query("limit", default: Self.defaultLimit)
-        guard Self.limits.contains(limit) else {
-            throw HTTPError(.badRequest, "Query parameter limit must be between 1 and \(Self.limits.upperBound).")
-        }
-        order = try request.query("order", default: .ascending)
-        if let cursor = try request.query("cursor", as: Cursor.self) {
-            guard cursor.order == order else {
-                throw HTTPError(.badRequest, "Query parameter cursor belongs to a list in the other order.")
-            }
-            after = cursor.after
-        } else {
-            after = nil
-        }
-    }
-}
-
-/// The end of a page, as a client returns it. Its text is opaque and may change.
-struct Cursor: QueryParameter, Sendable {
-    let order: PageRequest.Order
-    let after: Int64
-
-    init(order: PageRequest.Order, after: Int64) {
-        self.order = order
-        self.after = after
-    }
-
-    init?(queryValue: String) {
-        guard let first = queryValue.utf8.first else { return nil }
-        switch first {
-        case UInt8(ascii: "a"): order = .ascending
-        case UInt8(ascii: "d"): order = .descending
-        default: return nil
-        }
-        let number = queryValue.dropFirst()
-        // Only in the spelling of `text`.
-        guard let after = Int64(number), number == String(after) else { return nil }
-        self.after = after
-    }
-
-    static var expectation: String { "the next_cursor of another page" }
-
-    var text: String { (order == .ascending ? "a" : "d") + String(after) }
-}
-
-/// A page of items and the cursor of the next one.
-public struct Page: JSONRepresentable, Sendable {
-    /// One row more than the page when there is a next page.
+/// A page of items and the cursors of its neighbours.
+struct Page: Sendable {
     private let rows: Rows
     private let request: PageRequest
     private let count: Int
-    public let byteEstimate: Int
-    /// Nil on the last page.
+    private let byteEstimate: Int
+    /// The start of the next page; nil on the last one.
     let next: Cursor?
+    /// The start of the previous page; nil on the first one. Every page that was reached by a cursor may have one.
+    let previous: Cursor?
 
-    /// - Parameter rows: up to one more than requested, which shows that there is a next page. The last one, after
-    ///   others, may lack its name: it is not on the page either.
+    /// - Parameter rows: in the order of `request.direction`, up to one more than requested, which shows that there are
+    ///   more. The last one, after others, may lack its name: it is not on the page either.
     init(_ rows: Rows, for request: PageRequest) throws(DatabaseError) {
+        let isCut = rows.count > 1 ? try rows[rows.count - 1].isNull(1) : false
+        try self.init(rows, rows.count, isCut: isCut, edge: nil, for: request)
+    }
+
+    /// - Parameters:
+    ///   - rowCount: how many of the rows are items, one more than requested or fewer.
+    ///   - isCut: whether the last of these, which is not the only one, has no texts.
+    ///   - edge: the position up to which the list was searched; nil when it was searched to its end.
+    init(
+        _ rows: Rows, _ rowCount: Int, isCut: Bool, edge: Cursor?, for request: PageRequest
+    ) throws(DatabaseError) {
         self.rows = rows
         self.request = request
-        var most = min(rows.count, request.limit)
-        if rows.count > 1, try rows[rows.count - 1].isNull(1) { most = min(most, rows.count - 1) }
         let isFull: Bool
-        (count, byteEstimate, isFull) = try Self.measure(rows, most)
+        (count, byteEstimate, isFull) = try Self.measure(rows, min(isCut ? rowCount - 1 : rowCount, request.limit))
         // An item that is longer than a page is returned alone, whether there are more or not.
-        let hasMore = rows.count > count || isFull
-        next = hasMore ? Cursor(order: request.order, after: try rows[count - 1].int64(0)) : nil
+        let hasMore = rowCount > count || isFull
+        let onward = hasMore ? try Cursor(rows[count - 1], of: request) : edge
+        guard let cursor = request.cursor else {
+            (next, previous) = (onward, nil)
+            return
+        }
+        // The items on the other side of the request's cursor are there, or were when it was handed out.
+        let back = count > 0 ? try Cursor(rows[0], of: request).reversed : cursor.opposite(in: request.list)
+        (next, previous) = cursor.isBackward ? (back, onward) : (onward, back)
     }
 
     /// How many of the first `most` rows are on the page, at least one if there is one; the room for them: an estimate
@@ -122,7 +51,7 @@ public struct Page: JSONRepresentable, Sendable {
     ) throws(DatabaseError) -> (count: Int, bytes: Int, isFull: Bool) {
         // Even if each of their bytes is written as six.
         if rows.byteCount <= PageRequest.byteLimit / 6 {
-            return (most, 64 + most * Self.itemByteEstimate, false)
+            return (most, 128 + most * Self.itemByteEstimate, false)
         }
         var count = 0
         var bytes = 0
@@ -136,50 +65,80 @@ public struct Page: JSONRepresentable, Sendable {
             if bytes > PageRequest.byteLimit && count > 0 { break }
             count += 1
         }
-        let estimate = min(bytes, PageRequest.byteLimit) + room + 64 + count * Item.frameByteLimit
+        let estimate = min(bytes, PageRequest.byteLimit) + room + 128 + count * Item.frameByteLimit
         return (count, estimate, bytes > PageRequest.byteLimit)
     }
 
-    /// The value of `Link` (RFC 8288), which names the next page of the same list; nil on the last page.
+    /// The answer to the page's request: its JSON with its entity tag and its links; 304 or 412 as the conditions have
+    /// it.
     ///
     /// - Parameter path: the list's.
-    func link(path: [UInt8]) -> [UInt8]? {
-        guard let next else { return nil }
-        let parameters: StaticString = "?limit="
-        let cursor: StaticString =
-            request.order == .ascending ? "&order=asc&cursor=a" : "&order=desc&cursor=d"
-        let relation: StaticString = ">; rel=\"next\""
-        let literals = parameters.utf8CodeUnitCount + cursor.utf8CodeUnitCount + relation.utf8CodeUnitCount
-        var link: [UInt8] = []
-        link.append(addingCapacity: 1 + path.count + literals + 2 * DecimalText.mostByteCount) { link in
-            link.append(0x3C)
-            link.append(span: path.span)
-            link.append(literal: parameters)
-            link.append(decimal: request.limit)
-            link.append(literal: cursor)
-            link.append(decimal: next.after)
-            link.append(literal: relation)
+    func answer(path: [UInt8], if conditions: Preconditions) throws -> Answer {
+        // Without conditions the tag is computed while the items are written, which read the same columns.
+        if conditions.isEmpty {
+            let (answer, tag) = try written(path: path)
+            return try .tagged(tag, if: conditions) { answer }
         }
-        return link
+        return try .tagged(try tag(), if: conditions) { try written(path: path).0 }
     }
 
-    public func write(to json: inout JSONWriter) throws {
+    private func written(path: [UInt8]) throws -> (Answer, EntityTag) {
+        var json = JSONWriter(reserving: byteEstimate)
+        let (next, previous) = (next?.text(in: request.list), previous?.text(in: request.list))
         json.beginObject()
         json.key("items")
         json.beginArray()
-        try Self.write(rows, count, to: &json)
+        let state = try Self.write(rows, count, isReversed: request.isBackward, to: &json)
         json.endArray()
         json.key("next_cursor")
-        json.value(next?.text)
+        if let next { json.value(utf8: next.span) } else { json.null() }
+        json.key("prev_cursor")
+        if let previous { json.value(utf8: previous.span) } else { json.null() }
         json.endObject()
+        let links = PageLinks(path: path, request: request)
+        let answer = try Answer(status: .ok, contentType: "application/json", body: json.bytes)
+            .field("Link", utf8: links.field(next: next, previous: previous))
+        return (answer, state.tag(next: self.next, previous: self.previous))
+    }
+
+    private func tag() throws -> EntityTag {
+        var state = PageState()
+        for place in 0..<count {
+            let row = rows[request.isBackward ? count - 1 - place : place]
+            state.add(try row.int64(0), try row.timestampMicroseconds(4) ?? 0)
+        }
+        return state.tag(next: next, previous: previous)
     }
 
     // Not a method, which would copy the page three times for each of its rows.
-    private static func write(_ rows: Rows, _ count: Int, to json: inout JSONWriter) throws(DatabaseError) {
+    private static func write(
+        _ rows: Rows, _ count: Int, isReversed: Bool, to json: inout JSONWriter
+    ) throws(DatabaseError) -> PageState {
         var timestamps = TimestampWriter()
-        for index in 0..<count { try Item(rows[index]).write(to: &json, with: &timestamps) }
+        var state = PageState()
+        for place in 0..<count {
+            let item = try Item(rows[isReversed ? count - 1 - place : place])
+            try item.write(to: &json, with: &timestamps)
+            state.add(item.id, item.updatedMicroseconds)
+        }
+        return state
     }
 
     /// An item with texts of a hundred bytes together; longer ones make the page grow a few times at most.
     private static let itemByteEstimate = 256
+}
+
+extension Cursor {
+    /// The same position in the other direction.
+    fileprivate var reversed: Cursor { Cursor(isBackward: !isBackward, id: id, createdAt: createdAt) }
+
+    /// The cursor of the neighbour of an empty page: the same position, and the item at it, in the other direction. Nil
+    /// when nothing can be there.
+    fileprivate func opposite(in list: ItemList) -> Cursor? {
+        // The item at this position follows the one with the neighbouring id, whether that exists or not.
+        let isTowardsLargerIDs = (list.order == .ascending) == isBackward
+        let (id, overflow) =
+            isTowardsLargerIDs ? self.id.subtractingReportingOverflow(1) : self.id.addingReportingOverflow(1)
+        return overflow ? nil : Cursor(isBackward: !isBackward, id: id, createdAt: createdAt)
+    }
 }

@@ -26,6 +26,14 @@ extension HTTPError {
         }
     }
 
+    /// The answer for a searched text that the database cannot represent: no item can contain it. Nil for other errors.
+    init?(refusedSearch refusal: DatabaseError) {
+        guard case .server(let error) = refusal, error.sqlState == "22021" || error.sqlState == "22P05" else {
+            return nil
+        }
+        self.init(.badRequest, "Query parameter q has a character that the database cannot store.")
+    }
+
     /// Whether the rule belongs to the items' table. PostgreSQL names the partition in place of its table, and a
     /// domain's check without a table. The keys' table has no rule that a request could break, and any other rule is a
     /// trigger's.

@@ -14,11 +14,8 @@ public func addItems(
 ) {
     let collection = Array("\(app.basePath)/api/items".utf8)
     app.get("/api/items") { request in
-        store.page(try PageRequest(request)).map { page in
-            let answer = try Answer.json(page)
-            guard let link = page.link(path: collection) else { return answer }
-            return try answer.field("Link", utf8: link)
-        }
+        let conditions = try Preconditions(request)
+        return store.page(try PageRequest(request)).map { page in try page.answer(path: collection, if: conditions) }
     }
     addCreation(to: &app, store, collection: collection, itemsCreated: itemsCreated)
 
@@ -35,7 +32,7 @@ public func addItems(
         if let item = ItemTooLong(error) { return HTTPError(item) }
         switch request.head.knownMethod {
         // A read breaks no rule of the table.
-        case .get, .head: return nil
+        case .get, .head: return HTTPError(refusedSearch: error)
         case let method: return HTTPError(refusedItem: error, isDeletion: method == .delete)
         }
     }

@@ -145,7 +145,7 @@ public final class Session {
     /// than that of the server's process.
     ///
     /// - Returns: whether the session is this client's alone. If false, nothing was set.
-    func set(_ settings: [(name: String, value: String)]) throws(DatabaseError) -> Bool {
+    package func set(_ settings: [(name: String, value: String)]) throws(DatabaseError) -> Bool {
         let calls = settings.map { "set_config(\(Self.literal($0.name)), \(Self.literal($0.value)), false)" }
             .joined(separator: ", ")
         let process = unsafe PQbackendPID(handle.pointer)

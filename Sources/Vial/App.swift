@@ -277,10 +277,10 @@ public struct App: Sendable {
 
     /// The response that the rules give for an error.
     func response(to request: Request, after error: any Error) -> Response {
-        if let error = error as? HTTPError { return error.response(to: request) }
+        if let error = error as? HTTPError { return error.response(to: request, under: basePath) }
         for rule in errorRules {
             guard let known = rule(error, request) else { continue }
-            var response = known.response(to: request)
+            var response = known.response(to: request, under: basePath)
             // A 4xx is the client's error and is not logged as a failure of the service.
             if known.status.code >= 500 { response.failure = error }
             return response

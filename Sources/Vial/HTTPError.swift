@@ -8,10 +8,25 @@ public struct HTTPError: Error, Sendable {
     public struct FieldError: Equatable, Sendable {
         public let field: String
         public let message: String
+        /// The member's place in the body (JSON Pointer, RFC 6901); nil when only its name is known.
+        public let pointer: String?
 
         public init(field: String, message: String) {
             self.field = field
             self.message = message
+            pointer = nil
+        }
+
+        /// - Parameter path: the names and positions from the body to the member: `["parts", "1", "size"]`.
+        public init(path: [String], message: String) {
+            field = path.joined(separator: ".")
+            self.message = message
+            pointer = path.map { "/" + Self.escaped($0) }.joined()
+        }
+
+        /// A name as a pointer has it: `~` and `/` would end it.
+        private static func escaped(_ name: String) -> String {
+            name.reduce(into: "") { $0 += $1 == "~" ? "~0" : $1 == "/" ? "~1" : String($1) }
         }
     }
 
@@ -19,15 +34,21 @@ public struct HTTPError: Error, Sendable {
     /// A sentence for the client: what is wrong with this request, without internals.
     public let detail: String
     public let errors: [FieldError]
+    /// Distinguishes the problem for programs: the last segment of `type`, `/problems/NAME`. Nil: `about:blank`, the
+    /// status says it all.
+    public let problem: String?
     /// Additional header fields, for instance Allow or Retry-After.
     public var fields = ResponseFields()
     /// Whether the connection closes after the response.
     public var closes = false
 
-    public init(_ status: HTTPResponse.Status, _ detail: String, errors: [FieldError] = []) {
+    public init(
+        _ status: HTTPResponse.Status, _ detail: String, errors: [FieldError] = [], problem: String? = nil
+    ) {
         self.status = status
         self.detail = detail
         self.errors = errors
+        self.problem = problem
     }
 
     /// Adds `Retry-After` in whole seconds (RFC 9110 §10.2.3).
@@ -63,11 +84,13 @@ public struct HTTPError: Error, Sendable {
     }
 
     /// The response to `request`, whose path and identifier become `instance` and `request_id`.
-    func response(to request: Request) -> Response {
+    ///
+    /// - Parameter basePath: the app's.
+    func response(to request: Request, under basePath: String = "") -> Response {
         var json = JSONWriter(reserving: 256)
         json.beginObject()
         json.key("type")
-        json.value("about:blank")
+        json.value(problem.map { "\(basePath)/problems/\($0)" } ?? "about:blank")
         json.key("title")
         json.value(status.reasonPhrase)
         json.key("status")
@@ -84,6 +107,10 @@ public struct HTTPError: Error, Sendable {
             json.beginArray()
             for error in errors {
                 json.beginObject()
+                if let pointer = error.pointer {
+                    json.key("pointer")
+                    json.value(pointer)
+                }
                 json.key("field")
                 json.value(error.field)
                 json.key("message")

@@ -21,7 +21,7 @@ import Vial
         }
     }
 
-    @Test(arguments: ["/api/items", "/api/items?limit=5&order=desc", "/api/items/7"])
+    @Test(arguments: ["/api/items", "/api/items?limit=5&order=desc", "/api/items?q=a", "/api/items/7"])
     func `answers 503 with Retry-After while the database is unavailable`(target: String) async throws {
         try await withUnreachableDatabase { app, _ in
             let response = await app.respond(to: try Request(.get, target))

@@ -64,6 +64,10 @@ struct Migrate: ParsableCommand {
                 print("warning: the database's encoding is \(encoding), not UTF8", to: &standardError)
             }
             let applied = try apply(Migrations(service), to: session)
+            for failure in try LaterChanges(service).apply(to: session) {
+                var standardError = StandardError()
+                print("warning: \(failure.sql): \(failure.error)", to: &standardError)
+            }
             print(applied.isEmpty ? "The schema is current." : "Applied: \(applied.joined(separator: ", "))")
             CurrentProcess.flushOutput()
             return 0

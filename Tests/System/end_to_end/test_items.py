@@ -184,7 +184,7 @@ class TestList:
     def test_answers_items_and_the_next_cursor(self, server, forty):
         response = server.get("/api/items?limit=1000")
         body = response.json()
-        assert body.keys() == {"items", "next_cursor"}
+        assert body.keys() == {"items", "next_cursor", "prev_cursor"}
         assert [item for item in body["items"] if item["id"] in {made["id"] for made in forty}] == forty
 
     def test_shows_a_hundred_ascending_by_default(self, server, forty):
@@ -217,7 +217,7 @@ class TestList:
         count = sum(len(page.json()["items"]) for page in pages(server, "limit=1000"))
         assert count < 1000
         page = server.get(f"/api/items?limit={count}")
-        assert page.json()["next_cursor"] is None and "Link" not in page.headers
+        assert page.json()["next_cursor"] is None and "next" not in page.links
 
     def test_an_item_created_between_two_pages_moves_none(self, server, forty):
         first = server.get("/api/items?limit=10&order=desc").json()
