@@ -34,6 +34,11 @@ extension Service {
             public func increment() {
                 cell.increment()
             }
+
+            /// Adds a number, which is not negative.
+            public func increment(by amount: Int) {
+                cell.increment(by: UInt64(amount))
+            }
         }
     }
 

@@ -31,7 +31,7 @@ public struct ItemStore: Sendable {
         [
             find, findMany, firstPage, firstPageDescending, nextPage, nextPageDescending, insert, insertMany,
             insertOnce, findKey, update, delete,
-        ] + LongItems.statements + FilteredLists.statements
+        ] + LongItems.statements + FilteredLists.statements + batchStatements
 
     private static let find = Statement(
         "find_item", "SELECT \(Item.boundedColumns) FROM items WHERE id = $1::int8", lookingUp: findMany,

@@ -27,6 +27,7 @@ public func addItems(
         }
     }
     addChanges(to: &app, store, collection: collection, requiresPreconditions: requiresPreconditions)
+    addBatch(to: &app, store, itemsCreated: itemsCreated)
 
     app.onError(DatabaseError.self) { error, request in
         if let item = ItemTooLong(error) { return HTTPError(item) }

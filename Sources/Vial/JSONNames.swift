@@ -35,7 +35,7 @@ struct JSONNames {
     }
 
     /// The bytes of a well-formed string, unescaped and without its quotes.
-    private static func read(_ string: Range<Int>, in text: [UInt8]) -> ArraySlice<UInt8> {
+    static func read(_ string: Range<Int>, in text: [UInt8]) -> ArraySlice<UInt8> {
         let written = JSONMembers.content(string)
         // Only an escape can end the plain part before the closing quote.
         if text.span.endOfPlainJSON(from: written.lowerBound) == written.upperBound { return text[written] }

@@ -65,6 +65,29 @@ struct JSONSyntax {
         return syntax.members
     }
 
+    /// The elements of an array in a text that was checked: the range of each, and its members if it is an object.
+    ///
+    /// - Parameters:
+    ///   - array: the range of the array in the text.
+    ///   - limit: more elements are not read.
+    static func elements(
+        of array: Range<Int>, in text: [UInt8], limit: Int
+    ) throws(Fault) -> [(range: Range<Int>, members: JSONMembers?)] {
+        var syntax = JSONSyntax(text)
+        syntax.position = array.lowerBound
+        var elements: [(range: Range<Int>, members: JSONMembers?)] = []
+        var goesOn = try syntax.beginsElements(closing: UInt8(ascii: "]"))
+        while goesOn, elements.count < limit {
+            syntax.skipSpace()
+            let start = syntax.position
+            syntax.members = nil
+            try syntax.value(depth: 0)
+            elements.append((start..<syntax.position, syntax.members))
+            goesOn = try syntax.nextElement(closing: UInt8(ascii: "]"))
+        }
+        return elements
+    }
+
     /// - Returns: whether the value is a string without escapes.
     @discardableResult
     private mutating func value(depth: Int) throws(Fault) -> Bool {

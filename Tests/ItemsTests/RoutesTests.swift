@@ -10,7 +10,7 @@ import Vial
 
 @Suite(.timeLimit(.minutes(1))) struct RoutesTests {
     @Test(arguments: [
-        ("/api/items", "GET, HEAD, POST, OPTIONS", nil),
+        ("/api/items", "GET, HEAD, POST, OPTIONS", nil), ("/api/items/batch", "POST, OPTIONS", nil),
         ("/api/items/1", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS", "application/merge-patch+json"),
     ])
     func `accepts these methods`(path: String, allow: String, patch: String?) async throws {

@@ -12,7 +12,7 @@ public struct IdempotencyKey: Sendable {
     public static let lifetime = "interval '24 hours'"
 
     /// The steps that create the table `idempotency_keys`: the key, the SHA-256 of the body that came with it, the
-    /// identifier of the created row, the time, and the parts of the answer that do not follow from the body. A service
+    /// identifiers of the created rows, the time, and the parts of the answer that do not follow from the body. A service
     /// that has them among its migrations, and `keepsIdempotencyKeys`, writes the keys itself, in the statement that
     /// creates the row.
     public static let migrations = [
@@ -31,10 +31,12 @@ public struct IdempotencyKey: Sendable {
         // Null when the created row equals the request, at the key's own time: for nearly every key, and for those from
         // before this step.
         Migration("idempotency_answers", "ALTER TABLE idempotency_keys ADD COLUMN answer json;"),
+        // The rows of a request that created several, in order; null for one. `item_id` is the first of them.
+        Migration("idempotency_item_ids", "ALTER TABLE idempotency_keys ADD COLUMN item_ids bigint[];"),
     ]
 
     /// The columns of that table.
-    public static let columnNames = ["key", "body_hash", "item_id", "created_at", "answer"]
+    public static let columnNames = ["key", "body_hash", "item_id", "created_at", "answer", "item_ids"]
 
     /// 1 to 255 visible ASCII characters.
     public let text: String
