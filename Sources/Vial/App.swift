@@ -32,9 +32,11 @@ public struct App: Sendable {
     /// Prefix of every pattern: empty, or `/x` without a trailing slash.
     public let basePath: String
     /// Prefix and hooks of the group that is being registered.
-    private var prefix = ""
+    private(set) var prefix = ""
     private var hooks: [Hook] = []
     private var router = Router()
+    /// What was declared, in registration order; a document is made of it.
+    public internal(set) var operations: [Operation] = []
     private var errorRules: [@Sendable (any Error, Request) -> HTTPError?] = []
 
     /// - Parameter basePath: prefix of every pattern: empty, or `/x` without a trailing slash.

@@ -12,6 +12,7 @@ public struct JSONMembers {
 
     let text: [UInt8]
     let members: [Member]
+    @usableFromInline var count: Int { members.count }
     /// Whether any member's name is written with an escape.
     let hasEscapedName: Bool
 

@@ -8,6 +8,8 @@ public protocol PathParameter {
     ///
     /// - Throws: `HTTPError` 404 when the segment cannot be converted.
     static func value(of segment: Span<UInt8>) throws -> Self
+    /// For a document.
+    static var schema: Schema { get }
 }
 
 extension PathParameter {
@@ -15,9 +17,13 @@ extension PathParameter {
         guard let value = Self(segment: segment) else { throw HTTPError.nothingHere }
         return value
     }
+
+    public static var schema: Schema { .string(example: "name") }
 }
 
 extension Int64: PathParameter {
+    public static var schema: Schema { .integer() }
+
     /// Decimal digits without leading zeros, and `-` for negative numbers, so that each number has exactly one path.
     public init?(segment: Span<UInt8>) {
         let isNegative = segment.count > 1 && segment[0] == 0x2D
@@ -54,6 +60,8 @@ extension String: PathParameter {
 }
 
 extension UUID: PathParameter, QueryParameter {
+    public static var schema: Schema { UUIDRule().schema }
+
     /// 36 characters, in lower or upper case: RFC 9562 §4 requires both to be accepted.
     public init?(segment: Span<UInt8>) {
         guard let text = String(segment: segment) else { return nil }
