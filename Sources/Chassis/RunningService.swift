@@ -48,6 +48,7 @@ final class RunningService: Sendable {
         keepsIdempotencyKeys = service.keepsIdempotencyKeys
         description = ServiceDescription(of: service, configuration, instanceID: start.instanceID)
         (drain, lastSeen) = (Drain(), LastSeen())
+        let document = ServiceDocument(of: service)
         let routes = loops.map { [database, description, drain, lastSeen] loop in
             let pool = database.pool(for: loop)
             return StandardRoutes(
@@ -60,7 +61,7 @@ final class RunningService: Sendable {
                     handing: Health(
                         of: service, on: loop, pool: pool, drain: drain, lastSeen: lastSeen,
                         grace: configuration.health.databaseGrace), to: loop),
-                description: description)
+                description: description, document: document)
         }
         let listening = Listening(
             service: service, configuration: configuration, memory: memory, descriptors: descriptors, loops: loops,

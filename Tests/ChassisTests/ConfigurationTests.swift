@@ -192,7 +192,9 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: [
-        "/", "/health", "/health/live", "/health/ready", "/db", "/metrics", "/api/items", "/api/items/5", "/a,/a",
+        "/", "/health", "/health/live", "/health/ready", "/db", "/metrics", "/openapi.json", "/api/items",
+        "/api/items/5",
+        "/a,/a",
         "/a,/b,/a", "/a,/a/", "/ping/", "/api/items/", "/a/b/,/c",
     ])
     func `a health path is rejected if it is served otherwise, repeated or ends with a slash`(text: String) {

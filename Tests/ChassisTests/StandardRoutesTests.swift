@@ -15,7 +15,7 @@ import Vial
             #expect(
                 app.routes.map(\.pattern) == [
                     "/", "/health", "/health/ready", "/healthz", "/health/live", "/db", "/metrics", "/api/items",
-                    "/api/items/{id}",
+                    "/api/items/{id}", "/openapi.json",
                 ])
             #expect(
                 Set(StandardRoutes.patterns + ["/healthz", "/api/items", "/api/items/{id}"])
@@ -46,6 +46,38 @@ import Vial
                 #""links":{"items":"/base/api/items","health":"/base/health","database":"/base/db","#
                 + #""metrics":"/base/metrics"}}"#
             #expect(response.text.hasSuffix(links))
+        }
+    }
+
+    @Test func `the document names the service and its address`() async throws {
+        try await withUnreachableDatabase(basePath: "/base") { app, _ in
+            let response = await app.respond(to: try Request(.get, "/base/openapi.json"))
+            #expect(response.status == .ok && response.fields.value("Cache-Control") == "max-age=300")
+            let start =
+                #"{"openapi":"3.1.1","info":{"title":"items","version":"1.2.3","description":"Serves items."},"#
+                + #""servers":[{"url":"/base"}]"#
+            #expect(response.text.hasPrefix(start))
+        }
+    }
+
+    @Test func `a declared operation answers a database error as other routes do`() async throws {
+        struct Count: Encodable, Representation {
+            static let schema = Schema.object("Count", [.required("count", .int(0...9))])
+            let count: Int
+        }
+        let statement = Statement("count", "SELECT 1::int8")
+        let service = Service(name: "counts", version: "1.0.0", summary: "Counts.", statements: [statement]) {
+            app, context in
+            app.get("/counts/{id}", "read_count", "Counts") { (_, _: Int64) in
+                context.pool.first(statement) { row in Count(count: try row[0]) }
+            }
+        }
+        try await withUnreachableDatabase(of: service) { app, _ in
+            #expect(app.operations.map(\.id) == ["read_count"])
+            for (path, status) in [("/counts/1", 503), ("/counts/x", 404), ("/counts/1?x=1", 400)] {
+                let response = await app.respond(to: try Request(.get, path))
+                #expect(response.status.code == status, "\(path)")
+            }
         }
     }
 

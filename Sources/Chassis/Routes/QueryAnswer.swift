@@ -16,3 +16,14 @@ extension Query {
         }
     }
 }
+
+// A declared operation answers with the query's value.
+extension Query: Outcome where Value: Outcome {
+    public typealias Content = Value.Content
+    public static var isOptional: Bool { Value.isOptional }
+
+    @inlinable
+    public func answer(_ declared: DeclaredAnswer<Value.Content>, path: String?) -> Answer {
+        map { value in try value.answer(declared, path: path) }
+    }
+}

@@ -8,13 +8,14 @@ import Vial
 /// The routes that every service has, on one loop, and what they need.
 struct StandardRoutes: Sendable {
     /// The patterns that exist in every configuration.
-    static let patterns = ["/", "/health", "/health/ready", "/health/live", "/db", "/metrics"]
+    static let patterns = ["/", "/health", "/health/ready", "/health/live", "/db", "/metrics", "/openapi.json"]
 
     let service: Service
     let context: Service.Context
     let database: Database
     let health: LoopBound<Health>
     let description: ServiceDescription
+    let document: ServiceDocument
 
     /// An app with these routes and the service's own.
     ///
@@ -28,6 +29,8 @@ struct StandardRoutes: Sendable {
         addHealth(to: &app, paths: ["/health", "/health/ready"] + healthPaths)
         addOperations(to: &app, areHidden: hidesOperations)
         service.addRoutes(&app, context)
+        let document = document.response(for: app)
+        app.get("/openapi.json") { _ in Answer(document) }
         app.onError(DatabaseError.self) { error, _ in HTTPError(error) }
         return app
     }

@@ -61,7 +61,8 @@ func withUnreachableRoutes(
         health: LoopBound(
             handing: Health(of: service, on: loop, pool: pool, drain: drain, lastSeen: LastSeen(), grace: .zero),
             to: loop),
-        description: ServiceDescription(of: service, configuration, instanceID: "i-1"))
+        description: ServiceDescription(of: service, configuration, instanceID: "i-1"),
+        document: ServiceDocument(of: service))
     try loop.start()
     await database.open()
     let result = await Task(executorPreference: loop) { try await body(routes) }.result
