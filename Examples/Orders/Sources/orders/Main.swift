@@ -14,29 +14,20 @@ import Vial
             name: "orders", version: "1.0.0", summary: "Serves orders over HTTP from PostgreSQL.",
             migrations: [Migration("orders", table)], statements: OrderStore.statements, countedTable: "orders",
             links: [("orders", "/api/orders")]
-        ) { app, context in
-            addOrders(to: &app, OrderStore(pool: context.pool))
-        }.run()
+        ) { app, context in addOrders(to: &app, OrderStore(pool: context.pool)) }.run()
     }
 }
 
 func addOrders(to app: inout App, _ store: OrderStore) {
-    let found = { @Sendable (order: Order?) in
-        guard let order else { throw HTTPError(.notFound, "There is no such order.") }
-        return try Answer.json(order)
-    }
     app.group("/api/orders") { orders in
-        orders.get("") { request in store.list(after: try request.query("after")).map { try .json(["orders": $0]) } }
-        orders.post("") { request in
-            let path = request.path
-            return try store.create(try request.json(NewOrder.self).validated()).map { order in
-                try .json(order, status: .created).location("\(path)/\(order.id)")
-            }
+        orders.get("", "list_orders", "Lists up to 100 orders", query: OrderList.after) { store.list(after: $1) }
+        orders.post("", "create_order", "Places an order", body: NewOrder.body, answer: .created(at: \.id)) {
+            try store.create($1)
         }
-        orders.get("/{id}") { (_, id: UUID) in store.find(id).map(found) }
-        orders.put("/{id}") { (request, id: UUID) in
-            try store.replace(id, with: try request.json(NewOrder.self).validated()).map(found)
+        orders.get("/{id}", "read_order", "Reads an order") { (_, id: UUID) in store.find(id) }
+        orders.put("/{id}", "replace_order", "Replaces an order", body: NewOrder.body) { (_, new, id: UUID) in
+            try store.replace(id, with: new)
         }
-        orders.delete("/{id}") { (_, id: UUID) in store.remove(id).map(found) }
+        orders.delete("/{id}", "delete_order", "Removes an order") { (_, id: UUID) in store.remove(id) }
     }
 }

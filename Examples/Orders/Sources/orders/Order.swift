@@ -1,9 +1,13 @@
+import Chassis
 import FoundationEssentials
 import Postgres
 import Vial
 
-/// An order in the database and in responses.
-struct Order: Encodable, Sendable {
+/// An order in the database and in answers.
+struct Order: Encodable, Representation {
+    static let schema = Schema.object(
+        "Order", [.readOnly("id", .uuid)] + NewOrder.body.properties + [.readOnly("placedAt", .timestamp)])
+
     let id: UUID
     let customer: String
     let amount: ExactDecimal
@@ -16,9 +20,16 @@ struct Order: Encodable, Sendable {
     }
 }
 
+/// Orders sorted by key, and the key behind which they begin.
+struct OrderList: Encodable, Representation {
+    static let schema = Schema.object("OrderList", [.list("orders", of: Order.self)])
+    static let after = QueryInput { read in read("after", .orAbsent(.uuid)) }
+    let orders: [Order]
+}
+
 /// The body of a request that creates or replaces an order.
-struct NewOrder: Decodable, Sendable {
-    struct Details: Codable, Sendable {
+struct NewOrder {
+    struct Details: Codable {
         let isGift: Bool
         let parcels: Int
     }
@@ -26,17 +37,13 @@ struct NewOrder: Decodable, Sendable {
     let customer: String
     let amount: ExactDecimal
     let details: Details?
-
-    /// - Throws: `HTTPError` 422 with all broken rules.
-    func validated() throws -> NewOrder {
-        var errors: [HTTPError.FieldError] = []
-        if !(1...200).contains(customer.unicodeScalars.count) || customer.utf8.contains(0) {
-            errors.append(.init(field: "customer", message: "must have 1 to 200 characters, none of them U+0000"))
-        }
-        if !amount.isFinite || amount.isNegative || amount.description.utf8.count > 15 {
-            errors.append(.init(field: "amount", message: "must be a number from 0 on, of at most 15 characters"))
-        }
-        guard errors.isEmpty else { throw HTTPError(.unprocessableContent, "The order breaks a rule.", errors: errors) }
-        return self
+    static let details = BodyInput("Details") { read in
+        Details(isGift: read("isGift", .bool), parcels: read("parcels", .int(1...1000)))
+    }
+    static let body = BodyInput("NewOrder") { read in
+        NewOrder(
+            customer: read("customer", .text(1...200, example: "Ada")),
+            amount: read("amount", .decimal(characters: 15, allowsNegative: false)),
+            details: read("details", .orNull(.object(details))))
     }
 }

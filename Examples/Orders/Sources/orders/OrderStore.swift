@@ -23,7 +23,9 @@ struct OrderStore: Sendable {
         "remove_order", "DELETE FROM orders WHERE id = $1::uuid RETURNING \(columns)", kind: .update)
 
     /// Up to 100 orders, sorted by key, from the one after `key` on.
-    func list(after key: UUID?) -> Query<[Order]> { pool.all(Self.list, [.value(key)], most: 100, Order.init) }
+    func list(after key: UUID?) -> Query<OrderList> {
+        pool.all(Self.list, [.value(key)], most: 100, Order.init).map { OrderList(orders: $0) }
+    }
     func find(_ id: UUID) -> Query<Order?> { pool.first(Self.find, [.value(id)], Order.init) }
     func remove(_ id: UUID) -> Query<Order?> { pool.first(Self.remove, [.value(id)], Order.init) }
     func create(_ new: NewOrder) throws -> Query<Order> { pool.one(Self.create, try Self.values(of: new), Order.init) }
