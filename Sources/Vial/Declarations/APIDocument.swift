@@ -83,7 +83,12 @@ public struct APIDocument: Sendable {
         var waiting = operations.flatMap(\.schemas) + [Self.problem]
         while !waiting.isEmpty {
             let schema = waiting.removeFirst()
-            if found.contains(where: { $0.name == schema.name }) { continue }
+            if let known = found.first(where: { $0.name == schema.name }) {
+                precondition(
+                    JSONValue.object(known.keywords).bytes == JSONValue.object(schema.keywords).bytes,
+                    "two schemas are named '\(schema.name ?? "")'")
+                continue
+            }
             found.append(schema)
             waiting += schema.parts
         }
@@ -182,11 +187,16 @@ extension Operation {
             let bare: JSONValue = ["description": .string(HTTPResponse.Status(code: status).known.reasonPhrase)]
             answers.append((String(status), status < 400 ? bare : problem))
         }
+        for status in alike {
+            answers.append((String(status.code), successAnswer(links: [], status: status)))
+        }
         answers.append(("default", problem))
         return answers
     }
 
-    private func successAnswer(links: [(name: String, value: JSONValue)]) -> JSONValue {
+    private func successAnswer(
+        links: [(name: String, value: JSONValue)], status: HTTPResponse.Status? = nil
+    ) -> JSONValue {
         var fields: [(name: String, value: JSONValue)] = [
             ("X-Request-Id", ["$ref": "#/components/headers/RequestId"])
         ]
@@ -199,10 +209,10 @@ extension Operation {
                 (field.name, ["description": .string(field.description), "schema": field.schema.reference]))
         }
         var members: [(name: String, value: JSONValue)] = [
-            ("description", .string(success.status.reasonPhrase)), ("headers", .object(fields)),
+            ("description", .string((status ?? success.status).reasonPhrase)), ("headers", .object(fields)),
         ]
         if let schema = success.schema {
-            members.append(("content", .object([("application/json", content(of: schema))])))
+            members.append(("content", .object([(success.mediaType, content(of: schema))])))
         }
         if !links.isEmpty { members.append(("links", .object(links))) }
         return .object(members)

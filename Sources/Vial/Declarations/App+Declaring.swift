@@ -68,7 +68,7 @@ extension App {
         _ handler: @escaping @Sendable (Request, Input, repeat each Value) throws -> R
     ) {
         note(declaration, body: input.description, repeat (each Value).self)
-        add(declaration, accepts: .json, parameters: Self.count(repeat (each Value).self)) { request in
+        add(declaration, accepts: input.content, parameters: Self.count(repeat (each Value).self)) { request in
             var index = 0
             let values = (repeat try request.nextParameter((each Value).self, &index))
             try request.refuseQuery()
@@ -83,7 +83,7 @@ extension App {
         _ handler: @escaping @Sendable (Request, Input, repeat each Value) async throws -> R
     ) {
         note(declaration, body: input.description, repeat (each Value).self)
-        add(declaration, accepts: .json, parameters: Self.count(repeat (each Value).self)) { request in
+        add(declaration, accepts: input.content, parameters: Self.count(repeat (each Value).self)) { request in
             var index = 0
             let values = (repeat try request.nextParameter((each Value).self, &index))
             try request.refuseQuery()
@@ -102,9 +102,7 @@ extension App {
         var all: [any PathParameter.Type] = []
         for type in repeat each types { all.append(type) }
         let pattern = prefix + declaration.pattern
-        precondition(
-            !operations.contains { $0.id == declaration.id }, "two operations are named '\(declaration.id)'")
-        operations.append(declaration.operation(pattern, types: all, query: query, body: body))
+        append(declaration.operation(pattern, types: all, query: query, body: body))
     }
 
     @usableFromInline

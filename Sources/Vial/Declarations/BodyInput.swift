@@ -20,7 +20,8 @@ public struct BodyInput<Value: Sendable>: Sendable {
 
     /// - Parameters:
     ///   - name: of the schema in a document: letters and digits.
-    ///   - mediaType: in the document. A route accepts every JSON type.
+    ///   - mediaType: in the document. A route accepts every JSON type, except for `application/merge-patch+json`, beside
+    ///     which it accepts `application/json` alone.
     public init(
         _ name: String, mediaType: String = "application/json",
         _ make: @escaping @Sendable (inout InputReader) -> Value
@@ -55,16 +56,18 @@ public struct BodyInput<Value: Sendable>: Sendable {
 
     @usableFromInline
     func fault(of reader: InputReader, _ members: JSONMembers) -> InputFault {
-        let unknown = members.names.filter { !names.contains($0) }
-        return InputFault(reader.faults + unknown.map { .init(path: [$0], message: "is not known") })
+        InputFault(reader.faults + InputFault.unknown(members.names.filter { !names.contains($0) }))
     }
+
+    /// What a route with this body accepts.
+    @usableFromInline var content: App.Content { mediaType == "application/merge-patch+json" ? .mergePatch : .json }
 
     /// What a document says about it.
     @usableFromInline var description: Operation.Body { Operation.Body(schema: schema, mediaType: mediaType) }
 }
 
 extension HTTPError {
-    /// Faults listed in one answer; what is above is not told apart by a person or a program.
+    /// Faults that one answer lists: as many as a person reads.
     private static let faultLimit = 100
 
     @usableFromInline static var notObject: HTTPError {

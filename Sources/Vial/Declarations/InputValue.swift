@@ -129,6 +129,14 @@ public struct InputFault: Error, Sendable {
         items.map { Item(path: [name] + $0.path, message: $0.message) }
     }
 
+    /// Characters of an unknown name that an answer repeats.
+    private static let shownNameLimit = 64
+
+    /// The faults of members or parameters that were not read.
+    static func unknown(_ names: [String]) -> [Item] {
+        names.map { Item(path: [String($0.prefix(shownNameLimit))], message: "is not known") }
+    }
+
     static var required: InputFault { InputFault("is required") }
 
     /// The fault of a value of another type.

@@ -16,6 +16,7 @@ public struct Operation: Sendable {
         let status: HTTPResponse.Status
         /// Nil: it has no body.
         let schema: Schema?
+        let mediaType: String
         let hasLocation: Bool
         /// Whether a missing resource is answered with 404.
         let isOptional: Bool
@@ -24,8 +25,18 @@ public struct Operation: Sendable {
         init<R: Outcome>(_ answer: DeclaredAnswer<R.Content>, of type: R.Type) {
             status = answer.status
             schema = R.Content.hasBody ? R.Content.schema : nil
+            mediaType = R.Content.mediaType
             hasLocation = answer.locate != nil
             isOptional = R.isOptional
+        }
+
+        /// 200 with a body.
+        init<Content: Described>(_: Content.Type) {
+            status = .ok
+            schema = Content.schema
+            mediaType = Content.mediaType
+            hasLocation = false
+            isOptional = false
         }
     }
 
@@ -41,12 +52,16 @@ public struct Operation: Sendable {
     let query: [Schema.Property]
     let body: Body?
     let success: Success
+    /// What groups operations of one kind in a document.
+    var tag: String
+    /// The statuses of other answers with the content of `success`.
+    var alike: [HTTPResponse.Status] = []
 
     /// Whether it changes nothing.
     var isRead: Bool { method == .get }
 
-    /// What groups operations of one kind in a document: the first segment of the path behind `/api`.
-    var tag: String {
+    /// The usual tag of a pattern: the first segment behind `/api`.
+    static func tag(of pattern: String) -> String {
         let segments = pattern.split(separator: "/").filter { $0 != "api" && !$0.hasPrefix("{") }
         return segments.first.map(String.init) ?? "service"
     }
@@ -88,6 +103,6 @@ struct Declaration: Sendable {
         return Operation(
             method: method, pattern: pattern, id: id, summary: summary, traits: traits,
             parameters: zip(names, types).map { Schema.Property(name: $0, schema: $1.schema, isRequired: true) },
-            query: query, body: body, success: success)
+            query: query, body: body, success: success, tag: Operation.tag(of: pattern))
     }
 }

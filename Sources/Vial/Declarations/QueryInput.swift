@@ -35,8 +35,7 @@ public struct QueryInput<Value: Sendable>: Sendable {
 
     @usableFromInline
     func fault(of reader: InputReader, _ items: [QueryItems.Item]) -> InputFault {
-        let unknown = Set(items.map(\.name)).subtracting(names).sorted()
-        return InputFault(reader.faults + unknown.map { .init(path: [$0], message: "is not known") })
+        InputFault(reader.faults + InputFault.unknown(Set(items.map(\.name)).subtracting(names).sorted()))
     }
 }
 
@@ -61,6 +60,6 @@ extension Request {
         if head.query == nil { return }
         let names = Set(try queryItems().map(\.name))
         if names.isEmpty { return }
-        throw HTTPError(query: InputFault(names.sorted().map { .init(path: [$0], message: "is not known") }))
+        throw HTTPError(query: InputFault(InputFault.unknown(names.sorted())))
     }
 }

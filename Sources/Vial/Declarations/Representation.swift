@@ -5,10 +5,13 @@ public protocol Described: SendableMetatype {
     static var schema: Schema { get }
     /// Whether an answer has a body.
     static var hasBody: Bool { get }
+    /// The body's.
+    static var mediaType: String { get }
 }
 
 extension Described {
     public static var hasBody: Bool { true }
+    public static var mediaType: String { "application/json" }
 }
 
 /// A type that an answer carries as JSON. The JSON is that of `Answer.json`: the type is `JSONRepresentable` or

@@ -139,6 +139,16 @@ extension Schema.Property {
         Self(name, rule.schema.with("readOnly", true), isRequired: true, description)
     }
 
+    /// A member that is always there.
+    public static func required(_ name: String, _ schema: Schema) -> Self {
+        Self(name: name, schema: schema, isRequired: true)
+    }
+
+    /// A member that may be absent.
+    public static func optional(_ name: String, _ schema: Schema) -> Self {
+        Self(name: name, schema: schema, isRequired: false)
+    }
+
     /// The elements of an array that is always there, each of this type.
     public static func list<Element: Representation>(_ name: String, of type: Element.Type) -> Self {
         Self(name: name, schema: .array(of: Element.schema), isRequired: true)

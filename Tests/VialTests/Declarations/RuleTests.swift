@@ -50,7 +50,8 @@ struct RuleTests {
         #expect(try read(.text(1...3, trimmed: true), "\" abcd \"").faults == ["must have at most 3 characters"])
     }
 
-    @Test(arguments: [("5", 5), ("0", 0), ("-0", 0), ("-5", -5), ("100", 100), ("7.0", 7), ("1e1", 10)]) func `reads a whole number`(
+    @Test(arguments: [("5", 5), ("0", 0), ("-0", 0), ("-5", -5), ("100", 100), ("7.0", 7), ("1e1", 10)])
+    func `reads a whole number`(
         text: String, expected: Int
     ) throws {
         #expect(try read(.int(-5...100), text).value == expected)
@@ -58,7 +59,8 @@ struct RuleTests {
 
     @Test(arguments: [
         (nil, "is required"), ("null", "must not be null"), ("\"5\"", "must be a whole number"),
-        ("1.5", "must be a whole number"), ("1e-1", "must be a whole number"), ("1e400", "must be a whole number"), ("true", "must be a whole number"),
+        ("1.5", "must be a whole number"), ("1e-1", "must be a whole number"), ("1e400", "must be a whole number"),
+        ("true", "must be a whole number"),
         ("99999999999999999999", "must be a whole number"), ("101", "must be between 1 and 100"),
         ("0", "must be between 1 and 100"),
     ])
