@@ -52,11 +52,25 @@ import Vial
     @Test func `the document names the service and its address`() async throws {
         try await withUnreachableDatabase(basePath: "/base") { app, _ in
             let response = await app.respond(to: try Request(.get, "/base/openapi.json"))
-            #expect(response.status == .ok && response.fields.value("Cache-Control") == "max-age=300")
+            #expect(response.status == .ok && response.fields.value("Cache-Control") == "no-cache")
+            let tag = try #require(response.entityTag)
+            let again = try Request(.get, "/base/openapi.json", fields: [("If-None-Match", tag)])
+            #expect(await app.respond(to: again).status == .notModified)
             let start =
                 #"{"openapi":"3.1.1","info":{"title":"items","version":"1.2.3","description":"Serves items."},"#
                 + #""servers":[{"url":"/base"}]"#
             #expect(response.text.hasPrefix(start))
+        }
+    }
+
+    @Test func `the document lists the routes that the port serves`() async throws {
+        let hidden: Set = ["read_database", "read_metrics"]
+        let others: Set = ["read_service", "read_health", "read_readiness", "read_liveness"]
+        try await withUnreachableDatabase { app, _ in
+            #expect(Set(app.operations.map(\.id)) == hidden.union(others))
+        }
+        try await withUnreachableDatabase(hidesOperations: true) { app, _ in
+            #expect(Set(app.operations.map(\.id)) == others)
         }
     }
 
@@ -73,7 +87,7 @@ import Vial
             }
         }
         try await withUnreachableDatabase(of: service) { app, _ in
-            #expect(app.operations.map(\.id) == ["read_count"])
+            #expect(app.operations.first?.id == "read_count")
             for (path, status) in [("/counts/1", 503), ("/counts/x", 404), ("/counts/1?x=1", 400)] {
                 let response = await app.respond(to: try Request(.get, path))
                 #expect(response.status.code == status, "\(path)")

@@ -1,29 +1,43 @@
-import HTTP1
 import HTTPTypes
 import Synchronization
 import Vial
 
 /// The service's OpenAPI document: made once for each base path, for all event loops.
 final class ServiceDocument: Sendable {
+    /// A document and its entity tag.
+    private struct Text {
+        let bytes: [UInt8]
+        let tag: EntityTag
+    }
+
     private let service: Service
-    private let made = Mutex<[String: Response]>([:])
+    private let made = Mutex<[String: Text]>([:])
 
     init(of service: Service) {
         self.service = service
     }
 
-    /// The answer of `/openapi.json`.
-    ///
-    /// - Parameter app: with all routes.
-    func response(for app: App) -> Response {
+    /// Adds `/openapi.json` to an app that has all other routes.
+    func addRoute(to app: inout App) {
+        let text = text(for: app)
+        app.get("/openapi.json") { request in
+            try .tagged(text.tag, if: Preconditions(request)) {
+                Answer(status: .ok, contentType: "application/json", body: text.bytes)
+            }
+        }
+    }
+
+    private func text(for app: App) -> Text {
         made.withLock { made in
             if let known = made[app.basePath] { return known }
-            let document = APIDocument(
-                title: service.name, version: service.version, summary: service.summary, of: app)
-            var response = Response(status: .ok, contentType: "application/json", body: document.bytes)
-            response.fields.append(literal: "Cache-Control", "max-age=300")
-            made[app.basePath] = response
-            return response
+            let bytes = APIDocument(title: service.name, version: service.version, summary: service.summary, of: app)
+                .bytes
+            let tag = sha256(bytes).prefix(16).map { byte in
+                String(byte >> 4, radix: 16) + String(byte & 0xF, radix: 16)
+            }.joined()
+            let text = Text(bytes: bytes, tag: EntityTag(tag))
+            made[app.basePath] = text
+            return text
         }
     }
 }

@@ -29,8 +29,8 @@ struct StandardRoutes: Sendable {
         addHealth(to: &app, paths: ["/health", "/health/ready"] + healthPaths)
         addOperations(to: &app, areHidden: hidesOperations)
         service.addRoutes(&app, context)
-        let document = document.response(for: app)
-        app.get("/openapi.json") { _ in Answer(document) }
+        describe(in: &app, hidesOperations: hidesOperations)
+        document.addRoute(to: &app)
         app.onError(DatabaseError.self) { error, _ in HTTPError(error) }
         return app
     }
