@@ -74,7 +74,8 @@ let package = Package(
                 "Vial", "Postgres", "Telemetry", "AWS", "HTTP1", "Reactor", "Platform", "Formatting", "CCrypto",
                 "CLinux", "CProcess", httpTypes, logging, configuration, argumentParser, lifecycle,
             ],
-            exclude: ["README.md"], swiftSettings: settings),
+            exclude: ["README.md"],
+            resources: ["html", "css", "js"].map { .embedInCode("Documents/docs.\($0)") }, swiftSettings: settings),
         .target(
             name: "Items", dependencies: ["Chassis", "Vial", "Postgres", "HTTP1", "Formatting", httpTypes],
             exclude: ["README.md"], swiftSettings: settings),

@@ -15,7 +15,7 @@ import Vial
             #expect(
                 app.routes.map(\.pattern) == [
                     "/", "/health", "/health/ready", "/healthz", "/health/live", "/db", "/metrics", "/api/items",
-                    "/api/items/{id}", "/openapi.json",
+                    "/api/items/{id}", "/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js",
                 ])
             #expect(
                 Set(StandardRoutes.patterns + ["/healthz", "/api/items", "/api/items/{id}"])

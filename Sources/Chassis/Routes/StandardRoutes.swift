@@ -8,7 +8,8 @@ import Vial
 /// The routes that every service has, on one loop, and what they need.
 struct StandardRoutes: Sendable {
     /// The patterns that exist in every configuration.
-    static let patterns = ["/", "/health", "/health/ready", "/health/live", "/db", "/metrics", "/openapi.json"]
+    static let patterns =
+        ["/", "/health", "/health/ready", "/health/live", "/db", "/metrics", "/openapi.json"] + DocumentPage.patterns
 
     let service: Service
     let context: Service.Context
@@ -31,6 +32,7 @@ struct StandardRoutes: Sendable {
         service.addRoutes(&app, context)
         describe(in: &app, hidesOperations: hidesOperations)
         document.addRoute(to: &app)
+        DocumentPage.addRoutes(to: &app)
         app.onError(DatabaseError.self) { error, _ in HTTPError(error) }
         return app
     }
