@@ -7,7 +7,18 @@ import pytest
 from support.project import ROOT
 from support.server import items
 
-ENDPOINTS = ["/", "/health", "/health/live", "/health/ready", "/db", "/api/items", "/api/items/{id}", "/metrics"]
+ENDPOINTS = [
+    "/",
+    "/health",
+    "/health/live",
+    "/health/ready",
+    "/db",
+    "/api/items",
+    "/api/items/{id}",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+]
 
 
 def named(page):

@@ -26,6 +26,7 @@ BUILT = pathlib.Path(os.environ.get("ORDERS_BINARY", ROOT / ".build/debug/orders
 
 # The declarations that the fragments use, which are elsewhere on the page or in the reader's own sources.
 AROUND = {
+    "operations": "%s",
     "handler": "func handler(_ app: inout App, _ pool: Pool, _ newest: Statement, _ note: @escaping @Sendable (Row) throws -> Note) {\n%s}\n",
     "transaction": (
         "func transaction(_ app: inout App, _ pool: Pool, _ remove: Statement, _ note: @escaping @Sendable (Row) throws -> Note) {\n%s}\n"
@@ -84,13 +85,13 @@ def test_the_service_answers_as_the_page_shows(notes, database):
         assert f"Location: {created.headers['Location']}" in shown and shown[-1] == created.text
         assert server.get("/api/notes/1").json() == created.json()
         missing = server.get("/api/notes/2")
-        assert missing.status_code == 404 and missing.json()["detail"] == "There is no note 2."
+        assert missing.status_code == 404 and missing.json()["detail"] == "There is no such resource."
     finally:
         stop_all([server])
 
 
 def test_every_other_block_compiles(tmp_path):
-    found = {"handler": "app.get(", "transaction": "app.delete(", "service": "Service(", "test": "var app = App()"}
+    found = {"operations": "extension Note", "handler": "app.get(", "transaction": "app.delete(", "service": "Service(", "test": "var app = App()"}
     assert [next(name for name, start in found.items() if text.startswith(start)) for text in FRAGMENTS] == list(found)
     source = SERVICE.replace("@main ", "")
     for around, text in zip(AROUND.values(), FRAGMENTS):
