@@ -64,7 +64,7 @@ struct AppliedMigrationsTests {
     }
 
     @Test func `brings an empty schema up to date, once`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         #expect(try Self.migrations().apply(to: session) == names)
         #expect(try Self.migrations().apply(to: session) == [])
@@ -79,7 +79,7 @@ struct AppliedMigrationsTests {
     }
 
     @Test func `its steps have a lock timeout, and no other limit`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         // A record without steps; each new step also inserts a note.
         try session.execute(
@@ -104,7 +104,7 @@ struct AppliedMigrationsTests {
 
     @Test(arguments: [0, 1])
     func `does not wait when every step is applied, even with a newer version's steps`(newer: Int) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         let key = Migrations.lockKey(of: "orders") + 3 + newer
         #expect(try Self.migrations(lockTimeout: "30s", lockKey: key).apply(to: session) == names)
@@ -117,7 +117,7 @@ struct AppliedMigrationsTests {
     }
 
     @Test func `a step that replaces a released one is rejected, and nothing is applied`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try Self.migrations().apply(to: session)
         try session.execute("UPDATE orders_migrations SET name = 'another' WHERE version = 1")
@@ -131,7 +131,7 @@ struct AppliedMigrationsTests {
 
     @Test func `ten processes that start together apply each step once`() throws {
         for _ in 0..<3 {
-            let schema = try Schema()
+            let schema = try EmptySchema()
             let applied = try Crowd { try Self.migrations().apply(to: schema.session()) }.run()
             #expect(applied.count == 10)
             #expect(applied.flatMap(\.self) == names)
@@ -140,7 +140,7 @@ struct AppliedMigrationsTests {
     }
 
     @Test func `ten connections of one process apply each step once`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let migrations = Self.migrations()
         let applied = try Crowd { try migrations.apply(to: schema.session()) }.run()
         #expect(applied.count == 10)
@@ -148,7 +148,7 @@ struct AppliedMigrationsTests {
     }
 
     @Test func `checks no more once all is applied, until asked to check again or to forget`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         let migrations = Self.migrations()
         #expect(try migrations.apply(to: session) == names)
@@ -162,7 +162,7 @@ struct AppliedMigrationsTests {
     }
 
     @Test func `a failed step is rolled back, and the next attempt succeeds`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         // A view with that name makes the step fail.
         try session.execute("CREATE VIEW orders AS SELECT 1 AS id")
@@ -174,7 +174,7 @@ struct AppliedMigrationsTests {
     }
 
     @Test func `waits for another process's migration lock up to its timeout`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let key = Migrations.lockKey(of: "orders") + 1
         let other = try schema.session()
         try other.execute("SELECT pg_advisory_lock(\(key))")
@@ -191,7 +191,7 @@ struct AppliedMigrationsTests {
     }
 
     @Test func `waits for another process's migration lock longer than the statement timeout`() async throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let key = Migrations.lockKey(of: "orders") + 5
         let (isHeld, held) = AsyncStream<Void>.makeStream()
         try Thread.start {
@@ -203,7 +203,7 @@ struct AppliedMigrationsTests {
         for await _ in isHeld {}
         let applied = try await BlockingThread.run {
             Result<[String], any Error> {
-                var options = Schema.options
+                var options = EmptySchema.options
                 options.statementTimeout = .milliseconds(1000)
                 let session = try Session(options)
                 try schema.use(in: session)
@@ -214,7 +214,7 @@ struct AppliedMigrationsTests {
     }
 
     @Test func `gives up a table that is locked by a long read, and succeeds at the next attempt`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let (session, reader) = (try schema.session(), try schema.session())
         try session.execute("CREATE TABLE orders (id bigserial PRIMARY KEY, name text NOT NULL)")
         try reader.execute("BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE")
@@ -235,7 +235,7 @@ struct AppliedMigrationsTests {
     func `one connection per process waits for another process, and the others share the result`(anew: Bool)
         async throws
     {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let key = Migrations.lockKey(of: "orders") + (anew ? 3 : 2)
         // On a separate thread: the wait would block tests that share the task threads.
         let waits = try await BlockingThread.run {

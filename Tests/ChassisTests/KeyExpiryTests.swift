@@ -30,7 +30,7 @@ struct KeyExpiryTests {
         prepare: (_ first: Session, _ second: Session) throws -> Void,
         _ body: (_ first: Session, _ second: Session) throws -> Void
     ) async throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let (first, second) = (try schema.session(), try schema.session())
         try first.execute(IdempotencyKey.migrations.map(\.sql).joined(separator: ";"))
         try prepare(first, second)
@@ -40,7 +40,7 @@ struct KeyExpiryTests {
         let pool = Pool(
             on: loop, minimum: 1, maximum: 1, waitLimit: .milliseconds(3000), statementLimit: .milliseconds(5000),
             connector: Connector(
-                options: { () throws(DatabaseError) in Schema.options },
+                options: { () throws(DatabaseError) in EmptySchema.options },
                 prepare: { (session) throws(DatabaseError) in try schema.use(in: session) }), observe: { _ in })
         await pool.open()
         KeyExpiry.begin(on: loop, pool: pool, pace: .init(pauseBetweenLooks: .milliseconds(5)))

@@ -143,7 +143,7 @@ import Vial
 
     @Test(.needsServer, arguments: [nil, "orders"])
     func `shows the estimated count of a table, if one is named`(table: String?) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute("CREATE TABLE orders (id int); ANALYZE orders")
         let rows = try session.execute(Self.orders(countedTable: table).databaseStatus.sql)
@@ -153,7 +153,7 @@ import Vial
 
     @Test(.needsServer, arguments: [true, false])
     func `omits the count of a missing table and shows the rest`(isThere: Bool) async throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         if isThere { try schema.session().execute("CREATE TABLE orders (id int); ANALYZE orders") }
         let loop = try EventLoop(index: 0)
         try loop.start()
@@ -161,7 +161,7 @@ import Vial
         let pool = Pool(
             on: loop, minimum: 1, maximum: 1, waitLimit: .milliseconds(3000), statementLimit: .milliseconds(5000),
             connector: Connector(
-                options: { () throws(DatabaseError) in Schema.options },
+                options: { () throws(DatabaseError) in EmptySchema.options },
                 prepare: { (session) throws(DatabaseError) in try schema.use(in: session) }), observe: { _ in })
         await pool.open()
         let rows = try await pool.query(Self.orders(countedTable: "orders").databaseStatus)

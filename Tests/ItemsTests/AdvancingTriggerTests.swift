@@ -13,7 +13,7 @@ struct AdvancingTriggerTests {
         "'0044-03-15 BC'",
     ]
 
-    private func session(_ schema: Schema, type: String = "timestamptz", more: String = "") throws -> Session {
+    private func session(_ schema: EmptySchema, type: String = "timestamptz", more: String = "") throws -> Session {
         let session = try schema.session()
         try session.execute(
             """
@@ -31,7 +31,7 @@ struct AdvancingTriggerTests {
 
     @Test(arguments: types, times)
     func `each change by any program makes another tag`(type: String, time: String) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try session(schema, type: type)
         try session.execute("INSERT INTO items (name, updated_at) VALUES ('0', \(time))")
         var tags = [try tag(session)]
@@ -47,7 +47,7 @@ struct AdvancingTriggerTests {
     }
 
     @Test(arguments: types) func `a change of nothing makes none`(type: String) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try session(schema, type: type)
         try session.execute("INSERT INTO items (name) VALUES ('0')")
         let before = try tag(session)
@@ -56,7 +56,7 @@ struct AdvancingTriggerTests {
     }
 
     @Test func `another program may set a later time itself, and no earlier one`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try session(schema)
         try session.execute("INSERT INTO items (name, updated_at) VALUES ('0', '2024-11-01T00:00:00Z')")
         try session.execute("UPDATE items SET name = '1', updated_at = '2024-11-02T00:00:00Z'")
@@ -70,7 +70,7 @@ struct AdvancingTriggerTests {
     }
 
     @Test func `columns that are not served make no difference, and may be of any kind`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try session(
             schema, more: ", details json, place point, upper text GENERATED ALWAYS AS (upper(name)) STORED")
         try session.execute("INSERT INTO items (name, details) VALUES ('a', '{}')")
@@ -82,7 +82,7 @@ struct AdvancingTriggerTests {
     }
 
     @Test func `another trigger that sets the time does not set it back`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try session(schema)
         try session.execute(
             """
@@ -97,7 +97,7 @@ struct AdvancingTriggerTests {
     }
 
     @Test func `partitions have it too`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute(
             """
@@ -112,7 +112,7 @@ struct AdvancingTriggerTests {
     }
 
     @Test func `a table that is created again has it again`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try session(schema)
         try session.execute("DROP TABLE items, items_migrations, idempotency_keys, schema_migrations")
         try Migrations.items().apply(to: session)

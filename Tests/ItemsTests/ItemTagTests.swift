@@ -33,7 +33,7 @@ struct ItemTagTests {
             "'9999-12-31 23:59:59.999999+00'", "'0001-01-01 00:00:00.000001+00'",
         ])
     func `SQL has the same time as the JSON`(value: String) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try Migrations.items().apply(to: session)
         try session.execute(
@@ -62,7 +62,7 @@ struct WritesTests {
     private struct Table {
         let session: Session
 
-        init(_ schema: Schema) throws {
+        init(_ schema: EmptySchema) throws {
             session = try schema.session()
             try Migrations.items().apply(to: session)
             for statement in ItemStore.statements where ["update_item", "delete_item"].contains(statement.name) {
@@ -96,7 +96,7 @@ struct WritesTests {
     ]
 
     @Test func `decide about preconditions as the framework does, unless the item already is as requested`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let table = try Table(schema)
         for ifMatch in Self.conditions {
             for ifNoneMatch in Self.conditions where ifNoneMatch != .any {
@@ -127,7 +127,7 @@ struct WritesTests {
         ("'a ', 'b', true", ["changed", "a ", "b"]),
     ])
     func `change the members that are given`(change: String, expected: [String?]) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let table = try Table(schema)
         try table.reset()
         #expect(try table.update("1, \(change), NULL, NULL") == expected)
@@ -137,7 +137,7 @@ struct WritesTests {
     }
 
     @Test func `a change that a trigger drops is neither made nor refused`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let table = try Table(schema)
         try table.reset()
         try table.session.execute(

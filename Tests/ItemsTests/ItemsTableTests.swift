@@ -104,7 +104,7 @@ struct ItemsTableTests {
     func `only a row-level before-insert trigger can generate ids`(
         when: String, state: String, gives: Bool
     ) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute(
             """
@@ -117,7 +117,7 @@ struct ItemsTableTests {
     }
 
     @Test(.needsServer) func `a key of another column and a nullable id are detected`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute(
             "CREATE TABLE items (id int DEFAULT 1, name text PRIMARY KEY, description text, created_at date, updated_at date)"
@@ -137,7 +137,7 @@ struct ItemsTableTests {
             "id bigint GENERATED ALWAYS AS IDENTITY, name char(9), PRIMARY KEY (id) INCLUDE (name)",
         ])
     func `a domain counts as its base type, and a key that includes more columns as a key`(columns: String) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute(
             """
@@ -157,7 +157,7 @@ struct ItemsTableTests {
             "CREATE UNIQUE INDEX ON items (abs(id))",
         ])
     func `an index that does not make ids unique is not a key`(index: String) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute("CREATE TABLE items (id bigserial, name text, description text); \(index)")
         try Migrations.items().apply(to: session)
@@ -167,7 +167,7 @@ struct ItemsTableTests {
     }
 
     @Test(.needsServer) func `an invalid index is not a key`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute(
             "CREATE TABLE items (id bigserial, name text, description text); INSERT INTO items VALUES (1, 'a'), (1, 'b')"
@@ -184,7 +184,7 @@ struct ItemsTableTests {
     @Test(.needsServer) func `a table with inheriting tables is rejected, because their rows may repeat ids`()
         throws
     {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute(
             """
@@ -203,7 +203,7 @@ struct ItemsTableTests {
     }
 
     @Test(.needsServer) func `partitions are accepted`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute(
             """

@@ -10,7 +10,7 @@ struct KeptSchemaTests {
     private let names = Migration.items.map(\.name)
 
     @Test func `brings an empty schema up to date, once`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         #expect(try Migrations.items().apply(to: session) == names)
         #expect(try Migrations.items().apply(to: session) == [])
@@ -25,7 +25,7 @@ struct KeptSchemaTests {
     }
 
     @Test func `keeps the items of the previous service, and completes their table`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute(
             """
@@ -48,7 +48,7 @@ struct KeptSchemaTests {
         """
 
     @Test func `continues after a former version's steps, which finds its record unchanged`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute(Self.formerVersion)
         for (index, step) in Migration.items.prefix(FormerRecord.stepCount).enumerated() {
@@ -65,7 +65,7 @@ struct KeptSchemaTests {
     }
 
     @Test func `a former version that starts later finds its steps applied`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try Migrations.items().apply(to: session)
         try session.execute(Self.formerVersion)
@@ -83,7 +83,7 @@ struct KeptSchemaTests {
         formerVersion + "INSERT INTO schema_migrations VALUES (7, 'items')",
     ])
     func `leaves the record of another program unchanged`(record: String) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute(record)
         let rows = try session.execute("SELECT * FROM schema_migrations ORDER BY version")

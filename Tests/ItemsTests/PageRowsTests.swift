@@ -23,7 +23,7 @@ struct PageRowsTests {
         defer { loop.stop() }
         let pool = Pool(
             on: loop, minimum: 1, maximum: 1, waitLimit: .milliseconds(30_000), statementLimit: .milliseconds(30_000),
-            connector: Connector(options: { () throws(DatabaseError) in Schema.options }), observe: { _ in })
+            connector: Connector(options: { () throws(DatabaseError) in EmptySchema.options }), observe: { _ in })
         await pool.open()
         let rows = Statement(
             "page_rows",

@@ -33,7 +33,7 @@ struct PlansTests {
     func `items are found by their key, never by reading or sorting the table`(
         _ table: String, preparation: String
     ) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         for (name, value) in ItemStore.sessionSettings { try session.execute("SET \(name) = '\(value)'") }
         try Migrations.items().apply(to: session)
@@ -43,7 +43,7 @@ struct PlansTests {
 
     @Test(.needsServer, arguments: ["smallserial", "serial", "bigserial"])
     func `items of an existing table are found by key too, for any integer type`(type: String) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute(
             """
@@ -59,7 +59,7 @@ struct PlansTests {
         .needsServer,
         arguments: ["", "INSERT INTO items (name) SELECT 'a' FROM generate_series(1, 10000); ANALYZE items"])
     func `filtered lists use their indexes`(preparation: String) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         for (name, value) in ItemStore.sessionSettings { try session.execute("SET \(name) = '\(value)'") }
         try Migrations.items().apply(to: session)

@@ -8,7 +8,7 @@ import Testing
 struct ReadinessTests {
     @Test(.needsServer, arguments: IdempotencyKey.columnNames)
     func `checks the columns of keys, which a former schema may lack`(column: String) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try Migrations.items().apply(to: session)
         #expect(try session.execute(ItemStore.readiness) == [["t"]])

@@ -127,7 +127,7 @@ struct RefusedItemTests {
             ("id int, name text", "CREATE TABLE audit (name text CHECK (name <> 'same'));" + audit, nil),
         ] as [(String, String, Int?)])
     func `what PostgreSQL says of a rule has this status`(columns: String, more: String, status: Int?) throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try schema.session()
         try session.execute("CREATE TABLE items (\(columns)); \(more)")
         let error = #expect(throws: DatabaseError.self) {

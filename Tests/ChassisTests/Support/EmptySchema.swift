@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// An empty schema for one test in the PostgreSQL that the environment names; dropped with the last reference.
-final class Schema: Sendable {
+final class EmptySchema: Sendable {
     static let options = ConnectionOptions(
         host: variable("ITEMS_TEST_DB_HOST") ?? "", database: variable("ITEMS_TEST_DB_NAME") ?? "items",
         user: variable("ITEMS_TEST_DB_USER") ?? "items")
@@ -41,6 +41,6 @@ final class Schema: Sendable {
 extension Trait where Self == ConditionTrait {
     /// Skips a test if there is no PostgreSQL server.
     static var needsServer: Self {
-        .enabled(if: Schema.variable("ITEMS_TEST_DB_HOST") != nil, "ITEMS_TEST_DB_HOST names no server")
+        .enabled(if: EmptySchema.variable("ITEMS_TEST_DB_HOST") != nil, "ITEMS_TEST_DB_HOST names no server")
     }
 }
