@@ -129,6 +129,8 @@ extension PoolState {
         if count == queue.count {
             // Usually the whole queue, which then need not be copied.
             swap(&batch, &queue)
+            // The next batch is usually as large.
+            queue.reserveCapacity(count)
         } else {
             batch = Array(queue.prefix(count))
             queue.removeFirst(count)
