@@ -60,12 +60,14 @@ enum Arguments: Sendable {
     var mayBeJoined: Bool { if case .list = self { false } else { true } }
 
     /// The arguments of merged statements: one array per parameter.
-    static func joined(_ group: [PendingStatement]) -> [Parameter] {
-        switch group[0].arguments {
-        case .key: [.int64s(group.map(\.key))]
-        case .texts(let first):
-            first.indices.map { place in .texts(of: group.lazy.map { $0.arguments.parameters[place] }) }
-        case .list: fatalError("\(group[0].statement.name) has parameters that cannot be joined")
+    static func joined(_ group: [PoolState.Request.ID], of statements: StatementTable) -> [Parameter] {
+        switch statements[group[0]].arguments {
+        case .key: return [.int64s(group.map { statements[$0].key })]
+        case .texts(let texts):
+            return texts.indices.map { place in
+                .texts(of: group.lazy.map { statements[$0].arguments.parameters[place] })
+            }
+        case .list: fatalError("\(statements[group[0]].statement.name) has parameters that cannot be joined")
         }
     }
 }

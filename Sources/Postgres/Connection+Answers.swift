@@ -5,7 +5,7 @@ extension Connection {
     /// Processes what libpq has read.
     ///
     /// - Returns: why the connection is unusable; nil if it is usable.
-    func collect(into heard: inout [PoolState.Heard]) -> DatabaseError? {
+    func collect(into heard: inout [PoolState.Heard], _ statements: inout StatementTable) -> DatabaseError? {
         var endedStatement = false
         var loss: DatabaseError?
         while let next = expected.first, unsafe PQisBusy(handle.pointer) == 0 {
@@ -22,14 +22,14 @@ extension Connection {
                 case .sync:
                     guard unsafe try isSync(result, into: &heard) else { continue }
                     confirm(into: &heard)
-                case .answer(let pending):
+                case .answer(let statement, let id):
                     let outcome = unsafe try outcome(of: result)
                     loss = outcome?.loss ?? loss
-                    settle(outcome, of: pending, into: &heard)
-                case .group(let group):
+                    settle(outcome, of: statement, id, into: &heard, &statements)
+                case .group(let statement, let group):
                     let outcome = unsafe try outcome(of: result)
                     loss = outcome?.loss ?? loss
-                    try settle(outcome, of: group, into: &heard)
+                    try settle(outcome, of: statement, group, into: &heard, &statements)
                 }
             } catch {
                 return error
@@ -87,30 +87,30 @@ extension Connection {
     }
 
     private func settle(
-        _ outcome: Result<Execution, DatabaseError>?, of pending: PendingStatement, into heard: inout [PoolState.Heard]
+        _ outcome: Result<Execution, DatabaseError>?, of statement: Statement, _ id: PoolState.Request.ID,
+        into heard: inout [PoolState.Heard], _ statements: inout StatementTable
     ) {
         switch outcome {
         case nil: isComplete = false
-        case .failure(let error)?:
-            heard.append(.failed([pending.id], error, isPrepared: isPrepared(pending.statement)))
+        case .failure(let error)?: heard.append(.failed([id], error, isPrepared: isPrepared(statement)))
         case .success(let execution)?:
-            guard hold(execution, of: pending.statement) else { return heard.append(.unheld([pending.id])) }
-            pending.result = Rows(execution)
+            guard hold(execution, of: statement) else { return heard.append(.unheld([id])) }
+            statements.store(Rows(execution), for: id)
         }
         answeredCount += 1
     }
 
     private func settle(
-        _ outcome: Result<Execution, DatabaseError>?, of group: [PendingStatement], into heard: inout [PoolState.Heard]
+        _ outcome: Result<Execution, DatabaseError>?, of statement: Statement, _ group: [PoolState.Request.ID],
+        into heard: inout [PoolState.Heard], _ statements: inout StatementTable
     ) throws(DatabaseError) {
         switch outcome {
         case nil: isComplete = false
-        case .failure(let error)?:
-            heard.append(.failed(group.map(\.id), error, isPrepared: isPrepared(group[0].statement)))
+        case .failure(let error)?: heard.append(.failed(group, error, isPrepared: isPrepared(statement)))
         case .success(let execution)?:
-            guard hold(execution, of: group[0].statement) else { return heard.append(.unheld(group.map(\.id))) }
-            if let error = try Self.share(execution, among: group) {
-                heard.append(.failed(group.map(\.id), error, isPrepared: false))
+            guard hold(execution, of: statement) else { return heard.append(.unheld(group)) }
+            if let error = try Self.share(execution, of: statement, among: group, &statements) {
+                heard.append(.failed(group, error, isPrepared: false))
             }
         }
         answeredCount += group.count
@@ -122,13 +122,14 @@ extension Connection {
     /// - Throws: `DatabaseError.unexpectedResult` if merged inserts returned another number of rows. They must not run
     ///   again.
     private static func share(
-        _ execution: Execution, among group: [PendingStatement]
+        _ execution: Execution, of statement: Statement, among group: [PoolState.Request.ID],
+        _ statements: inout StatementTable
     ) throws(DatabaseError) -> DatabaseError? {
-        guard group[0].statement.kind != .insert else {
+        guard statement.kind != .insert else {
             guard execution.count == group.count else {
                 throw .unexpectedResult("\(execution.count) rows of \(group.count) inserts")
             }
-            for index in group.indices { group[index].result = Rows(execution, at: index) }
+            for index in group.indices { statements.store(Rows(execution, at: index), for: group[index]) }
             return nil
         }
         do throws(DatabaseError) {
@@ -136,7 +137,9 @@ extension Connection {
             found.reserveCapacity(execution.count)
             for row in 0..<execution.count { found.append(try Rows(execution)[row].int64(0)) }
             // The rows may come in any order; with an index they come in the order of the keys.
-            for pending in group { pending.result = Rows(execution, at: found.firstIndex(of: pending.key)) }
+            for id in group where statements.contains(id) {
+                statements.store(Rows(execution, at: found.firstIndex(of: statements[id].key)), for: id)
+            }
             return nil
         } catch {
             return error

@@ -4,23 +4,21 @@ import CPostgres
 extension Connection {
     /// Sends statements: neighbours that may share a transaction share one Sync, the others have their own.
     ///
-    /// - Parameter requests: the pool's requests for the same statements.
     /// - Returns: nil if libpq took all of them; otherwise the connection is broken, and this many at the end were
     ///   certainly not sent.
-    func send(_ batch: [PendingStatement], _ requests: [PoolState.Request]) -> Int? {
+    func send(_ batch: [PoolState.Request], of statements: StatementTable) -> Int? {
         var position = 0
         while position < batch.count {
-            let end = endOfGroup(from: position, in: batch, requests)
+            let end = endOfGroup(from: position, in: batch, of: statements)
             let isSent =
                 if end - position == 1 {
-                    send(batch[position])
+                    send(batch[position].id, of: statements)
                 } else {
-                    // Usually the whole batch, which then need not be copied.
-                    send(group: end - position == batch.count ? batch : Array(batch[position..<end]))
+                    send(group: batch[position..<end].map(\.id), of: statements)
                 }
             guard isSent else { return batch.count - position }
             position = end
-            if end == batch.count || requests[end - 1].isApart(from: requests[end]) {
+            if end == batch.count || batch[end - 1].isApart(from: batch[end]) {
                 // Also sends what libpq has buffered, as far as the socket takes it.
                 guard unsafe PQpipelineSync(handle.pointer) == 1 else { return batch.count - end }
                 expected.append(.sync)
@@ -31,29 +29,32 @@ extension Connection {
 
     /// The end of the statements that can be merged with the one at `start`.
     private func endOfGroup(
-        from start: Int, in batch: [PendingStatement], _ requests: [PoolState.Request]
+        from start: Int, in batch: [PoolState.Request], of statements: StatementTable
     ) -> Int {
         var end = start + 1
-        guard end < batch.count, !requests[start].isAlone, batch[start].mayBeGrouped else { return end }
-        while end < batch.count, end - start < Self.groupLimit, batch[end].statement === batch[start].statement,
-            !requests[end].isAlone, batch[end].mayBeGrouped
+        guard end < batch.count, !batch[start].isAlone, statements[batch[start].id].mayBeGrouped else { return end }
+        let statement = statements[batch[start].id].statement
+        while end < batch.count, end - start < Self.groupLimit, statements[batch[end].id].statement === statement,
+            !batch[end].isAlone, statements[batch[end].id].mayBeGrouped
         {
             end += 1
         }
         return end
     }
 
-    private func send(_ pending: PendingStatement) -> Bool {
-        guard send(pending.statement, pending.arguments.parameters) else { return false }
-        expected.append(.answer(pending))
+    private func send(_ id: PoolState.Request.ID, of statements: StatementTable) -> Bool {
+        let statement = statements[id].statement
+        guard send(statement, statements[id].arguments.parameters) else { return false }
+        expected.append(.answer(statement, id))
         return true
     }
 
     /// Sends statements that differ only in their parameters as one.
-    private func send(group: [PendingStatement]) -> Bool {
-        guard let statement = group[0].statement.many else { fatalError("\(group[0].statement.name) runs alone") }
-        guard send(statement, Arguments.joined(group)) else { return false }
-        expected.append(.group(group))
+    private func send(group: [PoolState.Request.ID], of statements: StatementTable) -> Bool {
+        let statement = statements[group[0]].statement
+        guard let many = statement.many else { fatalError("\(statement.name) runs alone") }
+        guard send(many, Arguments.joined(group, of: statements)) else { return false }
+        expected.append(.group(statement, group))
         return true
     }
 

@@ -9,9 +9,9 @@ import Reactor
 @safe final class Connection: ReadinessObserver {
     /// Answers that the server still owes, in sending order.
     enum Expected {
-        case answer(PendingStatement)
-        /// One answer for merged statements.
-        case group([PendingStatement])
+        case answer(Statement, PoolState.Request.ID)
+        /// One answer for merged executions of a statement.
+        case group(Statement, [PoolState.Request.ID])
         case sync
     }
 
@@ -119,10 +119,10 @@ import Reactor
         }
     }
 
-    /// Reads from the socket and appends the server's answers.
-    func receive(into heard: inout [PoolState.Heard]) {
+    /// Reads from the socket, stores the results and appends the server's answers.
+    func receive(into heard: inout [PoolState.Heard], _ statements: inout StatementTable) {
         guard unsafe PQconsumeInput(handle.pointer) == 1 else { return heard.append(.lost(.connectionLost)) }
-        if let loss = collect(into: &heard) { return heard.append(.lost(loss)) }
+        if let loss = collect(into: &heard, &statements) { return heard.append(.lost(loss)) }
         // A read may leave the rest of a TLS record inside the library. After the socket is empty, this number of reads
         // covers a record of any size (16 KiB, in parts of at least 8 KiB).
         guard isEncrypted else { return }
@@ -130,7 +130,7 @@ import Reactor
         while isBusy, readsToEmpty > 0 {
             readsToEmpty = peek() < 0 && errno == EAGAIN ? readsToEmpty - 1 : 2
             guard unsafe PQconsumeInput(handle.pointer) == 1 else { return heard.append(.lost(.connectionLost)) }
-            if let loss = collect(into: &heard) { return heard.append(.lost(loss)) }
+            if let loss = collect(into: &heard, &statements) { return heard.append(.lost(loss)) }
         }
     }
 

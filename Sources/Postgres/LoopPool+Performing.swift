@@ -18,7 +18,7 @@ extension LoopPool {
         switch action {
         case .answer(let requests): for index in requests.indices { answer(requests[index]) }
         case .fail(let request, let error): fail(request, error)
-        case .undo(let id): statements[id].result = nil
+        case .undo(let id): statements.discardResult(of: id)
         case .lend(let id, to: let lease): end(lease, .success(id))
         case .refuse(let lease, let error): end(lease, .failure(error))
         case .open(let id): begin(id)
@@ -35,22 +35,21 @@ extension LoopPool {
 
     @inline(__always)
     private func answer(_ request: PoolState.Request) {
-        let pending = statements.remove(request.id)
+        var pending = statements.remove(request.id)
         guard let sent = request.sent, let rows = pending.result.take() else {
             fatalError("\(pending.statement.name) is answered without a result")
         }
         observe(.completed(pending.statement, nanoseconds: now.nanoseconds(since: sent)))
-        if rows.byteCount > pending.statement.enoughByteCount, fallsBack(pending, rows, until: request.deadline) {
-            return
-        }
-        pending.resume(.success(rows))
+        if rows.byteCount > pending.statement.enoughByteCount, fallsBack(pending, request, rows) { return }
+        pending.caller.receive(.success(rows))
     }
 
     /// Runs another statement for the caller when these rows are not enough.
     @inline(never)
-    private func fallsBack(_ pending: PendingStatement, _ rows: Rows, until deadline: Instant) -> Bool {
+    private func fallsBack(_ pending: PendingStatement, _ request: PoolState.Request, _ rows: Rows) -> Bool {
         guard let fallback = pending.statement.fallback, fallback.isNeeded(rows) else { return false }
-        submit(pending.followed(by: fallback.statement), until: deadline)
+        submit(
+            fallback.statement, pending.arguments, rows: request.rows, until: request.deadline, for: pending.caller)
         return true
     }
 
@@ -58,7 +57,7 @@ extension LoopPool {
         let pending = statements.remove(request.id)
         // Statements that a transaction could not send fail because of a lost connection, which was reported before.
         if !request.isOfTransaction || request.sent != nil { observe(.failed(pending.statement, error)) }
-        pending.resume(.failure(error))
+        pending.caller.receive(.failure(error))
     }
 
     private func end(_ lease: PoolState.Lease.ID, _ outcome: Result<Int, DatabaseError>) {
@@ -92,14 +91,11 @@ extension LoopPool {
         if !batch.requests[0].isOfTransaction {
             guard connection.reserve(batch.size) else { return handle(.noMemory(id)) }
         }
-        var pending: [PendingStatement] = []
-        pending.reserveCapacity(batch.requests.count)
         let now = now
         for index in batch.requests.indices {
             observe(.waited(nanoseconds: now.nanoseconds(since: batch.requests[index].enqueued)))
-            pending.append(statements[batch.requests[index].id])
         }
-        if let unsent = connection.send(pending, batch.requests) {
+        if let unsent = connection.send(batch.requests, of: statements) {
             return handle(.broke(id, .connectionLost, unsent: unsent))
         }
         guard connection.flush() else { return handle(.broke(id, .connectionLost, unsent: 0)) }

@@ -64,9 +64,20 @@ import Reactor
         if case .first(let id) = first { await connect(id) }
     }
 
-    func submit(_ pending: PendingStatement, until expiry: Instant?) {
-        let request = request(for: pending, until: expiry)
-        let hasMemory = hold(pending)
+    /// Submits a statement.
+    ///
+    /// - Parameter rows: maximum number of rows it may return.
+    func submit(
+        _ statement: Statement, _ arguments: Arguments, rows: Int, until expiry: Instant?,
+        for caller: any StatementCaller
+    ) {
+        let byteCount = arguments.byteCount
+        // Counted until the statement is answered.
+        let reservation =
+            byteCount > Self.uncountedByteLimit ? MemoryReservation(byteCount, for: .parameter, of: memory) : nil
+        let hasMemory = byteCount <= Self.uncountedByteLimit || reservation != nil
+        let id = statements.insert(statement, arguments, for: caller, reservation)
+        let request = request(id, for: statement, byteCount, rows: rows, until: expiry)
         // Unlike `handle`, avoids work for the usual case: nothing to do before the end of the iteration.
         var actions: [PoolState.Action] = []
         state.handle(.submitted(request, hasMemory: hasMemory), at: now, into: &actions)
@@ -74,25 +85,22 @@ import Reactor
     }
 
     /// Submits a statement of the transaction that holds this connection.
-    func submit(_ pending: PendingStatement, on connection: Int, until expiry: Instant?) {
-        handle(.submittedOn(connection, request(for: pending, until: expiry)))
+    func submit(
+        _ statement: Statement, _ arguments: Arguments, on connection: Int, until expiry: Instant?,
+        for caller: any StatementCaller
+    ) {
+        let id = statements.insert(statement, arguments, for: caller)
+        let request = request(id, for: statement, arguments.byteCount, rows: 1, until: expiry)
+        handle(.submittedOn(connection, request))
     }
 
     @inline(__always)
-    private func request(for pending: PendingStatement, until expiry: Instant?) -> PoolState.Request {
-        statements.insert(pending)
-        let statement = pending.statement
-        return PoolState.Request(
-            id: pending.id, kind: statement.kind, isLookup: statement.isLookup, rows: pending.rows,
-            parameterByteCount: pending.parameterByteCount, resultByteLimit: statement.resultByteLimit, enqueued: now,
-            deadline: expiry ?? .distantFuture)
-    }
-
-    /// Counts a statement's parameters for as long as it lives; false when there is no memory for them.
-    private func hold(_ pending: PendingStatement) -> Bool {
-        if pending.parameterByteCount <= Self.uncountedByteLimit { return true }
-        pending.reservation = MemoryReservation(pending.parameterByteCount, for: .parameter, of: memory)
-        return pending.reservation != nil
+    private func request(
+        _ id: PoolState.Request.ID, for statement: Statement, _ byteCount: Int, rows: Int, until expiry: Instant?
+    ) -> PoolState.Request {
+        PoolState.Request(
+            id: id, kind: statement.kind, isLookup: statement.isLookup, rows: rows, parameterByteCount: byteCount,
+            resultByteLimit: statement.resultByteLimit, enqueued: now, deadline: expiry ?? .distantFuture)
     }
 
     func lease(_ pending: PendingLease, until expiry: Instant?) {
@@ -114,7 +122,7 @@ import Reactor
     func read(_ connection: Connection) {
         var heard = spareHeard
         spareHeard = []
-        connection.receive(into: &heard)
+        connection.receive(into: &heard, &statements)
         if !connection.isBusy { connection.releaseMemory() }
         handle(.heard(connection.id, heard, isBusy: connection.isBusy, hasGrown: connection.hasGrown))
         heard.removeAll(keepingCapacity: true)

@@ -1,49 +1,44 @@
 import Reactor
 
+/// Receives the outcome of a statement.
+@usableFromInline
+package protocol StatementCaller: AnyObject {
+    /// Called exactly once, on the pool's loop.
+    func receive(_ outcome: Result<Rows, DatabaseError>)
+}
+
+/// A caller that is a function.
+final class CallingFunction: StatementCaller {
+    private let function: @Sendable (Result<Rows, DatabaseError>) -> Void
+
+    init(_ function: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void) {
+        self.function = function
+    }
+
+    func receive(_ outcome: Result<Rows, DatabaseError>) { function(outcome) }
+}
+
 /// A statement between its submission and its answer. Decisions use the `PoolState.Request` with the same id.
-final class PendingStatement {
+struct PendingStatement {
+    /// Its id among the pool's statements.
+    let id: PoolState.Request.ID
     let statement: Statement
     let arguments: Arguments
-    /// Maximum number of rows it may return.
-    let rows: Int
-    let parameterByteCount: Int
+    let caller: any StatementCaller
     /// Memory reserved for its parameters.
-    var reservation: MemoryReservation?
-    /// Its id among the pool's statements.
-    var id: PoolState.Request.ID = 0
+    let reservation: MemoryReservation?
     /// The server's result, kept until the Sync confirms it.
     var result: Rows?
-    private(set) var isAnswered = false
-    // Called exactly once, then replaced to release what it captured. An optional would wrap it in another closure.
-    private var caller: @Sendable (Result<Rows, DatabaseError>) -> Void
 
     init(
-        _ statement: Statement, _ arguments: Arguments, rows: Int,
-        _ caller: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
+        _ id: PoolState.Request.ID, _ statement: Statement, _ arguments: Arguments, for caller: any StatementCaller,
+        _ reservation: MemoryReservation?
     ) {
+        self.id = id
         self.statement = statement
         self.arguments = arguments
-        self.rows = rows
-        parameterByteCount = arguments.byteCount
         self.caller = caller
-    }
-
-    /// A statement that answers the caller in place of this one.
-    func followed(by statement: Statement) -> PendingStatement {
-        PendingStatement(statement, arguments, rows: rows, takeCaller())
-    }
-
-    /// Answers the caller, once.
-    func resume(_ outcome: Result<Rows, DatabaseError>) {
-        takeCaller()(outcome)
-    }
-
-    private func takeCaller() -> @Sendable (Result<Rows, DatabaseError>) -> Void {
-        precondition(!isAnswered, "\(statement.name) is answered twice")
-        isAnswered = true
-        let waiting = caller
-        caller = { _ in }
-        return waiting
+        self.reservation = reservation
     }
 
     /// Whether it may be merged with its neighbours.

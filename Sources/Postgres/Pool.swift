@@ -76,9 +76,22 @@ public final class Pool: Sendable {
             }
             return
         }
-        // A caller on another thread that passes this loop would be a data race.
-        self.loop.checkIsolated()
-        core.value.submit(PendingStatement(statement, arguments, rows: rows, then), until: expiry)
+        begin(statement, arguments, rows: rows, until: expiry, for: CallingFunction(then))
+    }
+
+    /// Runs one statement without a task. Call on the pool's loop.
+    ///
+    /// - Parameters:
+    ///   - expiry: used like the deadline of a task.
+    ///   - caller: receives the outcome; before this function returns if the statement is refused at once.
+    @usableFromInline
+    func begin(
+        _ statement: Statement, _ arguments: Arguments, rows: Int, until expiry: Instant?,
+        for caller: any StatementCaller
+    ) {
+        // A call on another thread would be a data race.
+        loop.checkIsolated()
+        core.value.submit(statement, arguments, rows: rows, until: expiry, for: caller)
     }
 
     func outcome(
@@ -88,10 +101,8 @@ public final class Pool: Sendable {
         await unsafe withUnsafeContinuation { continuation in
             let core = core
             loop.execute {
-                let pending = PendingStatement(statement, arguments, rows: rows) {
-                    unsafe continuation.resume(returning: $0)
-                }
-                core.value.submit(pending, until: expiry)
+                let caller = CallingFunction { unsafe continuation.resume(returning: $0) }
+                core.value.submit(statement, arguments, rows: rows, until: expiry, for: caller)
             }
         }
     }
@@ -142,10 +153,8 @@ public final class Pool: Sendable {
         let outcome = await unsafe withUnsafeContinuation { continuation in
             let core = core
             loop.execute {
-                let pending = PendingStatement(statement, arguments, rows: 1) {
-                    unsafe continuation.resume(returning: $0)
-                }
-                core.value.submit(pending, on: connection, until: expiry)
+                let caller = CallingFunction { unsafe continuation.resume(returning: $0) }
+                core.value.submit(statement, arguments, on: connection, until: expiry, for: caller)
             }
         }
         return try outcome.get()

@@ -5,42 +5,49 @@ import Testing
 struct StatementTableTests {
     private static let statement = Statement("table", "SELECT 1")
 
-    private static func pending() -> PendingStatement {
-        PendingStatement(statement, .list([]), rows: 1) { _ in }
+    private static func insert(into table: inout StatementTable) -> PoolState.Request.ID {
+        table.insert(statement, .list([]), for: CallingFunction { _ in })
     }
 
     @Test func `each statement is found by its id until it is removed`() {
         var table = StatementTable()
-        let all = (0..<10).map { _ in Self.pending() }
-        for pending in all { table.insert(pending) }
-        #expect(Set(all.map(\.id)).count == 10 && table.count == 10)
-        for pending in all {
-            #expect(table[pending.id] === pending)
-            #expect(table.remove(pending.id) === pending)
+        let callers = (0..<10).map { _ in CallingFunction { _ in } }
+        let ids = callers.map { table.insert(Self.statement, .list([]), for: $0) }
+        #expect(Set(ids).count == 10 && table.count == 10)
+        for (id, caller) in zip(ids, callers) {
+            #expect(table.contains(id) && table[id].id == id && table[id].caller === caller)
+            #expect(table.remove(id).caller === caller)
+            #expect(!table.contains(id))
         }
         #expect(table.count == 0)
     }
 
     @Test func `an id is never reused, although places are`() {
         var table = StatementTable()
-        var numbers: Set<UInt64> = []
+        var ids: Set<UInt64> = []
         for _ in 0..<1000 {
-            let pending = Self.pending()
-            table.insert(pending)
-            numbers.insert(pending.id)
-            _ = table.remove(pending.id)
+            let id = Self.insert(into: &table)
+            ids.insert(id)
+            _ = table.remove(id)
         }
-        #expect(numbers.count == 1000)
+        #expect(ids.count == 1000)
+    }
+
+    @Test func `does not take the statement in a reused place for the removed one`() {
+        var table = StatementTable()
+        let first = Self.insert(into: &table)
+        _ = table.remove(first)
+        let second = Self.insert(into: &table)
+        #expect(!table.contains(first) && table.contains(second))
     }
 
     @Test func `traps at the id of a removed statement, even if its place is in use again`() async {
         await #expect(processExitsWith: .failure) {
             var table = StatementTable()
-            let first = Self.pending()
-            table.insert(first)
-            _ = table.remove(first.id)
-            table.insert(Self.pending())
-            _ = table[first.id]
+            let first = Self.insert(into: &table)
+            _ = table.remove(first)
+            _ = Self.insert(into: &table)
+            _ = table[first]
         }
     }
 }
