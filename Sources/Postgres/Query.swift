@@ -4,7 +4,7 @@ public import Reactor
 /// A database query as a value: a statement, its arguments, and the conversion of its rows. It does nothing until it is
 /// run, and can be run any number of times.
 public struct Query<Value: Sendable>: Sendable {
-    @usableFromInline let pool: Pool
+    @usableFromInline package let pool: Pool
     @usableFromInline let statement: Statement
     @usableFromInline let arguments: Arguments
     @usableFromInline let rows: Int
@@ -53,6 +53,14 @@ public struct Query<Value: Sendable>: Sendable {
         _ completion: @escaping @Sendable (Result<Rows, DatabaseError>) -> Void
     ) {
         pool.begin(statement, arguments, rows: rows, on: loop, until: deadline, then: completion)
+    }
+
+    /// As above, without an object of its own for the query. Call on the pool's loop.
+    ///
+    /// - Parameter caller: receives the argument of `decode`.
+    @inlinable @inline(__always)
+    package func begin(until deadline: Instant?, for caller: any StatementCaller) {
+        pool.begin(statement, arguments, rows: rows, until: deadline, for: caller)
     }
 }
 

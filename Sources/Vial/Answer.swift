@@ -14,7 +14,7 @@ public struct Answer {
     @usableFromInline
     enum Kind {
         case response(Response)
-        case work((Caller) -> Void)
+        case work(any Work)
         case task(() async throws -> Answer)
     }
 
@@ -43,13 +43,17 @@ public struct Answer {
         Answer(kind: .task(make))
     }
 
-    /// Work that calls back when it is done, without a task. Package access, because the caller must answer exactly
-    /// once and on the request's loop, which the compiler cannot check.
-    ///
-    /// - Parameter begin: starts the work; must not block. Passes its result to `Caller.answer`.
+    /// The answer of work that needs no task. Package access, because the compiler cannot check what `Work` requires.
     @inlinable
+    package static func work(_ work: any Work) -> Answer {
+        Answer(kind: .work(work))
+    }
+
+    /// As above, for a function.
+    ///
+    /// - Parameter begin: used as `Work.begin`.
     package static func work(_ begin: @escaping (Caller) -> Void) -> Answer {
-        Answer(kind: .work(begin))
+        .work(WorkingFunction(begin))
     }
 
     /// `application/json`, written by the value's own `write(to:)`.
@@ -130,12 +134,31 @@ public struct Answer {
         case .response(var response):
             try change(&response)
             return Answer(response)
-        case .work(let begin):
-            return .work { caller in begin(Caller(caller, change)) }
+        case .work(let work):
+            return .work { caller in work.begin(for: Caller(caller, change)) }
         case .task(let make):
             return .task { try await make().changed(change) }
         }
     }
+}
+
+/// Work that calls back when it is done.
+@usableFromInline
+package protocol Work: AnyObject {
+    /// Starts the work; must not block. Called once, on the request's loop if there is one. The work then calls
+    /// `caller.answer` exactly once, there too, possibly before this function returns.
+    func begin(for caller: Caller)
+}
+
+/// Work that is a function.
+final class WorkingFunction: Work {
+    private let function: (Caller) -> Void
+
+    init(_ function: @escaping (Caller) -> Void) {
+        self.function = function
+    }
+
+    func begin(for caller: Caller) { function(caller) }
 }
 
 /// The request that waits for the answer of work.
@@ -181,10 +204,19 @@ package struct Caller: Sendable {
         }
     }
 
+    /// Whether the request is on this loop.
+    package func isOn(_ loop: EventLoop) -> Bool {
+        switch receiver {
+        case .connection(let bound): bound.value.worker.loop === loop
+        case .changing(let changing): changing.caller.isOn(loop)
+        case .other: false
+        }
+    }
+
     /// Answers with the result of `make`, or with the response for its error. Call exactly once, on `loop` if there is
     /// one; calling it before `begin` returns is allowed.
     @usableFromInline
-    package func answer(_ make: () throws -> Answer) {
+    package consuming func answer(_ make: () throws -> Answer) {
         switch receiver {
         case .connection(let bound): bound.value.deliver(make)
         case .changing(let changing): changing.caller.answer { try make().changed(changing.change) }

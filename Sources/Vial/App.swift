@@ -212,10 +212,10 @@ public struct App: Sendable {
                 switch answer.kind {
                 case .response(let response): return response
                 case .task(let make): answer = await run(make, request)
-                case .work(let begin):
+                case .work(let work):
                     let outcome = await withCheckedContinuation { continuation in
-                        begin(
-                            Caller { make in
+                        work.begin(
+                            for: Caller { make in
                                 // `make` runs on this thread; only the finished result crosses to the continuation.
                                 nonisolated(unsafe) let outcome = Result { try make() }
                                 unsafe continuation.resume(returning: outcome)

@@ -102,9 +102,16 @@ extension Connection {
     private func answer(_ plan: App.Plan) {
         switch plan {
         case .answer(let response): conclude(response)
-        case .target(let target):
-            let answer = call(target)
-            if case .response(let response) = answer.kind { conclude(response) } else { awaitResponse(of: answer.kind) }
+        case .target(let target): answer(call(target).kind)
+        }
+    }
+
+    // Not inlined: an inlined copy would copy the response with all its members.
+    @inline(never)
+    private func answer(_ answer: consuming Answer.Kind) {
+        switch consume answer {
+        case .response(let response): conclude(response)
+        case let later: awaitResponse(of: later)
         }
     }
 
@@ -116,7 +123,7 @@ extension Connection {
     }
 
     /// Starts the work or the task that a deferred response comes from.
-    private func awaitResponse(of answer: Answer.Kind) {
+    private func awaitResponse(of answer: consuming Answer.Kind) {
         _ = report(.deferred)
         handlerDeadline = worker.loop.now.advanced(byNanoseconds: worker.handlerTime)
         isBeginning = true
@@ -127,10 +134,10 @@ extension Connection {
         if !output.bytes.isEmpty { perform(report(.begun)) }
     }
 
-    private func begin(_ answer: Answer.Kind) {
-        switch answer {
+    private func begin(_ answer: consuming Answer.Kind) {
+        switch consume answer {
         case .response: fatalError("a finished response was deferred")
-        case .work(let begin): begin(Caller(self, deadline: handlerDeadline))
+        case .work(let work): work.begin(for: Caller(self, deadline: handlerDeadline))
         case .task(let make): worker.run(make, for: self, until: handlerDeadline)
         }
     }

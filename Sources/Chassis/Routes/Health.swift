@@ -7,7 +7,7 @@ import Vial
 
 /// Decides whether this instance should get traffic. Checks of one loop that arrive while one is running share its
 /// outcome. An object of its loop.
-final class Health {
+final class Health: Work {
     /// The load balancer gives up after 5 s; the answer must be there well before.
     static let timeLimit = Duration.seconds(2)
 
@@ -45,10 +45,10 @@ final class Health {
     /// The answer of `/health`, from the database: it starts a query unless one is running.
     var answer: Answer {
         if drain.isDraining { return Answer(response("draining", Check(), .serviceUnavailable)) }
-        return .work { [self] in begin($0) }
+        return .work(self)
     }
 
-    private func begin(_ caller: Caller) {
+    func begin(for caller: Caller) {
         waiting.append(caller)
         if waiting.count > 1 { return }
         let start = loop.now

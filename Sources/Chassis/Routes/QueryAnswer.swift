@@ -7,13 +7,44 @@ extension Query {
     /// answered like one that a handler throws.
     @inlinable
     public func map(_ make: @escaping @Sendable (Value) throws -> Answer) -> Answer {
-        .work { caller in
-            // The closure captures nothing else of the query.
-            let decode = decode
-            begin(on: caller.loop, until: caller.deadline) { rows in
-                caller.answer { try make(decode(rows.get())) }
-            }
+        .work(QueryAnswer(self, make))
+    }
+}
+
+/// The answer of a query: begins it for a request, and receives its rows. One object for both, because each request
+/// allocates it.
+@usableFromInline
+final class QueryAnswer<Value: Sendable>: Work, StatementCaller {
+    private let query: Query<Value>
+    private let make: @Sendable (Value) throws -> Answer
+    private var caller: Caller?
+
+    @usableFromInline
+    init(_ query: consuming Query<Value>, _ make: @escaping @Sendable (Value) throws -> Answer) {
+        self.query = query
+        self.make = make
+    }
+
+    @usableFromInline
+    func begin(for caller: Caller) {
+        guard self.caller == nil, caller.isOn(query.pool.loop) else { return beginApart(caller) }
+        self.caller = caller
+        query.begin(until: caller.deadline, for: self)
+    }
+
+    /// For a request on another loop than the pool's, or on none, since this object stays on its loop; and for a second
+    /// request with this answer while the first one waits.
+    private func beginApart(_ caller: Caller) {
+        let (decode, make) = (query.decode, make)
+        query.begin(on: caller.loop, until: caller.deadline) { rows in
+            caller.answer { try make(decode(rows.get())) }
         }
+    }
+
+    @usableFromInline
+    func receive(_ outcome: Result<Rows, DatabaseError>) {
+        guard let caller = caller.take() else { fatalError("a query has an outcome before it has a caller") }
+        caller.answer { try make(query.decode(outcome.get())) }
     }
 }
 
