@@ -67,6 +67,20 @@ extension OutputSpan<UInt8> {
         }
     }
 
+    /// Appends an integer in network byte order.
+    @inlinable
+    @inline(__always)
+    public mutating func append(bigEndian number: some FixedWidthInteger) {
+        let count = MemoryLayout.size(ofValue: number)
+        precondition(count <= freeCapacity, "no capacity is reserved for \(count) more bytes")
+        // As in `append(start:count:)`.
+        unsafe withUnsafeMutableBufferPointer { buffer, used in
+            let room = unsafe UnsafeMutableRawPointer(buffer.baseAddress! + used)
+            unsafe room.storeBytes(of: number.bigEndian, as: type(of: number))
+            used += count
+        }
+    }
+
     /// Appends `value` in decimal, with a minus sign when it is negative; at most 20 bytes.
     @inlinable
     public mutating func append(decimal value: Int64) {

@@ -1,3 +1,5 @@
+import Formatting
+
 /// A statement's parameter, sent in the binary format of the named type, to which the SQL must cast it: `$1::int8`.
 ///
 /// The cases are wire formats. `.value` takes a value of any column type, or nil for null: `[.value(order.id),
@@ -72,9 +74,11 @@ extension Parameter {
         case .bytes(let value): bytes.append(contentsOf: value)
         case .int64s(let values):
             Self.appendArrayHead(of: .int8, count: values.count, hasNulls: false, to: &bytes)
-            for value in values {
-                Self.append(8 as Int32, to: &bytes)
-                Self.append(value, to: &bytes)
+            bytes.append(addingCapacity: 12 * values.count) { output in
+                for value in values {
+                    output.append(bigEndian: 8 as Int32)
+                    output.append(bigEndian: value)
+                }
             }
         case .texts(let values):
             Self.appendArrayHead(of: .text, count: values.count, hasNulls: values.contains(nil), to: &bytes)
@@ -99,12 +103,6 @@ extension Parameter {
 
     /// In network byte order, written in place, which avoids a copy of the bytes.
     static func append<Number: FixedWidthInteger>(_ number: Number, to bytes: inout [UInt8]) {
-        bytes.append(addingCapacity: MemoryLayout<Number>.size) { output in
-            var rest = number.byteSwapped
-            for _ in 0..<MemoryLayout<Number>.size {
-                output.append(UInt8(truncatingIfNeeded: rest))
-                rest >>= 8
-            }
-        }
+        bytes.append(addingCapacity: MemoryLayout<Number>.size) { $0.append(bigEndian: number) }
     }
 }
