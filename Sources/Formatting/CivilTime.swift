@@ -18,6 +18,15 @@ public struct CivilTime: Equatable, Sendable {
             days -= 1
             secondOfDay += 86_400
         }
+        (year, month, day) = Self.date(daysSinceEpoch: days)
+        weekday = ((days + 4) % 7 + 7) % 7
+        hour = secondOfDay / 3600
+        minute = secondOfDay / 60 % 60
+        second = secondOfDay % 60
+    }
+
+    /// The date that is so many days after 1970-01-01, or before it.
+    static func date(daysSinceEpoch days: Int) -> (year: Int, month: Int, day: Int) {
         // Years are counted from 1 March, so that the leap day is the last day of its year; an era is 400 years.
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
@@ -25,13 +34,9 @@ public struct CivilTime: Equatable, Sendable {
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
         let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
         let monthFromMarch = (5 * dayOfYear + 2) / 153
-        day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-        month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        weekday = ((days + 4) % 7 + 7) % 7
-        hour = secondOfDay / 3600
-        minute = secondOfDay / 60 % 60
-        second = secondOfDay % 60
+        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
     }
 }
 
@@ -50,7 +55,7 @@ extension CivilTime {
         let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
         let days = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
         // A day that its month does not have would be a day of the next month.
-        return CivilTime(secondsSinceEpoch: days * 86_400).day == day ? days : nil
+        return date(daysSinceEpoch: days).day == day ? days : nil
     }
 }
 

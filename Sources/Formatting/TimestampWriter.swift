@@ -50,11 +50,11 @@ public struct TimestampWriter {
 
     private mutating func setDate(_ day: Int64) {
         self.day = day
-        let time = CivilTime(secondsSinceEpoch: Int(day * 86_400))
-        write(twoDigits: UInt32(time.year / 100), at: 0)
-        write(twoDigits: UInt32(time.year % 100), at: 2)
-        write(twoDigits: UInt32(time.month), at: 5)
-        write(twoDigits: UInt32(time.day), at: 8)
+        let date = CivilTime.date(daysSinceEpoch: Int(day))
+        write(twoDigits: UInt32(date.year / 100), at: 0)
+        write(twoDigits: UInt32(date.year % 100), at: 2)
+        write(twoDigits: UInt32(date.month), at: 5)
+        write(twoDigits: UInt32(date.day), at: 8)
     }
 
     /// Writes 0…99 as two decimal digits.
