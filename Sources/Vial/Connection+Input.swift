@@ -14,7 +14,7 @@ extension Connection {
     func readOn() {
         guard exchange.isReading else { return }
         if !input.isEmpty { useInput() }
-        read()
+        if readiness.mayRead { read() }
     }
 
     /// Reads the socket until it would block and answers the complete requests.

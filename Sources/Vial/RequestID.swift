@@ -8,8 +8,8 @@ struct RequestID {
     static let byteLimit = 128
     // Identifiers have to be distinct, not secret, so a fast generator (splitmix64) with a random seed is sufficient.
     private var state = UInt64.random(in: .min ... .max)
-    /// Identifies the loop; the other half of the digits tells its requests apart.
-    private let prefix = UInt64.random(in: .min ... .max)
+    /// The first half of the digits, which identifies the loop; the other half tells its requests apart.
+    private let prefix = (Self.digits(of: .random(in: .min ... .max)), Self.digits(of: .random(in: .min ... .max)))
     private static let newByteCount = 32
 
     /// Sets the identifier of a request whose head is complete, and the root of its trace.
@@ -53,8 +53,8 @@ struct RequestID {
         if bytes.count != Self.newByteCount { bytes = Array(repeating: 0x30, count: Self.newByteCount) }
         // Four words of eight digits fill the 32 bytes.
         unsafe bytes.withUnsafeMutableBytes { digits in
-            unsafe digits.storeBytes(of: Self.digits(of: prefix >> 32), toByteOffset: 0, as: UInt64.self)
-            unsafe digits.storeBytes(of: Self.digits(of: prefix), toByteOffset: 8, as: UInt64.self)
+            unsafe digits.storeBytes(of: prefix.0, toByteOffset: 0, as: UInt64.self)
+            unsafe digits.storeBytes(of: prefix.1, toByteOffset: 8, as: UInt64.self)
             unsafe digits.storeBytes(of: Self.digits(of: word >> 32), toByteOffset: 16, as: UInt64.self)
             unsafe digits.storeBytes(of: Self.digits(of: word), toByteOffset: 24, as: UInt64.self)
         }
