@@ -44,6 +44,23 @@ extension OutputSpan<UInt8> {
         unsafe append(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
     }
 
+    /// Appends the bytes of three literals and checks the room once.
+    @inlinable
+    @inline(__always)
+    public mutating func append(literals first: StaticString, _ second: StaticString, _ third: StaticString) {
+        let (firstEnd, secondEnd) = (first.utf8CodeUnitCount, first.utf8CodeUnitCount + second.utf8CodeUnitCount)
+        let count = secondEnd + third.utf8CodeUnitCount
+        precondition(count <= freeCapacity, "no capacity is reserved for \(count) more bytes")
+        // As in `append(literal:)` and `append(start:count:)`.
+        unsafe withUnsafeMutableBufferPointer { buffer, used in
+            let start = unsafe buffer.baseAddress! + used
+            unsafe start.initialize(from: first.utf8Start, count: first.utf8CodeUnitCount)
+            unsafe (start + firstEnd).initialize(from: second.utf8Start, count: second.utf8CodeUnitCount)
+            unsafe (start + secondEnd).initialize(from: third.utf8Start, count: third.utf8CodeUnitCount)
+            used += count
+        }
+    }
+
     /// Appends the bytes of a span.
     @inlinable
     @inline(__always)
@@ -83,12 +100,14 @@ extension OutputSpan<UInt8> {
 
     /// Appends `value` in decimal, with a minus sign when it is negative; at most 20 bytes.
     @inlinable
+    @inline(__always)
     public mutating func append(decimal value: Int64) {
         if value < 0 { append(0x2D) }
         append(decimal: value.magnitude)
     }
 
     @inlinable
+    @inline(__always)
     public mutating func append(decimal value: Int) {
         append(decimal: Int64(value))
     }

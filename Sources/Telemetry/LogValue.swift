@@ -5,9 +5,7 @@ extension OutputSpan<UInt8> {
     @inlinable
     @inline(__always)
     mutating func append(memberName name: StaticString) {
-        append(literal: ",\"")
-        append(literal: name)
-        append(literal: "\":")
+        append(literals: ",\"", name, "\":")
     }
 
     /// Appends ASCII that needs no escape as a JSON string, quotes included.
