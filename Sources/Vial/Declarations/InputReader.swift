@@ -93,22 +93,28 @@ public struct InputReader {
         #if DEBUG
             precondition(recordedNames?.contains(name.description) ?? true, "'\(name)' is read, but was not recorded")
         #endif
-        switch source {
-        case .recording: return nil
+        let (value, count) = source.find(name)
+        matchedCount += count
+        if count > 1 { throw InputFault("is given twice") }
+        return value
+    }
+}
+
+extension InputReader.Source {
+    /// The value of this name, and how often the name occurs. A method of the source, which borrows it: the reader would
+    /// copy it for each name.
+    fileprivate func find(_ name: StaticString) -> (value: InputValue?, count: Int) {
+        switch self {
+        case .recording: return (nil, 0)
         case .members(let members):
             let value = members.input(name)
-            if value != nil { matchedCount += 1 }
-            return value
+            return (value, value == nil ? 0 : 1)
         case .parameters(let items):
-            var found: String?
-            var isRepeated = false
+            var found: (value: InputValue?, count: Int) = (nil, 0)
             for item in items where item.name.utf8.span.equals(name) {
-                matchedCount += 1
-                if found != nil { isRepeated = true }
-                found = item.value
+                found = (.parameter(item.value), found.count + 1)
             }
-            if isRepeated { throw InputFault("is given twice") }
-            return found.map { .parameter($0) }
+            return found
         }
     }
 }

@@ -89,11 +89,14 @@ extension JSONMembers {
         for index in members.indices where isNamed(name, members[index]) {
             let member = members[index]
             guard member.isPlainText else { return InputValue(text, member.value) }
-            return .string(String(decoding: text[Self.content(member.value)], as: UTF8.self))
+            let content = text.span.extracting(Self.content(member.value))
+            // The pointer does not outlive the closure; `String` copies the bytes.
+            return .string(unsafe content.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) })
         }
         return nil
     }
 
+    @inline(__always)
     private func isNamed(_ name: StaticString, _ member: Member) -> Bool {
         if text.span.extracting(Self.content(member.name)).equals(name) { return true }
         return hasEscapedName && JSONNames.read(member.name, in: text).span.equals(name)

@@ -7,7 +7,7 @@ public protocol Outcome: SendableMetatype {
     /// Whether there may be nothing: the document has 404 then.
     static var isOptional: Bool { get }
     /// - Parameter path: the request's, where a `Location` is made from it.
-    func answer(_ declared: DeclaredAnswer<Content>, path: String?) throws -> Answer
+    __consuming func answer(_ declared: DeclaredAnswer<Content>, path: String?) throws -> Answer
 }
 
 extension Outcome {
@@ -36,7 +36,7 @@ public struct AnswerOf<Content: Described>: Outcome {
     }
 
     @inlinable
-    public func answer(_ declared: DeclaredAnswer<Content>, path: String?) -> Answer { answer }
+    public __consuming func answer(_ declared: DeclaredAnswer<Content>, path: String?) -> Answer { answer }
 }
 
 extension Answer {
@@ -52,16 +52,18 @@ public final class DeclaredAnswer<Content: Described>: Sendable {
     @usableFromInline let missing: String
     /// The last segment of `Location`; nil: there is no such field.
     @usableFromInline let locate: (@Sendable (Content) -> String)?
+    @usableFromInline let isLocated: Bool
 
     init(_ status: HTTPResponse.Status, missing: String, locate: (@Sendable (Content) -> String)? = nil) {
         self.status = status
         self.missing = missing
         self.locate = locate
+        isLocated = locate != nil
     }
 
     /// The path to pass to `Outcome.answer`.
     @inlinable
-    func path(of request: Request) -> String? { locate == nil ? nil : request.path }
+    func path(of request: Request) -> String? { isLocated ? request.path : nil }
 
     /// 200, or 204 without a body.
     public static var ok: DeclaredAnswer { .ok(missing: "There is no such resource.") }
