@@ -35,11 +35,23 @@ def item(number, fields=FIELDS):
     return get(f"/api/items/{1 + number * STRIDE % ROWS}", fields)
 
 
-def create(number):
+def new(number):
     # All numbers have the same number of digits.
-    body = json.dumps({"name": f"Item {number:06}", "description": f"Created to be counted, number {number:06}"})
+    return {"name": f"Item {number:06}", "description": f"Created to be counted, number {number:06}"}
+
+
+def post(path, content):
+    body = json.dumps(content)
     fields = f"{FIELDS}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    return f"POST /api/items HTTP/1.1\r\n{fields}\r\n{body}".encode()
+    return f"POST {path} HTTP/1.1\r\n{fields}\r\n{body}".encode()
+
+
+def create(number):
+    return post("/api/items", new(number))
+
+
+def batch(number):
+    return post("/api/items/batch", {"items": [new(number * 100 % 999_900 + place) for place in range(100)]})
 
 
 def conditional(number):
@@ -80,4 +92,7 @@ WORKLOADS = {
     "put": put,
     "patch": patch,
     "delete": delete,
+    "batch": batch,
+    # The names that end with this digit.
+    "q": lambda number: get("/api/items?limit=20&q=7"),
 }
