@@ -22,6 +22,11 @@ public struct ResponseFields: Equatable, Sendable {
     /// No fields.
     public init() {}
 
+    /// No fields, with room for lines of so many bytes.
+    public init(reserving byteCount: Int) {
+        bytes.reserveCapacity(byteCount)
+    }
+
     /// Whether there are no fields.
     public var isEmpty: Bool { bytes.isEmpty }
 

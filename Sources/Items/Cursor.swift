@@ -19,9 +19,14 @@ extension Cursor {
         private var bytes = InlineArray<28, UInt8>(repeating: 0)
         private(set) var count = 0
 
-        fileprivate mutating func append(_ sextet: UInt32) {
-            bytes[count] = Self.digit(UInt8(truncatingIfNeeded: sextet & 0x3F))
-            count += 1
+        /// Appends the lowest digits of a number, the highest of them first.
+        fileprivate mutating func append(_ number: UInt64, digitCount: UInt64) {
+            var shift = 6 &* digitCount
+            while shift > 0 {
+                shift &-= 6
+                bytes[count] = Self.digit(UInt8(truncatingIfNeeded: number &>> shift) & 0x3F)
+                count &+= 1
+            }
         }
 
         var span: Span<UInt8> {
@@ -29,14 +34,10 @@ extension Cursor {
             get { bytes.span.extracting(0..<count) }
         }
 
+        /// Without branches: a letter, a digit, a hyphen or an underscore.
         private static func digit(_ sextet: UInt8) -> UInt8 {
-            switch sextet {
-            case 0..<26: 0x41 &+ sextet
-            case 26..<52: 0x61 &+ (sextet &- 26)
-            case 52..<62: 0x30 &+ (sextet &- 52)
-            case 62: UInt8(ascii: "-")
-            default: UInt8(ascii: "_")
-            }
+            0x41 &+ sextet &+ (sextet > 25 ? 6 : 0) &- (sextet > 51 ? 75 : 0) &- (sextet > 61 ? 13 : 0)
+                &+ (sextet > 62 ? 49 : 0)
         }
     }
 
@@ -56,30 +57,21 @@ extension Cursor {
 
     /// The cursor's text in the list that it belongs to.
     func text(in list: ItemList) -> Text {
+        let (head, id) = (UInt64(head), UInt64(bitPattern: id))
+        let checksum = UInt64(checksum(of: list))
         var text = Text()
-        // The bits that are not written yet, below `bitCount`.
-        var bits = UInt32(head)
-        var bitCount = 8
-        Self.write(UInt64(bitPattern: id), byteCount: 8, &bits, &bitCount, to: &text)
-        if let createdAt { Self.write(UInt64(bitPattern: createdAt), byteCount: 8, &bits, &bitCount, to: &text) }
-        Self.write(UInt64(checksum(of: list)), byteCount: 4, &bits, &bitCount, to: &text)
-        if bitCount > 0 { text.append(bits << UInt32(6 - bitCount)) }
-        return text
-    }
-
-    /// Writes bytes, the highest one first.
-    @inline(__always)
-    private static func write(
-        _ value: UInt64, byteCount: Int, _ bits: inout UInt32, _ bitCount: inout Int, to text: inout Text
-    ) {
-        for index in (0..<byteCount).reversed() {
-            bits = bits << 8 | UInt32(truncatingIfNeeded: value >> UInt64(8 * index) & 0xFF)
-            bitCount += 8
-            while bitCount >= 6 {
-                bitCount -= 6
-                text.append(bits >> UInt32(bitCount))
-            }
+        if let createdAt {
+            // 21 bytes are 28 digits.
+            let time = UInt64(bitPattern: createdAt)
+            text.append(head << 52 | id >> 12, digitCount: 10)
+            text.append((id & 0xFFF) << 48 | time >> 16, digitCount: 10)
+            text.append((time & 0xFFFF) << 32 | checksum, digitCount: 8)
+        } else {
+            // 13 bytes and 4 bits of 0 are 18 digits.
+            text.append(head << 46 | id >> 18, digitCount: 9)
+            text.append((id & 0x3FFFF) << 36 | checksum << 4, digitCount: 9)
         }
+        return text
     }
 
     /// The position that a text names; nil if it is no cursor of this list.

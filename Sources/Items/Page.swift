@@ -1,4 +1,5 @@
 import Formatting
+import HTTP1
 import HTTPTypes
 import Postgres
 import Vial
@@ -75,30 +76,49 @@ struct Page: Sendable {
     /// - Parameter path: the list's.
     func answer(path: [UInt8], if conditions: Preconditions) throws -> Answer {
         // Without conditions the tag is computed while the items are written, which read the same columns.
-        if conditions.isEmpty {
-            let (answer, tag) = try written(path: path)
-            return try .tagged(tag, if: conditions) { answer }
+        if conditions.isEmpty { return try written(path: path) }
+        return try .tagged(try tag(), if: conditions) {
+            try Answer(status: .ok, contentType: "application/json", body: json().bytes)
+                .field("Link", utf8: links(path: path))
         }
-        return try .tagged(try tag(), if: conditions) { try written(path: path).0 }
     }
 
-    private func written(path: [UInt8]) throws -> (Answer, EntityTag) {
+    private func written(path: [UInt8]) throws -> Answer {
+        let (bytes, state) = try json()
+        let links = links(path: path)
+        // At once, with the fields that `Answer.tagged` adds.
+        var fields = ResponseFields(reserving: links.count + 128)
+        fields.append(literal: "Cache-Control", "no-cache")
+        fields.append(literal: "Vary", "Accept-Encoding")
+        try fields.append(literal: "ETag", utf8: state.tag(next: next, previous: previous).field.span)
+        try fields.append(literal: "Link", utf8: links.span)
+        var response = Response(status: .ok, contentType: "application/json", body: bytes)
+        response.fields = fields
+        return Answer(response)
+    }
+
+    private func links(path: [UInt8]) -> [UInt8] {
+        PageLinks(path: path, request: request)
+            .field(next: next?.text(in: request.list), previous: previous?.text(in: request.list))
+    }
+
+    private func json() throws -> (bytes: [UInt8], state: PageState) {
         var json = JSONWriter(reserving: byteEstimate)
-        let (next, previous) = (next?.text(in: request.list), previous?.text(in: request.list))
         json.beginObject()
         json.key("items")
         json.beginArray()
         let state = try Self.write(rows, count, isReversed: request.isBackward, to: &json)
         json.endArray()
         json.key("next_cursor")
-        if let next { json.value(utf8: next.span) } else { json.null() }
+        Self.write(next?.text(in: request.list), to: &json)
         json.key("prev_cursor")
-        if let previous { json.value(utf8: previous.span) } else { json.null() }
+        Self.write(previous?.text(in: request.list), to: &json)
         json.endObject()
-        let links = PageLinks(path: path, request: request)
-        let answer = try Answer(status: .ok, contentType: "application/json", body: json.bytes)
-            .field("Link", utf8: links.field(next: next, previous: previous))
-        return (answer, state.tag(next: self.next, previous: self.previous))
+        return (json.bytes, state)
+    }
+
+    private static func write(_ cursor: Cursor.Text?, to json: inout JSONWriter) {
+        if let cursor { json.value(utf8: cursor.span) } else { json.null() }
     }
 
     private func tag() throws -> EntityTag {

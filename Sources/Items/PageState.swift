@@ -27,16 +27,11 @@ struct PageState {
         hash ^= hash &>> 32
     }
 
-    /// The tag of a page with these neighbours: 16 hexadecimal digits.
+    /// The tag of a page with these neighbours: a number.
     func tag(next: Cursor?, previous: Cursor?) -> EntityTag {
         var state = self
         state.add(next)
         state.add(previous)
-        return EntityTag(isWeak: true, upTo: 16) { output in
-            for shift in stride(from: 60, through: 0, by: -4) {
-                let digit = UInt8(truncatingIfNeeded: state.hash &>> UInt64(shift)) & 0xF
-                output.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-            }
-        }
+        return EntityTag(isWeak: true, upTo: DecimalText.mostByteCount) { $0.append(decimal: state.hash) }
     }
 }
