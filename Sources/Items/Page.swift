@@ -78,31 +78,42 @@ struct Page: Sendable {
         // Without conditions the tag is computed while the items are written, which read the same columns.
         if conditions.isEmpty { return try written(path: path) }
         return try .tagged(try tag(), if: conditions) {
-            try Answer(status: .ok, contentType: "application/json", body: json().bytes)
-                .field("Link", utf8: links(path: path))
+            let texts = texts
+            return try Answer(status: .ok, contentType: "application/json", body: json(texts).bytes)
+                .field("Link", utf8: links(texts, path: path))
         }
     }
 
     private func written(path: [UInt8]) throws -> Answer {
-        let (bytes, state) = try json()
-        let links = links(path: path)
-        // At once, with the fields that `Answer.tagged` adds.
+        let texts = texts
+        let (bytes, state) = try json(texts)
+        let links = links(texts, path: path)
+        // In memory that is reserved once, with the fields that `Answer.tagged` adds.
         var fields = ResponseFields(reserving: links.count + 128)
-        fields.append(literal: "Cache-Control", "no-cache")
-        fields.append(literal: "Vary", "Accept-Encoding")
-        try fields.append(literal: "ETag", utf8: state.tag(next: next, previous: previous).field.span)
         try fields.append(literal: "Link", utf8: links.span)
+        fields.append(Self.revalidated)
+        try fields.append(literal: "ETag", utf8: state.tag(next: next, previous: previous).field.span)
         var response = Response(status: .ok, contentType: "application/json", body: bytes)
         response.fields = fields
         return Answer(response)
     }
 
-    private func links(path: [UInt8]) -> [UInt8] {
-        PageLinks(path: path, request: request)
-            .field(next: next?.text(in: request.list), previous: previous?.text(in: request.list))
+    private static let revalidated: ResponseFields = {
+        var fields = ResponseFields()
+        fields.append(literal: "Cache-Control", "no-cache")
+        fields.append(literal: "Vary", "Accept-Encoding")
+        return fields
+    }()
+
+    private typealias Texts = (next: Cursor.Text?, previous: Cursor.Text?)
+
+    private var texts: Texts { (next?.text(in: request.list), previous?.text(in: request.list)) }
+
+    private func links(_ texts: Texts, path: [UInt8]) -> [UInt8] {
+        PageLinks(path: path, request: request).field(next: texts.next, previous: texts.previous)
     }
 
-    private func json() throws -> (bytes: [UInt8], state: PageState) {
+    private func json(_ texts: Texts) throws -> (bytes: [UInt8], state: PageState) {
         var json = JSONWriter(reserving: byteEstimate)
         json.beginObject()
         json.key("items")
@@ -110,9 +121,9 @@ struct Page: Sendable {
         let state = try Self.write(rows, count, isReversed: request.isBackward, to: &json)
         json.endArray()
         json.key("next_cursor")
-        Self.write(next?.text(in: request.list), to: &json)
+        Self.write(texts.next, to: &json)
         json.key("prev_cursor")
-        Self.write(previous?.text(in: request.list), to: &json)
+        Self.write(texts.previous, to: &json)
         json.endObject()
         return (json.bytes, state)
     }

@@ -219,7 +219,7 @@ class TestEntityTags:
         for query in ("limit=3", "limit=3&order=desc", "limit=3&q=fizz", "limit=3&created_before=2030-01-01T00:00:00Z"):
             first = server.get(f"/api/items?{query}")
             tag = first.headers["ETag"]
-            assert re.fullmatch(r'W/"\d{1,20}"', tag) and first.headers["Cache-Control"] == "no-cache"
+            assert re.fullmatch(r'W/"[0-9a-f]{16}"', tag) and first.headers["Cache-Control"] == "no-cache"
             for method in ("GET", "HEAD"):
                 second = server.request(method, f"/api/items?{query}", headers={"If-None-Match": f'"x", {tag}'})
                 assert second.status_code == 304 and second.content == b""
