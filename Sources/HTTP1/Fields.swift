@@ -2,7 +2,7 @@
 public enum KnownField: UInt8, CaseIterable, Sendable {
     case host, contentLength, transferEncoding, connection, expect
     case contentType, contentEncoding, accept, acceptEncoding, userAgent, authorization
-    case ifMatch, ifNoneMatch, idempotencyKey
+    case ifMatch, ifNoneMatch, idempotencyKey, prefer
     case xRequestID, xForwardedFor, xForwardedProto, xForwardedPort, xAmznTraceID, traceparent
 
     /// The field whose name, a token in any case, is at `range` of `bytes`.
@@ -13,7 +13,8 @@ public enum KnownField: UInt8, CaseIterable, Sendable {
         case 4: return bytes.token(at: start, is: "host") ? .host : nil
         case 6:
             if bytes.token(at: start, is: "accept") { return .accept }
-            return bytes.token(at: start, is: "expect") ? .expect : nil
+            if bytes.token(at: start, is: "expect") { return .expect }
+            return bytes.token(at: start, is: "prefer") ? .prefer : nil
         case 8: return bytes.token(at: start, is: "if-match") ? .ifMatch : nil
         case 10:
             if bytes.token(at: start, is: "user-agent") { return .userAgent }
@@ -78,6 +79,11 @@ public struct Fields: RandomAccessCollection, Equatable, Sendable {
 
     /// Whether a field of that name occurs.
     public func contains(_ known: KnownField) -> Bool { present & (1 << UInt32(known.rawValue)) != 0 }
+
+    /// Whether `If-Match` or `If-None-Match` occurs.
+    public var hasPreconditions: Bool {
+        present & (1 << UInt32(KnownField.ifMatch.rawValue) | 1 << UInt32(KnownField.ifNoneMatch.rawValue)) != 0
+    }
 
     /// Whether a field of that name occurs more than once.
     public func isRepeated(_ known: KnownField) -> Bool { repeated & (1 << UInt32(known.rawValue)) != 0 }

@@ -76,6 +76,25 @@ enum Grammar {
         return position
     }
 
+    /// Whether a byte is a control character, tab included.
+    @inline(__always)
+    static func hasControl(_ bytes: Span<UInt8>) -> Bool {
+        guard bytes.count >= 8 else {
+            for index in bytes.indices where bytes[index] < 0x20 || bytes[index] == 0x7F { return true }
+            return false
+        }
+        var position = 0
+        while position &+ 8 < bytes.count {
+            if hasControl(bytes.word(at: position)) { return true }
+            position &+= 8
+        }
+        // The last word overlaps the previous one, so that no length leaves a remainder.
+        return hasControl(bytes.word(at: bytes.count &- 8))
+    }
+
+    @inline(__always)
+    private static func hasControl(_ word: UInt64) -> Bool { below(0x20, in: word) | matches(0x7F, in: word) != 0 }
+
     /// The first index in `start..<end` that is not in `plainPath`, else `end`.
     @inline(__always)
     static func endOfPlainPath(in bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {

@@ -41,8 +41,11 @@ public enum ResponseEncoder {
         precondition((100...599).contains(status), "no such status")
         precondition(
             requestID.count <= 512 && isText(requestID), "a request identifier that would split the response")
-        precondition(
-            entityTag.count <= 256 && isText(entityTag), "an entity tag that would split the response, or is too long")
+        if entityTag.count > 0 {
+            precondition(
+                entityTag.count <= 256 && !Grammar.hasControl(entityTag),
+                "an entity tag that would split the response, or is too long")
+        }
         precondition(contentLength ?? 0 >= 0, "a negative Content-Length")
         precondition(reason.map { isText($0.utf8.span) } ?? true, "a reason that would split the response")
         // All of it in one reservation: each append to an array would check its room and its uniqueness again.

@@ -196,7 +196,7 @@ struct NewItem: JSONObjectDecodable {
             errors.append(fault)
         }
         if let description, let fault = Self.fault(inDescription: description) { errors.append(fault) }
-        errors += others.faults(for: id)
+        if !others.isEmpty { errors += others.faults(for: id) }
         guard errors.isEmpty else { throw HTTPError(brokenRules: errors) }
         return (trimmed, description)
     }

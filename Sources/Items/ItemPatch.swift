@@ -67,7 +67,7 @@ struct ItemPatch: JSONObjectDecodable {
             if let fault = NewItem.fault(inDescription: text) { errors.append(fault) }
             change.description = .set(text)
         }
-        errors += others.faults(for: id)
+        if !others.isEmpty { errors += others.faults(for: id) }
         guard errors.isEmpty else { throw HTTPError(brokenRules: errors) }
         return change
     }

@@ -35,6 +35,11 @@ struct OtherMembers: Equatable {
 
     /// Nil leaves them to `JSONDecoder`.
     init?(_ members: JSONMembers) {
+        // The usual body has no others.
+        if members.areAmong("name", "description") {
+            self = .none
+            return
+        }
         let id = members.integer("id")
         guard id != .other, let unknown = members.names(except: Self.isKnown) else { return nil }
         self.init(id: id, unknown: unknown)
@@ -60,9 +65,10 @@ struct OtherMembers: Equatable {
         }
     }
 
+    var isEmpty: Bool { unknown.isEmpty && id == .none }
+
     /// - Parameter id: of the item that the body is for; nil for a new one, whose `id` is ignored.
     func faults(for id: Int64?) -> [HTTPError.FieldError] {
-        if unknown.isEmpty && (id == nil || self.id == .none) { return [] }
         var faults = unknown.prefix(Self.namedLimit).map { name in
             let scalars = name.unicodeScalars
             let isLong = scalars.count > Self.nameLimit

@@ -11,9 +11,16 @@ extension Answer {
     @inline(__always)
     public static func json(_ value: some Tagged, if conditions: Preconditions) throws -> Answer {
         if !conditions.isEmpty, let decided = try notModified(value.entityTag, if: conditions) { return decided }
-        var answer = try response(tagged: value, status: .ok)
-        answer.fields.append(.revalidated)
-        return Answer(answer)
+        var json = JSONWriter(reserving: value.byteEstimate)
+        try value.write(to: &json)
+        guard let tag = value.entityTagRange(inJSON: json.bytes.count) else {
+            return try Answer(status: .ok, contentType: "application/json", body: json.bytes)
+                .revalidated(with: value.entityTag)
+        }
+        return Answer(
+            kind: .response(
+                Response(
+                    status: .ok, contentType: "application/json", fields: .revalidated, body: json.bytes, tag: tag)))
     }
 
     /// The same for an answer that `make` creates, of which the tag is known before.
@@ -29,7 +36,17 @@ extension Answer {
 
     /// `application/json` with the value's entity tag: for a write's answer.
     public static func json(tagged value: some Tagged, status: HTTPResponse.Status = .ok) throws -> Answer {
-        Answer(try response(tagged: value, status: status))
+        var json = JSONWriter(reserving: value.byteEstimate)
+        try value.write(to: &json)
+        guard let tag = value.entityTagRange(inJSON: json.bytes.count) else {
+            return try Answer(status: status, contentType: "application/json", body: json.bytes)
+                .field("ETag", utf8: value.entityTag.field)
+        }
+        return Answer(
+            kind: .response(
+                Response(
+                    status: status, contentType: "application/json", fields: ResponseFields(), body: json.bytes,
+                    tag: tag)))
     }
 
     /// An answer without content that a client prefers (`Request.prefersMinimal`).
@@ -51,7 +68,9 @@ extension Answer {
         case .perform: return nil
         case .fail: throw HTTPError.preconditionFailed
         // With the fields that the 200 would have (RFC 9110 §15.4.5).
-        case .notModified: return try Answer(status: .notModified).revalidated(with: tag)
+        case .notModified:
+            return Answer(
+                Response(status: .notModified, fields: .revalidated, body: tag.field, tag: tag.field.indices))
         }
     }
 
@@ -60,19 +79,6 @@ extension Answer {
             response.fields.append(.revalidated)
             try response.fields.append(literal: "ETag", utf8: tag.field.span)
         }
-    }
-
-    @inline(__always)
-    private static func response(tagged value: some Tagged, status: HTTPResponse.Status) throws -> Response {
-        var json = JSONWriter(reserving: value.byteEstimate)
-        try value.write(to: &json)
-        var response = Response(status: status, contentType: "application/json", body: json.bytes)
-        if let range = value.entityTagRange(inJSON: response.body.count) {
-            response.entityTagRange = range
-        } else {
-            try response.fields.append(literal: "ETag", utf8: value.entityTag.field.span)
-        }
-        return response
     }
 }
 
@@ -88,6 +94,16 @@ extension ResponseFields {
 }
 
 extension Response {
+    @inline(__always)
+    fileprivate init(
+        status: HTTPResponse.Status, contentType: StaticString? = nil, fields: ResponseFields, body: [UInt8],
+        tag: Range<Int>
+    ) {
+        self.init(status: status, contentType: contentType, body: body)
+        self.fields = fields
+        entityTagRange = tag
+    }
+
     /// The value of `ETag`; nil without one.
     public var entityTag: String? {
         if entityTagRange.isEmpty { return fields.value("ETag") }

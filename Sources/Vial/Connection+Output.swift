@@ -26,7 +26,7 @@ extension Connection {
         worker.observe(
             .completed(
                 request, status: response.code,
-                bytes: request.head.knownMethod == .head ? 0 : response.body.count,
+                bytes: request.head.knownMethod == .head || response.code == 304 ? 0 : response.body.count,
                 nanoseconds: elapsed,
                 failure: response.failure))
     }

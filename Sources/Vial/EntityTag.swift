@@ -3,16 +3,13 @@ import Formatting
 /// An entity tag (RFC 9110 §8.8.3): it names one state of a representation, and the next state has another one. A
 /// strong tag changes with every byte of the representation; a weak one may stay for equivalent representations.
 public struct EntityTag: Hashable, Sendable {
-    /// The end of the tags of compressed representations: a content coding makes another representation, which needs
-    /// another strong tag, of the same state. It is removed from every tag that a client sends.
-    static let gzipSuffix: StaticString = "-gzip"
-
     /// The tag as a field has it: `"…"` or `W/"…"`.
     public let field: [UInt8]
 
     /// - Parameters:
     ///   - byteLimit: upper bound for the bytes that `write` appends.
-    ///   - write: appends the text between the quotes: visible characters except the quote. Traps for others.
+    ///   - write: appends the text between the quotes: visible characters except the quote. Debug builds check them.
+    @inline(__always)
     public init(isWeak: Bool = false, upTo byteLimit: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
         var field: [UInt8] = []
         field.append(addingCapacity: byteLimit + 4) { output in
@@ -22,47 +19,30 @@ public struct EntityTag: Hashable, Sendable {
             output.append(0x22)
         }
         self.field = field
-        precondition(
-            field[opaque].allSatisfy(Self.isCharacter),
-            "an entity tag has a character that would end it")
+        assert(text.allSatisfy(Self.isCharacter), "an entity tag has a character that would end it")
     }
 
     /// A tag of this text, which has visible characters and no quote; traps for others.
     public init(_ text: String, isWeak: Bool = false) {
+        precondition(text.utf8.allSatisfy(Self.isCharacter), "an entity tag has a character that would end it")
         self.init(isWeak: isWeak, upTo: text.utf8.count) { output in
             for byte in text.utf8 { output.append(byte) }
         }
     }
 
-    /// The tag at the start of a list's rest, of which it takes its bytes; nil when there is none.
-    init?(takenFrom text: Span<UInt8>, at position: inout Int) {
-        var start = position
-        let isWeak = start + 2 < text.count && text[start] == UInt8(ascii: "W") && text[start + 1] == UInt8(ascii: "/")
-        if isWeak { start += 2 }
-        guard start < text.count, text[start] == 0x22 else { return nil }
-        var end = start + 1
-        while end < text.count, Self.isCharacter(text[end]) { end += 1 }
-        guard end < text.count, text[end] == 0x22 else { return nil }
-        position = end + 1
-        let content = text.extracting(start + 1..<end).removing(suffix: Self.gzipSuffix)
-        var field: [UInt8] = []
-        field.append(addingCapacity: content.count + 4) { output in
-            if isWeak { output.append(literal: "W/") }
-            output.append(0x22)
-            output.append(span: content)
-            output.append(0x22)
-        }
-        self.field = field
+    /// The tag of a list's element.
+    init(_ element: EntityTagList.Element, in list: Span<UInt8>) {
+        let text = list.extracting(element.text)
+        self.init(isWeak: element.isWeak, upTo: text.count) { $0.append(span: text) }
     }
 
     /// Whether the representation may differ although the tag is the same.
     public var isWeak: Bool { field[0] == UInt8(ascii: "W") }
 
     /// The text between the quotes.
-    public var text: ArraySlice<UInt8> { field[opaque] }
+    public var text: ArraySlice<UInt8> { field[textRange] }
 
-    /// The range between the quotes.
-    private var opaque: Range<Int> { (isWeak ? 3 : 1)..<field.count - 1 }
+    var textRange: Range<Int> { (isWeak ? 3 : 1)..<field.count - 1 }
 
     /// Whether both are strong and equal (RFC 9110 §8.8.3.2), as `If-Match` requires.
     public func matchesStrongly(_ other: EntityTag) -> Bool { !isWeak && field == other.field }
@@ -71,15 +51,7 @@ public struct EntityTag: Hashable, Sendable {
     public func matchesWeakly(_ other: EntityTag) -> Bool { text == other.text }
 
     /// etagc: visible ASCII except the quote, and bytes from 0x80 on.
-    private static func isCharacter(_ byte: UInt8) -> Bool { byte > 0x20 && byte != 0x22 && byte != 0x7F }
-}
-
-extension Span<UInt8> {
-    @_lifetime(copy self)
-    fileprivate func removing(suffix: StaticString) -> Span<UInt8> {
-        let rest = count - suffix.utf8CodeUnitCount
-        return rest > 0 && extracting(rest..<count).equals(suffix) ? extracting(0..<rest) : self
-    }
+    static func isCharacter(_ byte: UInt8) -> Bool { byte > 0x20 && byte != 0x22 && byte != 0x7F }
 }
 
 /// A value whose JSON is a representation with a strong entity tag.

@@ -54,6 +54,17 @@ public struct JSONMembers {
     /// Whether there is a member of this name, also when it is null; false when any name is written with an escape.
     public func contains(_ name: StaticString) -> Bool { !hasEscapedName && member(name) != nil }
 
+    /// Whether every member has one of two names; false when any name is written with an escape.
+    public func areAmong(_ first: StaticString, _ second: StaticString) -> Bool {
+        if hasEscapedName { return false }
+        let members = members.span
+        for index in members.indices {
+            let name = text.span.extracting(Self.content(members[index].name))
+            if !name.equals(first) && !name.equals(second) { return false }
+        }
+        return true
+    }
+
     /// The names of the members for which `isKnown` is false, in order; nil when any name is written with an escape,
     /// which leaves them to `JSONDecoder`.
     public func names(except isKnown: (Span<UInt8>) -> Bool) -> [String]? {

@@ -1,3 +1,4 @@
+import Formatting
 import HTTP1
 import HTTPTypes
 
@@ -8,9 +9,6 @@ import HTTPTypes
 /// `If-Modified-Since`, `If-Unmodified-Since` and `If-Range` are ignored, as RFC 9110 §13.1 requires of a resource
 /// without a modification date.
 public struct Preconditions: Sendable {
-    /// Entity tags in one field, above: 400. A cache sends one for each response that it has stored for a resource.
-    static let tagLimit = 64
-
     /// The value of one of the fields.
     public enum Condition: Equatable, Sendable {
         /// `*`: any state of a resource that exists.
@@ -28,24 +26,21 @@ public struct Preconditions: Sendable {
         case fail
     }
 
-    /// An object, because most requests have no conditions, and closures capture them all.
-    private final class Given: Sendable {
-        let ifMatch: Condition?
-        let ifNoneMatch: Condition?
-        let isRead: Bool
-
-        init(ifMatch: Condition?, ifNoneMatch: Condition?, isRead: Bool) {
-            self.ifMatch = ifMatch
-            self.ifNoneMatch = ifNoneMatch
-            self.isRead = isRead
-        }
-    }
-
-    private let given: Given?
+    /// Both fields' values, `If-Match` first; nil without conditions. One text, because the closures of most requests
+    /// capture it for nothing.
+    private let text: [UInt8]?
+    /// Bytes of `If-Match`; -1 without it.
+    private let requiredCount: Int32
+    private let excludes: Bool
+    private let isRead: Bool
 
     /// - Parameter isRead: whether the method is GET or HEAD.
     public init(ifMatch: Condition?, ifNoneMatch: Condition?, isRead: Bool) {
-        given = Self.given(ifMatch, ifNoneMatch, isRead: isRead)
+        let (required, excluded) = (ifMatch?.text, ifNoneMatch?.text)
+        text = required == nil && excluded == nil ? nil : (required ?? []) + (excluded ?? [])
+        requiredCount = required.map { Int32($0.count) } ?? -1
+        excludes = excluded != nil
+        self.isRead = isRead
     }
 
     /// The conditions of a request.
@@ -53,43 +48,72 @@ public struct Preconditions: Sendable {
     /// - Parameter isRequired: whether a request without `If-Match` is refused: for PUT, PATCH and DELETE.
     /// - Throws: `HTTPError` 400 for a field that is neither `*` nor a list of at most 64 entity tags; 428.
     public init(_ request: Request, isRequired: Bool = false) throws(HTTPError) {
-        if isRequired, !request.head.fields.contains(.ifMatch) { throw .preconditionRequired }
-        guard request.head.fields.contains(.ifMatch) || request.head.fields.contains(.ifNoneMatch) else {
-            given = nil
+        guard request.head.fields.hasPreconditions else {
+            if isRequired { throw .preconditionRequired }
+            (text, requiredCount, excludes, isRead) = (nil, -1, false, false)
             return
         }
-        let method = request.head.knownMethod
-        given = Self.given(
-            try Self.read(.ifMatch, "If-Match", request.head),
-            try Self.read(.ifNoneMatch, "If-None-Match", request.head), isRead: method == .get || method == .head)
+        var text: [UInt8] = []
+        let required = try Self.append(.ifMatch, "If-Match", of: request, to: &text)
+        if isRequired && required == nil { throw .preconditionRequired }
+        excludes = try Self.append(.ifNoneMatch, "If-None-Match", of: request, to: &text) != nil
+        requiredCount = required ?? -1
+        self.text = text
+        isRead = request.head.knownMethod == .get || request.head.knownMethod == .head
     }
 
-    private static func given(_ ifMatch: Condition?, _ ifNoneMatch: Condition?, isRead: Bool) -> Given? {
-        if ifMatch == nil && ifNoneMatch == nil { return nil }
-        return Given(ifMatch: ifMatch, ifNoneMatch: ifNoneMatch, isRead: isRead)
+    /// Appends a field's value over all its lines.
+    ///
+    /// - Returns: the number of its bytes; nil when it is absent.
+    private static func append(
+        _ field: KnownField, _ name: StaticString, of request: Request, to text: inout [UInt8]
+    ) throws(HTTPError) -> Int32? {
+        guard let range = request.head.fields.firstRange(of: field) else { return nil }
+        let bytes = request.head.bytes
+        let start = text.count
+        if request.head.fields.isRepeated(field) {
+            for line in request.head.fields where line.known == field {
+                text += bytes[line.value] + [UInt8(ascii: ",")]
+            }
+        } else {
+            text.append(addingCapacity: range.count) { $0.append(span: bytes.span.extracting(range)) }
+        }
+        do throws(EntityTagList.Fault) {
+            try EntityTagList.check(text.span.extracting(start...))
+            return Int32(text.count - start)
+        } catch {
+            throw HTTPError(error, in: name)
+        }
     }
 
     /// Whether the request has none.
-    public var isEmpty: Bool { given == nil }
+    public var isEmpty: Bool { text == nil }
 
-    public var ifMatch: Condition? { given?.ifMatch }
-    public var ifNoneMatch: Condition? { given?.ifNoneMatch }
+    public var ifMatch: Condition? {
+        guard let text, requiredCount >= 0 else { return nil }
+        return Condition(text.span.extracting(first: Int(requiredCount)))
+    }
+
+    public var ifNoneMatch: Condition? {
+        guard let text, excludes else { return nil }
+        return Condition(text.span.extracting(droppingFirst: max(Int(requiredCount), 0)))
+    }
 
     /// What the conditions make of a request for a resource that exists, in the order of RFC 9110 §13.2.2. A missing
     /// resource is 404, whatever the conditions are (§13.2.1).
     ///
     /// - Parameter current: the resource's tag.
     public func verdict(on current: EntityTag) -> Verdict {
-        guard let given else { return .perform }
-        switch given.ifMatch {
-        case .tags(let tags)? where !tags.contains(where: current.matchesStrongly): return .fail
-        default: break
+        guard let text else { return .perform }
+        let lists = text.span
+        let end = max(Int(requiredCount), 0)
+        if requiredCount >= 0, !EntityTagList.matches(lists.extracting(first: end), current, strongly: true) {
+            return .fail
         }
-        switch given.ifNoneMatch {
-        case nil: return .perform
-        case .tags(let tags)? where !tags.contains(where: current.matchesWeakly): return .perform
-        default: return given.isRead ? .notModified : .fail
+        guard excludes, EntityTagList.matches(lists.extracting(droppingFirst: end), current, strongly: false) else {
+            return .perform
         }
+        return isRead ? .notModified : .fail
     }
 
     /// Applies the conditions to a resource that exists and has no entity tag, such as a collection that is added to:
@@ -97,53 +121,34 @@ public struct Preconditions: Sendable {
     ///
     /// - Throws: `HTTPError` 412.
     public func requireNoTags() throws(HTTPError) {
-        guard let given else { return }
-        guard given.ifMatch ?? .any == .any, given.ifNoneMatch == nil else { throw .preconditionFailed }
+        guard let text else { return }
+        guard !excludes, EntityTagList.isAny(text.span) else { throw .preconditionFailed }
+    }
+}
+
+extension Preconditions.Condition {
+    fileprivate init(_ list: Span<UInt8>) {
+        self = EntityTagList.isAny(list) ? .any : .tags(EntityTagList.tags(of: list))
     }
 
-    /// The field's value over all its lines; nil when it is absent.
-    private static func read(
-        _ field: KnownField, _ name: StaticString, _ head: RequestHead
-    ) throws(HTTPError) -> Condition? {
-        guard head.fields.contains(field) else { return nil }
-        var isAny = false
-        var tags: [EntityTag] = []
-        let bytes = head.bytes
-        for line in head.fields where line.known == field {
-            guard read(bytes.span.extracting(line.value), &isAny, &tags), !isAny || tags.isEmpty else {
-                throw HTTPError(.badRequest, "The \(name) field must be * or a list of entity tags in double quotes.")
-            }
-            guard tags.count <= tagLimit else {
-                throw HTTPError(.badRequest, "The \(name) field has more than \(tagLimit) entity tags.")
-            }
-        }
-        return isAny ? .any : .tags(tags)
-    }
-
-    /// Reads one line; false when it is malformed. A list may have empty elements (RFC 9110 §5.6.1).
-    private static func read(_ text: Span<UInt8>, _ isAny: inout Bool, _ tags: inout [EntityTag]) -> Bool {
-        var position = 0
-        while true {
-            while position < text.count, isSeparator(text[position]) { position += 1 }
-            if position == text.count { return true }
-            if text[position] == UInt8(ascii: "*") {
-                if isAny { return false }
-                isAny = true
-                position += 1
-            } else if tags.count <= tagLimit, let tag = EntityTag(takenFrom: text, at: &position) {
-                tags.append(tag)
-            } else {
-                // Also beyond the limit, where the rest is not read.
-                return tags.count > tagLimit
-            }
-            while position < text.count, isBlank(text[position]) { position += 1 }
-            guard position == text.count || text[position] == UInt8(ascii: ",") else { return false }
+    /// As a field has it.
+    fileprivate var text: [UInt8] {
+        switch self {
+        case .any: Array("*".utf8)
+        case .tags(let tags): Array(tags.map(\.field).joined(separator: [UInt8(ascii: ",")]))
         }
     }
+}
 
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
-
-    private static func isSeparator(_ byte: UInt8) -> Bool { isBlank(byte) || byte == UInt8(ascii: ",") }
+extension HTTPError {
+    fileprivate init(_ fault: EntityTagList.Fault, in field: StaticString) {
+        switch fault {
+        case .malformed:
+            self.init(.badRequest, "The \(field) field must be * or a list of entity tags in double quotes.")
+        case .tooLong:
+            self.init(.badRequest, "The \(field) field has more than \(EntityTagList.tagLimit) entity tags.")
+        }
+    }
 }
 
 extension HTTPError {

@@ -4,6 +4,7 @@ extension Request {
     /// Whether the client wants no representation in the answer to a write: `Prefer: return=minimal` (RFC 7240 §4.2).
     /// The first `return` counts.
     public var prefersMinimal: Bool {
+        guard head.fields.contains(.prefer) else { return false }
         for line in head.values("Prefer") {
             for preference in Self.elements(of: line, separatedBy: ",") {
                 // Parameters follow the preference and do not concern it.

@@ -22,6 +22,7 @@ public struct Response: Sendable {
     /// nil: no Content-Type, for a response without a body.
     public var contentType: StaticString?
     public var fields = ResponseFields()
+    /// Not sent with 204 and 304; in a 304 it may be the entity tag.
     public var body: [UInt8]
     /// Where the body has the response's entity tag, with its quotes; empty when the tag is among the fields or there is
     /// none. The server copies it into the field `ETag`, so that the tag needs no memory of its own.

@@ -160,7 +160,7 @@ private let knownFields: [String: KnownField] = [
     "host": .host, "content-length": .contentLength, "transfer-encoding": .transferEncoding, "connection": .connection,
     "expect": .expect, "content-type": .contentType, "content-encoding": .contentEncoding, "accept": .accept,
     "accept-encoding": .acceptEncoding, "user-agent": .userAgent, "authorization": .authorization,
-    "if-match": .ifMatch, "if-none-match": .ifNoneMatch, "idempotency-key": .idempotencyKey,
+    "if-match": .ifMatch, "if-none-match": .ifNoneMatch, "idempotency-key": .idempotencyKey, "prefer": .prefer,
     "x-request-id": .xRequestID, "x-forwarded-for": .xForwardedFor, "x-forwarded-proto": .xForwardedProto,
     "x-forwarded-port": .xForwardedPort, "x-amzn-trace-id": .xAmznTraceID, "traceparent": .traceparent,
 ]

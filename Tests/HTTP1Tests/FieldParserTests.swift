@@ -18,6 +18,7 @@ struct FieldParserTests {
         (.ifNoneMatch, "If-None-Match"), (.idempotencyKey, "Idempotency-Key"), (.xRequestID, "X-Request-Id"),
         (.xForwardedFor, "X-Forwarded-For"), (.xForwardedProto, "X-Forwarded-Proto"),
         (.xForwardedPort, "X-Forwarded-Port"), (.xAmznTraceID, "X-Amzn-Trace-Id"), (.traceparent, "traceparent"),
+        (.prefer, "Prefer"),
     ])
     func `recognizes a known field in any case, and no similar name`(known: KnownField, name: String) throws {
         let value = known == .connection ? "x" : known == .transferEncoding ? "chunked" : "100-continue"
@@ -35,7 +36,7 @@ struct FieldParserTests {
     }
 
     @Test func `every known field is tested above`() {
-        #expect(KnownField.allCases.count == 20)
+        #expect(KnownField.allCases.count == 21)
     }
 
     @Test func `finds the first and the last of a known field`() throws {
