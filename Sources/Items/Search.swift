@@ -9,9 +9,9 @@ import Postgres
 /// one, in no order.
 struct Search: Sendable {
     /// Items that one request looks at: about a millisecond.
-    static let probeLimit = 1_500
+    static let probeLimit = 1_000
     /// Items with the text that the index may find.
-    static let matchLimit = 500
+    static let matchLimit = 400
     /// Letters and digits in a row that the index needs: it has runs of three, and for a shorter text reads all of them.
     static let indexedRunLength = 3
 

@@ -12,7 +12,7 @@ from support.server import Server, items, problem, stop_all
 from support.waiting import until
 
 # As in Sources/Items/Search.swift.
-PROBE = 1_500
+PROBE = 1_000
 
 
 def walk(server, query, relation="next", start=None):
