@@ -1,4 +1,5 @@
 import Testing
+import Vial
 
 @testable import Items
 
