@@ -81,6 +81,18 @@ struct AdvancingTriggerTests {
         #expect(try tag(session) != before)
     }
 
+    @Test func `a served column may be given another type`() throws {
+        let schema = try Schema()
+        let session = try session(schema)
+        try session.execute("INSERT INTO items (name) VALUES ('a')")
+        for change in ["name TYPE text", "updated_at TYPE timestamp", "description TYPE varchar(80)"] {
+            try session.execute("ALTER TABLE items ALTER \(change)")
+        }
+        let before = try tag(session)
+        try session.execute("UPDATE items SET name = 'b'")
+        #expect(try tag(session) > before)
+    }
+
     @Test func `another trigger that sets the time does not set it back`() throws {
         let schema = try EmptySchema()
         let session = try session(schema)
