@@ -93,6 +93,11 @@ enum Grammar {
     }
 
     @inline(__always)
+    static func isVisibleWithoutQuotes(_ word: UInt64) -> Bool {
+        (below(0x21, in: word) | matches(0x22, in: word) | matches(0x7F, in: word) | word & 0x8080_8080_8080_8080) == 0
+    }
+
+    @inline(__always)
     private static func hasControl(_ word: UInt64) -> Bool { below(0x20, in: word) | matches(0x7F, in: word) != 0 }
 
     /// The first index in `start..<end` that is not in `plainPath`, else `end`.
@@ -162,6 +167,21 @@ enum Grammar {
 }
 
 extension Span<UInt8> {
+    /// Whether all bytes are visible ASCII, and none is a double quote.
+    public var isVisibleWithoutQuotes: Bool {
+        guard count >= 8 else {
+            for index in indices where self[index] < 0x21 || self[index] == 0x22 || self[index] > 0x7E { return false }
+            return true
+        }
+        var position = 0
+        while position &+ 8 < count {
+            if !Grammar.isVisibleWithoutQuotes(word(at: position)) { return false }
+            position &+= 8
+        }
+        // The last word overlaps the previous one, so that no length leaves a remainder.
+        return Grammar.isVisibleWithoutQuotes(word(at: count &- 8))
+    }
+
     /// Eight bytes from `offset` on, the first one as the lowest.
     @inline(__always)
     func word(at offset: Int) -> UInt64 {

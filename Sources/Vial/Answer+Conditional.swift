@@ -13,14 +13,14 @@ extension Answer {
         if !conditions.isEmpty, let decided = try notModified(value.entityTag, if: conditions) { return decided }
         var json = JSONWriter(reserving: value.byteEstimate)
         try value.write(to: &json)
-        guard let tag = value.entityTagRange(inJSON: json.bytes.count) else {
+        guard let tag = value.entityTagRange(inJSON: json.bytes.count),
+            let response = Response(
+                status: .ok, contentType: "application/json", fields: .revalidated, body: json.bytes, tag: tag)
+        else {
             return try Answer(status: .ok, contentType: "application/json", body: json.bytes)
                 .revalidated(with: value.entityTag)
         }
-        return Answer(
-            kind: .response(
-                Response(
-                    status: .ok, contentType: "application/json", fields: .revalidated, body: json.bytes, tag: tag)))
+        return Answer(response)
     }
 
     /// The same for an answer that `make` creates, of which the tag is known before.
@@ -38,15 +38,14 @@ extension Answer {
     public static func json(tagged value: some Tagged, status: HTTPResponse.Status = .ok) throws -> Answer {
         var json = JSONWriter(reserving: value.byteEstimate)
         try value.write(to: &json)
-        guard let tag = value.entityTagRange(inJSON: json.bytes.count) else {
+        guard let tag = value.entityTagRange(inJSON: json.bytes.count),
+            let response = Response(
+                status: status, contentType: "application/json", fields: ResponseFields(), body: json.bytes, tag: tag)
+        else {
             return try Answer(status: status, contentType: "application/json", body: json.bytes)
                 .field("ETag", utf8: value.entityTag.field)
         }
-        return Answer(
-            kind: .response(
-                Response(
-                    status: status, contentType: "application/json", fields: ResponseFields(), body: json.bytes,
-                    tag: tag)))
+        return Answer(response)
     }
 
     /// An answer without content that a client prefers (`Request.prefersMinimal`).
@@ -69,8 +68,12 @@ extension Answer {
         case .fail: throw HTTPError.preconditionFailed
         // With the fields that the 200 would have (RFC 9110 §15.4.5).
         case .notModified:
-            return Answer(
-                Response(status: .notModified, fields: .revalidated, body: tag.field, tag: tag.field.indices))
+            if let response = Response(
+                status: .notModified, fields: .revalidated, body: tag.field, tag: tag.field.indices)
+            {
+                return Answer(response)
+            }
+            return try Answer(status: .notModified).revalidated(with: tag)
         }
     }
 
@@ -94,19 +97,9 @@ extension ResponseFields {
 }
 
 extension Response {
-    @inline(__always)
-    fileprivate init(
-        status: HTTPResponse.Status, contentType: StaticString? = nil, fields: ResponseFields, body: [UInt8],
-        tag: Range<Int>
-    ) {
-        self.init(status: status, contentType: contentType, body: body)
-        self.fields = fields
-        entityTagRange = tag
-    }
-
     /// The value of `ETag`; nil without one.
     public var entityTag: String? {
-        if entityTagRange.isEmpty { return fields.value("ETag") }
+        if entityTagByteCount == 0 { return fields.value("ETag") }
         return String(decoding: body[entityTagRange], as: UTF8.self)
     }
 }

@@ -1,4 +1,5 @@
 import Formatting
+import HTTP1
 
 /// The value of `If-Match` or `If-None-Match` over all its lines: `*`, or entity tags separated by commas. It stays a
 /// text, because it is compared once, and mostly has one tag.
@@ -117,7 +118,6 @@ extension Span<UInt8> {
     /// Whether the bytes are visible ASCII in quotes, without another quote: one strong tag. False says nothing.
     fileprivate var isQuotedText: Bool {
         guard count >= 2, self[0] == 0x22, self[count - 1] == 0x22 else { return false }
-        for index in 1..<count - 1 where self[index] &- 0x23 >= 0x5C { return false }
-        return true
+        return extracting(1..<count - 1).isVisibleWithoutQuotes
     }
 }

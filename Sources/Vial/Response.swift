@@ -24,9 +24,11 @@ public struct Response: Sendable {
     public var fields = ResponseFields()
     /// Not sent with 204 and 304; in a 304 it may be the entity tag.
     public var body: [UInt8]
-    /// Where the body has the response's entity tag, with its quotes; empty when the tag is among the fields or there is
-    /// none. The server copies it into the field `ETag`, so that the tag needs no memory of its own.
-    var entityTagRange = 0..<0
+    /// Bytes of the response's entity tag, with its quotes, in the body, and of the body after it; 0 when the tag is among
+    /// the fields or there is none. The server copies it into the field `ETag`, so that the tag needs no memory of its
+    /// own, and these numbers fit where a response has room.
+    private(set) var entityTagByteCount: UInt8 = 0
+    private var tailByteCount: UInt8 = 0
     /// Whether the connection closes after the response, even if the client asked to keep it open.
     public var closes = false
     /// The underlying error, for the log; never sent.
@@ -36,5 +38,28 @@ public struct Response: Sendable {
         code = status.code
         self.contentType = contentType
         self.body = body
+    }
+
+    /// Where the body has the entity tag; empty when it does not.
+    var entityTagRange: Range<Int> {
+        let end = body.count - Int(tailByteCount)
+        return end - Int(entityTagByteCount)..<end
+    }
+
+    /// A response whose body has its entity tag, which must be short and near the end; nil for another one.
+    @inline(__always)
+    init?(
+        status: HTTPResponse.Status, contentType: StaticString? = nil, fields: ResponseFields, body: [UInt8],
+        tag: Range<Int>
+    ) {
+        guard let count = UInt8(exactly: tag.count), let tail = UInt8(exactly: body.count - tag.upperBound) else {
+            return nil
+        }
+        code = status.code
+        self.contentType = contentType
+        self.fields = fields
+        self.body = body
+        entityTagByteCount = count
+        tailByteCount = tail
     }
 }
