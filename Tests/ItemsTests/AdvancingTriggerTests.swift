@@ -82,7 +82,7 @@ struct AdvancingTriggerTests {
     }
 
     @Test func `a served column may be given another type`() throws {
-        let schema = try Schema()
+        let schema = try EmptySchema()
         let session = try session(schema)
         try session.execute("INSERT INTO items (name) VALUES ('a')")
         for change in ["name TYPE text", "updated_at TYPE timestamp", "description TYPE varchar(80)"] {
