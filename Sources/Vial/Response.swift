@@ -22,8 +22,10 @@ public struct Response: Sendable {
     /// nil: no Content-Type, for a response without a body.
     public var contentType: StaticString?
     public var fields = ResponseFields()
-    /// Not sent with 204 and 304; in a 304 it may be the entity tag.
-    public var body: [UInt8]
+    /// Not sent with 204 and 304; in a 304 it may be the entity tag. A new body has no entity tag.
+    public var body: [UInt8] {
+        didSet { (entityTagByteCount, tailByteCount) = (0, 0) }
+    }
     /// Bytes of the response's entity tag, with its quotes, in the body, and of the body after it; 0 when the tag is among
     /// the fields or there is none. The server copies it into the field `ETag`, so that the tag needs no memory of its
     /// own, and these numbers fit where a response has room.
@@ -52,9 +54,9 @@ public struct Response: Sendable {
         status: HTTPResponse.Status, contentType: StaticString? = nil, fields: ResponseFields, body: [UInt8],
         tag: Range<Int>
     ) {
-        guard let count = UInt8(exactly: tag.count), let tail = UInt8(exactly: body.count - tag.upperBound) else {
-            return nil
-        }
+        guard tag.lowerBound >= 0, let count = UInt8(exactly: tag.count),
+            let tail = UInt8(exactly: body.count - tag.upperBound)
+        else { return nil }
         code = status.code
         self.contentType = contentType
         self.fields = fields

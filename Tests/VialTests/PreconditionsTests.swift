@@ -205,6 +205,24 @@ struct ConditionalAnswerTests {
         }
     }
 
+    @Test func `a response that is given another body has no tag of the former one`() throws {
+        for body in [[], Array("\"longer than the tag\"".utf8)] as [[UInt8]] {
+            var response = try Answer.json(tagged: Numbered(number: 7, hasTag: true)).response
+            response.body = body
+            #expect(response.entityTagRange.isEmpty && response.entityTag == nil)
+        }
+    }
+
+    @Test func `a tag is not looked for in front of the body`() throws {
+        struct Misplaced: Tagged {
+            var entityTag: EntityTag { EntityTag("v7") }
+            func write(to json: inout JSONWriter) { json.value("v7") }
+            func entityTagRange(inJSON byteCount: Int) -> Range<Int>? { -1..<byteCount }
+        }
+        let response = try Answer.json(tagged: Misplaced()).response
+        #expect(response.fields.value("ETag") == "\"v7\"")
+    }
+
     @Test func `a minimal answer says so`() throws {
         let response = try Answer.minimal(status: .created, tag: EntityTag("v7")).response
         #expect(response.status == .created && response.body.isEmpty && response.contentType == nil)
