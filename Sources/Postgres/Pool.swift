@@ -97,7 +97,7 @@ public final class Pool: Sendable {
     func outcome(
         of statement: Statement, _ arguments: Arguments, rows: Int, until expiry: Instant?
     ) async -> Result<Rows, DatabaseError> {
-        // `then` is called exactly once, at the latest when the deadline passes.
+        // `LoopPool` answers the caller exactly once, at the latest when the deadline passes.
         await unsafe withUnsafeContinuation { continuation in
             let core = core
             loop.execute {

@@ -4,7 +4,7 @@ extension PoolState {
     /// What decisions need to know of one statement, as a plain value. Its SQL, parameters and caller stay with the
     /// performer, under `id`.
     package struct Request: Equatable, Sendable {
-        /// Unique for the life of the pool.
+        /// Unique among the statements that a pool may still hear of (`StatementTable`).
         package typealias ID = UInt64
 
         package let id: ID

@@ -1,7 +1,7 @@
 import Reactor
 
-/// The unanswered statements of a pool, by id. Ids are unique for the life of the pool: each consists of a place and
-/// the number of its earlier uses.
+/// The unanswered statements of a pool, by id. An id consists of a place and the number of the statement, modulo 2^40: it
+/// repeats only after so many statements, when its first one has long been answered.
 struct StatementTable {
     /// A type of its own, because the compiler destroys a plain optional with calls of the runtime.
     private struct Place {

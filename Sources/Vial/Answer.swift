@@ -145,8 +145,8 @@ public struct Answer {
 /// Work that calls back when it is done.
 @usableFromInline
 package protocol Work: AnyObject {
-    /// Starts the work; must not block. Called once, on the request's loop if there is one. The work then calls
-    /// `caller.answer` exactly once, there too, possibly before this function returns.
+    /// Starts the work; must not block. Called once for each request, on its loop if there is one. The work then
+    /// calls `caller.answer` exactly once, there too, possibly before this function returns.
     func begin(for caller: Caller)
 }
 

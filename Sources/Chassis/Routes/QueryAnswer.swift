@@ -43,7 +43,7 @@ final class QueryAnswer<Value: Sendable>: Work, StatementCaller {
 
     @usableFromInline
     func receive(_ outcome: Result<Rows, DatabaseError>) {
-        guard let caller = caller.take() else { fatalError("a query has an outcome before it has a caller") }
+        guard let caller = caller.take() else { fatalError("a query has an outcome without a caller, or a second one") }
         caller.answer { try make(query.decode(outcome.get())) }
     }
 }
