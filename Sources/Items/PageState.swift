@@ -33,23 +33,8 @@ struct PageState {
         state.add(next)
         state.add(previous)
         return EntityTag(isWeak: true, upTo: 16) { output in
-            for half in 0..<UInt64(2) {
-                var digits = Self.digits(state.hash &>> (32 &- 32 &* half) & 0xFFFF_FFFF)
-                for _ in 0..<8 {
-                    output.append(UInt8(truncatingIfNeeded: digits))
-                    digits &>>= 8
-                }
-            }
+            output.append(bigEndian: Hexadecimal.digits(state.hash &>> 32))
+            output.append(bigEndian: Hexadecimal.digits(state.hash))
         }
-    }
-
-    /// The eight hexadecimal digits of a number of 32 bits, the first one in the lowest byte, all at once.
-    static func digits(_ number: UInt64) -> UInt64 {
-        var digits = (number | number &<< 16) & 0x0000_FFFF_0000_FFFF
-        digits = (digits | digits &<< 8) & 0x00FF_00FF_00FF_00FF
-        digits = ((digits | digits &<< 4) & 0x0F0F_0F0F_0F0F_0F0F).byteSwapped
-        // 1 in each byte from ten on, where the letters begin.
-        let letters = (digits &+ 0x0606_0606_0606_0606) &>> 4 & 0x0101_0101_0101_0101
-        return digits &+ 0x3030_3030_3030_3030 &+ letters &* 39
     }
 }

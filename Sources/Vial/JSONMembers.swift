@@ -28,11 +28,7 @@ public struct JSONMembers {
     /// A member's value; `.other` also when any name is written with an escape, because that name could be this one.
     public func text(_ name: StaticString) -> Text {
         if hasEscapedName { return .other }
-        let members = members.span
-        for index in members.indices where text.span.extracting(Self.content(members[index].name)).equals(name) {
-            return value(of: members[index])
-        }
-        return .none
+        return member(name).map(value(of:)) ?? .none
     }
 
     /// The value of a member that should be a whole number.

@@ -9,7 +9,9 @@ struct RequestID {
     // Identifiers have to be distinct, not secret, so a fast generator (splitmix64) with a random seed is sufficient.
     private var state = UInt64.random(in: .min ... .max)
     /// The first half of the digits, which identifies the loop; the other half tells its requests apart.
-    private let prefix = (Self.digits(of: .random(in: .min ... .max)), Self.digits(of: .random(in: .min ... .max)))
+    private let prefix = (
+        Hexadecimal.digits(.random(in: .min ... .max)), Hexadecimal.digits(.random(in: .min ... .max))
+    )
     private static let newByteCount = 32
 
     /// Sets the identifier of a request whose head is complete, and the root of its trace.
@@ -55,21 +57,9 @@ struct RequestID {
         unsafe bytes.withUnsafeMutableBytes { digits in
             unsafe digits.storeBytes(of: prefix.0, toByteOffset: 0, as: UInt64.self)
             unsafe digits.storeBytes(of: prefix.1, toByteOffset: 8, as: UInt64.self)
-            unsafe digits.storeBytes(of: Self.digits(of: word >> 32), toByteOffset: 16, as: UInt64.self)
-            unsafe digits.storeBytes(of: Self.digits(of: word), toByteOffset: 24, as: UInt64.self)
+            unsafe digits.storeBytes(of: Hexadecimal.digits(word >> 32), toByteOffset: 16, as: UInt64.self)
+            unsafe digits.storeBytes(of: Hexadecimal.digits(word), toByteOffset: 24, as: UInt64.self)
         }
-    }
-
-    /// The hexadecimal digits of the lower 32 bits, one per byte, in an unspecified order.
-    @inline(__always)
-    private static func digits(of word: UInt64) -> UInt64 {
-        let bytes = word & 0xFFFF_FFFF
-        let spread = (bytes | bytes << 16) & 0x0000_FFFF_0000_FFFF
-        let pairs = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
-        let nibbles = (pairs | pairs << 4) & 0x0F0F_0F0F_0F0F_0F0F
-        // 1 in each byte whose digit is a letter; "a" is 39 characters behind the character after "9".
-        let letters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-        return nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
     }
 
     /// The `Root` of a trace field, `Root=1-67891233-abcdef012345678912345678;Self=…`; nil when there is none.

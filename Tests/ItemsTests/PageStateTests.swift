@@ -21,12 +21,4 @@ struct PageStateTests {
         #expect(Set(tags).count == tags.count)
         #expect(tag([(1, 7)]) == tags[1])
     }
-
-    @Test(arguments: [
-        (UInt64(0), "00000000"), (0x0123_4567, "01234567"), (0x89ab_cdef, "89abcdef"), (0xFFFF_FFFF, "ffffffff"),
-    ])
-    func `is written in hexadecimal digits`(number: UInt64, text: String) {
-        let digits = PageState.digits(number)
-        #expect((0..<8).map { UInt8(truncatingIfNeeded: digits >> (8 * $0)) } == Array(text.utf8))
-    }
 }
