@@ -42,7 +42,7 @@ chaos: ## break the database under load and judge the service; SEED=1 SCENARIO=p
 soak: ## run hostile and honest clients at once for SECONDS=300; SEED=… replays a run
 	@SOAK_SECONDS=$(or $(SECONDS),300) scripts/soak
 
-cost: ## compare instructions and system calls per request with the record; RECORD=1, or PROFILE=root for the functions
+cost: ## compare instructions and system calls per request with the record; WORKLOADS=root,item RECORD=1, or PROFILE=root for the functions
 	@scripts/cost
 
 fuzz: ## fuzz the parsers for SECONDS=60

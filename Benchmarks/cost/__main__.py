@@ -24,12 +24,25 @@ from workload import WORKLOADS
 RECORD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "record.json")
 
 
+def names(text):
+    """Parses names of workloads that are separated by commas."""
+    found = text.split(",")
+    for name in found:
+        if name not in WORKLOADS:
+            raise argparse.ArgumentTypeError(f"there is no workload {name}, only {', '.join(WORKLOADS)}")
+    return found
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="cost", description=__doc__.splitlines()[0])
     parser.add_argument("--binary", required=True, help="without debug information; all items of DB_*'s database go")
+    parser.add_argument("--workloads", type=names, default=list(WORKLOADS), help="count these only: root,item")
     parser.add_argument("--record", action="store_true", help="write the figures down instead of comparing them")
     parser.add_argument("--profile", choices=WORKLOADS, help="show where this workload's instructions go instead")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.record and len(options.workloads) < len(WORKLOADS):
+        parser.error("a record has all workloads")
+    return options
 
 
 def profile(binary, workload, load):
@@ -49,9 +62,9 @@ def run(options):
     if options.profile:
         profile(options.binary, options.profile, load)
         return True
-    counted = instructions.measure(options.binary, WORKLOADS, load)
+    counted = instructions.measure(options.binary, options.workloads, load)
     database.fill()
-    now = record.Figures(vars(load), versions(), counted, calls.measure(options.binary, WORKLOADS, load))
+    now = record.Figures(vars(load), versions(), counted, calls.measure(options.binary, options.workloads, load))
     if options.record:
         now.save(RECORD)
     passed, lines = report.comparison(now, record.load_figures(RECORD))

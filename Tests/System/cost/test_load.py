@@ -1,6 +1,7 @@
 """The load: the same bytes in every run, sent while the server is stopped; every response must be successful."""
 
 import contextlib
+import re
 import socketserver
 import threading
 
@@ -8,6 +9,7 @@ import pytest
 
 from lockstep import BadAnswer, Lockstep
 from record import Load
+from support.project import ROOT
 from workload import CHANGED_ROWS, DELETED_ROWS, ROWS, WORKLOADS
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -105,3 +107,9 @@ def test_changes_and_deletions_hit_rows_of_their_own():
     assert ids("delete", DELETED_ROWS) == list(range(first, first + DELETED_ROWS))
     load = Load()
     assert DELETED_ROWS >= len(WORKLOADS) * load.turns * load.connections * (load.warm_up + load.rounds)
+
+
+def test_the_two_runs_of_the_project_count_every_workload():
+    script = (ROOT / "scripts/test").read_text(encoding="utf-8")
+    counted = [name for names in re.findall(r"(?:first|other)_workloads=(\S+)", script) for name in names.split(",")]
+    assert counted == list(WORKLOADS)
