@@ -70,6 +70,6 @@ struct PageRequest: Sendable {
 extension HTTPError {
     /// The cursor was changed, or belongs to a list with another order or another filter.
     static let invalidCursor = HTTPError(
-        .badRequest, "Query parameter cursor is no cursor of this list: start the list again without it.",
-        problem: "cursor")
+        .badRequest, "Query parameter cursor is no cursor of this list: start the list again without it."
+    ).of(.cursor)
 }

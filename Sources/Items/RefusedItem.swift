@@ -6,8 +6,10 @@ extension HTTPError {
     /// The answer for an item that the table's own rules refuse, by SQLSTATE (PostgreSQL documentation, appendix A): an
     /// existing table may have narrower columns and further constraints. Nil for errors that the request did not cause.
     ///
-    /// - Parameter isDeletion: whether the item was to be deleted.
-    init?(refusedItem refusal: DatabaseError, isDeletion: Bool = false) {
+    /// - Parameters:
+    ///   - isDeletion: whether the item was to be deleted.
+    ///   - isOfBatch: whether it is one of several items, of which PostgreSQL does not say which.
+    init?(refusedItem refusal: DatabaseError, isDeletion: Bool = false, isOfBatch: Bool = false) {
         guard case .server(let error) = refusal else { return nil }
         switch error.sqlState {
         // string_data_right_truncation; program_limit_exceeded, for a text in an index.
@@ -21,7 +23,7 @@ extension HTTPError {
             self.init(.conflict, "Something else refers to the item.")
         case "23502", "23514", "23503", "23505", "23P01":
             guard Self.isOfItems(error, isOfFunction: refusal.isOfFunction) else { return nil }
-            self.init(brokenConstraint: error)
+            self.init(brokenConstraint: error, isOfBatch: isOfBatch)
         default: return nil
         }
     }
@@ -49,14 +51,14 @@ extension HTTPError {
         return error.sqlState == "23505" && error.keyColumns?.split(separator: ", ").contains("id") == true
     }
 
-    private init?(brokenConstraint error: DatabaseError.ServerError) {
+    private init?(brokenConstraint error: DatabaseError.ServerError, isOfBatch: Bool) {
         switch (error.sqlState, error.column, error.constraint) {
         case ("23502", let column?, _) where column == "name" || column == "description":
-            self.init(rule: FieldError(field: column, message: "is required"))
+            self.init(rule: column, "is required", isOfBatch: isOfBatch)
         case ("23514", _, "items_name_check"):
-            self.init(rule: FieldError(field: "name", message: "is refused by the database"))
+            self.init(rule: "name", "is refused by the database", isOfBatch: isOfBatch)
         case ("23514", _, "items_description_check"):
-            self.init(rule: FieldError(field: "description", message: "is refused by the database"))
+            self.init(rule: "description", "is refused by the database", isOfBatch: isOfBatch)
         // Without a name it is not a check: the table has no partition for the row.
         case ("23514", _, _?): self.init(.unprocessableContent, "The item breaks a rule of the database.")
         case ("23503", _, _): self.init(.conflict, "The item refers to something that does not exist.")
@@ -68,7 +70,11 @@ extension HTTPError {
         }
     }
 
-    private init(rule: FieldError) {
-        self.init(.unprocessableContent, "The item breaks a rule of the database.", errors: [rule])
+    private init(rule field: String, _ message: String, isOfBatch: Bool) {
+        let error =
+            isOfBatch
+            ? FieldError(field: "items", message: "has an item whose \(field) \(message)")
+            : FieldError(field: field, message: message)
+        self.init(.unprocessableContent, "The item breaks a rule of the database.", errors: [error])
     }
 }

@@ -2,9 +2,11 @@ import Chassis
 import HTTPTypes
 import Vial
 
+let batchPattern = "/api/items/batch"
+
 /// `POST /api/items/batch`: several items at once, all or none.
 func addBatch(to app: inout App, _ store: ItemStore, itemsCreated: Service.Context.Counter) {
-    app.post("/api/items/batch") { request in
+    app.post(batchPattern) { request in
         let conditions = try Preconditions(request)
         let key = try IdempotencyKey(request)
         let new = try NewItems(request)
@@ -26,7 +28,7 @@ func addBatch(to app: inout App, _ store: ItemStore, itemsCreated: Service.Conte
                 itemsCreated.increment(by: items.count)
                 return try created(items)
             case .repeated(let items): return try created(items).field("Idempotent-Replayed", "true")
-            case .conflict: throw HTTPError(.unprocessableContent, "The Idempotency-Key was used with another body.")
+            case .conflict: throw HTTPError.keyReused
             }
         }
     }

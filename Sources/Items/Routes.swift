@@ -34,7 +34,9 @@ public func addItems(
         switch request.head.knownMethod {
         // A read breaks no rule of the table.
         case .get, .head: return HTTPError(refusedSearch: error)
-        case let method: return HTTPError(refusedItem: error, isDeletion: method == .delete)
+        case let method:
+            return HTTPError(
+                refusedItem: error, isDeletion: method == .delete, isOfBatch: request.route?.pattern == batchPattern)
         }
     }
 }
@@ -67,7 +69,7 @@ private func addCreation(
                 itemsCreated.increment()
                 return try created(item, isMinimal)
             case .repeated(let item): return try created(item, isMinimal).field("Idempotent-Replayed", "true")
-            case .conflict: throw HTTPError(.unprocessableContent, "The Idempotency-Key was used with another body.")
+            case .conflict: throw HTTPError.keyReused
             }
         }
     }
@@ -143,6 +145,9 @@ extension ItemStore.Outcome {
 }
 
 extension HTTPError {
+    static let keyReused = HTTPError(.unprocessableContent, "The Idempotency-Key was used with another body.")
+        .of(.keyReused)
+
     fileprivate init(noItem id: Int64) {
         self.init(.notFound, "There is no item \(id).")
     }

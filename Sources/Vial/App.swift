@@ -239,7 +239,8 @@ public struct App: Sendable {
         // RFC 9110 §9.1.
         case nil:
             request.route = nil
-            return .answer(HTTPError(.notImplemented, "The method is not implemented.").response(to: request))
+            return .answer(
+                HTTPError(.notImplemented, "The method is not implemented.").response(to: request, under: basePath))
         // The absolute form writes "*" as an empty path, RFC 9112 §3.2.4.
         case .options where request.path == "*" || request.path.isEmpty:
             request.route = nil
@@ -251,7 +252,7 @@ public struct App: Sendable {
     private func route(_ request: Request, _ method: KnownMethod) -> Plan {
         switch router.match(request, method) {
         case .notFound:
-            return .answer(HTTPError.nothingHere.response(to: request))
+            return .answer(HTTPError.nothingHere.response(to: request, under: basePath))
         case .methodNotAllowed(let allow, let takesMergePatch):
             if method == .options { return allowed(allow, takesMergePatch: takesMergePatch) }
             return refuse(HTTPError(.methodNotAllowed, "The method is not allowed here."), allow: allow, request)
@@ -262,7 +263,7 @@ public struct App: Sendable {
                 }
             }
             if target.content != .any, let error = request.contentRefusal(by: target.content) {
-                return .answer(error.response(to: request))
+                return .answer(error.response(to: request, under: basePath))
             }
             return .target(target)
         }
@@ -287,7 +288,8 @@ public struct App: Sendable {
             if known.status.code >= 500 { response.failure = error }
             return response
         }
-        var response = HTTPError(.internalServerError, "An unexpected error occurred.").response(to: request)
+        var response = HTTPError(.internalServerError, "An unexpected error occurred.")
+            .response(to: request, under: basePath)
         response.failure = error
         return response
     }
@@ -302,6 +304,6 @@ public struct App: Sendable {
     private func refuse(_ error: HTTPError, allow: String, _ request: Request) -> Plan {
         var error = error
         error.fields.append(known: "Allow", allow)
-        return .answer(error.response(to: request))
+        return .answer(error.response(to: request, under: basePath))
     }
 }

@@ -78,7 +78,7 @@ extension Connection {
         let refusal = ServerEvent.Refusal.malformed(.bodyTooLarge)
         worker.observe(.refused(refusal))
         _ = admit()
-        var response = refusal.error.response(to: request)
+        var response = refusal.error.response(to: request, under: worker.app.basePath)
         response.closes = false
         response.failure = refusal
         beginBody(.answer(response))
@@ -209,7 +209,7 @@ extension Connection {
         case .unparsed: admitUnparsed()
         }
         plan = nil
-        var response = refusal.error.response(to: request)
+        var response = refusal.error.response(to: request, under: worker.app.basePath)
         response.closes = true
         response.failure = refusal
         conclude(response)
@@ -221,7 +221,8 @@ extension Connection {
 
     /// Sends 504 in place of a handler that has not answered in time.
     func answerOverdue() {
-        var response = HTTPError(.gatewayTimeout, "The request took too long.").response(to: request)
+        let error = HTTPError(unknownOutcomeOf: request, .gatewayTimeout, "The request took too long.")
+        var response = error.response(to: request, under: worker.app.basePath)
         response.closes = true
         response.failure = HandlerOverdue()
         conclude(response)

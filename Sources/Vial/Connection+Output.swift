@@ -14,7 +14,7 @@ extension Connection {
 
     @inline(never)
     private func appendRefusal(persists: Bool) {
-        var refusal = HTTPError.outOfMemory.response(to: request)
+        var refusal = HTTPError.outOfMemory.response(to: request, under: worker.app.basePath)
         refusal.failure = ServerEvent.Refusal.outOfMemory
         write(refusal, persists: persists)
     }

@@ -4,29 +4,40 @@ public import HTTPTypes
 
 /// An error response that handlers throw, rendered as `application/problem+json` (RFC 9457).
 public struct HTTPError: Error, Sendable {
-    /// One invalid field of a request's body.
+    /// One broken rule of a request's body.
     public struct FieldError: Equatable, Sendable {
+        /// The names and positions of `pointer`, separated by dots: `lines.1.amount`.
         public let field: String
         public let message: String
-        /// The member's place in the body (JSON Pointer, RFC 6901); nil when only its name is known.
-        public let pointer: String?
+        /// The place of the member in the body, as a JSON Pointer (RFC 6901): `/lines/1/amount`.
+        public let pointer: String
 
+        /// - Parameter field: the name of a member of the body itself.
         public init(field: String, message: String) {
             self.field = field
             self.message = message
-            pointer = nil
+            pointer = Self.pointer(to: [field])
         }
 
-        /// - Parameter path: the names and positions from the body to the member: `["parts", "1", "size"]`.
+        /// - Parameter path: the names and positions from the body to the member: `["lines", "1", "amount"]`.
         public init(path: [String], message: String) {
             field = path.joined(separator: ".")
             self.message = message
-            pointer = path.map { "/" + Self.escaped($0) }.joined()
+            pointer = Self.pointer(to: path)
         }
 
-        /// A name as a pointer has it: `~` and `/` would end it.
-        private static func escaped(_ name: String) -> String {
-            name.reduce(into: "") { $0 += $1 == "~" ? "~0" : $1 == "/" ? "~1" : String($1) }
+        private static func pointer(to path: [String]) -> String {
+            path.map { name in
+                var step = "/"
+                for scalar in name.unicodeScalars {
+                    switch scalar {
+                    case "~": step += "~0"
+                    case "/": step += "~1"
+                    default: step.unicodeScalars.append(scalar)
+                    }
+                }
+                return step
+            }.joined()
         }
     }
 
@@ -34,21 +45,17 @@ public struct HTTPError: Error, Sendable {
     /// A sentence for the client: what is wrong with this request, without internals.
     public let detail: String
     public let errors: [FieldError]
-    /// Distinguishes the problem for programs: the last segment of `type`, `/problems/NAME`. Nil: `about:blank`, the
-    /// status says it all.
-    public let problem: String?
+    /// The problem's type; nil for `Problem.validation` at 422, and for `about:blank` at any other status.
+    public internal(set) var problem: Problem?
     /// Additional header fields, for instance Allow or Retry-After.
     public var fields = ResponseFields()
     /// Whether the connection closes after the response.
     public var closes = false
 
-    public init(
-        _ status: HTTPResponse.Status, _ detail: String, errors: [FieldError] = [], problem: String? = nil
-    ) {
+    public init(_ status: HTTPResponse.Status, _ detail: String, errors: [FieldError] = []) {
         self.status = status
         self.detail = detail
         self.errors = errors
-        self.problem = problem
     }
 
     /// Adds `Retry-After` in whole seconds (RFC 9110 §10.2.3).
@@ -58,12 +65,19 @@ public struct HTTPError: Error, Sendable {
         return error
     }
 
+    /// The same error with this type, which should be one of `Problem.all`: those have pages at their paths.
+    public func of(_ problem: Problem) -> HTTPError {
+        var error = self
+        error.problem = problem
+        return error
+    }
+
     /// The response for a path without a route.
     public static let nothingHere = HTTPError(.notFound, "There is nothing here.")
 
     /// The response when a request needs more memory than the budget has.
     static let outOfMemory = HTTPError(.serviceUnavailable, "The server has too little free memory for this request.")
-        .retryAfter(seconds: 1)
+        .of(.unavailable).retryAfter(seconds: 1)
 
     init(_ error: ProtocolError) {
         self.init(Self.status(error.status), error.detail)
@@ -85,12 +99,13 @@ public struct HTTPError: Error, Sendable {
 
     /// The response to `request`, whose path and identifier become `instance` and `request_id`.
     ///
-    /// - Parameter basePath: the app's.
-    func response(to request: Request, under basePath: String = "") -> Response {
+    /// - Parameter basePath: the app's, which precedes the path of the problem's type.
+    func response(to request: Request, under basePath: String) -> Response {
         var json = JSONWriter(reserving: 256)
         json.beginObject()
         json.key("type")
-        json.value(problem.map { "\(basePath)/problems/\($0)" } ?? "about:blank")
+        let problem = problem ?? (status == .unprocessableContent ? .validation : nil)
+        json.value(problem?.path(under: basePath) ?? "about:blank")
         json.key("title")
         json.value(status.reasonPhrase)
         json.key("status")
@@ -107,10 +122,8 @@ public struct HTTPError: Error, Sendable {
             json.beginArray()
             for error in errors {
                 json.beginObject()
-                if let pointer = error.pointer {
-                    json.key("pointer")
-                    json.value(pointer)
-                }
+                json.key("pointer")
+                json.value(error.pointer)
                 json.key("field")
                 json.value(error.field)
                 json.key("message")

@@ -9,30 +9,27 @@ extension HTTPError {
             // The body has passed `JSONSyntax`, so only numbers such as 1.5 for an integer are left.
             self.init(.unprocessableContent, "A number in the body is out of range or not a whole number.")
         case .dataCorrupted(let context):
-            self.init(field: Self.path(context.codingPath), "is not valid")
+            self.init(context.codingPath, "is not valid")
         case .keyNotFound(let key, let context):
-            self.init(field: Self.path(context.codingPath + [key]), "is required")
+            self.init(context.codingPath + [key], "is required")
         case .valueNotFound(_, let context):
-            self.init(field: Self.path(context.codingPath), "must not be null")
+            self.init(context.codingPath, "must not be null")
         case .typeMismatch(let type, let context):
-            self.init(field: Self.path(context.codingPath), "must be \(Self.name(of: type))")
+            self.init(context.codingPath, "must be \(Self.name(of: type))")
         @unknown default:
             self.init(.unprocessableContent, "The body does not have the expected shape.")
         }
     }
 
-    private init(field: String, _ message: String) {
-        if field.isEmpty {
+    private init(_ keys: [any CodingKey], _ message: String) {
+        // Array positions count from 0.
+        let names = keys.map { key in key.intValue.map(String.init) ?? key.stringValue }
+        if names.isEmpty {
             self.init(.unprocessableContent, "The body \(message).")
         } else {
             self.init(
-                .unprocessableContent, "The body breaks a rule.", errors: [FieldError(field: field, message: message)])
+                .unprocessableContent, "The body breaks a rule.", errors: [FieldError(path: names, message: message)])
         }
-    }
-
-    /// `parts.1.size`; array positions count from 0.
-    private static func path(_ keys: [any CodingKey]) -> String {
-        keys.map { key in key.intValue.map(String.init) ?? key.stringValue }.joined(separator: ".")
     }
 
     private static func name(of type: any Any.Type) -> String {

@@ -14,8 +14,8 @@ import Vial
         try await withUnreachableDatabase { app, _ in
             #expect(
                 app.routes.map(\.pattern) == [
-                    "/", "/health", "/health/ready", "/healthz", "/health/live", "/db", "/metrics", "/api/items",
-                    "/api/items/{id}", "/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js",
+                    "/", "/health", "/health/ready", "/healthz", "/health/live", "/db", "/metrics", "/problems/{name}",
+                    "/api/items", "/api/items/{id}", "/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js",
                 ])
             #expect(
                 Set(StandardRoutes.patterns + ["/healthz", "/api/items", "/api/items/{id}"])

@@ -12,7 +12,7 @@ func tryJSON(_ input: Input) {
     do {
         _ = try request.json(AnyJSON.self)
     } catch let error as HTTPError {
-        let answer = error.response(to: request)
+        let answer = error.response(to: request, under: "")
         do throws(JSONSyntax.Fault) { try JSONSyntax.check(answer.body) } catch {
             fatalError("broken invariant: an answer's body is JSON: \(error.description(in: answer.body))")
         }

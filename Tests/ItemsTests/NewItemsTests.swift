@@ -13,7 +13,7 @@ struct NewItemsTests {
     private func faults(_ body: String) throws -> [String] {
         let error = #expect(throws: HTTPError.self) { try items(body) }
         #expect(error?.status == .unprocessableContent)
-        return error?.errors.map { "\($0.pointer ?? "") \($0.message)" } ?? []
+        return error?.errors.map { "\($0.pointer) \($0.message)" } ?? []
     }
 
     @Test func `are the items in their order, trimmed`() throws {

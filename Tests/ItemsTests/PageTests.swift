@@ -88,7 +88,7 @@ struct PageTests {
     ])
     func `refuses the cursor of another list, with a problem of its own`(query: String) throws {
         let error = #expect(throws: HTTPError.self) { try page(query) }
-        #expect(error?.status == .badRequest && error?.problem == "cursor")
+        #expect(error?.status == .badRequest && error?.problem == .cursor)
     }
 }
 

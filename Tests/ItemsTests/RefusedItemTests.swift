@@ -9,13 +9,13 @@ import Vial
 struct RefusedItemTests {
     private func refusal(
         _ state: String, constraint: String? = nil, table: String? = "items", column: String? = nil,
-        keyColumns: String? = nil, origin: DatabaseError.Origin = .other
+        keyColumns: String? = nil, origin: DatabaseError.Origin = .other, isOfBatch: Bool = false
     ) -> HTTPError? {
         HTTPError(
             refusedItem: .server(
                 .init(
                     sqlState: state, message: "internal", constraint: constraint, table: table, column: column,
-                    keyColumns: keyColumns, origin: origin)))
+                    keyColumns: keyColumns, origin: origin)), isOfBatch: isOfBatch)
     }
 
     @Test(arguments: ["22001", "22021", "22P05", "54000"])
@@ -34,6 +34,12 @@ struct RefusedItemTests {
             #expect(error?.status == .unprocessableContent)
             #expect(error?.errors == [.init(field: field, message: "is refused by the database")])
         }
+    }
+
+    @Test func `a rule that one item of a batch breaks names the array`() {
+        let error = refusal("23514", constraint: "items_name_check", isOfBatch: true)
+        #expect(error?.errors.map(\.pointer) == ["/items"])
+        #expect(error?.errors.map(\.message) == ["has an item whose name is refused by the database"])
     }
 
     @Test func `any other check is 422 without a name`() {

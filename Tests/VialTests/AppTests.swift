@@ -33,9 +33,10 @@ struct AppTests {
         #expect(response.fields.value("Retry-After") == "3")
         #expect(
             response.text
-                == #"{"type":"about:blank","title":"Unprocessable Content","status":422,"#
+                == #"{"type":"/problems/validation","title":"Unprocessable Content","status":422,"#
                 + #""detail":"the \"item\" breaks a rule","instance":"/","request_id":"test","#
-                + #""errors":[{"field":"name","message":"is required"},{"field":"a.b","message":"is odd"}]}"#)
+                + #""errors":[{"pointer":"/name","field":"name","message":"is required"},"#
+                + #"{"pointer":"/a.b","field":"a.b","message":"is odd"}]}"#)
     }
 
     @Test func `any other error is a 500 without details and is kept for the log`() async throws {
@@ -166,7 +167,7 @@ struct AppTests {
     }
 
     @Test func `the refusal of an unparsed head has no path`() {
-        let response = HTTPError(ProtocolError.badVersion).response(to: Request())
+        let response = HTTPError(ProtocolError.badVersion).response(to: Request(), under: "")
         #expect(response.closes)
         #expect(
             response.text

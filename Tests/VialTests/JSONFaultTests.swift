@@ -70,7 +70,7 @@ struct JSONFaultTests {
         let error = try #require(try fault(body))
         #expect(error.status == .unprocessableContent)
         #expect(error.detail == "The body breaks a rule.")
-        #expect(error.errors == [.init(field: field, message: message)])
+        #expect(error.errors == [.init(path: field.split(separator: ".").map(String.init), message: message)])
     }
 
     // The decoder does not report which field it was.

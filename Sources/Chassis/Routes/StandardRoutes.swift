@@ -9,7 +9,8 @@ import Vial
 struct StandardRoutes: Sendable {
     /// The patterns that exist in every configuration.
     static let patterns =
-        ["/", "/health", "/health/ready", "/health/live", "/db", "/metrics", "/openapi.json"] + DocumentPage.patterns
+        ["/", "/health", "/health/ready", "/health/live", "/db", "/metrics", "/problems/{name}", "/openapi.json"]
+        + DocumentPage.patterns
 
     let service: Service
     let context: Service.Context
@@ -29,11 +30,14 @@ struct StandardRoutes: Sendable {
         app.get("/") { description.answer(at: $0.start, links: links) }
         addHealth(to: &app, paths: ["/health", "/health/ready"] + healthPaths)
         addOperations(to: &app, areHidden: hidesOperations)
+        app.get("/problems/{name}") { (request, name: String) in
+            try ProblemPages.answer(name, accept: request.field(.accept))
+        }
         service.addRoutes(&app, context)
         describe(in: &app, hidesOperations: hidesOperations)
         document.addRoute(to: &app)
         DocumentPage.addRoutes(to: &app)
-        app.onError(DatabaseError.self) { error, _ in HTTPError(error) }
+        app.onError(DatabaseError.self) { error, request in HTTPError(error, for: request) }
         return app
     }
 
@@ -75,13 +79,27 @@ struct StandardRoutes: Sendable {
 
 extension HTTPError {
     /// The answer to a database error for which the service has no rule.
-    init(_ error: DatabaseError) {
+    init(_ error: DatabaseError, for request: Request) {
+        switch error {
+        case .connectionLost where request.mayChange:
+            self.init(unknownOutcomeOf: request, .serviceUnavailable, "The connection to the database was lost.")
+            return
+        // A pooler reports so (08P01) that it lost the connection on which the statement ran.
+        case .server where request.mayChange && error.errorClass == .connection && !error.isOfFunction:
+            self.init(unknownOutcomeOf: request, .serviceUnavailable, "The connection to the database was lost.")
+            return
+        case .deadlineExceeded, .unconfirmed:
+            self.init(unknownOutcomeOf: request, .gatewayTimeout, "The database did not answer in time.")
+            return
+        default: break
+        }
         switch error.errorClass {
         case .timeout, .cancelled: self.init(.gatewayTimeout, "The database did not answer in time.")
         // A conflict (40001 of a standby, 40P01, 55P03) is rolled back and may be repeated unchanged, and a schema that
         // this build does not know may be about to change.
         case .connection, .pool, .authentication, .readOnly, .resources, .shutdown, .conflict, .statement:
-            self = HTTPError(.serviceUnavailable, "The database is not available.").retryAfter(seconds: 1)
+            self = HTTPError(.serviceUnavailable, "The database is not available.").of(.unavailable)
+                .retryAfter(seconds: 1)
         case .constraint, .data, .result, .other:
             self.init(.internalServerError, "An unexpected error occurred.")
         }

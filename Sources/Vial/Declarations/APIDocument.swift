@@ -68,7 +68,7 @@ public struct APIDocument: Sendable {
     private var components: [(name: String, value: JSONValue)] {
         var components: [(name: String, value: JSONValue)] = [
             ("schemas", .object(schemas.map { ($0.name ?? "", .object($0.keywords)) })),
-            ("responses", ["Problem": Self.problemAnswer]),
+            ("responses", ["Problem": problemAnswer]),
             ("headers", ["RequestId": Self.requestID]),
         ]
         if operations.contains(where: { $0.traits.contains(.authenticated) }) {
@@ -80,7 +80,7 @@ public struct APIDocument: Sendable {
     /// Every named schema once, also those that only others refer to.
     private var schemas: [Schema] {
         var found: [Schema] = []
-        var waiting = operations.flatMap(\.schemas) + [Self.problem]
+        var waiting = operations.flatMap(\.schemas) + [problem]
         while !waiting.isEmpty {
             let schema = waiting.removeFirst()
             if let known = found.first(where: { $0.name == schema.name }) {
@@ -99,33 +99,44 @@ public struct APIDocument: Sendable {
         "description": "The request's identifier, also in the log.", "schema": ["type": "string"],
     ]
 
-    private static let problemAnswer: JSONValue = [
-        "description": "The request was refused, or failed (RFC 9457).",
-        "headers": ["X-Request-Id": ["$ref": "#/components/headers/RequestId"]],
-        "content": ["application/problem+json": ["schema": problem.reference, "example": problem.example ?? .null]],
-    ]
+    private var problemAnswer: JSONValue {
+        [
+            "description": "The request was refused, or failed (RFC 9457).",
+            "headers": ["X-Request-Id": ["$ref": "#/components/headers/RequestId"]],
+            "content": [
+                "application/problem+json": ["schema": problem.reference, "example": problem.example ?? .null]
+            ],
+        ]
+    }
 
-    private static var problem: Schema {
-        let text = Schema(["type": "string"], example: "/name")
+    private var problem: Schema {
         let fault = Schema.object(
             nil,
             [
-                .init(name: "pointer", schema: text, isRequired: false),
-                .init(name: "field", schema: Schema(["type": "string"], example: "name"), isRequired: true),
-                .init(name: "message", schema: Schema(["type": "string"], example: "is required"), isRequired: true),
+                .required("pointer", .string(example: "/name")), .required("field", .string(example: "name")),
+                .required("message", .string(example: "is required")),
             ], isClosed: false)
         return .object(
             "Problem",
             [
-                .init(name: "type", schema: .string(format: "uri-reference", example: "about:blank"), isRequired: true),
-                .init(name: "title", schema: .string(example: "Unprocessable Content"), isRequired: true),
-                .init(name: "status", schema: .integer(400...599, example: 422), isRequired: true),
-                .init(name: "detail", schema: .string(example: "The body breaks a rule."), isRequired: true),
-                .init(name: "instance", schema: .string(example: "/api"), isRequired: true),
-                .init(
-                    name: "request_id", schema: .string(example: "ee3521d7265b43a2f3dc42455fbd3dc8"), isRequired: true),
-                .init(name: "errors", schema: .array(of: fault), isRequired: false),
+                .required("type", problemType), .required("title", .string(example: "Unprocessable Content")),
+                .required("status", .integer(400...599, example: 422)),
+                .required("detail", .string(example: "The body breaks a rule.")),
+                .required("instance", .string(example: "/api")),
+                .required("request_id", .string(example: "ee3521d7265b43a2f3dc42455fbd3dc8")),
+                .optional("errors", .array(of: fault)),
             ])
+    }
+
+    /// Not an enumeration: a client generated from one would fail at a type that is added later.
+    private var problemType: Schema {
+        let paths = Problem.all.map { $0.path(under: basePath) }
+        return Schema.string(format: "uri-reference", example: Problem.validation.path(under: basePath))
+            .with(
+                "description",
+                .string(
+                    "about:blank when the status says everything, otherwise the path of a page that explains the type, "
+                        + "among them \(paths.joined(separator: ", "))."))
     }
 }
 

@@ -11,6 +11,9 @@ ALLOWED = {CREATE: {201, 503, 504}, ITEM: {200, 503, 504}, LIST: {200, 503, 504}
 REQUEST_SECONDS = int(LIMITS["REQUEST_TIMEOUT_MS"]) / 1000
 STATEMENT_SECONDS = int(LIMITS["DB_STATEMENT_TIMEOUT_MS"]) / 1000
 
+# The types of problems, as a response's body has them.
+UNAVAILABLE, UNKNOWN = '"/problems/unavailable"', '"/problems/outcome-unknown"'
+
 # What a shared machine may add to any measured time, in seconds.
 SLACK = 0.5
 # A response that waits for nothing takes about 1 ms, one that waits for a connection 1 s (DB_POOL_TIMEOUT_MS). The rest
@@ -126,8 +129,19 @@ class Judgement:
         kinds = collections.Counter((r.kind, r.status) for r in wrong)
         example = f"; first: {wrong[0].detail} {wrong[0].error}" if wrong else ""
         self.say("only 2xx, 503 and 504", not wrong, f"{dict(kinds)}{example}" if wrong else "")
-        bare = collections.Counter(r.kind for r in self.database if r.status == 503 and not r.retry_after)
-        self.say("every 503 says Retry-After", not bare, f"without: {dict(bare)}" if bare else "")
+        refused = [r for r in self.database if r.status == 503]
+        bare = collections.Counter(r.kind for r in refused if r.retry_after == (UNKNOWN in r.error))
+        self.say(
+            "every 503 has Retry-After, except after an unknown outcome",
+            not bare,
+            f"wrong: {dict(bare)}" if bare else "",
+        )
+        untyped = collections.Counter(r.kind for r in refused if (UNAVAILABLE in r.error) == (UNKNOWN in r.error))
+        self.say(
+            "every 503 has a type that says whether a write may have happened",
+            not untyped,
+            f"without: {dict(untyped)}" if untyped else "",
+        )
         late = [r for r in self.records if r.seconds > REQUEST_SECONDS + SLACK + self.run.lag]
         self.say(
             "answers within the request's deadline",
@@ -185,6 +199,14 @@ class Judgement:
             "every acknowledged write is there",
             acknowledged and not lost,
             f"{len(lost)} of {len(acknowledged)} lost: {lost[:3]}" if lost else "",
+        )
+        # Clients repeat these without an idempotency key.
+        refused = [r.detail for r in self.records if r.kind == CREATE and UNAVAILABLE in r.error]
+        made = [name for name in refused if self.run.stored.get(name)]
+        self.say(
+            "no write that was answered unavailable is in the table",
+            not made,
+            f"{len(made)} of {len(refused)}: {made[:3]}" if made else "",
         )
         self.say("no write happened twice", not twice, f"{len(twice)}: {twice[:3]}" if twice else "")
 

@@ -14,8 +14,10 @@ from world import Usage
 FAULT, HEALED, STOPPED = 10.0, 12.0, 15.0
 
 
-def answer(kind, start, status, seconds=0.002, retry_after=False, detail=""):
-    return Record(kind, start, start + seconds, status, retry_after, detail)
+def answer(kind, start, status, seconds=0.002, retry_after=False, detail="", type=None):
+    type = type or ("/problems/unavailable" if status == 503 else "about:blank")
+    error = f'{{"type":"{type}"' if status >= 300 else ""
+    return Record(kind, start, start + seconds, status, retry_after, detail, error)
 
 
 def usage(**changes):
@@ -85,7 +87,26 @@ def test_other_answers_are_found(run, status):
 
 def test_a_refusal_without_retry_after_is_found(run):
     run.records.append(answer(ITEM, 11.0, 503))
-    assert violated(run) == ["every 503 says Retry-After"]
+    assert violated(run) == ["every 503 has Retry-After, except after an unknown outcome"]
+
+
+@pytest.mark.parametrize("retry_after", [True, False])
+def test_retry_after_an_unknown_outcome_without_a_key_is_found(run, retry_after):
+    unknown = answer(CREATE, 11.0, 503, retry_after=retry_after, detail="x", type="/problems/outcome-unknown")
+    run.records.append(unknown)
+    assert violated(run) == (["every 503 has Retry-After, except after an unknown outcome"] if retry_after else [])
+
+
+def test_a_refusal_without_a_type_is_found(run):
+    run.records.append(answer(ITEM, 11.0, 503, retry_after=True, type="about:blank"))
+    assert violated(run) == ["every 503 has a type that says whether a write may have happened"]
+
+
+def test_a_write_that_was_answered_unavailable_and_happened_is_found(run):
+    run.records.append(answer(CREATE, 11.0, 503, retry_after=True, detail="refused"))
+    assert violated(run) == []
+    run.stored["refused"] = 1
+    assert violated(run) == ["no write that was answered unavailable is in the table"]
 
 
 def test_an_answer_past_the_deadline_is_found(run):
@@ -165,7 +186,8 @@ def test_a_write_that_happened_twice_is_found(run):
 
 
 def test_a_refused_write_that_happened_once_is_allowed_and_twice_is_not(run):
-    refused = next(record for record in run.records if record.kind == CREATE and record.status == 503)
+    refused = answer(CREATE, 11.0, 503, detail="refused", type="/problems/outcome-unknown")
+    run.records.append(refused)
     run.stored[refused.detail] = 1
     assert violated(run) == []
     run.stored[refused.detail] = 2

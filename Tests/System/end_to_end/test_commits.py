@@ -96,7 +96,9 @@ def test_a_commit_that_an_administrator_cancels_or_ends_is_not_acknowledged(lone
             answer = pool.submit(server.post, "/api/items", json={"name": name})
             pid = until(lambda: lonely.superuser.execute(waiting).fetchone(), what="a commit that waits")[0]
             lonely.superuser.execute(f"SELECT {verb}(%s)", [pid])
-            assert answer.result().status_code in {503, 504}
+            response = answer.result()
+            assert problem(response, response.status_code)["type"] == "/problems/outcome-unknown"
+            assert response.status_code in {503, 504} and "Retry-After" not in response.headers
         with lonely.connect() as watch:
             assert watch.execute("SELECT count(*) FROM items WHERE name = %s", [name]).fetchone()[0] == 1
 
@@ -110,7 +112,9 @@ def test_a_replay_waits_for_the_standby_like_the_first_create(lonely, launch):
         return server.post("/api/items", json={"name": name}, headers={"Idempotency-Key": name})
 
     for _ in range(3):
-        assert create("once").status_code in {503, 504}
+        response = create("once")
+        assert problem(response, response.status_code)["type"] == "/problems/outcome-unknown"
+        assert response.status_code in {503, 504} and response.headers["Retry-After"] == "1"
     # Two requests at once: the second waits for the row of the first one's key.
     assert {answer.status_code for answer in together(create, ["twice", "twice"])} <= {503, 504}
     with lonely.connect() as watch:

@@ -124,6 +124,15 @@ struct APIDocumentTests {
         #expect(document["components", "schemas", "Problem", "type"] == "\"object\"")
     }
 
+    @Test func `names the types of problems, below the prefix`() throws {
+        let document = document(basePath: "/x", things)
+        let type = ["components", "schemas", "Problem", "properties", "type", "description"]
+        let text = try #require(document.at(type))
+        for problem in Problem.all { #expect(text.contains("/x/problems/\(problem.name)")) }
+        let example = ["components", "responses", "Problem", "content", "application/problem+json", "example", "type"]
+        #expect(document.at(example) == #""/x/problems/validation""#)
+    }
+
     @Test func `has an answer for success, the refusals that are known, and every other one`() {
         let document = document(things)
         let problem = ##"{"$ref":"#/components/responses/Problem"}"##
