@@ -18,9 +18,11 @@ struct Listening {
             on: loops, options: options(connections: descriptors.connections), adopting: socket, drain: drain,
             trusts: trusts,
             makeApp: { loop in
-                routes[loop.index].app(
+                var app = routes[loop.index].app(
                     basePath: configuration.http.basePath, healthPaths: configuration.health.paths,
                     hidesOperations: configuration.http.adminPort != nil)
+                app.crossOrigin = configuration.http.crossOrigin
+                return app
             },
             observe: { loop in { [observer = observers[loop.index]] in observer.value.observe($0) } })
     }

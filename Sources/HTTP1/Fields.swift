@@ -3,6 +3,7 @@ public enum KnownField: UInt8, CaseIterable, Sendable {
     case host, contentLength, transferEncoding, connection, expect
     case contentType, contentEncoding, accept, acceptEncoding, userAgent, authorization
     case ifMatch, ifNoneMatch, idempotencyKey, prefer
+    case origin, secFetchSite
     case xRequestID, xForwardedFor, xForwardedProto, xForwardedPort, xAmznTraceID, traceparent
 
     /// The field whose name, a token in any case, is at `range` of `bytes`.
@@ -14,7 +15,8 @@ public enum KnownField: UInt8, CaseIterable, Sendable {
         case 6:
             if bytes.token(at: start, is: "accept") { return .accept }
             if bytes.token(at: start, is: "expect") { return .expect }
-            return bytes.token(at: start, is: "prefer") ? .prefer : nil
+            if bytes.token(at: start, is: "prefer") { return .prefer }
+            return bytes.token(at: start, is: "origin") ? .origin : nil
         case 8: return bytes.token(at: start, is: "if-match") ? .ifMatch : nil
         case 10:
             if bytes.token(at: start, is: "user-agent") { return .userAgent }
@@ -26,7 +28,9 @@ public enum KnownField: UInt8, CaseIterable, Sendable {
         case 13:
             if bytes.token(at: start, is: "if-none-match") { return .ifNoneMatch }
             return bytes.token(at: start, is: "authorization") ? .authorization : nil
-        case 14: return bytes.token(at: start, is: "content-length") ? .contentLength : nil
+        case 14:
+            if bytes.token(at: start, is: "content-length") { return .contentLength }
+            return bytes.token(at: start, is: "sec-fetch-site") ? .secFetchSite : nil
         case 15:
             if bytes.token(at: start, is: "x-forwarded-for") { return .xForwardedFor }
             if bytes.token(at: start, is: "x-amzn-trace-id") { return .xAmznTraceID }

@@ -31,6 +31,8 @@ public struct App: Sendable {
 
     /// Prefix of every pattern: empty, or `/x` without a trailing slash.
     public let basePath: String
+    /// Which pages of other origins may use the app.
+    public var crossOrigin = CrossOrigin.none
     /// Prefix and hooks of the group that is being registered.
     private(set) var prefix = ""
     private var hooks: [Hook] = []
@@ -204,6 +206,12 @@ public struct App: Sendable {
 
     /// Answers a complete request. Never throws: an error becomes a response.
     public func respond(to request: Request) async -> Response {
+        var response = await answer(to: request)
+        crossOrigin.finish(&response, for: request)
+        return response
+    }
+
+    private func answer(to request: Request) async -> Response {
         switch plan(for: request) {
         case .answer(let response): return response
         case .target(let target):
@@ -261,6 +269,9 @@ public struct App: Sendable {
                 do { for hook in target.hooks { try hook(request) } } catch {
                     return .answer(response(to: request, after: error))
                 }
+            }
+            if request.head.fields.contains(.secFetchSite), let error = crossOrigin.refusal(of: request) {
+                return .answer(error.response(to: request, under: basePath))
             }
             if target.content != .any, let error = request.contentRefusal(by: target.content) {
                 return .answer(error.response(to: request, under: basePath))

@@ -21,7 +21,11 @@ extension Connection {
 
     @inline(__always)
     private func write(_ response: Response, persists: Bool) {
-        encode(response, persists: persists)
+        if worker.app.crossOrigin.isEmpty {
+            encode(response, persists: persists)
+        } else {
+            encodeShared(response, persists: persists)
+        }
         let elapsed = Instant.now.nanoseconds(since: request.start)
         worker.observe(
             .completed(
@@ -31,6 +35,15 @@ extension Connection {
                 failure: response.failure))
     }
 
+    // Not inlined: few services are used by pages of other origins.
+    @inline(never)
+    private func encodeShared(_ response: Response, persists: Bool) {
+        var response = response
+        worker.app.crossOrigin.finish(&response, for: request)
+        encode(response, persists: persists)
+    }
+
+    @inline(__always)
     private func encode(_ response: Response, persists: Bool) {
         let status = response.code
         // RFC 9110 §8.6: these have no content and no Content-Length.

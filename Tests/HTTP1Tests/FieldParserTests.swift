@@ -18,7 +18,7 @@ struct FieldParserTests {
         (.ifNoneMatch, "If-None-Match"), (.idempotencyKey, "Idempotency-Key"), (.xRequestID, "X-Request-Id"),
         (.xForwardedFor, "X-Forwarded-For"), (.xForwardedProto, "X-Forwarded-Proto"),
         (.xForwardedPort, "X-Forwarded-Port"), (.xAmznTraceID, "X-Amzn-Trace-Id"), (.traceparent, "traceparent"),
-        (.prefer, "Prefer"),
+        (.prefer, "Prefer"), (.origin, "Origin"), (.secFetchSite, "Sec-Fetch-Site"),
     ])
     func `recognizes a known field in any case, and no similar name`(known: KnownField, name: String) throws {
         let value = known == .connection ? "x" : known == .transferEncoding ? "chunked" : "100-continue"
@@ -36,7 +36,7 @@ struct FieldParserTests {
     }
 
     @Test func `every known field is tested above`() {
-        #expect(KnownField.allCases.count == 21)
+        #expect(KnownField.allCases.count == 23)
     }
 
     @Test func `finds the first and the last of a known field`() throws {

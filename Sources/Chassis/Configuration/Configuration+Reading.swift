@@ -1,4 +1,5 @@
 import Configuration
+import Vial
 
 extension Configuration {
     /// Reads the environment of this process; the reader's reports omit the values of secret variables.
@@ -89,6 +90,7 @@ extension Configuration.HTTP {
             workers: workers ?? usableCores(),
             basePath: reading.values.textIfSet("BASE_PATH") ?? "",
             trustedProxies: reading.values.networks("TRUSTED_PROXIES"),
+            crossOrigin: CrossOrigin(reading.values.origins("CORS_ORIGINS")),
             requiresPreconditions: reading.values.flag("REQUIRE_PRECONDITIONS"),
             maxConnections: reading.values.integer("MAX_CONNECTIONS"),
             maxBodyBytes: reading.values.integer("MAX_BODY_BYTES"),

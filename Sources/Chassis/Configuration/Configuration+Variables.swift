@@ -42,6 +42,9 @@ extension Configuration {
                     "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,127.0.0.0/8,::1/128,fc00::/7,fe80::/10",
                 "peers whose `X-Forwarded-For` and `X-Amzn-Trace-Id` are believed; `none` for nobody"),
             Variable(
+                "CORS_ORIGINS", .origins, default: nil,
+                "origins of the pages that may use the service from a browser; `none` for its own only"),
+            Variable(
                 "REQUIRE_PRECONDITIONS", .flag, default: "0",
                 "1 answers 428 to a PUT, PATCH or DELETE without `If-Match`, where there is an entity tag to send"),
             Variable(

@@ -1,3 +1,5 @@
+import Vial
+
 /// Every external setting: read once at the start, then passed down as plain values.
 ///
 /// A new variable is a row of `variables` and a property here; the row describes its meaning.
@@ -33,6 +35,8 @@ struct Configuration: Sendable {
         /// Empty, or `/x` without a slash at its end.
         var basePath: String
         var trustedProxies: TrustedProxies
+        /// Which pages of other origins may use the service.
+        var crossOrigin: CrossOrigin
         /// Whether a write without `If-Match` is refused.
         var requiresPreconditions: Bool
         var maxConnections: Int

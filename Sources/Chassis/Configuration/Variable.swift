@@ -1,4 +1,6 @@
+import HTTP1
 import Reactor
+import Vial
 
 /// One environment variable: its name, its accepted values, its meaning.
 public struct Variable: Sendable {
@@ -43,6 +45,8 @@ public struct Variable: Sendable {
         case paths
         /// Networks separated by commas, or `none`.
         case networks
+        /// Origins of pages separated by commas, or `none`.
+        case origins
         /// A readable file.
         case file
 
@@ -144,6 +148,16 @@ public struct Variable: Sendable {
                 throw Problem(
                     "must be networks like 10.0.0.0/8 separated by commas, or none: '\(error.text)' is not")
             }
+        case .origins:
+            let elements = elements(text)
+            let origins = elements.compactMap(Origin.init)
+            guard origins.count == elements.count else {
+                throw Problem("must be origins like https://app.example.com, separated by commas, or none")
+            }
+            guard origins.count <= CrossOrigin.originLimit else {
+                throw Problem("must be at most \(CrossOrigin.originLimit) origins")
+            }
+            return .origins(origins)
         case .file:
             guard isReadableFile(text) else { throw Problem("must name a readable file") }
             return .text(text)
@@ -166,6 +180,7 @@ public struct Variable: Sendable {
         case flag(Bool)
         case texts([String])
         case networks(TrustedProxies)
+        case origins([Origin])
 
         /// The value in force, which may differ from the given text.
         func rendered(given: String) -> String {
@@ -173,7 +188,7 @@ public struct Variable: Sendable {
             case .text(let text): text
             case .integer(let number): String(number)
             case .flag(let flag): flag ? "1" : "0"
-            case .texts, .networks: given
+            case .texts, .networks, .origins: given
             }
         }
     }

@@ -1,3 +1,5 @@
+import HTTP1
+
 /// The values of environment variables by name: the given value, or the default if there was no valid one.
 ///
 /// All functions trap for a name that is not declared, and for a variable of another kind.
@@ -76,6 +78,15 @@ public struct VariableValues: Sendable {
     func networks(_ name: String) -> TrustedProxies {
         guard case .networks(let networks) = value(name) else { fatalError("\(name) is not a variable of networks") }
         return networks
+    }
+
+    /// None when the variable is unset.
+    func origins(_ name: String) -> [Origin] {
+        switch value(name) {
+        case .origins(let origins): origins
+        case nil: []
+        default: fatalError("\(name) is not a variable of origins")
+        }
     }
 
     private func value(_ name: String) -> Variable.Value? {
