@@ -13,6 +13,7 @@ public func addItems(
     to app: inout App, _ store: ItemStore, itemsCreated: Service.Context.Counter, requiresPreconditions: Bool = false
 ) {
     let collection = Array("\(app.basePath)/api/items".utf8)
+    app.offer("application/json")
     app.get("/api/items") { request in
         let conditions = try Preconditions(request)
         return store.page(try PageRequest(request)).map { page in try page.answer(path: collection, if: conditions) }

@@ -36,6 +36,8 @@ public struct App: Sendable {
     /// Prefix and hooks of the group that is being registered.
     private(set) var prefix = ""
     private var hooks: [Hook] = []
+    /// Media types of the answers of the routes that are being registered; empty: any.
+    private var offered: [String] = []
     private var router = Router()
     /// What was declared, in registration order; a document is made of it.
     public internal(set) var operations: [Operation] = []
@@ -161,17 +163,23 @@ public struct App: Sendable {
         return count
     }
 
-    /// - Parameter count: how many parameters the handler takes; must be all of the path's.
+    /// - Parameters:
+    ///   - types: media types of the answer, empty for any; nil: those of `offer`.
+    ///   - count: how many parameters the handler takes; must be all of the path's.
     @usableFromInline
     mutating func add(
-        _ method: KnownMethod, _ pattern: String, accepts content: Content, parameters count: Int,
-        _ handler: @escaping @Sendable (Request) throws -> Answer
+        _ method: KnownMethod, _ pattern: String, accepts content: Content, offering types: [String]? = nil,
+        parameters count: Int, _ handler: @escaping @Sendable (Request) throws -> Answer
     ) {
         precondition(pattern.isEmpty || pattern.hasPrefix("/"), "pattern \(pattern) does not begin with a slash")
         let whole = prefix + pattern
         let inPath = whole.split(separator: "/").count { $0.hasPrefix("{") }
         precondition(count == inPath, "the handler of \(whole) takes \(count) of its \(inPath) parameters")
-        router.add(method, whole, base: basePath, Router.Target(handler: handler, hooks: hooks, content: content))
+        // A deletion's answer usually has no content, which every client accepts.
+        let types = types ?? (method == .delete ? [] : offered)
+        router.add(
+            method, whole, base: basePath,
+            Router.Target(handler: handler, hooks: hooks, content: content, offered: types))
     }
 
     /// Registers routes under a common prefix. Hooks added so far apply to them; hooks added in `build` apply only
@@ -182,9 +190,9 @@ public struct App: Sendable {
         precondition(
             prefix.isEmpty || prefix.hasPrefix("/") && !prefix.hasSuffix("/"),
             "prefix \(prefix) does not begin with a slash, or ends with one")
-        let outer = (prefix: self.prefix, hooks: hooks)
+        let outer = (prefix: self.prefix, hooks: hooks, offered: offered)
         self.prefix += prefix
-        defer { (self.prefix, hooks) = outer }
+        defer { (self.prefix, hooks, offered) = outer }
         try build(&self)
     }
 
@@ -194,6 +202,21 @@ public struct App: Sendable {
     /// The router itself answers 404, 405 and OPTIONS; no hook runs for these.
     public mutating func before(_ hook: @escaping Hook) {
         hooks.append(hook)
+    }
+
+    /// Says what the answers of every route are that is registered after it in the same group without a declaration: a
+    /// request whose `Accept` excludes all of these media types is refused with 406, after the hooks and before its body
+    /// is read. DELETE is not refused, because its answer usually has no content. Problems are sent to every client.
+    ///
+    /// - Parameter types: in lower case and without parameters: `application/json`; none: the answer may be anything,
+    ///   and no request is refused, as without this call.
+    public mutating func offer(_ types: String...) {
+        for type in types {
+            let bytes = Array(type.utf8)
+            precondition(
+                MediaType(bytes.span)?.name == type && !type.contains("*"), "'\(type)' is not a media type")
+        }
+        offered = types
     }
 
     /// Maps errors of one type to a response; a rule that returns nil leaves the error to later rules. An error without
@@ -271,6 +294,9 @@ public struct App: Sendable {
                 }
             }
             if request.head.fields.contains(.secFetchSite), let error = crossOrigin.refusal(of: request) {
+                return .answer(error.response(to: request, under: basePath))
+            }
+            if request.head.fields.contains(.accept), let error = request.acceptRefusal(offering: target.offered) {
                 return .answer(error.response(to: request, under: basePath))
             }
             if target.content != .any, let error = request.contentRefusal(by: target.content) {

@@ -52,11 +52,14 @@ struct Router {
         let hooks: [Hook]
         /// The required content of the body; `.any` for methods without a body.
         let content: App.Content
+        /// Media types of the answer; empty for any.
+        let offered: [String]
 
-        init(handler: @escaping Handler, hooks: [Hook], content: App.Content) {
+        init(handler: @escaping Handler, hooks: [Hook], content: App.Content, offered: [String] = []) {
             self.handler = handler
             self.hooks = hooks
             self.content = content
+            self.offered = offered
         }
     }
 

@@ -23,6 +23,7 @@ enum DocumentPage {
     static func addRoutes(to app: inout App) {
         for file in files {
             let response = response(file)
+            app.offer(String("\(file.contentType)".prefix { $0 != ";" }))
             app.get(file.pattern) { _ in Answer(response) }
         }
     }

@@ -4,12 +4,12 @@ import Vial
 
 /// The pages that explain the types of problems, for people and for programs.
 enum ProblemPages {
-    /// The page of one type, as HTML when `accept` prefers it, else as JSON.
+    /// The page of one type: as HTML for a client that prefers it, as browsers do, else as JSON.
     ///
     /// - Throws: `HTTPError` 404 when there is no such type.
-    static func answer(_ name: String, accept: String?) throws -> Answer {
+    static func answer(_ name: String, to request: Request) throws -> Answer {
         guard let problem = Problem.all.first(where: { $0.name == name }) else { throw HTTPError.nothingHere }
-        let answer = try prefersHTML(accept) ? html(problem) : json(problem)
+        let answer = try prefersHTML(request) ? html(problem) : json(problem)
         return try answer.field("Vary", "Accept").field("Cache-Control", "max-age=300")
     }
 
@@ -44,21 +44,7 @@ enum ProblemPages {
             .field("Content-Security-Policy", "default-src 'none'")
     }
 
-    /// Whether a client prefers HTML, as browsers do: it names text/html, and JSON not with a higher weight (RFC 9110
-    /// §12.5.1).
-    static func prefersHTML(_ accept: String?) -> Bool {
-        guard let accept else { return false }
-        var (html, json) = (0.0, 0.0)
-        for element in accept.split(separator: ",") {
-            let parts = element.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() }
-            guard let type = parts.first else { continue }
-            let weight = parts.dropFirst().first { $0.hasPrefix("q=") }.map { Double($0.dropFirst(2)) ?? 0 } ?? 1
-            switch type {
-            case "text/html": html = max(html, weight)
-            case "application/json", "application/problem+json": json = max(json, weight)
-            default: continue
-            }
-        }
-        return html > 0 && html >= json
+    static func prefersHTML(_ request: Request) -> Bool {
+        request.weight(of: "text/html") > request.weight(of: "application/json")
     }
 }

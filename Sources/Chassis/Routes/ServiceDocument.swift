@@ -20,6 +20,7 @@ final class ServiceDocument: Sendable {
     /// Adds `/openapi.json` to an app that has all other routes.
     func addRoute(to app: inout App) {
         let text = text(for: app)
+        app.offer("application/json")
         app.get("/openapi.json") { request in
             try .tagged(text.tag, if: Preconditions(request)) {
                 Answer(status: .ok, contentType: "application/json", body: text.bytes)

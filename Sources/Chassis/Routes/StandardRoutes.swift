@@ -27,12 +27,17 @@ struct StandardRoutes: Sendable {
     func app(basePath: String = "", healthPaths: [String] = [], hidesOperations: Bool = false) -> App {
         var app = App(basePath: basePath)
         let links = description.links(basePath: basePath, hidesOperations: hidesOperations)
+        app.offer("application/json")
         app.get("/") { description.answer(at: $0.start, links: links) }
+        // A balancer's check and a scraper's request are answered whatever they accept.
+        app.offer()
         addHealth(to: &app, paths: ["/health", "/health/ready"] + healthPaths)
         addOperations(to: &app, areHidden: hidesOperations)
+        app.offer("application/json", "text/html")
         app.get("/problems/{name}") { (request, name: String) in
-            try ProblemPages.answer(name, accept: request.field(.accept))
+            try ProblemPages.answer(name, to: request)
         }
+        app.offer()
         service.addRoutes(&app, context)
         describe(in: &app, hidesOperations: hidesOperations)
         document.addRoute(to: &app)
@@ -61,6 +66,7 @@ struct StandardRoutes: Sendable {
             operations.before { request in
                 if areHidden || request.hasEscapedPath { throw HTTPError.nothingHere }
             }
+            operations.offer("application/json")
             operations.get("/db") { _ in
                 try .json(
                     DatabaseStatus(
@@ -68,6 +74,7 @@ struct StandardRoutes: Sendable {
                         load: await database.load(), minimum: description.poolMinimum,
                         maximum: description.poolMaximum))
             }
+            operations.offer()
             operations.get("/metrics") { request in
                 let format = Exposition.format(forAccept: request.field(.accept))
                 return Answer(

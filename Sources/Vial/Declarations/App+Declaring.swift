@@ -110,6 +110,8 @@ extension App {
         _ declaration: Declaration, accepts content: Content, parameters count: Int,
         _ handler: @escaping @Sendable (Request) throws -> Answer
     ) {
-        add(declaration.method, declaration.pattern, accepts: content, parameters: count, handler)
+        let types = declaration.success.schema == nil ? [] : [declaration.success.mediaType]
+        add(
+            declaration.method, declaration.pattern, accepts: content, offering: types, parameters: count, handler)
     }
 }
