@@ -17,15 +17,14 @@ public enum ResponseEncoder {
 
     /// Appends a whole response.
     ///
-    /// The order is: status line, Server, Date, X-Request-Id, Content-Type, ETag, `fields`, Content-Length, Connection,
+    /// The order is: status line, common fields, X-Request-Id, Content-Type, ETag, `fields`, Content-Length, Connection,
     /// blank line, body.
     ///
     /// - Parameters:
     ///   - status: 100…599.
     ///   - reason: nil: the standard phrase, empty for a status without one.
     ///   - contentType: nil: no Content-Type, unless `fields` has one.
-    ///   - commonFields: the lines of Server and Date, created once a second for all responses, without the last line's
-    ///     end.
+    ///   - commonFields: lines created once a second for all responses, with Server and Date, without the last line's end.
     ///   - requestID: empty: no X-Request-Id. At most 512 bytes.
     ///   - entityTag: with its quotes, at most 256 bytes; empty: no ETag, unless `fields` has one.
     ///   - contentLength: nil: no Content-Length, for answers without content. Never written for 1xx and 204, where it is

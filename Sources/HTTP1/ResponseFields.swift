@@ -82,6 +82,11 @@ public struct ResponseFields: Equatable, Sendable {
         }
     }
 
+    /// Whether the lines of others can be appended.
+    public func hasRoom(for others: ResponseFields) -> Bool {
+        bytes.count + others.bytes.count <= Limits.responseFieldByteLimit
+    }
+
     /// The value of the first line of that name, ignoring case; nil if there is none.
     public func value(_ name: String) -> String? {
         let (wanted, all) = (name.utf8.span, bytes.span)

@@ -3,7 +3,7 @@ import HTTP1
 import Platform
 import Reactor
 
-/// The `Server` and `Date` fields of every response, rendered once per second.
+/// The fields `Server`, `X-Content-Type-Options` and `Date` of every response, rendered once per second.
 struct CommonFields {
     private let server: [UInt8]
     private var clock = WallClock()
@@ -13,10 +13,10 @@ struct CommonFields {
     /// - Parameter server: a token of RFC 9110 §5.6.2.
     init(server: String) {
         precondition(ResponseEncoder.isServerName(server), "'\(server)' is not valid in the Server field")
-        self.server = Array("Server: \(server)\r\nDate: ".utf8)
+        self.server = Array("Server: \(server)\r\nX-Content-Type-Options: nosniff\r\nDate: ".utf8)
     }
 
-    /// Both lines, without the final CRLF; `Date` is the IMF-fixdate of `now`.
+    /// The lines, without the final CRLF; `Date` is the IMF-fixdate of `now`.
     mutating func bytes(at now: Instant) -> [UInt8] {
         let current = clock.utc(now) / 1_000_000_000
         if current != second {

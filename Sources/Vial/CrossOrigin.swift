@@ -50,8 +50,7 @@ public struct CrossOrigin: Sendable {
     func finish(_ response: inout Response, for request: Request) {
         if isEmpty { return }
         let fields = fields(of: response, for: request)
-        guard response.fields.bytes.count + fields.bytes.count <= Limits.responseFieldByteLimit else { return }
-        response.fields.append(fields)
+        if response.fields.hasRoom(for: fields) { response.fields.append(fields) }
     }
 
     private func fields(of response: Response, for request: Request) -> ResponseFields {

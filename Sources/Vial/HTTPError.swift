@@ -135,6 +135,7 @@ public struct HTTPError: Error, Sendable {
         json.endObject()
         var response = Response(status: status, contentType: "application/problem+json", body: json.bytes)
         response.fields = fields
+        if fields.value("Cache-Control") == nil, fields.hasRoom(for: .notStored) { response.fields.append(.notStored) }
         response.closes = closes
         return response
     }

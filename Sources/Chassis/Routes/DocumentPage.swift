@@ -1,5 +1,4 @@
 import HTTP1
-import HTTPTypes
 import Vial
 
 /// The page that shows `/openapi.json` to people: operations, a form for each, and the request as a curl command. Three
@@ -10,35 +9,38 @@ enum DocumentPage {
 
     private struct File {
         let pattern: String
-        let contentType: StaticString
-        let bytes: [UInt8]
+        let mediaType: String
+        let document: Document
+
+        init(_ pattern: String, _ bytes: [UInt8], _ contentType: StaticString) {
+            self.pattern = pattern
+            mediaType = String("\(contentType)".prefix { $0 != ";" })
+            document = Document(bytes, contentType: contentType, tag: EntityTag(hashing: bytes), fields: fields)
+        }
     }
 
     private static let files = [
-        File(pattern: "/docs", contentType: "text/html; charset=utf-8", bytes: PackageResources.docs_html),
-        File(pattern: "/docs/docs.css", contentType: "text/css; charset=utf-8", bytes: PackageResources.docs_css),
-        File(pattern: "/docs/docs.js", contentType: "text/javascript; charset=utf-8", bytes: PackageResources.docs_js),
+        File("/docs", PackageResources.docs_html, "text/html; charset=utf-8"),
+        File("/docs/docs.css", PackageResources.docs_css, "text/css; charset=utf-8"),
+        File("/docs/docs.js", PackageResources.docs_js, "text/javascript; charset=utf-8"),
     ]
 
     static func addRoutes(to app: inout App) {
         for file in files {
-            let response = response(file)
-            app.offer(String("\(file.contentType)".prefix { $0 != ";" }))
-            app.get(file.pattern) { _ in Answer(response) }
+            app.offer(file.mediaType)
+            app.get(file.pattern) { try file.document.answer(to: $0) }
         }
     }
 
-    private static func response(_ file: File) -> Response {
-        var response = Response(status: .ok, contentType: file.contentType, body: file.bytes)
-        response.fields.append(literal: "Cache-Control", "max-age=300")
-        response.fields.append(literal: "X-Content-Type-Options", "nosniff")
+    private static var fields: ResponseFields {
+        var fields = ResponseFields.ofDocument
         // Nothing from other hosts, no script or style in the page, no text that is read as HTML, and no frame around it.
-        response.fields.append(
+        fields.append(
             literal: "Content-Security-Policy",
             """
             default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; \
             form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'
             """)
-        return response
+        return fields
     }
 }

@@ -115,6 +115,7 @@ final class Health: Work {
         json.endObject()
         json.endObject()
         var response = Response(status: code, contentType: "application/json", body: json.bytes)
+        response.fields = .notStored
         // So that the log line has the reason.
         response.failure = check.error
         return response

@@ -1,17 +1,11 @@
-import HTTPTypes
+import HTTP1
 import Synchronization
 import Vial
 
 /// The service's OpenAPI document: made once for each base path, for all event loops.
 final class ServiceDocument: Sendable {
-    /// A document and its entity tag.
-    private struct Text {
-        let bytes: [UInt8]
-        let tag: EntityTag
-    }
-
     private let service: Service
-    private let made = Mutex<[String: Text]>([:])
+    private let made = Mutex<[String: Document]>([:])
 
     init(of service: Service) {
         self.service = service
@@ -19,26 +13,30 @@ final class ServiceDocument: Sendable {
 
     /// Adds `/openapi.json` to an app that has all other routes.
     func addRoute(to app: inout App) {
-        let text = text(for: app)
+        let document = document(for: app)
         app.offer("application/json")
-        app.get("/openapi.json") { request in
-            try .tagged(text.tag, if: Preconditions(request)) {
-                Answer(status: .ok, contentType: "application/json", body: text.bytes)
-            }
-        }
+        app.get("/openapi.json") { try document.answer(to: $0) }
     }
 
-    private func text(for app: App) -> Text {
+    private func document(for app: App) -> Document {
         made.withLock { made in
             if let known = made[app.basePath] { return known }
             let bytes = APIDocument(title: service.name, version: service.version, summary: service.summary, of: app)
                 .bytes
-            let tag = sha256(bytes).prefix(16).map { byte in
-                String(byte >> 4, radix: 16) + String(byte & 0xF, radix: 16)
-            }.joined()
-            let text = Text(bytes: bytes, tag: EntityTag(tag))
-            made[app.basePath] = text
-            return text
+            let document = Document(
+                bytes, contentType: "application/json", tag: EntityTag(hashing: bytes), fields: .ofDocument)
+            made[app.basePath] = document
+            return document
         }
+    }
+}
+
+extension EntityTag {
+    /// A tag of this content: half of its SHA-256.
+    init(hashing content: [UInt8]) {
+        let hash = sha256(content).prefix(16).map { byte in
+            String(byte >> 4, radix: 16) + String(byte & 0xF, radix: 16)
+        }
+        self.init(hash.joined())
     }
 }

@@ -51,12 +51,12 @@ struct StandardRoutes: Sendable {
             app.get(path) { _ in health.value.answer }
         }
         app.get("/health/live") { _ in
-            .json { json in
+            try Answer.json { json in
                 json.beginObject()
                 json.key("status")
                 json.value("alive")
                 json.endObject()
-            }
+            }.field("Cache-Control", "no-store")
         }
     }
 
@@ -68,17 +68,19 @@ struct StandardRoutes: Sendable {
             }
             operations.offer("application/json")
             operations.get("/db") { _ in
-                try .json(
+                try Answer.json(
                     DatabaseStatus(
                         countedTable: service.countedTable, rows: await context.pool.query(service.databaseStatus),
                         load: await database.load(), minimum: description.poolMinimum,
-                        maximum: description.poolMaximum))
+                        maximum: description.poolMaximum)
+                ).field("Cache-Control", "no-store")
             }
             operations.offer()
             operations.get("/metrics") { request in
                 let format = Exposition.format(forAccept: request.field(.accept))
-                return Answer(
-                    status: .ok, contentType: format.contentType, body: Exposition.render(context.registry, as: format))
+                return try Answer(
+                    status: .ok, contentType: format.contentType, body: Exposition.render(context.registry, as: format)
+                ).field("Cache-Control", "no-store")
             }
         }
     }

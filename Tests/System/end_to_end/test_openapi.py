@@ -76,7 +76,7 @@ def test_the_document_has_the_address_of_the_service(database):
 
 def test_a_cache_may_keep_the_document_and_asks_whether_it_is_current(orders):
     document = orders.get("/openapi.json")
-    assert document.headers["Cache-Control"] == "no-cache"
+    assert document.headers["Cache-Control"] == "max-age=300"
     again = orders.get("/openapi.json", headers={"If-None-Match": document.headers["ETag"]})
     assert again.status_code == 304 and again.content == b""
 
