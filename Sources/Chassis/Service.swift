@@ -53,7 +53,8 @@ public struct Service: Sendable {
     ///     for each event loop and each port. `serve` and `check-config` call it once before, unless `HEALTH_PATHS` is
     ///     invalid or `none`, to compare `HEALTH_PATHS` with the patterns: with a pool that has no connection, and
     ///     counters that are not exposed. The other commands do not call it. The paths `/`, `/health`, `/health/ready`,
-    ///     `/health/live`, `/db`, `/metrics`, `/problems/{name}`, `/openapi.json` and `/docs` are in use.
+    ///     `/health/live`, `/db`, `/metrics`, `/problems/{name}`, `/openapi.json`, `/docs` and
+    ///     `/.well-known/api-catalog` are in use.
     public init(
         name: String, version: String, summary: String, variables: [Variable] = [], migrations: [Migration] = [],
         keptSchema: KeptSchema = KeptSchema(), statements: [Statement] = [],

@@ -16,6 +16,7 @@ import Vial
                 app.routes.map(\.pattern) == [
                     "/", "/health", "/health/ready", "/healthz", "/health/live", "/db", "/metrics", "/problems/{name}",
                     "/api/items", "/api/items/{id}", "/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js",
+                    "/.well-known/api-catalog",
                 ])
             #expect(
                 Set(StandardRoutes.patterns + ["/healthz", "/api/items", "/api/items/{id}"])
@@ -46,6 +47,27 @@ import Vial
                 #""links":{"items":"/base/api/items","health":"/base/health","database":"/base/db","#
                 + #""metrics":"/base/metrics"}}"#
             #expect(response.text.hasSuffix(links))
+        }
+    }
+
+    @Test func `the root and the catalog lead to the document, its page and the health`() async throws {
+        try await withUnreachableDatabase(basePath: "/base") { app, _ in
+            let root = await app.respond(to: try Request(.get, "/base"))
+            #expect(
+                root.fields.value("Link")
+                    == "</base/openapi.json>; rel=\"service-desc\"; type=\"application/json\", "
+                    + "</base/docs>; rel=\"service-doc\"; type=\"text/html\", "
+                    + "</base/.well-known/api-catalog>; rel=\"api-catalog\"")
+            let catalog = await app.respond(to: try Request(.get, "/base/.well-known/api-catalog"))
+            #expect(
+                catalog.contentType?.description
+                    == "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"")
+            #expect(
+                catalog.text == #"{"linkset":[{"anchor":"/base","#
+                    + #""service-desc":[{"href":"/base/openapi.json","type":"application/json"}],"#
+                    + #""service-doc":[{"href":"/base/docs","type":"text/html"}],"#
+                    + #""status":[{"href":"/base/health","type":"application/json"}]}]}"#)
+            #expect(catalog.fields.value("Link") == "</base/.well-known/api-catalog>; rel=\"api-catalog\"")
         }
     }
 

@@ -1,4 +1,5 @@
 import Formatting
+import HTTP1
 import HTTPTypes
 import Platform
 import Reactor
@@ -30,8 +31,10 @@ final class ServiceDescription: Sendable {
 
     /// The answer to a request that arrived at this time of the monotonic clock.
     ///
-    /// - Parameter links: as made by `links`.
-    func answer(at now: Instant, links: [UInt8]) -> Answer {
+    /// - Parameters:
+    ///   - links: as made by `links`.
+    ///   - fields: of the answer.
+    func answer(at now: Instant, links: [UInt8], fields: ResponseFields = ResponseFields()) -> Answer {
         let beginning = beginning.withLock { $0 }
         // A request that was never on a connection has no time.
         let uptime = now.nanoseconds(since: start) / 1_000_000_000
@@ -41,7 +44,9 @@ final class ServiceDescription: Sendable {
             body.append(decimal: uptime)
             body.append(span: links.span)
         }
-        return Answer(status: .ok, contentType: "application/json", body: body)
+        var response = Response(status: .ok, contentType: "application/json", body: body)
+        response.fields = fields
+        return Answer(response)
     }
 
     private static func beginning(_ service: Service, _ environment: String, _ instanceID: String) -> [UInt8] {

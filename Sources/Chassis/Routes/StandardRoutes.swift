@@ -10,7 +10,7 @@ struct StandardRoutes: Sendable {
     /// The patterns that exist in every configuration.
     static let patterns =
         ["/", "/health", "/health/ready", "/health/live", "/db", "/metrics", "/problems/{name}", "/openapi.json"]
-        + DocumentPage.patterns
+        + DocumentPage.patterns + [APICatalog.pattern]
 
     let service: Service
     let context: Service.Context
@@ -28,7 +28,10 @@ struct StandardRoutes: Sendable {
         var app = App(basePath: basePath)
         let links = description.links(basePath: basePath, hidesOperations: hidesOperations)
         app.offer("application/json")
-        app.get("/") { description.answer(at: $0.start, links: links) }
+        let catalog = APICatalog(basePath: basePath)
+        app.get("/") { [fields = catalog.rootFields] in
+            description.answer(at: $0.start, links: links, fields: fields)
+        }
         // A balancer's check and a scraper's request are answered whatever they accept.
         app.offer()
         addHealth(to: &app, paths: ["/health", "/health/ready"] + healthPaths)
@@ -42,6 +45,8 @@ struct StandardRoutes: Sendable {
         describe(in: &app, hidesOperations: hidesOperations)
         document.addRoute(to: &app)
         DocumentPage.addRoutes(to: &app)
+        app.offer()
+        app.get(APICatalog.pattern) { [document = catalog.document] in try document.answer(to: $0) }
         app.onError(DatabaseError.self) { error, request in HTTPError(error, for: request) }
         return app
     }

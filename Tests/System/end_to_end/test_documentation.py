@@ -19,6 +19,7 @@ ENDPOINTS = [
     "/problems/{name}",
     "/openapi.json",
     "/docs",
+    "/.well-known/api-catalog",
 ]
 
 
