@@ -47,9 +47,26 @@ extension LoopPool {
     /// Runs another statement for the caller when these rows are not enough.
     @inline(never)
     private func fallsBack(_ pending: PendingStatement, _ request: PoolState.Request, _ rows: Rows) -> Bool {
-        guard let fallback = pending.statement.fallback, fallback.isNeeded(rows) else { return false }
-        submit(
-            fallback.statement, pending.arguments, rows: request.rows, until: request.deadline, for: pending.caller)
+        let needed = pending.statement.fallbacks.first { rows.byteCount > $0.byteCount && $0.isNeeded(rows) }
+        guard let fallback = needed else { return false }
+        var caller = pending.caller
+        var expiry = request.deadline
+        if let limit = fallback.limit, now + limit < expiry {
+            caller = CallerWithRows(rows, for: caller)
+            expiry = now + limit
+        }
+        guard let parameters = fallback.parameters else {
+            submit(
+                fallback.statement, pending.arguments, rows: request.rows, until: expiry, for: caller,
+                reservation: pending.reservation)
+            return true
+        }
+        do throws(DatabaseError) {
+            let arguments = Arguments(try parameters(rows), for: fallback.statement)
+            submit(fallback.statement, arguments, rows: request.rows, until: expiry, for: caller)
+        } catch {
+            caller.receive(.failure(error))
+        }
         return true
     }
 

@@ -66,15 +66,18 @@ import Reactor
 
     /// Submits a statement.
     ///
-    /// - Parameter rows: maximum number of rows it may return.
+    /// - Parameters:
+    ///   - rows: maximum number of rows it may return.
+    ///   - reserved: memory that another statement has reserved for the same arguments.
     func submit(
         _ statement: Statement, _ arguments: Arguments, rows: Int, until expiry: Instant?,
-        for caller: any StatementCaller
+        for caller: any StatementCaller, reservation reserved: MemoryReservation? = nil
     ) {
         let byteCount = arguments.byteCount
         // Counted until the statement is answered.
         let reservation =
-            byteCount > Self.uncountedByteLimit ? MemoryReservation(byteCount, for: .parameter, of: memory) : nil
+            byteCount > Self.uncountedByteLimit
+            ? reserved ?? MemoryReservation(byteCount, for: .parameter, of: memory) : nil
         let hasMemory = byteCount <= Self.uncountedByteLimit || reservation != nil
         let id = statements.insert(statement, arguments, for: caller, reservation)
         let request = request(id, for: statement, byteCount, rows: rows, until: expiry)

@@ -18,6 +18,24 @@ final class CallingFunction: StatementCaller {
     func receive(_ outcome: Result<Rows, DatabaseError>) { function(outcome) }
 }
 
+/// The caller of a fallback with a time limit: when it passes, the caller gets the rows of the first statement.
+final class CallerWithRows: StatementCaller {
+    private let rows: Rows
+    private let caller: any StatementCaller
+
+    init(_ rows: Rows, for caller: any StatementCaller) {
+        self.rows = rows
+        self.caller = caller
+    }
+
+    func receive(_ outcome: Result<Rows, DatabaseError>) {
+        switch outcome {
+        case .failure(.deadlineExceeded), .failure(.waitTimedOut): caller.receive(.success(rows))
+        case .success, .failure: caller.receive(outcome)
+        }
+    }
+}
+
 /// A statement between its submission and its answer. Decisions use the `PoolState.Request` with the same id.
 struct PendingStatement {
     /// Its id among the pool's statements.

@@ -30,8 +30,8 @@ public final class Statement: Sendable {
     let parameterCount: Int
     /// Maximum memory of its result, reserved before it is sent. For merged statements, the share of one of them.
     public let resultByteLimit: Int
-    /// Runs afterwards if the rows are not enough; never for results of at most `enoughByteCount` bytes.
-    let fallback: Fallback?
+    /// The first of them that is needed runs afterwards; none for results of at most `enoughByteCount` bytes.
+    let fallbacks: [Fallback]
     let enoughByteCount: Int
     /// The statement as which several adjacent ones run merged. Its parameters are arrays of theirs.
     public let many: Statement?
@@ -39,21 +39,32 @@ public final class Statement: Sendable {
     /// Whether it looks up one row by its key.
     var isLookup: Bool { kind == .read && many != nil }
 
-    /// Another read with the same parameters, which answers the caller when the rows of the first are not enough. Not
-    /// supported within a transaction.
+    /// Another read, which answers the caller when the rows of the first are not enough. Not supported within a
+    /// transaction.
     public struct Fallback: Sendable {
         let statement: Statement
         let byteCount: Int
+        let limit: Duration?
+        /// Nil: those of the first statement.
+        let parameters: (@Sendable (Rows) throws(DatabaseError) -> [Parameter])?
         let isNeeded: @Sendable (Rows) -> Bool
 
         /// - Parameters:
         ///   - byteCount: for results up to this size `isNeeded` is not called.
+        ///   - limit: when the fallback has no answer after this time, the rows of the first statement are the answer.
+        ///     It is cancelled at the server then.
+        ///   - parameters: of the fallback, from the rows of the first statement; by default those of the first
+        ///     statement.
         public init(
-            _ statement: Statement, above byteCount: Int = 0, where isNeeded: @escaping @Sendable (Rows) -> Bool
+            _ statement: Statement, above byteCount: Int = 0, within limit: Duration? = nil,
+            with parameters: (@Sendable (Rows) throws(DatabaseError) -> [Parameter])? = nil,
+            where isNeeded: @escaping @Sendable (Rows) -> Bool
         ) {
             precondition(statement.kind == .read, "\(statement.name) is not a .read statement")
             self.statement = statement
             self.byteCount = byteCount
+            self.limit = limit
+            self.parameters = parameters
             self.isNeeded = isNeeded
         }
     }
@@ -65,9 +76,9 @@ public final class Statement: Sendable {
 
     public convenience init(
         _ name: String, _ sql: String, kind: Kind = .read, result resultByteLimit: Int? = nil,
-        or fallback: Fallback? = nil
+        or fallbacks: Fallback...
     ) {
-        self.init(name, sql, kind, many: nil, result: resultByteLimit, fallback)
+        self.init(name, sql, kind, many: nil, result: resultByteLimit, fallbacks)
     }
 
     /// A lookup: returns the row with a key, or none. Adjacent lookups of one loop iteration are merged into one.
@@ -79,11 +90,11 @@ public final class Statement: Sendable {
     ///     first column is the key, as an int8.
     public convenience init(
         _ name: String, _ sql: String, lookingUp many: Statement, result resultByteLimit: Int? = nil,
-        or fallback: Fallback? = nil
+        or fallbacks: Fallback...
     ) {
         precondition(many.kind == .read && many.many == nil, "\(many.name) must be a plain .read statement")
         precondition(many.parameterCount == 1, "\(many.name) must take one parameter, an array of keys")
-        self.init(name, sql, .read, many: many, result: resultByteLimit, fallback)
+        self.init(name, sql, .read, many: many, result: resultByteLimit, fallbacks)
     }
 
     /// An insert that returns its one row. Adjacent inserts of one loop iteration are merged into one.
@@ -94,11 +105,11 @@ public final class Statement: Sendable {
     ///     one row per element, in order, or fails and inserts none: each insert then runs as `sql`.
     public convenience init(_ name: String, _ sql: String, inserting many: Statement) {
         precondition(many.kind == .insert && many.many == nil, "\(many.name) must be a plain .insert statement")
-        self.init(name, sql, .insert, many: many, result: nil, nil)
+        self.init(name, sql, .insert, many: many, result: nil, [])
     }
 
     private init(
-        _ name: String, _ sql: String, _ kind: Kind, many: Statement?, result: Int?, _ fallback: Fallback?
+        _ name: String, _ sql: String, _ kind: Kind, many: Statement?, result: Int?, _ fallbacks: [Fallback]
     ) {
         let text = StatementText(sql)
         if kind == .read, let word = text.wordOfWrite {
@@ -107,12 +118,12 @@ public final class Statement: Sendable {
             fatalError("\(name) is a .read and has \(word): give it \(right)")
         }
         parameterCount = text.parameterCount
-        for other in [many, fallback?.statement] {
+        for other in [many] + fallbacks.map({ $0.parameters == nil ? $0.statement : nil }) {
             guard let other, other.parameterCount != text.parameterCount else { continue }
             fatalError("\(name) takes \(text.parameterCount) parameters, and \(other.name) \(other.parameterCount)")
         }
-        self.fallback = fallback
-        enoughByteCount = fallback?.byteCount ?? .max
+        self.fallbacks = fallbacks
+        enoughByteCount = fallbacks.map(\.byteCount).min() ?? .max
         self.name = name
         self.sql = sql
         self.kind = kind
