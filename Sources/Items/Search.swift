@@ -6,14 +6,23 @@ import Postgres
 /// cursor leads behind the items that were looked at.
 ///
 /// Neither way alone is bounded: in the list's order a rare text is far away, and the index has all places of a common
-/// one, in no order.
+/// one, in no order. The index knows only runs of three characters. A text whose runs are all common makes it look at
+/// as many names as have the least common of them, whether they contain the text or not. So the first statement
+/// estimates how common the runs are, from a sample of the table (`Sample`), and `indexTime` bounds the second one
+/// where the sample is wrong.
 struct Search: Sendable {
     /// Items that one request looks at: about a millisecond.
     static let probeLimit = 1_000
     /// Items with the text that the index may find.
     static let matchLimit = 400
-    /// Letters and digits in a row that the index needs: it has runs of three, and for a shorter text reads all of them.
-    static let indexedRunLength = 3
+    /// Names that the index may have to look at.
+    static let candidateLimit = 2_000
+    /// Longest run of the statement that uses the index; then the page is what the first statement has found.
+    static let indexTime = Duration.milliseconds(100)
+    /// Characters in a row that the index needs: it has runs of so many, and for a shorter text reads all of them.
+    static let runLength = 3
+    /// Runs of a text that are looked for in the sample, if it has more.
+    static let runLimit = 32
 
     let probe: Statement
     private let indexed: Statement
@@ -50,7 +59,7 @@ struct Search: Sendable {
         indexed = Statement("\(name)_indexed", Self.indexedSQL(order), result: PageRequest.resultByteLimit)
         probe = Statement(
             name, Self.probeSQL(order), result: PageRequest.resultByteLimit,
-            or: Statement.Fallback(indexed, where: FilteredRows.wantIndex))
+            or: Statement.Fallback(indexed, within: Self.indexTime, where: FilteredRows.wantIndex))
     }
 
     /// The items that the probe finds, as `found`, and where it ended, as `edge`: no row when enough was found, or when
@@ -92,20 +101,45 @@ struct Search: Sendable {
         FilteredLists.rows("WHERE items.id = ANY(ARRAY(SELECT key FROM \(keys))) ORDER BY \(order.ofItems)", order)
     }
 
-    /// Whether the index may find the rest: it is there, it knows the text, and not too many items have it, if the rest of
-    /// the table has as many as the probe has found.
+    /// Whether the index may find the rest: it is there, not too many items have the text, if the rest of the table has as
+    /// many as the probe has found, and the text has a run that few names have.
     private static func isIndexOfUse(_ order: ListOrder) -> String {
         """
-        \(ListIndex.ofNames.exists) AND $\(order.nextParameter)::text ~ '[[:alnum:]]{\(indexedRunLength)}'
-        AND (SELECT count(*) FROM found) * (SELECT reltuples FROM pg_class WHERE oid = to_regclass('items'))
-            <= \(2 * matchLimit * probeLimit)
+        \(ListIndex.ofNames.exists)
+        AND (SELECT count(*) FROM found) <= (SELECT \(2 * matchLimit * probeLimit) / greatest(rows, 1) FROM size)
+        AND EXISTS (
+            SELECT FROM runs WHERE (
+                SELECT count(*) FROM (
+                    SELECT FROM sample WHERE strpos(sample.name, runs.run) > 0 LIMIT (SELECT most + 1 FROM bound)
+                ) AS names
+            ) <= (SELECT most FROM bound)
+        )
         """
     }
+
+    /// The runs of the text that the index knows for certain: at the ends of a word it knows shorter ones too.
+    private static func runs(_ order: ListOrder) -> String {
+        """
+        runs AS MATERIALIZED (
+            SELECT DISTINCT substr(word[1], place, \(runLength)) AS run
+            FROM regexp_matches(\(pattern(order)), '[[:alnum:]]{\(runLength),}', 'g') AS word,
+                generate_series(1, char_length(word[1]) - \(runLength - 1)) AS place
+            LIMIT \(runLimit)
+        )
+        """
+    }
+
+    /// In how many names of the sample a run may be.
+    private static let bound = """
+        bound AS MATERIALIZED (
+            SELECT floor(\(candidateLimit) * (SELECT count(*) FROM sample) / greatest(rows, 1))::int8 AS most FROM size
+        )
+        """
 
     private static func probeSQL(_ order: ListOrder) -> String {
         let (edge, beforeIndex) = (FilteredLists.Mark.edge.rawValue, FilteredLists.Mark.edgeBeforeIndex.rawValue)
         return """
-            WITH \(probe(order))
+            WITH \(probe(order)), \(Sample.size), \(Sample.names), \(bound), \(runs(order))
             \(items("found", order))
             UNION ALL
             SELECT key, NULL, NULL, moment, NULL,

@@ -340,6 +340,48 @@ class TestSearches:
         finally:
             database.drop()
 
+    ABSENT = ["aaaa", "battery aaa", "aaa battery battery", "ttery aaa"]
+
+    @pytest.fixture(scope="class", params=["ANALYZE items", "SELECT"], ids=["analysed", "never analysed"])
+    @classmethod
+    def similar(cls, request, cluster):
+        database = Database(cluster)
+        server = Server(database.environment)
+        try:
+            server.wait_until_healthy()
+            with database.connect() as connection:
+                connection.execute("ALTER TABLE items SET (autovacuum_enabled = off)")
+                # One in a hundred is rare, and the last one alone.
+                fill(
+                    database,
+                    120_000,
+                    "'AAA battery ' || CASE WHEN n = 120000 THEN 'Unique' WHEN n % 100 = 7 THEN 'Seldom' ELSE '' END",
+                )
+                connection.execute(request.param)
+            yield server
+        finally:
+            stop_all([server])
+            database.drop()
+
+    def indexed(self, server):
+        """How often the index was used."""
+        lines = server.get("/metrics").text.splitlines()
+        counts = re.compile(r'db_query_duration_seconds_count\{.*statement="search_items\w*_indexed".*\} (\d+)')
+        return sum(int(found[1]) for found in map(counts.match, lines) if found)
+
+    @pytest.mark.parametrize("order", ["asc", "desc"])
+    @pytest.mark.parametrize("time", ["", "&created_after=2023-01-01T00:00:00Z"])
+    def test_for_common_letters_do_not_look_at_every_name(self, similar, order, time):
+        before = self.indexed(similar)
+        for text in [*self.ABSENT, "seldom"]:
+            page = similar.get(f"/api/items?q={text}&order={order}{time}").json()
+            assert page["next_cursor"] is not None
+            assert len(page["items"]) == (PROBE // 100 if text == "seldom" else 0)
+        assert self.indexed(similar) == before
+        found = similar.get(f"/api/items?q=aaa+battery+unique&order={order}{time}").json()
+        assert len(found["items"]) == 1 and found["next_cursor"] is None
+        assert self.indexed(similar) == before + 1
+
 
 class TestTablesFromBefore:
     @pytest.mark.parametrize("prepared", ["1", "0"])
