@@ -31,7 +31,7 @@ enum FilteredLists {
             UNION ALL
             SELECT 0, NULL, NULL, NULL, NULL, \(Mark.noIndex.rawValue)::int8 WHERE NOT \(ListIndex.byTime.exists)
             """,
-            result: PageRequest.resultByteLimit)
+            result: PageRequest.resultByteLimit, or: LongItems.fallback)
     }
 
     /// Items with the ids in `$2`.
@@ -42,7 +42,7 @@ enum FilteredLists {
         let order = ListOrder(isByTime: false, direction)
         return Statement(
             name, rows("WHERE items.id = ANY($2::int8[]) ORDER BY \(order.ofItems)", order),
-            result: PageRequest.resultByteLimit)
+            result: PageRequest.resultByteLimit, or: LongItems.fallback)
     }
 
     /// SQL of the items that `choice` selects in its order, at most `$1`. No row follows the one that exceeds the page's

@@ -33,10 +33,16 @@ struct FilteredRows {
         (try? FilteredRows(rows))?.mark == .edgeBeforeIndex
     }
 
+    /// The id and the time of the first item, when its texts alone exceed a page; nil otherwise.
+    static func longItem(_ rows: Rows) -> (id: Int64, createdAt: Parameter)? {
+        guard let filtered = try? FilteredRows(rows), filtered.isCut, filtered.itemCount == 1 else { return nil }
+        let time = try? rows[0].int64(3)
+        return (try? rows[0].int64(0)).map { ($0, time.map(Parameter.int64) ?? .null) }
+    }
+
     /// - Throws: `DatabaseError`, or `HTTPError` when the table cannot serve the list.
     func page(for request: PageRequest) throws -> Page {
         if mark == .noIndex { throw HTTPError.noTimeIndex }
-        if isCut && itemCount == 1 { throw HTTPError(itemLongerThanPage: try rows[0].int64(0)) }
         let edge = mark == nil ? nil : try Cursor(rows[itemCount], of: request)
         return try Page(rows, itemCount, isCut: isCut, edge: edge, for: request)
     }
@@ -57,11 +63,4 @@ extension HTTPError {
         .badRequest,
         "Query parameters created_after and created_before are not available: the table has no index items_created_at_id."
     )
-
-    /// In a table from before.
-    fileprivate init(itemLongerThanPage id: Int64) {
-        let mebibytes = PageRequest.byteLimit / 1_048_576
-        self.init(
-            .internalServerError, "Item \(id) is longer than the \(mebibytes) MiB of a page of a filtered list.")
-    }
 }

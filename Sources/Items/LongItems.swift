@@ -5,7 +5,7 @@ import Postgres
 enum LongItems {
     static let statements = [
         find, firstPage, firstPageDescending, nextPage, nextPageDescending, first, firstDescending, next,
-        nextDescending,
+        nextDescending, listed,
     ]
 
     static let length = "(coalesce(octet_length(name), 0) + coalesce(octet_length(description), 0))"
@@ -25,6 +25,27 @@ enum LongItems {
             SELECT *, \(length) AS length FROM (SELECT \(Item.columns) FROM items WHERE id = $1::int8) AS item
         ) AS item
         """, result: resultByteLimit)
+
+    /// An item of a filtered list, and behind it the position after it: `$1` and `$2` are its id and `created_at`. The page
+    /// ends with it, and also when the item was deleted meanwhile the list goes on behind its place.
+    private static let listed = Statement(
+        "list_filtered_long_item",
+        """
+        SELECT \(id), name, description, created_at, updated_at, \(FilteredLists.Mark.item.rawValue)::int8 AS mark FROM (
+            SELECT *, \(length) AS length FROM (SELECT \(Item.columns) FROM items WHERE id = $1::int8) AS item
+        ) AS item
+        UNION ALL
+        SELECT $1::int8, NULL, NULL, $2::timestamptz, NULL, \(FilteredLists.Mark.edge.rawValue)::int8
+        """, result: resultByteLimit)
+
+    /// For the rows of a filtered list whose first item exceeds a page.
+    static let fallback = Statement.Fallback(
+        listed,
+        with: { (rows) throws(DatabaseError) in
+            guard let item = FilteredRows.longItem(rows) else { throw .unexpectedResult("no item is too long") }
+            return [.int64(item.id), item.createdAt]
+        },
+        where: { FilteredRows.longItem($0) != nil })
 
     static let firstPage = page("list_items_long", PlainList.first, by: "key", or: first)
     static let firstPageDescending = page(

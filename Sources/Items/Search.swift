@@ -56,10 +56,12 @@ struct Search: Sendable {
     }
 
     private init(_ name: String, _ order: ListOrder) {
-        indexed = Statement("\(name)_indexed", Self.indexedSQL(order), result: PageRequest.resultByteLimit)
+        indexed = Statement(
+            "\(name)_indexed", Self.indexedSQL(order), result: PageRequest.resultByteLimit, or: LongItems.fallback)
         probe = Statement(
             name, Self.probeSQL(order), result: PageRequest.resultByteLimit,
-            or: Statement.Fallback(indexed, within: Self.indexTime, where: FilteredRows.wantIndex))
+            or: LongItems.fallback,
+            Statement.Fallback(indexed, within: Self.indexTime, where: FilteredRows.wantIndex))
     }
 
     /// The items that the probe finds, as `found`, and where it ended, as `edge`: no row when enough was found, or when

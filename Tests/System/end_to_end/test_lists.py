@@ -440,10 +440,21 @@ class TestTablesFromBefore:
             assert [len(page.json()["items"]) for page in pages] == [10, 10, 10]
             assert all(len(item["description"]) == 100_000 for page in pages for item in page.json()["items"])
         with database.connect() as connection:
-            connection.execute("UPDATE items SET description = repeat('x', 2000000) WHERE id = 2")
+            connection.execute("UPDATE items SET description = repeat('x', 2000000) WHERE id IN (2, 3, 30)")
+        rest = [*range(4, 30)]
+        for query in ("q=long", "created_after=2024-01-01T00:00:00Z", "ids=" + ",".join(map(str, range(1, 31)))):
+            pages = list(walk(server, query))
+            # An item longer than a page is one of its own, and the list goes on.
+            assert [ids([page]) for page in pages if page.json()["items"]] == [[1], [2], [3], rest[:10], rest[10:20], rest[20:], [30]]
+            assert len(pages[1].json()["items"][0]["description"]) == 2_000_000
+            assert sorted(ids(walk(server, query + "&order=desc"))) == [*range(1, 31)]
+            back = list(walk(server, "", "prev", start=pages[-1].links["prev"]["url"]))
+            assert sorted(ids(back) + ids(pages[-1:])) == [*range(1, 31)]
+        with database.connect() as connection:
+            connection.execute("UPDATE items SET description = repeat('x', 5000000) WHERE id = 2")
         pages = walk(server, "q=long")
         assert ids([next(pages)]) == [1]
-        with pytest.raises(AssertionError, match="Item 2 is longer than the 1 MiB of a page of a filtered list"):
+        with pytest.raises(AssertionError, match="Item 2 is longer than the 4 MiB that this server sends of one"):
             next(pages)
         with database.connect() as connection:
             connection.execute("UPDATE items SET name = 'long' || repeat('y', 2000) || 'Needle', description = NULL WHERE id = 2")
