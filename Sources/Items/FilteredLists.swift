@@ -16,6 +16,8 @@ enum FilteredLists {
         case edgeBeforeIndex = 2
         /// The table has no index by time.
         case noIndex = 3
+        /// It is being created, or will be.
+        case indexToCome = 5
     }
 
     /// Items by time between two positions, both excluded: `$2`, `$3` and `$4`, `$5` are time and id.
@@ -29,10 +31,17 @@ enum FilteredLists {
             """
             \(rows("WHERE \(ListIndex.byTime.exists) AND \(order.range) ORDER BY \(order.ofItems)", order))
             UNION ALL
-            SELECT 0, NULL, NULL, NULL, NULL, \(Mark.noIndex.rawValue)::int8 WHERE NOT \(ListIndex.byTime.exists)
+            \(noTimeIndex)
             """,
             result: PageRequest.resultByteLimit, or: LongItems.fallback)
     }
+
+    /// A row when the table has no index by time.
+    static let noTimeIndex = """
+        SELECT 0, NULL, NULL, NULL, NULL,
+            (CASE WHEN \(ListIndex.byTime.isToCome) THEN \(Mark.indexToCome.rawValue) ELSE \(Mark.noIndex.rawValue) END)::int8
+        WHERE NOT \(ListIndex.byTime.exists)
+        """
 
     /// Items with the ids in `$2`.
     private static let byIDs = idList("list_items_by_ids", .ascending)

@@ -42,6 +42,7 @@ struct FilteredRows {
 
     /// - Throws: `DatabaseError`, or `HTTPError` when the table cannot serve the list.
     func page(for request: PageRequest) throws -> Page {
+        if mark == .indexToCome { throw HTTPError.timeIndexToCome }
         if mark == .noIndex { throw HTTPError.noTimeIndex }
         let edge = mark == nil ? nil : try Cursor(rows[itemCount], of: request)
         return try Page(rows, itemCount, isCut: isCut, edge: edge, for: request)
@@ -63,4 +64,11 @@ extension HTTPError {
         .badRequest,
         "Query parameters created_after and created_before are not available: the table has no index items_created_at_id."
     )
+
+    /// While it is being created, which takes minutes for a large table.
+    static let timeIndexToCome = HTTPError(
+        .serviceUnavailable,
+        "Query parameters created_after and created_before are not available yet: the index items_created_at_id is being created.",
+        problem: "unavailable"
+    ).retryAfter(seconds: 30)
 }

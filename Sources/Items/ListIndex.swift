@@ -31,6 +31,21 @@ struct ListIndex: Equatable, Sendable {
     var exists: String { exists(where: "indisvalid") }
     private var isIncomplete: String { exists(where: "NOT indisvalid") }
 
+    /// SQL that is true, for an index that does not exist, when it is being created, or when this role may create it: then
+    /// this service does, at the latest when it is started again.
+    var isToCome: String {
+        """
+        (\(isIncomplete) OR \(Self.isCreatable))
+        """
+    }
+
+    private static let isCreatable = """
+        EXISTS (
+            SELECT FROM pg_class
+            WHERE oid = to_regclass('items') AND relkind = 'r' AND pg_has_role(relowner, 'USAGE')
+        )
+        """
+
     private func exists(where condition: String) -> String {
         """
         EXISTS (

@@ -91,12 +91,7 @@ struct Search: Sendable {
     }
 
     private static func noIndex(_ order: ListOrder) -> String {
-        order.isByTime
-            ? """
-            UNION ALL
-            SELECT 0, NULL, NULL, NULL, NULL, \(FilteredLists.Mark.noIndex.rawValue)::int8
-            WHERE NOT \(ListIndex.byTime.exists)
-            """ : ""
+        order.isByTime ? "UNION ALL \(FilteredLists.noTimeIndex)" : ""
     }
 
     private static func items(_ keys: String, _ order: ListOrder) -> String {

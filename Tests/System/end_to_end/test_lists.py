@@ -492,6 +492,27 @@ class TestIndexes:
             assert run.returncode == 0, run.stderr
             assert connection.execute(self.EXIST).fetchone()[0] == 2
 
+    def large(self, database, launch):
+        """A server whose table lacks its indexes, and a transaction for whose end CREATE INDEX CONCURRENTLY waits."""
+        assert items("migrate", **database.environment).returncode == 0
+        writer = database.connect()
+        fill(database, 20_000)
+        writer.execute("DROP INDEX items_created_at_id, items_name_search")
+        writer.execute("BEGIN")
+        writer.execute("INSERT INTO items (name) VALUES ('Open')")
+        return launch(database.environment).wait_until_healthy(), writer
+
+    def test_are_waited_for_while_they_are_made(self, database, launch):
+        server, writer = self.large(database, launch)
+        for query in ("created_after=2024-01-01T00:00:00Z", "q=a&created_after=2024-01-01T00:00:00Z"):
+            response = server.get(f"/api/items?{query}")
+            assert problem(response, 503)["type"] == "/problems/unavailable"
+            assert int(response.headers["Retry-After"]) > 0
+        assert server.get("/api/items?q=item 7").status_code == 200
+        writer.execute("COMMIT")
+        until(lambda: writer.execute(self.EXIST).fetchone()[0] == 2, 30, what="the indexes")
+        assert server.get("/api/items?created_after=2024-01-01T00:00:00Z").status_code == 200
+
     def test_are_missed_by_nobody_when_the_role_may_not_make_the_extension(self, own_cluster, launch):
         with own_cluster.connect(user="postgres") as admin:
             admin.execute("CREATE ROLE lowly LOGIN")
