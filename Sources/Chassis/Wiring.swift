@@ -25,7 +25,7 @@ extension Connector {
                 guard migrates else { return }
                 // When nothing is prepared, nothing else would notice that the schema is gone.
                 try migrations.apply(to: session, anew: !isPrepared)
-                laterChanges.begin(seenFrom: session) { () throws(DatabaseError) in
+                laterChanges.begin(seenFrom: session, logger: logger) { () throws(DatabaseError) in
                     let own = Connector(
                         options: credentials.options, renew: credentials.renew, interruption: interruption)
                     return try own.session()

@@ -83,6 +83,15 @@ extension ListIndex {
         END $extending$
         """
 
+    /// Whether the extension is installed, and the role may create it.
+    private static let mayExtend = """
+        SELECT EXISTS (
+            SELECT FROM pg_available_extension_versions JOIN pg_roles ON rolname = current_user
+            WHERE name = 'pg_trgm'
+                AND (rolsuper OR NOT superuser OR trusted AND has_database_privilege(current_database(), 'CREATE'))
+        )
+        """
+
     private static let operatorClass = """
         SELECT format('%I.%I', nspname, opcname) FROM pg_opclass JOIN pg_namespace ON pg_namespace.oid = opcnamespace
         WHERE opcname = 'gin_trgm_ops' LIMIT 1
@@ -110,26 +119,29 @@ extension ListIndex {
     }
 
     /// SQL that creates those that a table lacks, statement by statement and without keeping its writers waiting.
-    static func laterCreation(_ session: Session) throws(DatabaseError) -> [String] {
+    static func laterCreation(_ session: Session) throws(DatabaseError) -> [KeptSchema.LaterChange] {
         let looks = all.map { "SELECT '\($0.name)', \($0.exists), \($0.isIncomplete)" }
         let rows = try session.execute(
             """
             SELECT * FROM (\(looks.joined(separator: " UNION ALL "))) AS found
-            WHERE (SELECT relkind FROM pg_class WHERE oid = to_regclass('items')) = 'r'
+            WHERE \(isCreatable)
             """)
-        var changes: [String] = []
+        var changes: [KeptSchema.LaterChange] = []
         for (index, row) in zip(all, rows) where row[1] == "f" {
             var definition = index.definition
             if index.isOfExtension {
-                let isAvailable = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm')"
-                guard try session.execute(isAvailable).first?.first == "t" else { continue }
                 let known = try session.execute(operatorClass).first?.first ?? nil
-                if known == nil { changes.append(extending) }
+                if known == nil {
+                    guard try session.execute(mayExtend).first?.first == "t" else { continue }
+                    changes.append(.init(extending))
+                }
                 definition.replace("CLASS", with: known ?? "gin_trgm_ops")
             }
-            // An attempt that was stopped leaves an index that is not complete.
-            if row[2] == "t" { changes.append("DROP INDEX CONCURRENTLY \(index.name)") }
-            changes.append("CREATE INDEX CONCURRENTLY \(index.name) ON items \(definition)")
+            // An attempt that was stopped leaves an index that is not complete: every write would still pay for it.
+            let removal = "DROP INDEX CONCURRENTLY IF EXISTS \(index.name)"
+            if row[2] == "t" { changes.append(.init(removal)) }
+            changes.append(
+                .init("CREATE INDEX CONCURRENTLY \(index.name) ON items \(definition)", cleanup: removal))
         }
         return changes
     }

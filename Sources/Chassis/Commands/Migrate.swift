@@ -64,9 +64,10 @@ struct Migrate: ParsableCommand {
                 print("warning: the database's encoding is \(encoding), not UTF8", to: &standardError)
             }
             let applied = try apply(Migrations(service), to: session)
-            for failure in try LaterChanges(service).apply(to: session) {
+            try LaterChanges(service).apply(to: session) { sql, error in
+                guard let error else { return }
                 var standardError = StandardError()
-                print("warning: \(failure.sql): \(failure.error)", to: &standardError)
+                print("warning: \(sql): \(error)", to: &standardError)
             }
             print(applied.isEmpty ? "The schema is current." : "Applied: \(applied.joined(separator: ", "))")
             CurrentProcess.flushOutput()

@@ -502,6 +502,11 @@ class TestIndexes:
         writer.execute("INSERT INTO items (name) VALUES ('Open')")
         return launch(database.environment).wait_until_healthy(), writer
 
+    def logged(self, server, outcome):
+        return [line for line in server.logs() if line["msg"] == f"Later change of the schema {outcome}"]
+
+    CREATING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONCURRENTLY%'"
+
     def test_are_waited_for_while_they_are_made(self, database, launch):
         server, writer = self.large(database, launch)
         for query in ("created_after=2024-01-01T00:00:00Z", "q=a&created_after=2024-01-01T00:00:00Z"):
@@ -512,6 +517,20 @@ class TestIndexes:
         writer.execute("COMMIT")
         until(lambda: writer.execute(self.EXIST).fetchone()[0] == 2, 30, what="the indexes")
         assert server.get("/api/items?created_after=2024-01-01T00:00:00Z").status_code == 200
+
+    @pytest.mark.parametrize("fault", ["pg_terminate_backend", "pg_cancel_backend"])
+    def test_are_tried_again_after_a_failure(self, database, launch, fault):
+        server, writer = self.large(database, launch)
+        with database.connect() as other:
+            process = until(lambda: other.execute(self.CREATING).fetchone(), 20, what="an index that is being created")
+            other.execute(f"SELECT {fault}(%s)", process)
+            until(lambda: self.logged(server, "failed"), 20, what="a line")
+            writer.execute("COMMIT")
+            until(lambda: other.execute(self.EXIST).fetchone()[0] == 2, 60, what="the indexes")
+            invalid = "SELECT count(*) FROM pg_index WHERE indrelid = 'items'::regclass AND NOT indisvalid"
+            assert other.execute(invalid).fetchone()[0] == 0
+        until(lambda: len(self.logged(server, "made")) >= 2, 10, what="two lines")
+        assert self.logged(server, "failed")[0]["level"] == "WARNING"
 
     def test_are_missed_by_nobody_when_the_role_may_not_make_the_extension(self, own_cluster, launch):
         with own_cluster.connect(user="postgres") as admin:
