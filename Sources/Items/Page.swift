@@ -79,8 +79,8 @@ struct Page: Sendable {
         if conditions.isEmpty { return try written(path: path) }
         return try .tagged(try tag(), if: conditions) {
             let texts = texts
-            return try Answer(status: .ok, contentType: "application/json", body: json(texts).bytes)
-                .field("Link", utf8: links(texts, path: path))
+            let answer = try Answer(status: .ok, contentType: "application/json", body: json(texts).bytes)
+            return try links(texts, path: path).map { try answer.field("Link", utf8: $0) } ?? answer
         }
     }
 
@@ -89,8 +89,8 @@ struct Page: Sendable {
         let (bytes, state) = try json(texts)
         let links = links(texts, path: path)
         // In memory that is reserved once, with the fields that `Answer.tagged` adds.
-        var fields = ResponseFields(reserving: links.count + 128)
-        try fields.append(literal: "Link", utf8: links.span)
+        var fields = ResponseFields(reserving: (links?.count ?? 0) + 128)
+        if let links { try fields.append(literal: "Link", utf8: links.span) }
         fields.append(Self.revalidated)
         try fields.append(literal: "ETag", utf8: state.tag(next: next, previous: previous).field.span)
         var response = Response(status: .ok, contentType: "application/json", body: bytes)
@@ -109,7 +109,7 @@ struct Page: Sendable {
 
     private var texts: Texts { (next?.text(in: request.list), previous?.text(in: request.list)) }
 
-    private func links(_ texts: Texts, path: [UInt8]) -> [UInt8] {
+    private func links(_ texts: Texts, path: [UInt8]) -> [UInt8]? {
         PageLinks(path: path, request: request).field(next: texts.next, previous: texts.previous)
     }
 

@@ -6,7 +6,12 @@ struct PageLinks {
     let path: [UInt8]
     let request: PageRequest
 
-    func field(next: Cursor.Text?, previous: Cursor.Text?) -> [UInt8] {
+    /// Longest field: proxies reserve 4 or 8 KiB for all fields of an answer (nginx: `proxy_buffer_size`), and answer 502
+    /// when they are longer. The cursors are in the page too.
+    static let byteLimit = 2048
+
+    /// Nil when it would be longer than `byteLimit`, because of a long `q` or many `ids`.
+    func field(next: Cursor.Text?, previous: Cursor.Text?) -> [UInt8]? {
         let filter = request.list.filter.map { Array($0.query.utf8) } ?? []
         // A link without its cursor, and the longest relation with the separator.
         let linkByteLimit = path.count + filter.count + DecimalText.mostByteCount + 64
@@ -16,7 +21,7 @@ struct PageLinks {
             if let previous { append(previous, ">; rel=\"prev\", ", filter, to: &field) }
             append(nil, ">; rel=\"first\"", filter, to: &field)
         }
-        return field
+        return field.count > Self.byteLimit ? nil : field
     }
 
     private func append(

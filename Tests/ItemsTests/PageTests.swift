@@ -154,12 +154,16 @@ struct SearchTests {
 }
 
 struct PageLinksTests {
-    private func field(_ query: String, next: Cursor?, previous: Cursor?) throws -> String {
+    private func optionalField(_ query: String, next: Cursor?, previous: Cursor?) throws -> String? {
         let request = try PageRequest(try Request(.get, "/x/api/items" + query))
         let links = PageLinks(path: Array("/x/api/items".utf8), request: request)
-        return String(
-            decoding: links.field(next: next?.text(in: request.list), previous: previous?.text(in: request.list)),
-            as: UTF8.self)
+        return links.field(next: next?.text(in: request.list), previous: previous?.text(in: request.list)).map {
+            String(decoding: $0, as: UTF8.self)
+        }
+    }
+
+    private func field(_ query: String, next: Cursor?, previous: Cursor?) throws -> String {
+        try #require(try optionalField(query, next: next, previous: previous))
     }
 
     @Test func `name the pages of the same list`() throws {
@@ -181,6 +185,20 @@ struct PageLinksTests {
             link.contains(
                 "&created_after=2024-11-01T12:00:00.000000Z&created_before=2024-11-02T11:00:00.000000Z>"))
         #expect(try field("?ids=3,1", next: nil, previous: nil).contains("&ids=1,3>"))
+    }
+
+    @Test func `are left out when the field would be longer than proxies take`() throws {
+        let (next, previous) = (Cursor(isBackward: false, id: .max), Cursor(isBackward: true, id: .min))
+        for count in 1...255 {
+            let query = "?limit=1000&order=desc&q=" + String(repeating: "%F0%9F%8E%89", count: count)
+            if let field = try optionalField(query, next: next, previous: previous) {
+                #expect(field.utf8.count <= PageLinks.byteLimit && count < 60)
+            } else {
+                #expect(count > 40)
+            }
+        }
+        let ids = (1...100).map { String(Int64.max - $0) }.joined(separator: ",")
+        #expect(try optionalField("?ids=" + ids, next: nil, previous: nil) == nil)
     }
 }
 

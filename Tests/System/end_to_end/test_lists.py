@@ -214,6 +214,17 @@ class TestIds:
         assert [page.json()["items"] for page in back] == [page.json()["items"] for page in pages[-2::-1]]
 
 
+class TestLinks:
+    def test_are_left_out_where_proxies_would_not_take_them(self, server, filled):
+        for query in ("ids=" + ",".join(str(2**62 + number) for number in range(100)), "q=" + "%F0%9F%8E%89" * 255):
+            response = server.get(f"/api/items?{query}")
+            assert response.status_code == 200 and "Link" not in response.headers
+            assert {"items", "next_cursor", "prev_cursor"} == response.json().keys()
+            again = server.get(f"/api/items?{query}", headers={"If-None-Match": response.headers["ETag"]})
+            assert again.status_code == 304
+            assert server.get(f"/api/items?{query}", headers={"If-None-Match": '"x"'}).content == response.content
+
+
 class TestEntityTags:
     def test_of_an_unchanged_page_answer_304(self, server, filled):
         for query in ("limit=3", "limit=3&order=desc", "limit=3&q=fizz", "limit=3&created_before=2030-01-01T00:00:00Z"):
