@@ -28,13 +28,19 @@ extension HTTPError {
         }
     }
 
-    /// The answer for a searched text that the database cannot represent: no item can contain it. Nil for other errors.
-    init?(refusedSearch refusal: DatabaseError) {
-        guard case .server(let error) = refusal, error.sqlState == "22021" || error.sqlState == "22P05" else {
-            return nil
-        }
-        self.init(.badRequest, "Query parameter q has a character that the database cannot store.")
+    /// The answer to a search whose text the database cannot represent: no item can contain it. Nil for other errors.
+    ///
+    /// - Parameter request: the read that failed.
+    init?(refusedSearch refusal: DatabaseError, of request: Request) {
+        // untranslatable_character. An item's texts are translated too, so without a searched text it is theirs.
+        guard case .server(let error) = refusal, error.sqlState == "22P05",
+            (try? ListParameters(request.head))?.q != nil
+        else { return nil }
+        self = .unstorableSearch
     }
+
+    static let unstorableSearch = HTTPError(
+        .badRequest, "Query parameter q has a character that the database cannot store.")
 
     /// Whether the rule belongs to the items' table. PostgreSQL names the partition in place of its table, and a
     /// domain's check without a table. The keys' table has no rule that a request could break, and any other rule is a

@@ -34,7 +34,7 @@ public func addItems(
         if let item = ItemTooLong(error) { return HTTPError(item) }
         switch request.head.knownMethod {
         // A read breaks no rule of the table.
-        case .get, .head: return HTTPError(refusedSearch: error)
+        case .get, .head: return HTTPError(refusedSearch: error, of: request)
         case let method:
             return HTTPError(
                 refusedItem: error, isDeletion: method == .delete, isOfBatch: request.route?.pattern == batchPattern)

@@ -351,6 +351,25 @@ class TestSearches:
         finally:
             database.drop()
 
+    def test_are_not_blamed_for_what_an_item_contains(self, cluster, launch):
+        database = Database(cluster)
+        try:
+            database.admin.execute(f'DROP DATABASE "{database.name}"')
+            database.admin.execute(
+                f"CREATE DATABASE \"{database.name}\" OWNER items ENCODING 'WIN1252' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+            )
+            server = launch(database.environment).wait_until_healthy()
+            with database.connect() as connection:
+                # A byte without a character in that encoding.
+                connection.execute("INSERT INTO items (id, name) VALUES (7, E'\\x81')")
+            for path in ("/api/items", "/api/items/7", "/api/items?ids=7"):
+                assert "q" not in problem(server.get(path), 500)["detail"].split()
+            problem(server.get("/api/items?q=a%00"), 400)
+            problem(server.get("/api/items", params={"q": "日"}), 400)
+        finally:
+            database.drop()
+
+    # Every name has the letters of these texts, and no name contains them: by the index each name would be looked at.
     ABSENT = ["aaaa", "battery aaa", "aaa battery battery", "ttery aaa"]
 
     @pytest.fixture(scope="class", params=["ANALYZE items", "SELECT"], ids=["analysed", "never analysed"])
