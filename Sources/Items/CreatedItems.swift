@@ -7,8 +7,9 @@ struct CreatedItems: JSONRepresentable, Sendable {
     private let rows: Rows
 
     /// - Parameter count: how many were asked for.
-    /// - Throws: `DatabaseError.unexpectedResult` when there are fewer.
+    /// - Throws: `DatabaseError.droppedByTrigger` when there are none, `.unexpectedResult` when there are fewer.
     init(_ rows: Rows, count: Int) throws(DatabaseError) {
+        if rows.isEmpty { throw .droppedByTrigger }
         guard rows.count == count else { throw .unexpectedResult("\(rows.count) rows of \(count) inserts") }
         self.rows = rows
     }

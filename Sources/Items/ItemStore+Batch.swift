@@ -91,7 +91,7 @@ extension ItemStore {
         case conflict
 
         fileprivate init(_ rows: Rows, count: Int) throws(DatabaseError) {
-            guard let first = rows.first else { throw .unexpectedResult("the insert returned no row") }
+            guard let first = rows.first else { throw .droppedByTrigger }
             guard try first.bool(6) else {
                 self = .conflict
                 return

@@ -114,7 +114,7 @@ extension ItemStore {
         switch try row[column] as Fate {
         case .changed, .same: return .done(try value(row))
         case .refused: return .refused
-        case .dropped: throw DatabaseError.unexpectedResult("a trigger of the table dropped the change")
+        case .dropped: throw DatabaseError.droppedByTrigger
         }
     }
 }

@@ -146,7 +146,7 @@ public struct ItemStore: Sendable {
 
     /// The row that an insert returned.
     private static func row(of rows: Rows) throws(DatabaseError) -> Row {
-        guard let row = rows.first else { throw .unexpectedResult("the insert returned no row") }
+        guard let row = rows.first else { throw .droppedByTrigger }
         return row
     }
 

@@ -2,6 +2,11 @@ import HTTPTypes
 import Postgres
 import Vial
 
+extension DatabaseError {
+    /// A trigger of the table dropped the row of a write, without an error (`RETURN NULL`).
+    static let droppedByTrigger = DatabaseError.unexpectedResult("a trigger of the table dropped the row")
+}
+
 extension HTTPError {
     /// The answer for an item that the table's own rules refuse, by SQLSTATE (PostgreSQL documentation, appendix A): an
     /// existing table may have narrower columns and further constraints. Nil for errors that the request did not cause.
@@ -10,8 +15,14 @@ extension HTTPError {
     ///   - isDeletion: whether the item was to be deleted.
     ///   - isOfBatch: whether it is one of several items, of which PostgreSQL does not say which.
     init?(refusedItem refusal: DatabaseError, isDeletion: Bool = false, isOfBatch: Bool = false) {
+        if refusal == .droppedByTrigger {
+            self.init(droppedByTrigger: isDeletion)
+            return
+        }
         guard case .server(let error) = refusal else { return nil }
         switch error.sqlState {
+        // division_by_zero, with which the statement of a batch undoes it when a trigger has dropped some of its rows.
+        case "22012" where !refusal.isOfFunction: self.init(droppedByTrigger: isDeletion)
         // string_data_right_truncation; program_limit_exceeded, for a text in an index.
         case "22001", "54000":
             self.init(.unprocessableContent, "A text of the item is longer than the database takes.")
@@ -74,6 +85,14 @@ extension HTTPError {
         // A column that this service does not know.
         default: return nil
         }
+    }
+
+    /// A trigger that drops a row is a rule of the table, as a constraint is.
+    private init(droppedByTrigger isDeletion: Bool) {
+        self =
+            isDeletion
+            ? HTTPError(.conflict, "A rule of the database keeps the item.")
+            : HTTPError(.unprocessableContent, "The item breaks a rule of the database.")
     }
 
     private init(rule field: String, _ message: String, isOfBatch: Bool) {

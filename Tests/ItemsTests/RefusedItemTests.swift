@@ -66,6 +66,24 @@ struct RefusedItemTests {
         #expect(HTTPError(refusedItem: .connectionLost) == nil)
     }
 
+    @Test func `a row that a trigger drops is 422, and 409 where it was to be deleted`() {
+        #expect(HTTPError(refusedItem: .droppedByTrigger)?.status == .unprocessableContent)
+        #expect(HTTPError(refusedItem: .droppedByTrigger, isDeletion: true)?.status == .conflict)
+        #expect(HTTPError(refusedItem: .unexpectedResult("another")) == nil)
+        // The statement of a batch divides by zero; a trigger that does is at fault itself.
+        #expect(refusal("22012", table: nil)?.status == .unprocessableContent)
+        #expect(refusal("22012", table: nil, origin: .function) == nil)
+    }
+
+    @Test func `a character that cannot be translated is that of the searched text, if there is one`() throws {
+        let error = DatabaseError.server(.init(sqlState: "22P05", message: "internal", constraint: nil))
+        let refused = { (path: String) in HTTPError(refusedSearch: error, of: try Request(.get, path)) }
+        #expect(try refused("/api/items?q=a")?.status == .badRequest)
+        for path in ["/api/items", "/api/items?limit=2", "/api/items/1", "/db"] { #expect(try refused(path) == nil) }
+        let other = DatabaseError.server(.init(sqlState: "22021", message: "internal", constraint: nil))
+        #expect(HTTPError(refusedSearch: other, of: try Request(.get, "/api/items?q=a")) == nil)
+    }
+
     @Test(arguments: ["id", "id, name", "name, id"])
     func `a generated id that is taken is not the request's error, whatever the constraint is called`(columns: String) {
         #expect(refusal("23505", constraint: "items_number_key", keyColumns: columns) == nil)

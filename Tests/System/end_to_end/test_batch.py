@@ -87,8 +87,10 @@ def test_of_which_a_trigger_drops_some_makes_none(database, launch):
         )
         connection.execute("CREATE TRIGGER pick BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION pick()")
     for headers in ({}, {"Idempotency-Key": "dropped"}):
-        problem(batch(server, [{"name": "kept"}, {"name": "dropped"}], headers=headers), 500)
+        problem(batch(server, [{"name": "kept"}, {"name": "dropped"}], headers=headers), 422)
+        problem(batch(server, [{"name": "dropped"}, {"name": "dropped"}], headers=headers), 422)
         assert count(database, "kept") == 0
+        assert batch(server, [{"name": "others"}, {"name": "others"}], headers=headers).status_code == 201
 
 
 def test_may_be_answered_without_content(server):

@@ -337,8 +337,22 @@ class TestTriggers:
             "CREATE TRIGGER refuse BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION refuse()",
         )
         for _ in range(2):
-            problem(keyed(server, "dropped"), 500)
+            problem(keyed(server, "dropped"), 422)
         assert value(database, "SELECT count(*) FROM idempotency_keys") == 0
+
+    def test_that_drop_a_change_or_a_deletion_are_rules_of_the_table(self, database, launch):
+        server = launch(database.environment).wait_until_healthy()
+        item = server.post("/api/items", json={"name": "kept"}).json()
+        run(
+            database,
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+            "CREATE TRIGGER refuse BEFORE UPDATE OR DELETE ON items FOR EACH ROW EXECUTE FUNCTION refuse()",
+        )
+        path = f"/api/items/{item['id']}"
+        problem(server.request("PUT", path, json={"name": "other"}), 422)
+        problem(server.request("PATCH", path, json={"name": "other"}), 422)
+        problem(server.request("DELETE", path), 409)
+        assert server.get(path).json() == item
 
 
 class TestRights:
