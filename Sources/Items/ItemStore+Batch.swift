@@ -8,19 +8,48 @@ extension ItemStore {
     private static let new = """
         SELECT * FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS new (name, description, place)
         """
-    /// Inserts them in their order, so that their ids are in it too. A trigger may drop a row: then 1 is divided by zero,
-    /// which undoes all.
     private static let created = """
         INSERT INTO items (name, description) SELECT name, description FROM new ORDER BY place
         RETURNING \(Item.columns)
         """
+    /// The created rows with their places in the request, by `new` and `created`. They are inserted in that order, so that
+    /// their ids are in it too, and usually returned in it, but this is not guaranteed. So the texts of each row are
+    /// compared with the requested ones at its place; if any differ, each row gets the place of its texts, of equal ones
+    /// in order. If a trigger has changed texts, nothing is known but the order in which the rows came.
+    static let placed = """
+        made AS (
+            SELECT id, name COLLATE "C" AS name, description COLLATE "C" AS description, created_at, updated_at,
+                row_number() OVER () AS place
+            FROM created
+        ), expected AS MATERIALIZED (
+            SELECT bool_and(made.name = new.name AND made.description IS NOT DISTINCT FROM new.description) AS is_true
+            FROM made JOIN new USING (place)
+        ), placed AS (
+            SELECT * FROM made WHERE (SELECT is_true FROM expected)
+            UNION ALL
+            SELECT id, made.name, made.description, created_at, updated_at,
+                CASE WHEN bool_and(twin.place IS NOT NULL) OVER () THEN twin.place ELSE made.place END
+            FROM (
+                SELECT *, row_number() OVER (PARTITION BY name, description ORDER BY place) AS number FROM made
+            ) AS made LEFT JOIN (
+                SELECT *, row_number() OVER (
+                    PARTITION BY name COLLATE "C", description COLLATE "C" ORDER BY place
+                ) AS number FROM new
+            ) AS twin
+            ON twin.name = made.name AND twin.number = made.number
+                AND twin.description IS NOT DISTINCT FROM made.description
+            WHERE NOT (SELECT is_true FROM expected)
+        )
+        """
+    /// A trigger may drop a row: then 1 is divided by zero, which undoes all (`HTTPError.init(refusedItem:)`).
     private static let id = "id / ((SELECT count(*) FROM created) = (SELECT count(*) FROM new))::int4"
 
-    private static let insertBatch = Statement(
+    /// Its rows are in the request's order.
+    static let insertBatch = Statement(
         "create_item_batch",
         """
-        WITH new AS (\(new)), created (id, name, description, created_at, updated_at) AS (\(created))
-        SELECT \(id) AS id, name, description, created_at, updated_at FROM created
+        WITH new AS (\(new)), created (id, name, description, created_at, updated_at) AS (\(created)), \(placed)
+        SELECT \(id) AS id, name, description, created_at, updated_at FROM placed ORDER BY place
         """,
         kind: .insert, result: PageRequest.resultByteLimit)
 
@@ -29,26 +58,32 @@ extension ItemStore {
         SELECT item_ids, created_at, body_hash = $4::bytea AS is_same, answer FROM idempotency_keys
         WHERE key = $3::text AND created_at >= now() - \(IdempotencyKey.lifetime) FOR KEY SHARE
         """
-    /// The items as they were answered; one row of nulls when the key belongs to another body.
+    /// The items as they were answered, with their places; one row of nulls when the key belongs to another body.
     private static let repeated = """
-        SELECT made.id, made.name, made.description, created_at, created_at, false, true
-        FROM known, unnest(item_ids, $1::text[], $2::text[]) AS made (id, name, description)
+        SELECT made.id, made.name, made.description, created_at, created_at, false, true, made.place
+        FROM known, unnest(item_ids, $1::text[], $2::text[]) WITH ORDINALITY AS made (id, name, description, place)
         WHERE is_same AND item_ids IS NOT NULL AND answer IS NULL
         UNION ALL
-        SELECT (made->>0)::int8, made->>1, made->>2, (made->>3)::timestamptz, (made->>4)::timestamptz, false, true
-        FROM known, json_array_elements(answer->5) AS made WHERE is_same AND item_ids IS NOT NULL AND answer IS NOT NULL
+        SELECT (made->>0)::int8, made->>1, made->>2, (made->>3)::timestamptz, (made->>4)::timestamptz, false, true, place
+        FROM known, json_array_elements(answer->5) WITH ORDINALITY AS answered (made, place)
+        WHERE is_same AND item_ids IS NOT NULL AND answer IS NOT NULL
         UNION ALL
-        SELECT 0, NULL, NULL, NULL, NULL, false, false FROM known WHERE NOT is_same OR item_ids IS NULL
+        SELECT 0, NULL, NULL, NULL, NULL, false, false, 0 FROM known WHERE NOT is_same OR item_ids IS NULL
         """
+    private static func inOrder(_ answer: String) -> String {
+        """
+        SELECT id, name, description, created_at, updated_at, is_new, is_same FROM (
+            \(answer)
+        ) AS answer (id, name, description, created_at, updated_at, is_new, is_same, place) ORDER BY place
+        """
+    }
     /// As `insertOnce`, for several items. The stored answer begins like that of one item, without its texts and times:
     /// instances of the version before read it when they get the same key with another body.
-    private static let insertBatchOnce = Statement(
+    static let insertBatchOnce = Statement(
         "create_item_batch_once",
         """
         WITH known AS (\(known)), new AS (\(new) WHERE NOT EXISTS (SELECT FROM known)),
-        created (id, name, description, created_at, updated_at) AS (\(created)), placed AS (
-            SELECT *, row_number() OVER () AS place FROM created
-        ), expired AS (
+        created (id, name, description, created_at, updated_at) AS (\(created)), \(placed), expired AS (
             DELETE FROM idempotency_keys WHERE key = $3::text AND created_at < now() - \(IdempotencyKey.lifetime) RETURNING 1
         ), taken AS (
             INSERT INTO idempotency_keys (key, body_hash, item_id, created_at, answer, item_ids)
@@ -66,13 +101,11 @@ extension ItemStore {
             -- The count has the old key removed first.
             HAVING count(*) > 0 AND (SELECT count(*) FROM expired) >= 0
         )
-        SELECT \(id) AS id, name, description, created_at, updated_at, true, true FROM created
-        UNION ALL
-        \(repeated)
+        \(inOrder("SELECT \(id), name, description, created_at, updated_at, true, true, place FROM placed UNION ALL \(repeated)"))
         """,
         kind: .update, result: PageRequest.resultByteLimit)
     private static let findBatch = Statement(
-        "find_idempotency_key_of_batch", "WITH known AS (\(known)) \(repeated)", kind: .update,
+        "find_idempotency_key_of_batch", "WITH known AS (\(known)) \(inOrder(repeated))", kind: .update,
         result: PageRequest.resultByteLimit)
 
     /// Creates items with valid names and descriptions: all, or none.
