@@ -1,3 +1,4 @@
+import CPostgres
 import Testing
 
 @testable import Postgres
@@ -39,6 +40,20 @@ struct StatementTableTests {
         _ = table.remove(first)
         let second = Self.insert(into: &table)
         #expect(!table.contains(first) && table.contains(second))
+    }
+
+    @Test func `drops a late result of a removed statement whose place is in use again`() {
+        var table = StatementTable()
+        let first = Self.insert(into: &table)
+        _ = table.remove(first)
+        let second = Self.insert(into: &table)
+        // Freed with the execution that takes it over.
+        guard let result = unsafe PQmakeEmptyPGresult(nil, PGRES_TUPLES_OK) else { fatalError("no memory") }
+        let late = Rows(unsafe Execution(owning: result, isUTF8: true))
+        table.store(late, for: first)
+        #expect(table[second].result == nil)
+        table.store(late, for: second)
+        #expect(table[second].result?.isEmpty == true)
     }
 
     @Test func `traps at the id of a removed statement, even if its place is in use again`() async {
