@@ -59,23 +59,27 @@ struct ConnectorTests {
     }
 
     @Test func `when another pool reaches the database, statements wait for the next attempt`() async throws {
-        enum Power: Int, AtomicRepresentable { case off, delayed, on }
-        final class Switch: Sendable {
-            let power = Atomic(Power.off)
+        // The first attempt fails. Each later one waits until the database is there, whoever begins it: the news or the
+        // end of a pause.
+        final class Arrival: Sendable {
+            let attempts = Attempts()
+            let isThere = Atomic(false)
         }
-        let supply = Switch()
+        let arrival = Arrival()
         let options = { @Sendable () throws(DatabaseError) -> ConnectionOptions in
-            guard supply.power.load(ordering: .relaxed) != .off else { throw .connectFailed("no password yet") }
-            while supply.power.load(ordering: .relaxed) == .delayed { sched_yield() }
+            if arrival.attempts.next() == 1 { throw .connectFailed("no password yet") }
+            while !arrival.isThere.load(ordering: .relaxed) { usleep(1000) }
             return Server.options
         }
-        try await withPool(PoolBounds(minimum: 1, maximum: 1), options: options) { (test) async throws in
+        defer { arrival.isThere.store(true, ordering: .relaxed) }
+        // Limits that are not reached even on a busy machine.
+        let bounds = PoolBounds(minimum: 1, maximum: 1, wait: 50_000, statement: 50_000)
+        try await withPool(bounds, options: options) { (test) async throws in
             await #expect(throws: DatabaseError.unavailable) { try await test.pool.query(PoolTests.one) }
-            supply.power.store(.delayed, ordering: .relaxed)
             await test.pool.onLoop { $0.heardOfSibling(.opened) }
             async let rows = test.pool.query(PoolTests.one)
-            while await test.pool.load().waiting == 0 { await Task.yield() }
-            supply.power.store(.on, ordering: .relaxed)
+            while await test.pool.load().waiting == 0 { await test.loop.pause(for: .milliseconds(1)) }
+            arrival.isThere.store(true, ordering: .relaxed)
             #expect(try await rows[0].int64(0) == 1)
             #expect(test.log.count(\.isDown) == 1 && test.log.count(\.isUp) == 1)
         }
