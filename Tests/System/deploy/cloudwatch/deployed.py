@@ -14,23 +14,26 @@ LOG_GROUP, NAMESPACE = f"/items/{ENVIRONMENT}/service", f"Items/{ENVIRONMENT}"
 
 QUERIES = {path.stem: path.read_text() for path in sorted((FOLDER / "queries").glob("*.query"))}
 FILTERS = {entry["name"]: entry for entry in json.loads((FOLDER / "filters.json").read_text())}
-DASHBOARD_TEMPLATE = (FOLDER / "dashboard.json").read_text()
 AGENT_TEMPLATE = (FOLDER / "agent.json").read_text()
-DASHBOARD_VALUES = {
+_SHOWN = {
     "region": REGION,
     "environment": ENVIRONMENT,
     "namespace": NAMESPACE,
     "log_group": LOG_GROUP,
     "load_balancer": "app/items-dev/0123456789abcdef",
     "target_group": "targetgroup/items-dev/fedcba9876543210",
-    "autoscaling_group": "items-dev",
     "database": "items-dev",
+}
+# The values of each platform's dashboard, by its file.
+DASHBOARDS = {
+    "dashboard.json": _SHOWN | {"autoscaling_group": "items-dev"},
+    "dashboard-ecs.json": _SHOWN | {"cluster": "items-dev", "service": "items"},
 }
 AGENT_VALUES = {"environment": ENVIRONMENT, "log_group": LOG_GROUP}
 
 
-def dashboard():
-    return json.loads(template.render(DASHBOARD_TEMPLATE, **DASHBOARD_VALUES))
+def dashboard(name):
+    return json.loads(template.render((FOLDER / name).read_text(), **DASHBOARDS[name]))
 
 
 def agent():

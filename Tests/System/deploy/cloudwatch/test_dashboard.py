@@ -1,4 +1,4 @@
-"""The dashboard: rendered as Terraform renders it, every metric published by somebody, every widget in its place."""
+"""Each dashboard: rendered as Terraform renders it, every metric published by somebody, every widget in its place."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ WIDGETS, METRICS_OF_A_WIDGET = 500, 500
 
 LOAD_BALANCER = {"LoadBalancer"}
 TARGETS = {"LoadBalancer", "TargetGroup"}
-GROUP, INSTANCE = {"AutoScalingGroupName"}, {"DBInstanceIdentifier"}
+GROUP, SERVICE, INSTANCE = {"AutoScalingGroupName"}, {"ClusterName", "ServiceName"}, {"DBInstanceIdentifier"}
 # What AWS publishes, with the dimensions it is asked for here.
 PUBLISHED = {
     "AWS/ApplicationELB": {
@@ -34,6 +34,9 @@ PUBLISHED = {
     },
     "AWS/AutoScaling": {"GroupDesiredCapacity": GROUP, "GroupInServiceInstances": GROUP},
     "AWS/EC2": {"CPUUtilization": GROUP},
+    "AWS/ECS": {"CPUUtilization": SERVICE, "MemoryUtilization": SERVICE},
+    # By Container Insights.
+    "ECS/ContainerInsights": {"DesiredTaskCount": SERVICE, "RunningTaskCount": SERVICE},
     "AWS/RDS": {
         "CPUUtilization": INSTANCE,
         "DatabaseConnections": INSTANCE,
@@ -52,9 +55,6 @@ ASKED_FOR = {
     *(("AWS/ApplicationELB", f"HTTPCode_ELB_{digit}XX_Count", "Sum") for digit in "45"),
     ("AWS/ApplicationELB", "HealthyHostCount", "Minimum"),
     ("AWS/ApplicationELB", "UnHealthyHostCount", "Maximum"),
-    ("AWS/AutoScaling", "GroupDesiredCapacity", "Average"),
-    ("AWS/AutoScaling", "GroupInServiceInstances", "Average"),
-    ("AWS/EC2", "CPUUtilization", "Average"),
     ("AWS/RDS", "CPUUtilization", "Average"),
     ("AWS/RDS", "DatabaseConnections", "Maximum"),
     ("AWS/RDS", "FreeStorageSpace", "Minimum"),
@@ -62,15 +62,38 @@ ASKED_FOR = {
     ("AWS/RDS", "WriteLatency", "Average"),
     (deployed.NAMESPACE, "ErrorCount", "Sum"),
 }
+OF_A_PLATFORM = {
+    "dashboard.json": {
+        ("AWS/AutoScaling", "GroupDesiredCapacity", "Average"),
+        ("AWS/AutoScaling", "GroupInServiceInstances", "Average"),
+        ("AWS/EC2", "CPUUtilization", "Average"),
+    },
+    "dashboard-ecs.json": {
+        ("ECS/ContainerInsights", "DesiredTaskCount", "Average"),
+        ("ECS/ContainerInsights", "RunningTaskCount", "Average"),
+        ("AWS/ECS", "CPUUtilization", "Average"),
+        ("AWS/ECS", "MemoryUtilization", "Maximum"),
+    },
+}
 
 
-def widgets(*types):
-    return [widget for widget in deployed.dashboard()["widgets"] if widget["type"] in types]
+@pytest.fixture(params=deployed.DASHBOARDS)
+def file(request):
+    return request.param
 
 
-def metrics():
+@pytest.fixture
+def dashboard(file):
+    return deployed.dashboard(file)
+
+
+def widgets(dashboard, *types):
+    return [widget for widget in dashboard["widgets"] if widget["type"] in types]
+
+
+def metrics(dashboard):
     """Each metric of each widget as (namespace, name, dimensions, statistic)."""
-    for widget in widgets("metric"):
+    for widget in widgets(dashboard, "metric"):
         for entry in widget["properties"]["metrics"]:
             options = entry[-1] if isinstance(entry[-1], dict) else {}
             namespace, name, *rest = [part for part in entry if not isinstance(part, dict)]
@@ -86,22 +109,22 @@ def published():
     return {**PUBLISHED, deployed.NAMESPACE: own}
 
 
-def test_it_takes_exactly_the_agreed_placeholders():
-    assert template.placeholders(deployed.DASHBOARD_TEMPLATE) == set(deployed.DASHBOARD_VALUES)
+def test_it_takes_exactly_the_agreed_placeholders(file):
+    assert template.placeholders((deployed.FOLDER / file).read_text()) == set(deployed.DASHBOARDS[file])
 
 
 @pytest.mark.parametrize("broken", ["${loadbalancer}", "${var.region}", "${ region }", "${region"])
-def test_another_placeholder_is_an_error(broken):
+def test_another_placeholder_is_an_error(file, broken):
+    text = (deployed.FOLDER / file).read_text().replace("${region}", broken, 1)
     with pytest.raises((KeyError, ValueError)):
-        template.render(deployed.DASHBOARD_TEMPLATE.replace("${region}", broken, 1), **deployed.DASHBOARD_VALUES)
+        template.render(text, **deployed.DASHBOARDS[file])
 
 
-def test_nothing_is_left_to_be_replaced():
-    assert not re.search(r"[$%]\{", json.dumps(deployed.dashboard()))
+def test_nothing_is_left_to_be_replaced(dashboard):
+    assert not re.search(r"[$%]\{", json.dumps(dashboard))
 
 
-def test_it_has_the_members_that_cloudwatch_knows():
-    dashboard = deployed.dashboard()
+def test_it_has_the_members_that_cloudwatch_knows(dashboard):
     assert set(dashboard) <= {"start", "end", "periodOverride", "variables", "widgets"}
     assert re.fullmatch(r"-P(T\d+[HM]|\d+D)", dashboard["start"]) and dashboard["periodOverride"] in ("auto", "inherit")
     assert 0 < len(dashboard["widgets"]) <= WIDGETS
@@ -110,66 +133,66 @@ def test_it_has_the_members_that_cloudwatch_knows():
         assert widget["type"] in ("text", "metric", "log")
 
 
-def test_every_widget_lies_on_the_grid():
-    for widget in widgets("text", "metric", "log"):
+def test_every_widget_lies_on_the_grid(dashboard):
+    for widget in widgets(dashboard, "text", "metric", "log"):
         assert 0 <= widget["x"] and widget["x"] + widget["width"] <= COLUMNS and widget["width"] >= 1
         assert 0 <= widget["y"] and 1 <= widget["height"] <= TALLEST
 
 
-def test_no_widget_lies_upon_another():
+def test_no_widget_lies_upon_another(dashboard):
     cells = [
         {
             (column, row)
             for column in range(widget["x"], widget["x"] + widget["width"])
             for row in range(widget["y"], widget["y"] + widget["height"])
         }
-        for widget in widgets("text", "metric", "log")
+        for widget in widgets(dashboard, "text", "metric", "log")
     ]
     assert not any(one & other for one, other in itertools.combinations(cells, 2))
     assert len(set().union(*cells)) == COLUMNS * (1 + max(row for one in cells for _, row in one)), "there are gaps"
 
 
-def test_every_widget_says_its_region_and_title():
-    found = widgets("metric", "log")
+def test_every_widget_says_its_region_and_title(dashboard):
+    found = widgets(dashboard, "metric", "log")
     assert {widget["properties"]["region"] for widget in found} == {deployed.REGION}
     titles = [widget["properties"]["title"] for widget in found]
     assert all(titles) and len(set(titles)) == len(titles)
 
 
-def test_every_metric_is_published_with_these_dimensions():
+def test_every_metric_is_published_with_these_dimensions(file, dashboard):
     known = published()
-    for namespace, name, dimensions, _ in metrics():
+    for namespace, name, dimensions, _ in metrics(dashboard):
         assert name in known.get(namespace, {}), (namespace, name)
         assert set(dimensions) == known[namespace][name], (namespace, name, dimensions)
-        assert set(dimensions.values()) <= set(deployed.DASHBOARD_VALUES.values())
+        assert set(dimensions.values()) <= set(deployed.DASHBOARDS[file].values())
 
 
-def test_statistics_and_periods_are_ones_that_exist():
-    for *_, statistic in metrics():
+def test_statistics_and_periods_are_ones_that_exist(dashboard):
+    for *_, statistic in metrics(dashboard):
         assert re.fullmatch(r"Sum|Average|Minimum|Maximum|SampleCount|p\d{2}(\.\d)?", statistic)
-    for widget in widgets("metric"):
+    for widget in widgets(dashboard, "metric"):
         assert widget["properties"]["period"] % 60 == 0 and len(widget["properties"]["metrics"]) <= METRICS_OF_A_WIDGET
         assert widget["properties"]["view"] in ("timeSeries", "singleValue", "gauge", "bar", "pie", "table")
 
 
-def test_all_that_is_asked_for_is_shown():
-    shown = {(namespace, name, statistic) for namespace, name, _, statistic in metrics()}
-    assert ASKED_FOR <= shown
+def test_all_that_is_asked_for_is_shown(file, dashboard):
+    shown = {(namespace, name, statistic) for namespace, name, _, statistic in metrics(dashboard)}
+    assert ASKED_FOR | OF_A_PLATFORM[file] <= shown
 
 
-def test_requests_are_counted_by_the_minute():
-    [widget] = [one for one in widgets("metric") if one["properties"]["metrics"][0][1] == "RequestCount"]
+def test_requests_are_counted_by_the_minute(dashboard):
+    [widget] = [one for one in widgets(dashboard, "metric") if one["properties"]["metrics"][0][1] == "RequestCount"]
     assert widget["properties"]["period"] == 60
 
 
-def test_every_metric_filter_is_shown():
-    shown = {name for namespace, name, *_ in metrics() if namespace == deployed.NAMESPACE}
+def test_every_metric_filter_is_shown(dashboard):
+    shown = {name for namespace, name, *_ in metrics(dashboard) if namespace == deployed.NAMESPACE}
     assert {entry["metric"] for entry in deployed.FILTERS.values()} <= shown
 
 
-def test_every_log_widget_runs_a_saved_query_on_the_log_group():
+def test_every_log_widget_runs_a_saved_query_on_the_log_group(dashboard):
     saved = {deployed.title(query): query.split("\n", 1)[1].strip() for query in deployed.QUERIES.values()}
-    found = widgets("log")
+    found = widgets(dashboard, "log")
     assert found
     for widget in found:
         source, _, query = widget["properties"]["query"].partition(" | ")
@@ -180,10 +203,10 @@ def test_every_log_widget_runs_a_saved_query_on_the_log_group():
 
 
 @mock_aws
-def test_an_emulator_takes_it_and_gives_it_back():
+def test_an_emulator_takes_it_and_gives_it_back(dashboard):
     cloudwatch = boto3.client(
         "cloudwatch", region_name=deployed.REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
     )
-    body = json.dumps(deployed.dashboard())
+    body = json.dumps(dashboard)
     cloudwatch.put_dashboard(DashboardName="items-dev", DashboardBody=body)
-    assert json.loads(cloudwatch.get_dashboard(DashboardName="items-dev")["DashboardBody"]) == deployed.dashboard()
+    assert json.loads(cloudwatch.get_dashboard(DashboardName="items-dev")["DashboardBody"]) == dashboard

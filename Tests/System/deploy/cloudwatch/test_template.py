@@ -15,7 +15,7 @@ TERRAFORM_SECONDS = 60
 
 
 @pytest.mark.parametrize(
-    "name, values", [("agent.json", deployed.AGENT_VALUES), ("dashboard.json", deployed.DASHBOARD_VALUES)]
+    "name, values", [("agent.json", deployed.AGENT_VALUES), *deployed.DASHBOARDS.items()]
 )
 def test_terraform_renders_it_alike(name, values, tmp_path):
     if not TERRAFORM:

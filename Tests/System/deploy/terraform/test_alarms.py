@@ -68,7 +68,7 @@ def steady(**changes):
     """Metrics of a quiet period, with the given changes."""
     usual = {
         "HealthyHostCount": 2, "UnHealthyHostCount": 0, "GroupDesiredCapacity": 2, "GroupInServiceInstances": 2,
-        "CPUUtilization": 20, "FreeStorageSpace": 2e10, "ErrorCount": 0,
+        "CPUUtilization": 20, "FreeStorageSpace": 2e10, "ErrorCount": 0, "DatabaseUnreachableCount": 0,
     }  # fmt: skip
     return {name: [value] * MINUTES for name, value in usual.items()} | changes
 

@@ -190,6 +190,7 @@ def test_instances_are_added_above_70_per_cent_and_one_is_removed_below_30(accou
         ("service-cpu-high", "CPUUtilization", "GreaterThanThreshold", 70, 15, "warning"),
         ("database-storage", "FreeStorageSpace", "LessThanThreshold", 10**10, 5, "warning"),
         ("errors", "ErrorCount", "GreaterThanThreshold", 10, 5, "warning"),
+        ("database-unreachable", "DatabaseUnreachableCount", "GreaterThanThreshold", 0, 5, "warning"),
     ],
 )
 def test_the_alarm_has_its_number_and_its_topic(alarms, service, name, metric, comparison, threshold, minutes, severity):
@@ -217,7 +218,7 @@ def test_the_alarm_of_server_errors_adds_the_targets_and_the_load_balancers(alar
 def test_there_is_no_other_alarm(alarms):
     assert alarms.keys() == {
         *("unhealthy-hosts", "database-cpu", "database-cpu-high", "service-cpu-high", "database-storage", "errors"),
-        *("server-errors", "no-healthy-hosts", "instances-missing", "scale-in", "scale-out"),
+        *("server-errors", "no-healthy-hosts", "instances-missing", "database-unreachable", "scale-in", "scale-out"),
     }
 
 

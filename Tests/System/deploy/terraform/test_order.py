@@ -7,7 +7,9 @@ import pytest
 
 import workspace
 
-COMPUTE, NETWORK, SECURITY = (f"module.environment.module.{name}." for name in ("compute", "network", "security"))
+BALANCER, COMPUTE, NETWORK, SECURITY, TASKS = (
+    f"module.environment.module.{name}." for name in ("balancer", "compute", "network", "security", "tasks")
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,29 +38,39 @@ def waits_for(tree):
 
 ORDER = [
     # AWS refuses an internet-facing load balancer in a network without an internet gateway.
-    ("aws_lb.main", NETWORK + "aws_internet_gateway.main"),
-    ("aws_lb.main", NETWORK + "aws_route.internet"),
-    ("aws_lb.main", NETWORK + "aws_route_table_association.public"),
-    ("aws_lb.main", SECURITY + "aws_vpc_security_group_ingress_rule.https"),
-    ("aws_lb.main", SECURITY + "aws_vpc_security_group_egress_rule.balancer_to_service"),
+    (BALANCER + "aws_lb.main", NETWORK + "aws_internet_gateway.main"),
+    (BALANCER + "aws_lb.main", NETWORK + "aws_route.internet"),
+    (BALANCER + "aws_lb.main", NETWORK + "aws_route_table_association.public"),
+    (BALANCER + "aws_lb.main", SECURITY + "aws_vpc_security_group_ingress_rule.https"),
+    (BALANCER + "aws_lb.main", SECURITY + "aws_vpc_security_group_egress_rule.balancer_to_service"),
     # An instance that boots before these exist loses its boot time to retries.
-    ("aws_autoscaling_group.service", NETWORK + "aws_nat_gateway.main"),
-    ("aws_autoscaling_group.service", NETWORK + "aws_route.nat"),
-    ("aws_autoscaling_group.service", NETWORK + "aws_route_table_association.private"),
-    ("aws_autoscaling_group.service", NETWORK + "aws_vpc_endpoint.s3"),
-    ("aws_autoscaling_group.service", SECURITY + "aws_iam_role_policy.instance"),
-    ("aws_autoscaling_group.service", SECURITY + "aws_vpc_security_group_egress_rule.service_to_https"),
-    ("aws_autoscaling_group.service", SECURITY + "aws_vpc_security_group_egress_rule.service_to_database"),
-    ("aws_autoscaling_group.service", SECURITY + "aws_vpc_security_group_ingress_rule.service_from_balancer"),
-    ("aws_autoscaling_group.service", SECURITY + "aws_vpc_security_group_ingress_rule.database_from_service"),
-    ("aws_autoscaling_group.service", "module.environment.module.monitoring.aws_ssm_parameter.agent"),
-    ("aws_autoscaling_group.service", "module.environment.module.monitoring.aws_cloudwatch_log_group.service"),
+    (COMPUTE + "aws_autoscaling_group.service", NETWORK + "aws_nat_gateway.main"),
+    (COMPUTE + "aws_autoscaling_group.service", NETWORK + "aws_route.nat"),
+    (COMPUTE + "aws_autoscaling_group.service", NETWORK + "aws_route_table_association.private"),
+    (COMPUTE + "aws_autoscaling_group.service", NETWORK + "aws_vpc_endpoint.s3"),
+    (COMPUTE + "aws_autoscaling_group.service", COMPUTE + "aws_iam_role_policy.instance"),
+    (COMPUTE + "aws_autoscaling_group.service", SECURITY + "aws_vpc_security_group_egress_rule.service_to_https"),
+    (COMPUTE + "aws_autoscaling_group.service", SECURITY + "aws_vpc_security_group_egress_rule.service_to_database"),
+    (COMPUTE + "aws_autoscaling_group.service", SECURITY + "aws_vpc_security_group_ingress_rule.service_from_balancer"),
+    (COMPUTE + "aws_autoscaling_group.service", SECURITY + "aws_vpc_security_group_ingress_rule.database_from_service"),
+    (COMPUTE + "aws_autoscaling_group.service", BALANCER + "aws_lb_listener.https"),
+    (COMPUTE + "aws_autoscaling_group.service", BALANCER + "aws_lb_listener_rule.hidden"),
+    (COMPUTE + "aws_autoscaling_group.service", "module.environment.module.monitoring.aws_ssm_parameter.agent"),
+    (COMPUTE + "aws_autoscaling_group.service", "module.environment.module.monitoring.aws_cloudwatch_log_group.service"),
+    # ECS refuses a target group without a listener, and three tasks that cannot start end the first deployment.
+    (TASKS + "aws_ecs_service.service", BALANCER + "aws_lb_listener.https"),
+    (TASKS + "aws_ecs_service.service", NETWORK + "aws_route.nat"),
+    (TASKS + "aws_ecs_service.service", TASKS + "aws_iam_role_policy.execution"),
+    (TASKS + "aws_ecs_service.service", TASKS + "aws_iam_role_policy.task"),
+    (TASKS + "aws_ecs_service.service", SECURITY + "aws_vpc_security_group_ingress_rule.database_from_service"),
+    (TASKS + "aws_ecs_service.service", "module.environment.module.monitoring.aws_cloudwatch_log_group.service"),
+    (TASKS + "aws_ecs_service.service", TASKS + "aws_cloudwatch_metric_alarm.error_share"),
 ]
 
 
-@pytest.mark.parametrize("later, earlier", ORDER, ids=lambda one: ".".join(one.split(".")[-2:]))
+@pytest.mark.parametrize("later, earlier", ORDER, ids=lambda one: ".".join(one.split(".")[-3:]))
 def test_a_resource_waits_for_another(waits_for, later, earlier):
-    assert waits_for(COMPUTE + later, earlier)
+    assert waits_for(later, earlier)
 
 
 def test_a_nat_gateway_waits_for_the_internet_gateway_and_its_route(waits_for):

@@ -73,10 +73,12 @@ def test_only_public_and_private_tiers_have_a_default_route(plan):
 def test_each_part_is_in_its_subnet_tier(plan):
     calls = plan["configuration"]["root_module"]["module_calls"]["environment"]["module"]["module_calls"]
     for module, argument, output in (
-        ("compute", "public_subnet_ids", "module.network.public_subnet_ids"),
+        ("balancer", "public_subnet_ids", "module.network.public_subnet_ids"),
         ("compute", "private_subnet_ids", "module.network.private_subnet_ids"),
-        ("compute", "balancer_group_id", "module.security.balancer_group_id"),
+        ("balancer", "security_group_id", "module.security.balancer_group_id"),
         ("compute", "service_group_id", "module.security.service_group_id"),
+        ("tasks", "private_subnet_ids", "module.network.private_subnet_ids"),
+        ("tasks", "service_group_id", "module.security.service_group_id"),
         ("database", "subnet_ids", "module.network.database_subnet_ids"),
         ("database", "security_group_id", "module.security.database_group_id"),
     ):

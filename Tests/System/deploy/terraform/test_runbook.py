@@ -104,7 +104,7 @@ def test_the_role_may_read_that_secret(account, service, database):
 
 
 def test_the_last_apply_starts_instances_and_keeps_the_version(recovered):
-    group = r"module\.environment\.module\.compute\.aws_autoscaling_group\.service"
+    group = r"module\.environment\.module\.compute\[0\]\.aws_autoscaling_group\.service"
     (change,) = re.findall(rf"# {group} will be.*?\n    }}\n", recovered, re.DOTALL)
     assert re.search(r"min_size\s+= 0 -> 2", change)
     assert not re.search(r"[~+-] version", change)

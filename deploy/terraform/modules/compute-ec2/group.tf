@@ -7,25 +7,9 @@ data "aws_ssm_parameter" "ami" {
   name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 }
 
-# The image in service. A successful refresh writes it, and Terraform reads it from then on.
-resource "aws_ssm_parameter" "image" {
-  #checkov:skip=CKV_AWS_337:an image's name is not a secret
-  #checkov:skip=CKV2_AWS_34:an image's name is not a secret
-  name           = "/items/${var.environment}/image"
-  description    = "The image in service"
-  type           = "String"
-  insecure_value = coalesce(var.image, local.no_image)
-
-  lifecycle {
-    ignore_changes = [insecure_value]
-  }
-}
-
 locals {
-  no_image = "none:none"
-  image    = aws_ssm_parameter.image.insecure_value
   # The tag, or the digest of an image without one; deploy/refresh derives the same.
-  version = regex(":([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@sha256:[0-9a-f]{64})?$", local.image)[0]
+  version = regex(":([A-Za-z0-9_][A-Za-z0-9._-]*)(?:@sha256:[0-9a-f]{64})?$", var.image)[0]
 
   settings = merge(var.base_path == "" ? {} : { BASE_PATH = var.base_path }, {
     HEALTH_DB_GRACE_MS = "180000" # longer than a failover, during which no instance may count as unhealthy
@@ -35,7 +19,7 @@ locals {
 
   variables = {
     ITEMS_ENVIRONMENT     = var.environment
-    ITEMS_IMAGE           = local.image
+    ITEMS_IMAGE           = var.image
     ITEMS_VERSION         = local.version
     ITEMS_REGION          = data.aws_region.current.name
     ITEMS_PORT            = tostring(var.port)
@@ -71,7 +55,7 @@ resource "aws_launch_template" "service" {
   update_default_version = true
 
   iam_instance_profile {
-    arn = var.instance_profile_arn
+    arn = aws_iam_instance_profile.instance.arn
   }
 
   network_interfaces {
@@ -113,11 +97,6 @@ resource "aws_launch_template" "service" {
 
   lifecycle {
     precondition {
-      condition     = local.image != local.no_image
-      error_message = "There is no image in service yet: the first apply needs one, -var=image=URI."
-    }
-
-    precondition {
       condition     = length(split("\n${local.marker}\n", local.script)) == 2 && length(split(local.marker, local.script)) == 2
       error_message = "The boot script must have exactly one line for the settings."
     }
@@ -141,7 +120,7 @@ resource "aws_autoscaling_group" "service" {
   desired_capacity    = var.size.desired
   max_size            = var.size.max
 
-  target_group_arns = [aws_lb_target_group.service.arn]
+  target_group_arns = [var.target_group_arn]
   health_check_type = "ELB"
   # An instance is in service only after its boot script has seen it ready; what remains are the load
   # balancer's two health checks.
@@ -194,8 +173,8 @@ resource "aws_autoscaling_group" "service" {
     propagate_at_launch = true
   }
 
-  # Without their rules, the first instances would wait for the network until their boot times out.
-  depends_on = [aws_lb_listener.http, aws_lb_listener.https, aws_lb_listener_rule.hidden]
+  # An instance that boots before its role has a policy loses its boot time to retries.
+  depends_on = [aws_iam_role_policy.instance]
 
   lifecycle {
     # Scaling policies set the number of instances, and deploy/refresh the version in service. Terraform

@@ -8,24 +8,9 @@ variable "environment" {
   type        = string
 }
 
-variable "vpc_id" {
-  description = "The network."
-  type        = string
-}
-
-variable "public_subnet_ids" {
-  description = "Subnets of the load balancer."
-  type        = list(string)
-}
-
 variable "private_subnet_ids" {
   description = "Subnets of the instances."
   type        = list(string)
-}
-
-variable "balancer_group_id" {
-  description = "The load balancer's security group."
-  type        = string
 }
 
 variable "service_group_id" {
@@ -33,93 +18,35 @@ variable "service_group_id" {
   type        = string
 }
 
-variable "instance_profile_arn" {
-  description = "ARN of the instance profile."
+variable "target_group_arn" {
+  description = "The load balancer's target group of the service."
   type        = string
 }
 
 variable "kms_key_arn" {
-  description = "The key of the instances' volumes."
+  description = "The key of the instances' volumes, and of the secret."
   type        = string
 }
 
-variable "certificate_arn" {
-  description = "Certificate for HTTPS; port 80 then only redirects. Without one the service uses plain HTTP."
+variable "repository_arn" {
+  description = "The only image repository that an instance may pull from."
   type        = string
-  default     = null
 }
 
-variable "domain" {
-  description = "Host name of the service, which the certificate covers; none: the load balancer's host name."
+variable "log_group_arn" {
+  description = "The only log group that an instance may write to."
   type        = string
-  default     = null
 }
 
-variable "zone_id" {
-  description = "Route 53 zone in which the domain becomes an alias of the load balancer; none: create the record yourself."
+variable "image" {
+  description = "The image in service: URI with tag or digest."
   type        = string
-  default     = null
-
-  validation {
-    condition     = var.zone_id == null || var.domain != null
-    error_message = "A zone requires a domain."
-  }
 }
 
-variable "deletion_protection" {
-  description = "Whether the load balancer is protected from deletion."
-  type        = bool
-  default     = true
-}
-
-variable "access_log_bucket" {
-  description = "Bucket for the load balancer's access log, whose policy must permit log delivery; none: no access log."
+variable "base_path" {
+  description = "Prefix of every path of the service, such as /career; empty: none."
   type        = string
-  default     = null
-}
-
-variable "rate_limit" {
-  description = "Requests per address in five minutes above which a web ACL answers 429; null: no web ACL."
-  type        = number
-  default     = null
-
-  validation {
-    condition     = var.rate_limit == null || try(var.rate_limit >= 100 && floor(var.rate_limit) == var.rate_limit, false)
-    error_message = "A whole number of at least 100: several people may share one address."
-  }
-}
-
-variable "idle_timeout" {
-  description = "Seconds without a byte after which the load balancer closes a connection."
-  type        = number
-  default     = 60
-
-  validation {
-    condition     = var.idle_timeout > 15 && var.idle_timeout < 75
-    error_message = "Above the service's 15 s for a request, and below the 75 s it keeps idle connections: otherwise clients get 502."
-  }
-}
-
-variable "deregistration_delay" {
-  description = "Seconds for a deregistered target to finish its requests."
-  type        = number
-  default     = 45
-
-  validation {
-    condition     = var.deregistration_delay >= 15 && var.deregistration_delay < 60
-    error_message = "At least the service's 15 s for a request, and below the unit's stop time of 60 s."
-  }
-}
-
-variable "hidden_paths" {
-  description = "Paths for which the load balancer returns 404: for operators, not for the internet."
-  type        = list(string)
-  default     = ["/metrics", "/db"]
-
-  validation {
-    condition     = length(var.hidden_paths) > 0 && length(var.hidden_paths) <= 5 && alltrue([for path in var.hidden_paths : startswith(path, "/")])
-    error_message = "One to five paths, the maximum of a rule."
-  }
+  default     = ""
 }
 
 variable "port" {
@@ -171,17 +98,6 @@ variable "service_connections" {
   type        = number
 }
 
-variable "image" {
-  description = "The image in service until the first refresh: URI with tag or digest. Only the first apply needs it."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.image == null || can(regex("^[^'\\s]+(:[^'/\\s]+|@sha256:[0-9a-f]{64})$", var.image))
-    error_message = "A full URI with a tag or a digest."
-  }
-}
-
 variable "boot_script" {
   description = "Path of the boot script; none: the one of this repository."
   type        = string
@@ -189,7 +105,7 @@ variable "boot_script" {
 }
 
 variable "secret_id" {
-  description = "The database's secret, by ARN."
+  description = "The database's secret, by ARN: the only one that an instance may read."
   type        = string
 }
 
@@ -202,17 +118,6 @@ variable "agent_parameter" {
   description = "SSM parameter with the CloudWatch agent's configuration; empty: no agent."
   type        = string
   default     = ""
-}
-
-variable "base_path" {
-  description = "Prefix of every path of the service, such as /career; empty: none."
-  type        = string
-  default     = ""
-
-  validation {
-    condition     = can(regex("^(/[A-Za-z0-9_.~-]+)*$", var.base_path))
-    error_message = "Segments that each begin with a slash, without one at the end."
-  }
 }
 
 # The boot script refuses the same settings: if a plan accepted them, the group would replace its instances endlessly.

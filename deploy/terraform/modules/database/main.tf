@@ -17,6 +17,8 @@ locals {
   # so that the number that the instances are checked against is the number of the server.
   max_connections = min(5000, floor(local.memory[var.instance_class] * 1073741824 * 0.8 / 9531392))
 
+  major = split(".", var.engine_version)[0]
+
   logs = toset(["postgresql", "upgrade"])
 
   # Superusers (3), RDS's sessions, a manual migration and a manual session.
@@ -30,7 +32,7 @@ resource "aws_db_subnet_group" "main" {
 
 resource "aws_db_parameter_group" "main" {
   name_prefix = "${local.id}-"
-  family      = "postgres15"
+  family      = "postgres${local.major}"
 
   parameter {
     name  = "rds.force_ssl"
@@ -103,7 +105,7 @@ resource "aws_db_instance" "main" {
   #checkov:skip=CKV_AWS_293:dev may be deleted; test and prod are protected
   identifier     = local.id
   engine         = "postgres"
-  engine_version = "15"
+  engine_version = var.engine_version
   instance_class = var.instance_class
   db_name        = "items"
   port           = var.port
@@ -129,9 +131,11 @@ resource "aws_db_instance" "main" {
 
   # UTC.
   backup_retention_period    = var.backup_days
-  backup_window              = "01:00-02:00"
-  maintenance_window         = "sun:03:00-sun:04:00"
+  backup_window              = var.windows.backup
+  maintenance_window         = var.windows.maintenance
   auto_minor_version_upgrade = true
+  # A plan with another major version fails on RDS unless this is set for that apply.
+  allow_major_version_upgrade = var.major_upgrade
 
   apply_immediately         = var.apply_immediately
   deletion_protection       = var.deletion_protection

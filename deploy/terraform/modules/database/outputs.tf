@@ -37,3 +37,18 @@ output "service_connections" {
   description = "How many of the sessions all pools together may open."
   value       = local.max_connections - local.reserved_connections
 }
+
+# Read from the resource, so that an example's tests hold what an apply would create.
+output "numbers" {
+  description = "Version, class, storage, backups and windows of the database."
+  value = {
+    version     = aws_db_instance.main.engine_version
+    family      = aws_db_parameter_group.main.family
+    class       = aws_db_instance.main.instance_class
+    storage     = [aws_db_instance.main.allocated_storage, aws_db_instance.main.max_allocated_storage]
+    multi_az    = aws_db_instance.main.multi_az
+    backup_days = aws_db_instance.main.backup_retention_period
+    windows     = [aws_db_instance.main.backup_window, aws_db_instance.main.maintenance_window]
+    monitoring  = aws_db_instance.main.monitoring_interval
+  }
+}

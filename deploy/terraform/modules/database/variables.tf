@@ -28,6 +28,40 @@ variable "instance_class" {
   }
 }
 
+variable "engine_version" {
+  description = "PostgreSQL's version: a major one, whose newest minor RDS chooses, or a full one."
+  type        = string
+  default     = "15"
+
+  validation {
+    condition     = can(regex("^(15|16|17)([.][0-9]+)?$", var.engine_version))
+    error_message = "15, 16 or 17, with or without a minor version."
+  }
+}
+
+variable "major_upgrade" {
+  description = "Whether an apply may change the major version. Take a snapshot first: there is no way back."
+  type        = bool
+  default     = false
+}
+
+variable "windows" {
+  description = "Half hours or more, UTC, for the daily backup and the weekly maintenance; they must not overlap."
+  type = object({
+    backup      = optional(string, "01:00-02:00")
+    maintenance = optional(string, "sun:03:00-sun:04:00")
+  })
+  default = {}
+
+  validation {
+    condition = (
+      can(regex("^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$", var.windows.backup)) &&
+      can(regex("^(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]$", var.windows.maintenance))
+    )
+    error_message = "hh:mm-hh:mm, and ddd:hh:mm-ddd:hh:mm."
+  }
+}
+
 variable "multi_az" {
   description = "Whether a standby in another zone takes over within 60-120 s."
   type        = bool

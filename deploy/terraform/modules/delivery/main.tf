@@ -163,3 +163,65 @@ resource "aws_iam_role_policy" "refresh" {
     },
   ] })
 }
+
+resource "aws_iam_role_policy" "service" {
+  #checkov:skip=CKV_AWS_290:task definitions have no resource before they are registered; the roles that one may name are bound
+  #checkov:skip=CKV_AWS_355:task definitions have no resource before they are registered; the other calls on * only read
+  count = var.service == null ? 0 : 1
+
+  name = "service"
+  role = aws_iam_role.main.id
+
+  policy = jsonencode({ Version = "2012-10-17", Statement = [
+    {
+      Sid    = "RegisterRevisions"
+      Effect = "Allow"
+      Action = [
+        "ecs:DeregisterTaskDefinition",
+        "ecs:DescribeTaskDefinition",
+        "ecs:ListTaskDefinitions",
+        "ecs:RegisterTaskDefinition",
+      ]
+      Resource = ["*"]
+    },
+    {
+      Sid       = "TagRevisions"
+      Effect    = "Allow"
+      Action    = ["ecs:TagResource"]
+      Resource  = ["arn:${local.partition}:ecs:${local.region}:${local.account}:task-definition/*"]
+      Condition = { StringEquals = { "ecs:CreateAction" = "RegisterTaskDefinition" } }
+    },
+    {
+      Sid      = "UpdateTheService"
+      Effect   = "Allow"
+      Action   = ["ecs:DescribeServices", "ecs:UpdateService"]
+      Resource = [var.service.arn]
+    },
+    {
+      Sid       = "LookAtItsTasks"
+      Effect    = "Allow"
+      Action    = ["ecs:DescribeTasks", "ecs:ListTasks"]
+      Resource  = ["*"]
+      Condition = { ArnEquals = { "ecs:cluster" = "arn:${local.partition}:ecs:${local.region}:${local.account}:cluster/${var.service.cluster_name}" } }
+    },
+    {
+      Sid       = "PassTheTasksRoles"
+      Effect    = "Allow"
+      Action    = ["iam:PassRole"]
+      Resource  = var.service.role_arns
+      Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+    },
+    {
+      Sid      = "NameTheImage"
+      Effect   = "Allow"
+      Action   = ["ssm:GetParameter", "ssm:PutParameter"]
+      Resource = [var.service.image_parameter_arn]
+    },
+    {
+      Sid      = "KeepTheImage"
+      Effect   = "Allow"
+      Action   = ["ecr:BatchGetImage", "ecr:PutImage"]
+      Resource = [var.service.repository_arn]
+    },
+  ] })
+}

@@ -48,7 +48,19 @@ variable "refresh" {
   default = null
 
   validation {
-    condition     = var.refresh != null || var.push != null
+    condition     = var.refresh != null || var.push != null || var.service != null
     error_message = "The role would have no permissions."
   }
+}
+
+variable "service" {
+  description = "The only service of ECS to deploy to, with the roles of its tasks; none: no permission to deploy."
+  type = object({
+    arn                 = string
+    cluster_name        = string
+    role_arns           = list(string)
+    image_parameter_arn = string
+    repository_arn      = string
+  })
+  default = null
 }

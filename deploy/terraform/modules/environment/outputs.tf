@@ -1,31 +1,31 @@
 output "url" {
   description = "URL of the service, for deploy/smoke."
-  value       = module.compute.url
+  value       = module.balancer.url
 }
 
 output "group_name" {
-  description = "The Auto Scaling group: for deploy/refresh."
-  value       = module.compute.group_name
+  description = "The Auto Scaling group, for deploy/refresh --group; null: on ECS."
+  value       = one(module.compute[*].group_name)
 }
 
 output "launch_template_id" {
   description = "The launch template."
-  value       = module.compute.launch_template_id
+  value       = one(module.compute[*].launch_template_id)
 }
 
 output "launch_template_version" {
   description = "Version number of the launch template in service."
-  value       = module.compute.launch_template_version
+  value       = one(module.compute[*].launch_template_version)
 }
 
 output "target_group_arn" {
   description = "ARN of the target group."
-  value       = module.compute.target_group_arn
+  value       = module.balancer.target_group_arn
 }
 
 output "image_parameter" {
   description = "SSM parameter that names the image in service."
-  value       = module.compute.image_parameter
+  value       = aws_ssm_parameter.image.name
 }
 
 output "database" {
@@ -59,6 +59,28 @@ output "deploy_role_arn" {
 }
 
 output "instance_role_name" {
-  description = "The instances' role."
-  value       = module.security.instance_role_name
+  description = "The instances' role; null: on ECS."
+  value       = one(module.compute[*].role_name)
+}
+
+output "ecs_service" {
+  description = "CLUSTER/NAME, for deploy/refresh --service; null: on EC2."
+  value       = one([for one in module.tasks : "${one.cluster_name}/${one.service_name}"])
+}
+
+output "cache" {
+  description = "Host, port and user of the cache; null: none."
+  value       = one([for one in module.cache : { host = one.host, port = one.port, user = one.user }])
+}
+
+output "numbers" {
+  description = "What the resources have been given, for the tests of an example."
+  value = {
+    network  = module.network.numbers
+    balancer = module.balancer.numbers
+    log_days = module.monitoring.log_days
+    tasks    = one(module.tasks[*].numbers)
+    database = module.database.numbers
+    cache    = one(module.cache[*].numbers)
+  }
 }

@@ -1,11 +1,13 @@
 locals {
   severities = toset(["critical", "warning"])
 
-  # Metric, period and threshold of each alarm. Times in seconds.
-  alarms = {
+  # Metric, period and threshold of each alarm. Times in seconds. Those of tasks are in the module compute-ecs.
+  alarms = merge(local.service_alarms, var.platform == "ec2" ? local.instance_alarms : {})
+
+  service_alarms = {
     unhealthy-hosts = {
       severity    = "critical"
-      description = "An instance has failed its health checks for five minutes"
+      description = "An instance or task has failed its health checks for five minutes"
       namespace   = "AWS/ApplicationELB"
       metric      = "UnHealthyHostCount"
       dimensions  = { LoadBalancer = var.balancer_arn_suffix, TargetGroup = var.target_group_arn_suffix }
@@ -20,7 +22,7 @@ locals {
     # because each zone counts its own targets and may have none.
     no-healthy-hosts = {
       severity    = "critical"
-      description = "No instance has passed its health checks for two minutes: nothing is served"
+      description = "No instance or task has passed its health checks for two minutes: nothing is served"
       namespace   = "AWS/ApplicationELB"
       metric      = "HealthyHostCount"
       dimensions  = { LoadBalancer = var.balancer_arn_suffix, TargetGroup = var.target_group_arn_suffix }
@@ -57,19 +59,6 @@ locals {
       threshold   = 70
       missing     = "missing"
     }
-    service-cpu-high = {
-      severity    = "warning"
-      description = "The instances' CPU has been above 70 % for fifteen minutes: scaling does not catch up"
-      namespace   = "AWS/EC2"
-      metric      = "CPUUtilization"
-      dimensions  = { AutoScalingGroupName = var.group_name }
-      statistic   = "Average"
-      period      = 300
-      periods     = 3
-      comparison  = "GreaterThanThreshold"
-      threshold   = 70
-      missing     = "missing"
-    }
     database-storage = {
       severity    = "warning"
       description = "The database has less than 10 GB of free storage"
@@ -96,6 +85,36 @@ locals {
       threshold   = 10
       missing     = "notBreaching"
     }
+    # The service writes one line when an outage begins, for each instance or task.
+    database-unreachable = {
+      severity    = "warning"
+      description = "The service has lost its database"
+      namespace   = local.namespace
+      metric      = "DatabaseUnreachableCount"
+      dimensions  = {}
+      statistic   = "Sum"
+      period      = 300
+      periods     = 1
+      comparison  = "GreaterThanThreshold"
+      threshold   = 0
+      missing     = "notBreaching"
+    }
+  }
+
+  instance_alarms = {
+    service-cpu-high = {
+      severity    = "warning"
+      description = "The instances' CPU has been above 70 % for fifteen minutes: scaling does not catch up"
+      namespace   = "AWS/EC2"
+      metric      = "CPUUtilization"
+      dimensions  = { AutoScalingGroupName = var.group_name }
+      statistic   = "Average"
+      period      = 300
+      periods     = 3
+      comparison  = "GreaterThanThreshold"
+      threshold   = 70
+      missing     = "missing"
+    }
   }
 }
 
@@ -113,14 +132,22 @@ resource "aws_sns_topic_policy" "main" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid       = "AlarmsAndBudgetsOfThisAccount"
       Effect    = "Allow"
       Principal = { Service = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"] }
       Action    = "sns:Publish"
       Resource  = aws_sns_topic.main[each.key].arn
       Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
-    }]
+      }], var.platform == "ec2" ? [] : [{
+      # Without a condition: EventBridge sends neither account nor rule to a topic's policy.
+      Sid       = "EventsOfTasks"
+      Effect    = "Allow"
+      Principal = { Service = ["events.amazonaws.com"] }
+      Action    = "sns:Publish"
+      Resource  = aws_sns_topic.main[each.key].arn
+      Condition = {}
+    }])
   })
 }
 
@@ -194,6 +221,8 @@ resource "aws_cloudwatch_metric_alarm" "server_errors" {
 
 # A launch may take fifteen minutes, the timeout of its hook, and is repeated if it fails.
 resource "aws_cloudwatch_metric_alarm" "instances_missing" {
+  count = var.platform == "ec2" ? 1 : 0
+
   alarm_name          = "${var.name}-instances-missing"
   alarm_description   = "Fewer instances in service than desired for twenty minutes: launches fail"
   comparison_operator = "GreaterThanThreshold"

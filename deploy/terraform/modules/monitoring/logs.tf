@@ -14,7 +14,17 @@ locals {
 
 resource "aws_cloudwatch_log_group" "service" {
   #checkov:skip=CKV_AWS_338:each environment chooses its retention; a year of logs is not needed
-  name              = "/items/${var.environment}/service"
+  name              = coalesce(var.log_group, "/items/${var.environment}/service")
+  retention_in_days = var.log_days
+  kms_key_id        = var.kms_key_arn
+}
+
+# Of containers beside the service.
+resource "aws_cloudwatch_log_group" "further" {
+  #checkov:skip=CKV_AWS_338:each environment chooses its retention; a year of logs is not needed
+  for_each = var.further_log_groups
+
+  name              = each.key
   retention_in_days = var.log_days
   kms_key_id        = var.kms_key_arn
 }
@@ -53,6 +63,8 @@ resource "aws_cloudwatch_log_metric_filter" "service" {
 }
 
 resource "aws_ssm_parameter" "agent" {
+  count = var.platform == "ec2" ? 1 : 0
+
   #checkov:skip=CKV_AWS_337:the agent's configuration is not a secret
   #checkov:skip=CKV2_AWS_34:the agent's configuration is not a secret
   name        = "/items/${var.environment}/cloudwatch-agent"
@@ -67,14 +79,22 @@ resource "aws_ssm_parameter" "agent" {
 
 resource "aws_cloudwatch_dashboard" "main" {
   dashboard_name = var.name
-  dashboard_body = jsonencode(jsondecode(templatefile("${local.directory}/dashboard.json", {
-    region            = data.aws_region.current.name
-    environment       = var.environment
-    namespace         = local.namespace
-    log_group         = aws_cloudwatch_log_group.service.name
-    load_balancer     = var.balancer_arn_suffix
-    target_group      = var.target_group_arn_suffix
+  dashboard_body = jsonencode(jsondecode(var.platform == "ec2" ? templatefile("${local.directory}/dashboard.json", merge(local.shown, {
     autoscaling_group = var.group_name
-    database          = var.database_id
-  })))
+    })) : templatefile("${local.directory}/dashboard-ecs.json", merge(local.shown, {
+    cluster = var.cluster_name
+    service = var.service_name
+  }))))
+}
+
+locals {
+  shown = {
+    region        = data.aws_region.current.name
+    environment   = var.environment
+    namespace     = local.namespace
+    log_group     = aws_cloudwatch_log_group.service.name
+    load_balancer = var.balancer_arn_suffix
+    target_group  = var.target_group_arn_suffix
+    database      = var.database_id
+  }
 }

@@ -9,8 +9,8 @@ output "log_group_arn" {
 }
 
 output "agent_parameter" {
-  description = "SSM parameter with the agent's configuration."
-  value       = aws_ssm_parameter.agent.name
+  description = "SSM parameter with the agent's configuration; null: no instances."
+  value       = one(aws_ssm_parameter.agent[*].name)
 }
 
 output "topic_arns" {
@@ -21,4 +21,9 @@ output "topic_arns" {
 output "dashboard" {
   description = "The dashboard's name."
   value       = aws_cloudwatch_dashboard.main.dashboard_name
+}
+
+output "log_days" {
+  description = "How long the service's log is kept."
+  value       = aws_cloudwatch_log_group.service.retention_in_days
 }

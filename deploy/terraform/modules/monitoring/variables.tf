@@ -50,9 +50,40 @@ variable "target_group_arn_suffix" {
   type        = string
 }
 
-variable "group_name" {
-  description = "The Auto Scaling group."
+variable "platform" {
+  description = "ec2: the service runs on instances of a group; ecs: in tasks of a cluster, whose alarms are in the module compute-ecs."
   type        = string
+  default     = "ec2"
+}
+
+variable "group_name" {
+  description = "The Auto Scaling group; null: on ECS."
+  type        = string
+  default     = null
+}
+
+variable "cluster_name" {
+  description = "The cluster of ECS, for the dashboard."
+  type        = string
+  default     = null
+}
+
+variable "service_name" {
+  description = "The service's name in the cluster."
+  type        = string
+  default     = null
+}
+
+variable "log_group" {
+  description = "Name of the service's log group; null: /items/<environment>/service."
+  type        = string
+  default     = null
+}
+
+variable "further_log_groups" {
+  description = "Names of log groups for containers beside the service."
+  type        = set(string)
+  default     = []
 }
 
 variable "database_id" {

@@ -22,13 +22,17 @@ locals {
       cidr = cidrsubnet(var.cidr, 8, first + index)
     } }
   }
-  gateways = { for index, zone in local.zones : index => zone if var.nat == "per_zone" || index == 0 }
+  database_ports = concat([var.database_port], var.cache_port == null ? [] : [var.cache_port])
+  gateways       = { for index, zone in local.zones : index => zone if var.nat == "per_zone" || index == 0 }
 }
 
 resource "aws_vpc" "main" {
-  cidr_block           = var.cidr
-  enable_dns_support   = true
-  enable_dns_hostnames = true
+  cidr_block         = var.cidr
+  enable_dns_support = true
+
+  # A range of Amazon's; of its 256 /64s the public subnets get the first.
+  assign_generated_ipv6_cidr_block = var.ipv6 ? true : null
+  enable_dns_hostnames             = true
 
   tags = { Name = var.name }
 }
@@ -52,6 +56,7 @@ resource "aws_subnet" "public" {
   vpc_id                  = aws_vpc.main.id
   availability_zone       = each.value.zone
   cidr_block              = each.value.cidr
+  ipv6_cidr_block         = var.ipv6 ? cidrsubnet(aws_vpc.main.ipv6_cidr_block, 8, each.key) : null
   map_public_ip_on_launch = false
 
   tags = { Name = "${var.name}-public-${each.value.zone}", Tier = "public" }
@@ -110,6 +115,14 @@ resource "aws_route" "internet" {
   gateway_id             = aws_internet_gateway.main.id
 }
 
+resource "aws_route" "internet_ipv6" {
+  count = var.ipv6 ? 1 : 0
+
+  route_table_id              = aws_route_table.public.id
+  destination_ipv6_cidr_block = "::/0"
+  gateway_id                  = aws_internet_gateway.main.id
+}
+
 resource "aws_route_table_association" "public" {
   for_each = local.subnets.public
 
@@ -160,14 +173,14 @@ resource "aws_network_acl" "database" {
   subnet_ids = [for subnet in aws_subnet.database : subnet.id]
 
   dynamic "ingress" {
-    for_each = local.subnets.private
+    for_each = { for index, pair in setproduct(range(var.zones), local.database_ports) : index => pair }
     content {
       rule_no    = 100 + ingress.key
       action     = "allow"
       protocol   = "tcp"
-      cidr_block = ingress.value.cidr
-      from_port  = var.database_port
-      to_port    = var.database_port
+      cidr_block = local.subnets.private[ingress.value[0]].cidr
+      from_port  = ingress.value[1]
+      to_port    = ingress.value[1]
     }
   }
 

@@ -8,7 +8,7 @@ output "vpc_id" {
 output "public_subnet_ids" {
   description = "Subnets of the load balancer; known once they reach the internet."
   value       = [for subnet in aws_subnet.public : subnet.id]
-  depends_on  = [aws_route.internet, aws_route_table_association.public]
+  depends_on  = [aws_route.internet, aws_route.internet_ipv6, aws_route_table_association.public]
 }
 
 output "private_subnet_ids" {
@@ -20,4 +20,9 @@ output "private_subnet_ids" {
 output "database_subnet_ids" {
   description = "Subnets of the database."
   value       = [for subnet in aws_subnet.database : subnet.id]
+}
+
+output "numbers" {
+  description = "Number of zones and of NAT gateways."
+  value       = { zones = length(aws_subnet.private), gateways = length(aws_nat_gateway.main) }
 }

@@ -42,9 +42,21 @@ variable "nat" {
 }
 
 variable "database_port" {
-  description = "The only port that the database tier's network ACL admits."
+  description = "The database's port, which the database tier's network ACL admits."
   type        = number
   default     = 5432
+}
+
+variable "cache_port" {
+  description = "Port of a cache in the database tier, which the network ACL admits too; null: none."
+  type        = number
+  default     = null
+}
+
+variable "ipv6" {
+  description = "Whether the public subnets have IPv6 ranges and a route, for a load balancer with IPv6 addresses."
+  type        = bool
+  default     = false
 }
 
 variable "kms_key_arn" {

@@ -27,6 +27,17 @@ resource "aws_security_group" "database" {
   tags = { Name = "${var.name}-database" }
 }
 
+resource "aws_security_group" "cache" {
+  #checkov:skip=CKV2_AWS_5:attached in the module cache
+  count = var.cache_port == null ? 0 : 1
+
+  name        = "${var.name}-cache"
+  description = "The cache: the service comes in, nothing goes out"
+  vpc_id      = var.vpc_id
+
+  tags = { Name = "${var.name}-cache" }
+}
+
 resource "aws_vpc_security_group_ingress_rule" "http" {
   #checkov:skip=CKV_AWS_260:port 80 answers with a redirect when there is a certificate
   security_group_id = aws_security_group.balancer.id
@@ -89,5 +100,62 @@ resource "aws_vpc_security_group_ingress_rule" "database_from_service" {
   ip_protocol                  = "tcp"
   from_port                    = var.database_port
   to_port                      = var.database_port
+  referenced_security_group_id = aws_security_group.service.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "ipv6" {
+  #checkov:skip=CKV_AWS_260:port 80 answers with a redirect when there is a certificate
+  for_each = var.ipv6 ? { http = 80, https = 443 } : {}
+
+  security_group_id = aws_security_group.balancer.id
+  description       = "${upper(each.key)} from anywhere, by IPv6"
+  ip_protocol       = "tcp"
+  from_port         = each.value
+  to_port           = each.value
+  cidr_ipv6         = "::/0"
+}
+
+# Frontend and service share a group: both are reached by the load balancer alone.
+resource "aws_vpc_security_group_egress_rule" "balancer_to_frontend" {
+  count = var.frontend_port == null ? 0 : 1
+
+  security_group_id            = aws_security_group.balancer.id
+  description                  = "Pages and health checks"
+  ip_protocol                  = "tcp"
+  from_port                    = var.frontend_port
+  to_port                      = var.frontend_port
+  referenced_security_group_id = aws_security_group.service.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "frontend_from_balancer" {
+  count = var.frontend_port == null ? 0 : 1
+
+  security_group_id            = aws_security_group.service.id
+  description                  = "Pages and health checks"
+  ip_protocol                  = "tcp"
+  from_port                    = var.frontend_port
+  to_port                      = var.frontend_port
+  referenced_security_group_id = aws_security_group.balancer.id
+}
+
+resource "aws_vpc_security_group_egress_rule" "service_to_cache" {
+  count = var.cache_port == null ? 0 : 1
+
+  security_group_id            = aws_security_group.service.id
+  description                  = "The cache"
+  ip_protocol                  = "tcp"
+  from_port                    = var.cache_port
+  to_port                      = var.cache_port
+  referenced_security_group_id = aws_security_group.cache[0].id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "cache_from_service" {
+  count = var.cache_port == null ? 0 : 1
+
+  security_group_id            = aws_security_group.cache[0].id
+  description                  = "The cache"
+  ip_protocol                  = "tcp"
+  from_port                    = var.cache_port
+  to_port                      = var.cache_port
   referenced_security_group_id = aws_security_group.service.id
 }

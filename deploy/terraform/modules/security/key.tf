@@ -42,7 +42,7 @@ resource "aws_kms_key" "main" {
         Resource  = "*"
         Condition = { ArnLike = {
           "kms:EncryptionContext:aws:logs:arn" = [
-            for group in ["/items/${var.environment}/*", "/aws/rds/instance/${var.name}-*"] :
+            for group in concat(["/items/${var.environment}/*", "/aws/rds/instance/${var.name}-*"], var.log_groups) :
             "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${group}"
           ]
         } }
@@ -55,6 +55,17 @@ resource "aws_kms_key" "main" {
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
         Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      },
+      {
+        # A failed task is an event, which a rule publishes to an encrypted topic. EventBridge sends no account or rule with it.
+        Sid       = "EventsOfTasks"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+        Condition = { ArnLike = {
+          "kms:EncryptionContext:aws:sns:topicArn" = "arn:${local.partition}:sns:${local.region}:${local.account}:${var.name}-*"
+        } }
       },
       {
         # The group starts instances with its service-linked role, which needs the key for their volumes. That role may not

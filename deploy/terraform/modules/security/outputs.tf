@@ -1,12 +1,13 @@
-# These outputs wait for the groups' rules and the role's policy: an instance that boots before they exist loses its boot time
-# to retries.
+# These outputs wait for the groups' rules: an instance that boots before they exist loses its boot time to retries.
 output "balancer_group_id" {
   description = "The load balancer's security group; known once it has its rules."
   value       = aws_security_group.balancer.id
   depends_on = [
     aws_vpc_security_group_ingress_rule.http,
     aws_vpc_security_group_ingress_rule.https,
+    aws_vpc_security_group_ingress_rule.ipv6,
     aws_vpc_security_group_egress_rule.balancer_to_service,
+    aws_vpc_security_group_egress_rule.balancer_to_frontend,
   ]
 }
 
@@ -18,6 +19,9 @@ output "service_group_id" {
     aws_vpc_security_group_egress_rule.service_to_database,
     aws_vpc_security_group_egress_rule.service_to_https,
     aws_vpc_security_group_ingress_rule.database_from_service,
+    aws_vpc_security_group_ingress_rule.frontend_from_balancer,
+    aws_vpc_security_group_egress_rule.service_to_cache,
+    aws_vpc_security_group_ingress_rule.cache_from_service,
   ]
 }
 
@@ -26,23 +30,12 @@ output "database_group_id" {
   value       = aws_security_group.database.id
 }
 
+output "cache_group_id" {
+  description = "The cache's security group, if there is one."
+  value       = one(aws_security_group.cache[*].id)
+}
+
 output "kms_key_arn" {
   description = "The environment's key."
   value       = aws_kms_key.main.arn
-}
-
-output "instance_profile_arn" {
-  description = "Instance profile for the launch template; known once the role has its policy."
-  value       = aws_iam_instance_profile.instance.arn
-  depends_on  = [aws_iam_role_policy.instance]
-}
-
-output "instance_role_arn" {
-  description = "The instances' role."
-  value       = aws_iam_role.instance.arn
-}
-
-output "instance_role_name" {
-  description = "The instances' role, by name."
-  value       = aws_iam_role.instance.name
 }

@@ -25,17 +25,26 @@ variable "database_port" {
   default     = 5432
 }
 
-variable "secret_arn" {
-  description = "The only secret that an instance may read."
-  type        = string
+variable "frontend_port" {
+  description = "Port of the pages beside the service; null: none."
+  type        = number
+  default     = null
 }
 
-variable "repository_arn" {
-  description = "The only image repository that an instance may pull from."
-  type        = string
+variable "cache_port" {
+  description = "Port of the cache; null: none."
+  type        = number
+  default     = null
 }
 
-variable "log_group_arn" {
-  description = "The only log group that an instance may write to."
-  type        = string
+variable "ipv6" {
+  description = "Whether the load balancer admits clients by IPv6."
+  type        = bool
+  default     = false
+}
+
+variable "log_groups" {
+  description = "Log groups encrypted with the key beside those of the environment's own prefix."
+  type        = list(string)
+  default     = []
 }

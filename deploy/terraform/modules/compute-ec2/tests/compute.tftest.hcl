@@ -2,27 +2,20 @@ mock_provider "aws" {
   mock_data "aws_region" {
     defaults = { name = "us-east-1" }
   }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_resource "aws_iam_instance_profile" {
+    defaults = { arn = "arn:aws:iam::123456789012:instance-profile/items-prod-instance" }
+  }
   mock_data "aws_ssm_parameter" {
     defaults = { insecure_value = "ami-0123456789abcdef0" }
   }
-  mock_resource "aws_lb" {
-    defaults = {
-      arn      = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/items-prod/1"
-      dns_name = "items-prod-1.us-east-1.elb.amazonaws.com"
-      zone_id  = "Z35SXDOTRQ7X7K"
-    }
-  }
-  mock_resource "aws_lb_target_group" {
-    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/items-prod/1" }
-  }
-  mock_resource "aws_lb_listener" {
-    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/items-prod/1/2" }
-  }
   mock_resource "aws_launch_template" {
     defaults = { id = "lt-0123456789abcdef0", latest_version = 7 }
-  }
-  mock_resource "aws_wafv2_web_acl" {
-    defaults = { arn = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/items-prod/1" }
   }
   mock_resource "aws_autoscaling_policy" {
     defaults = { arn = "arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:1:autoScalingGroupName/items-prod:policyName/cpu" }
@@ -30,118 +23,22 @@ mock_provider "aws" {
 }
 
 variables {
-  name                 = "items-prod"
-  environment          = "prod"
-  vpc_id               = "vpc-1"
-  public_subnet_ids    = ["subnet-1", "subnet-2"]
-  private_subnet_ids   = ["subnet-3", "subnet-4"]
-  balancer_group_id    = "sg-1"
-  service_group_id     = "sg-2"
-  instance_profile_arn = "arn:aws:iam::123456789012:instance-profile/items-prod-instance"
-  kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/1"
-  certificate_arn      = "arn:aws:acm:us-east-1:123456789012:certificate/1"
-  instance_type        = "t3.small"
-  size                 = { min = 2, desired = 2, max = 10 }
-  service_connections  = 350
-  image                = "123456789012.dkr.ecr.us-east-1.amazonaws.com/items:prod-0123abc-20241101120000"
-  boot_script          = "./tests/scripts/boot.sh"
-  secret_id            = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf"
-  database             = { host = "items-prod-database.abc.us-east-1.rds.amazonaws.com", port = 5432, name = "items" }
-  agent_parameter      = "/items/prod/cloudwatch-agent"
-}
-
-run "the_load_balancer_and_its_health_check" {
-  command = apply
-
-  assert {
-    condition     = aws_lb.main.idle_timeout == 60 && aws_lb.main.client_keep_alive == 3600
-    error_message = "Idle connections live 60 s, a client's at most an hour."
-  }
-  assert {
-    condition     = aws_lb.main.desync_mitigation_mode == "strictest" && aws_lb.main.drop_invalid_header_fields
-    error_message = "Ambiguous requests are refused."
-  }
-  assert {
-    condition     = !aws_lb.main.internal && aws_lb.main.enable_deletion_protection && aws_lb.main.xff_header_processing_mode == "append"
-    error_message = "It faces the internet; deleting is refused; the client's address is appended."
-  }
-  assert {
-    condition = (
-      aws_lb_target_group.service.port == 5001 && aws_lb_target_group.service.protocol == "HTTP" &&
-      aws_lb_target_group.service.deregistration_delay == "45"
-    )
-    error_message = "Targets listen on 5001 and have 45 s to finish."
-  }
-  assert {
-    condition = alltrue([for check in aws_lb_target_group.service.health_check : (
-      check.path == "/health" && check.interval == 30 && check.timeout == 5 && check.matcher == "200" &&
-      check.healthy_threshold == 2 && check.unhealthy_threshold == 2
-    )])
-    error_message = "/health every 30 s, within 5 s, twice."
-  }
-}
-
-run "https_with_a_certificate" {
-  command = apply
-
-  assert {
-    condition = (
-      aws_lb_listener.http.default_action[0].type == "redirect" &&
-      aws_lb_listener.http.default_action[0].redirect[0].status_code == "HTTP_301" &&
-      aws_lb_listener.http.default_action[0].redirect[0].port == "443"
-    )
-    error_message = "HTTP is redirected to HTTPS."
-  }
-  assert {
-    condition     = aws_lb_listener.https[0].ssl_policy == "ELBSecurityPolicy-TLS13-1-2-2021-06" && aws_lb_listener.https[0].port == 443
-    error_message = "TLS 1.2 at least."
-  }
-  assert {
-    condition     = aws_lb_listener_rule.hidden.listener_arn == aws_lb_listener.https[0].arn
-    error_message = "The listener that forwards hides the operators' paths."
-  }
-  assert {
-    condition = (
-      toset(flatten([for one in aws_lb_listener_rule.hidden.condition : [for pattern in one.path_pattern : pattern.values]])) == toset(["/metrics", "/db"]) &&
-      aws_lb_listener_rule.hidden.action[0].fixed_response[0].status_code == "404"
-    )
-    error_message = "/metrics and /db are 404 from the internet."
-  }
-  assert {
-    condition     = output.url == "https://items-prod-1.us-east-1.elb.amazonaws.com"
-    error_message = "The address begins with https."
-  }
-}
-
-run "a_domain_becomes_an_alias" {
-  command = apply
-
-  variables {
-    domain  = "items.example.com"
-    zone_id = "Z1"
-  }
-
-  assert {
-    condition     = output.url == "https://items.example.com" && aws_route53_record.main[0].alias[0].name == aws_lb.main.dns_name
-    error_message = "The domain points at the load balancer."
-  }
-}
-
-run "plain_http_without_a_certificate" {
-  command = apply
-
-  variables {
-    certificate_arn = null
-  }
-
-  assert {
-    condition     = length(aws_lb_listener.https) == 0 && aws_lb_listener.http.default_action[0].type == "forward"
-    error_message = "Port 80 forwards."
-  }
-  assert {
-    condition     = aws_lb_listener_rule.hidden.listener_arn == aws_lb_listener.http.arn
-    error_message = "The operators' paths are hidden there too."
-  }
+  name                = "items-prod"
+  environment         = "prod"
+  private_subnet_ids  = ["subnet-3", "subnet-4"]
+  service_group_id    = "sg-2"
+  target_group_arn    = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/items-prod/1"
+  repository_arn      = "arn:aws:ecr:us-east-1:123456789012:repository/items"
+  log_group_arn       = "arn:aws:logs:us-east-1:123456789012:log-group:/items/prod/service"
+  kms_key_arn         = "arn:aws:kms:us-east-1:123456789012:key/1"
+  instance_type       = "t3.small"
+  size                = { min = 2, desired = 2, max = 10 }
+  service_connections = 350
+  image               = "123456789012.dkr.ecr.us-east-1.amazonaws.com/items:prod-0123abc-20241101120000"
+  boot_script         = "./tests/scripts/boot.sh"
+  secret_id           = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf"
+  database            = { host = "items-prod-database.abc.us-east-1.rds.amazonaws.com", port = 5432, name = "items" }
+  agent_parameter     = "/items/prod/cloudwatch-agent"
 }
 
 run "the_launch_template" {
@@ -195,10 +92,8 @@ run "the_launch_template" {
   }
 }
 
-# The state keeps the image in service, so each of these runs has its own state.
 run "the_label_is_the_tag_of_an_image_with_a_digest" {
-  command   = apply
-  state_key = "tag"
+  command = apply
 
   variables {
     image = "registry.example:5000/items:prod-0123abc-20241101120000@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -211,8 +106,7 @@ run "the_label_is_the_tag_of_an_image_with_a_digest" {
 }
 
 run "the_label_is_the_digest_of_an_image_without_a_tag" {
-  command   = apply
-  state_key = "digest"
+  command = apply
 
   variables {
     image = "registry.example:5000/items@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -271,6 +165,53 @@ run "the_group_starts_before_it_ends" {
       aws_autoscaling_lifecycle_hook.launch.default_result == "ABANDON"
     )
     error_message = "The hook follows later changes."
+  }
+}
+
+run "an_instance_may_do_what_it_needs" {
+  command = apply
+
+  assert {
+    condition = toset(flatten([for one in local.statements : one.Action])) == toset([
+      "autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat",
+      "cloudwatch:PutMetricData", "ec2:DescribeTags",
+      "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
+      "kms:Decrypt", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents",
+      "secretsmanager:GetSecretValue", "ssm:GetParameter", "ssm:GetParameters", "ssm:UpdateInstanceInformation",
+      "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+      "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
+    ])
+    error_message = "The instances' role allows something else."
+  }
+  assert {
+    condition = toset([for one in local.statements : one.Sid if contains(flatten([one.Resource]), "*")]) == toset([
+      "LogInToTheRegistry", "LookForTheGroupOfSessions", "WriteMetrics", "ReadOwnTags", "SessionManager",
+    ])
+    error_message = "Only calls that name no resource stand on *."
+  }
+  assert {
+    condition = alltrue([
+      for one in local.statements : one.Resource == {
+        ReadTheSecret    = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf"
+        DecryptTheSecret = "arn:aws:kms:us-east-1:123456789012:key/1"
+        PullTheImage     = "arn:aws:ecr:us-east-1:123456789012:repository/items"
+        CompleteLifecycleActions = join(":", [
+          "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup", "*", "autoScalingGroupName/items-prod",
+        ])
+      }[one.Sid] if contains(["ReadTheSecret", "DecryptTheSecret", "PullTheImage", "CompleteLifecycleActions"], one.Sid)
+    ])
+    error_message = "One secret, one key, one repository, one group."
+  }
+  assert {
+    condition = one([for one in local.statements : one.Condition if one.Sid == "DecryptTheSecret"]) == { StringEquals = {
+      "kms:ViaService"                  = "secretsmanager.us-east-1.amazonaws.com"
+      "kms:EncryptionContext:SecretARN" = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf"
+    } }
+    error_message = "The key serves reading the secret, nothing else."
+  }
+  assert {
+    condition     = one([for one in local.statements : one.Condition if one.Sid == "WriteMetrics"]) == { StringEquals = { "cloudwatch:namespace" = "Items/prod" } }
+    error_message = "Metrics go to the environment's namespace alone."
   }
 }
 
@@ -354,7 +295,7 @@ run "a_quote_in_a_name_is_refused" {
   }
 }
 
-run "everything_is_below_the_base_path" {
+run "the_service_is_below_the_base_path" {
   command = apply
 
   variables {
@@ -362,68 +303,8 @@ run "everything_is_below_the_base_path" {
   }
 
   assert {
-    condition     = alltrue([for check in aws_lb_target_group.service.health_check : check.path == "/career/health"])
-    error_message = "The health endpoint is below the base path only."
-  }
-  assert {
-    condition     = toset(flatten([for one in aws_lb_listener_rule.hidden.condition : [for pattern in one.path_pattern : pattern.values]])) == toset(["/career/metrics", "/career/db"])
-    error_message = "The hidden paths are below it."
-  }
-  assert {
-    condition     = output.url == "https://items-prod-1.us-east-1.elb.amazonaws.com/career"
-    error_message = "The address leads to the service."
-  }
-  assert {
     condition     = strcontains(base64decode(aws_launch_template.service.user_data), "ITEMS_SETTINGS='BASE_PATH=/career DB_POOL_MAX=10")
     error_message = "The service knows its base path."
-  }
-}
-
-run "there_is_no_web_acl_unless_a_limit_is_given" {
-  command = apply
-
-  assert {
-    condition     = length(aws_wafv2_web_acl.main) == 0 && length(aws_wafv2_web_acl_association.main) == 0
-    error_message = "It would cost money."
-  }
-}
-
-run "an_address_that_sends_too_much_gets_429" {
-  command = apply
-
-  variables {
-    rate_limit = 2000
-  }
-
-  assert {
-    condition = (
-      one(aws_wafv2_web_acl.main[0].rule).statement[0].rate_based_statement[0].limit == 2000 &&
-      one(aws_wafv2_web_acl.main[0].rule).statement[0].rate_based_statement[0].aggregate_key_type == "IP" &&
-      one(aws_wafv2_web_acl.main[0].rule).action[0].block[0].custom_response[0].response_code == 429
-    )
-    error_message = "2000 requests of one address in five minutes."
-  }
-  assert {
-    condition     = aws_wafv2_web_acl_association.main[0].resource_arn == aws_lb.main.arn
-    error_message = "It is associated with the load balancer."
-  }
-}
-
-run "a_limit_that_would_refuse_everybody_is_refused" {
-  command         = plan
-  expect_failures = [var.rate_limit]
-
-  variables {
-    rate_limit = 10
-  }
-}
-
-run "a_base_path_that_does_not_begin_with_a_slash_is_refused" {
-  command         = plan
-  expect_failures = [var.base_path]
-
-  variables {
-    base_path = "career/"
   }
 }
 
@@ -491,52 +372,19 @@ run "a_processor_that_the_image_is_not_for_is_refused" {
   }
 }
 
-run "a_first_apply_without_an_image_is_refused" {
-  command         = plan
-  state_key       = "empty"
-  expect_failures = [aws_launch_template.service]
-
-  variables {
-    image = null
-  }
-}
-
-run "a_later_apply_needs_no_image" {
-  command = apply
-
-  variables {
-    image = null
-  }
-
-  assert {
-    condition     = local.version == "prod-0123abc-20241101120000"
-    error_message = "The image in service stays."
-  }
-}
-
 run "what_does_not_fit_the_service_is_refused" {
   command = plan
   expect_failures = [
-    var.idle_timeout,
-    var.deregistration_delay,
     var.size,
     var.pool_max,
     var.cpu,
-    var.image,
     var.settings,
-    var.hidden_paths,
-    var.zone_id,
   ]
 
   variables {
-    idle_timeout         = 75  # the service's own is 75 s
-    deregistration_delay = 300 # longer than the unit's stop time
-    size                 = { min = 2, desired = 1, max = 10 }
-    pool_max             = 1
-    cpu                  = { high = 60, low = 30 } # would swing
-    image                = "123456789012.dkr.ecr.us-east-1.amazonaws.com/items"
-    settings             = { LOG_LEVEL = "info'; reboot; '" }
-    hidden_paths         = []
-    zone_id              = "Z1" # of no domain
+    size     = { min = 2, desired = 1, max = 10 }
+    pool_max = 1
+    cpu      = { high = 60, low = 30 } # would swing
+    settings = { LOG_LEVEL = "info'; reboot; '" }
   }
 }

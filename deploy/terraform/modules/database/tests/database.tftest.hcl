@@ -144,6 +144,44 @@ run "one_gibibyte_has_90_sessions" {
   }
 }
 
+run "postgresql_16_with_other_windows" {
+  command = plan
+
+  variables {
+    engine_version = "16.3"
+    instance_class = "db.t4g.micro"
+    windows        = { backup = "03:00-04:00", maintenance = "mon:04:00-mon:05:00" }
+    storage        = { initial = 20, limit = 50 }
+  }
+
+  assert {
+    condition     = aws_db_instance.main.engine_version == "16.3" && aws_db_parameter_group.main.family == "postgres16"
+    error_message = "The family follows the major version."
+  }
+  assert {
+    condition     = aws_db_instance.main.backup_window == "03:00-04:00" && aws_db_instance.main.maintenance_window == "mon:04:00-mon:05:00"
+    error_message = "The windows are the given ones."
+  }
+  assert {
+    condition     = aws_db_instance.main.allocated_storage == 20 && aws_db_instance.main.max_allocated_storage == 50
+    error_message = "20 GiB, growing to 50."
+  }
+  assert {
+    condition     = !aws_db_instance.main.allow_major_version_upgrade
+    error_message = "A major version is not changed by accident."
+  }
+}
+
+run "an_unknown_version_and_unreadable_windows_are_refused" {
+  command         = plan
+  expect_failures = [var.engine_version, var.windows]
+
+  variables {
+    engine_version = "14"
+    windows        = { backup = "at night" }
+  }
+}
+
 run "an_unknown_class_and_no_backups_and_storage_below_the_alarm_are_refused" {
   command         = plan
   expect_failures = [var.instance_class, var.backup_days, var.storage]

@@ -135,3 +135,29 @@ run "a_role_for_nothing_is_refused" {
   command         = plan
   expect_failures = [var.refresh]
 }
+
+run "deploying_to_a_service_is_bound_to_it_and_to_its_roles" {
+  command = apply
+
+  variables {
+    service = {
+      arn                 = "arn:aws:ecs:us-east-1:123456789012:service/items-prod/items"
+      cluster_name        = "items-prod"
+      role_arns           = ["arn:aws:iam::123456789012:role/items-prod-execution", "arn:aws:iam::123456789012:role/items-prod-task"]
+      image_parameter_arn = "arn:aws:ssm:us-east-1:123456789012:parameter/items/prod/image"
+      repository_arn      = "arn:aws:ecr:us-east-1:123456789012:repository/items"
+    }
+  }
+
+  assert {
+    condition = { for one in jsondecode(aws_iam_role_policy.service[0].policy).Statement : one.Sid => one.Resource if contains(["UpdateTheService", "PassTheTasksRoles"], one.Sid) } == {
+      UpdateTheService  = ["arn:aws:ecs:us-east-1:123456789012:service/items-prod/items"]
+      PassTheTasksRoles = ["arn:aws:iam::123456789012:role/items-prod-execution", "arn:aws:iam::123456789012:role/items-prod-task"]
+    }
+    error_message = "One service, two roles."
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.refresh) == 0 && length(aws_iam_role_policy.push) == 0
+    error_message = "It neither refreshes a group nor pushes."
+  }
+}

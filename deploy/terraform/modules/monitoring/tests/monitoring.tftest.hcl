@@ -50,6 +50,8 @@ run "the_alarms_have_their_numbers" {
       service-cpu-high  = ["CPUUtilization", "GreaterThanThreshold", 70, 15]
       database-storage  = ["FreeStorageSpace", "LessThanThreshold", 10000000000, 5]
       errors            = ["ErrorCount", "GreaterThanThreshold", 10, 5]
+
+      database-unreachable = ["DatabaseUnreachableCount", "GreaterThanThreshold", 0, 5]
     }
     error_message = "A metric, a threshold or a time is another."
   }
@@ -84,8 +86,8 @@ run "the_alarms_have_their_numbers" {
   }
   assert {
     condition = (
-      aws_cloudwatch_metric_alarm.instances_missing.evaluation_periods == 20 && aws_cloudwatch_metric_alarm.instances_missing.threshold == 0 &&
-      aws_cloudwatch_metric_alarm.instances_missing.alarm_actions == toset([aws_sns_topic.main["warning"].arn])
+      aws_cloudwatch_metric_alarm.instances_missing[0].evaluation_periods == 20 && aws_cloudwatch_metric_alarm.instances_missing[0].threshold == 0 &&
+      aws_cloudwatch_metric_alarm.instances_missing[0].alarm_actions == toset([aws_sns_topic.main["warning"].arn])
     )
     error_message = "Missing instances are a warning after twenty minutes."
   }
@@ -139,7 +141,7 @@ run "the_files_become_resources" {
     error_message = "Lines at ERROR count as ErrorCount of the environment, and none as 0."
   }
   assert {
-    condition = jsondecode(aws_ssm_parameter.agent.insecure_value) == {
+    condition = jsondecode(aws_ssm_parameter.agent[0].insecure_value) == {
       logs = { group = "/items/prod/service", of = "prod", kept = "$${aws:InstanceId}" }
     }
     error_message = "The agent's configuration is filled in."
@@ -153,6 +155,40 @@ run "the_files_become_resources" {
   assert {
     condition     = aws_cloudwatch_log_group.service.retention_in_days == 90 && aws_cloudwatch_log_group.service.kms_key_id == var.kms_key_arn
     error_message = "Logs are kept encrypted for 90 days."
+  }
+}
+
+run "tasks_have_no_alarms_of_instances" {
+  command = apply
+
+  variables {
+    platform           = "ecs"
+    group_name         = null
+    cluster_name       = "items-prod"
+    service_name       = "items"
+    log_group          = "/ecs/items-prod"
+    further_log_groups = ["/ecs/items-prod/frontend"]
+  }
+
+  assert {
+    condition = toset(keys(aws_cloudwatch_metric_alarm.main)) == toset([
+      "unhealthy-hosts", "no-healthy-hosts", "database-cpu", "database-cpu-high", "database-storage", "errors", "database-unreachable",
+    ]) && length(aws_cloudwatch_metric_alarm.instances_missing) == 0 && length(aws_ssm_parameter.agent) == 0
+    error_message = "Alarms of instances and an agent without instances."
+  }
+  assert {
+    condition = jsondecode(aws_cloudwatch_dashboard.main.dashboard_body).widgets[0].properties.markdown == join(" ", [
+      "us-east-1", "prod", "Items/prod", "/ecs/items-prod", "app/items-prod/1", "targetgroup/items-prod/1", "items-prod", "items", "items-prod-database",
+    ])
+    error_message = "The dashboard shows the tasks."
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.service.name == "/ecs/items-prod" && aws_cloudwatch_log_group.further["/ecs/items-prod/frontend"].retention_in_days == 90
+    error_message = "The log groups have the names that are given."
+  }
+  assert {
+    condition     = contains([for one in jsondecode(aws_sns_topic_policy.main["warning"].policy).Statement : one.Sid], "EventsOfTasks")
+    error_message = "Events of failed tasks may be published."
   }
 }
 

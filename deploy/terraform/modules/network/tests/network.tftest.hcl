@@ -144,6 +144,43 @@ run "two_zones" {
   }
 }
 
+run "a_cache_and_ipv6" {
+  command   = plan
+  state_key = "ipv6"
+
+  variables {
+    zones      = 2
+    cache_port = 6379
+    ipv6       = true
+  }
+
+  # Amazon chooses the range at the apply.
+  override_resource {
+    target          = aws_vpc.main
+    override_during = plan
+    values          = { ipv6_cidr_block = "2600:1f18:1:100::/56" }
+  }
+
+  assert {
+    condition = toset([for rule in aws_network_acl.database.ingress : "${rule.cidr_block} ${rule.from_port}"]) == toset([
+      "10.0.10.0/24 5432", "10.0.11.0/24 5432", "10.0.10.0/24 6379", "10.0.11.0/24 6379",
+    ])
+    error_message = "The database tier's ACL lets in the database's port and the cache's."
+  }
+  assert {
+    condition     = length(toset([for rule in aws_network_acl.database.ingress : rule.rule_no])) == 4
+    error_message = "Each rule has its own number."
+  }
+  assert {
+    condition     = [for subnet in aws_subnet.public : subnet.ipv6_cidr_block] == ["2600:1f18:1:100::/64", "2600:1f18:1:101::/64"]
+    error_message = "The public subnets have the first /64s."
+  }
+  assert {
+    condition     = aws_route.internet_ipv6[0].destination_ipv6_cidr_block == "::/0"
+    error_message = "And a way back to clients with IPv6."
+  }
+}
+
 run "four_zones_are_refused" {
   command         = plan
   expect_failures = [var.zones]

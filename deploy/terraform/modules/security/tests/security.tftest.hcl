@@ -14,12 +14,9 @@ mock_provider "aws" {
 }
 
 variables {
-  name           = "items-prod"
-  environment    = "prod"
-  vpc_id         = "vpc-1"
-  secret_arn     = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf"
-  repository_arn = "arn:aws:ecr:us-east-1:123456789012:repository/items"
-  log_group_arn  = "arn:aws:logs:us-east-1:123456789012:log-group:/items/prod/service"
+  name        = "items-prod"
+  environment = "prod"
+  vpc_id      = "vpc-1"
 }
 
 run "groups_reach_each_other_in_one_direction" {
@@ -79,49 +76,49 @@ run "the_key_is_rotated_and_open_to_this_environment_alone" {
   }
 }
 
-run "an_instance_may_do_what_it_needs" {
+run "pages_and_a_cache_have_their_own_rules" {
   command = apply
 
+  variables {
+    frontend_port = 3000
+    cache_port    = 6379
+    ipv6          = true
+  }
+
   assert {
-    condition = toset(flatten([for one in local.statements : one.Action])) == toset([
-      "autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat",
-      "cloudwatch:PutMetricData", "ec2:DescribeTags",
-      "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
-      "kms:Decrypt", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents",
-      "secretsmanager:GetSecretValue", "ssm:GetParameter", "ssm:GetParameters", "ssm:UpdateInstanceInformation",
-      "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
-      "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
-    ])
-    error_message = "The instances' role allows something else."
+    condition = (
+      aws_vpc_security_group_ingress_rule.frontend_from_balancer[0].referenced_security_group_id == aws_security_group.balancer.id &&
+      aws_vpc_security_group_ingress_rule.frontend_from_balancer[0].from_port == 3000 &&
+      aws_vpc_security_group_egress_rule.balancer_to_frontend[0].to_port == 3000
+    )
+    error_message = "The load balancer reaches the pages' 3000."
   }
   assert {
-    condition = toset([for one in local.statements : one.Sid if contains(flatten([one.Resource]), "*")]) == toset([
-      "LogInToTheRegistry", "LookForTheGroupOfSessions", "WriteMetrics", "ReadOwnTags", "SessionManager",
-    ])
-    error_message = "Only calls that name no resource stand on *."
+    condition = (
+      aws_vpc_security_group_ingress_rule.cache_from_service[0].referenced_security_group_id == aws_security_group.service.id &&
+      aws_vpc_security_group_ingress_rule.cache_from_service[0].from_port == 6379 &&
+      aws_vpc_security_group_egress_rule.service_to_cache[0].referenced_security_group_id == aws_security_group.cache[0].id
+    )
+    error_message = "The service alone reaches the cache's 6379."
   }
   assert {
-    condition = alltrue([
-      for one in local.statements : one.Resource == {
-        ReadTheSecret    = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf"
-        DecryptTheSecret = "arn:aws:kms:us-east-1:123456789012:key/1"
-        PullTheImage     = "arn:aws:ecr:us-east-1:123456789012:repository/items"
-        CompleteLifecycleActions = join(":", [
-          "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup", "*", "autoScalingGroupName/items-prod",
-        ])
-      }[one.Sid] if contains(["ReadTheSecret", "DecryptTheSecret", "PullTheImage", "CompleteLifecycleActions"], one.Sid)
-    ])
-    error_message = "One secret, one key, one repository, one group."
+    condition     = { for key, one in aws_vpc_security_group_ingress_rule.ipv6 : key => [one.from_port, one.cidr_ipv6] } == { http = [80, "::/0"], https = [443, "::/0"] }
+    error_message = "Clients with IPv6 reach the load balancer."
   }
-  assert {
-    condition = one([for one in local.statements : one.Condition if one.Sid == "DecryptTheSecret"]) == { StringEquals = {
-      "kms:ViaService"                  = "secretsmanager.us-east-1.amazonaws.com"
-      "kms:EncryptionContext:SecretARN" = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf"
-    } }
-    error_message = "The key serves reading the secret, nothing else."
+}
+
+run "a_log_group_elsewhere_is_encrypted_too" {
+  command = apply
+
+  variables {
+    log_groups = ["/ecs/items-prod"]
   }
+
   assert {
-    condition     = one([for one in local.statements : one.Condition if one.Sid == "WriteMetrics"]) == { StringEquals = { "cloudwatch:namespace" = "Items/prod" } }
-    error_message = "Metrics go to the environment's namespace alone."
+    condition = contains(
+      one([for one in jsondecode(aws_kms_key.main.policy).Statement : one if one.Sid == "LogsOfThisEnvironment"]).Condition.ArnLike["kms:EncryptionContext:aws:logs:arn"],
+      "arn:aws:logs:us-east-1:123456789012:log-group:/ecs/items-prod"
+    )
+    error_message = "The key is open to the named group."
   }
 }

@@ -8,7 +8,8 @@ resource "aws_lb" "main" {
   load_balancer_type = "application"
   internal           = false
   subnets            = var.public_subnet_ids
-  security_groups    = [var.balancer_group_id]
+  security_groups    = [var.security_group_id]
+  ip_address_type    = var.ipv6 ? "dualstack" : "ipv4"
 
   idle_timeout               = var.idle_timeout
   client_keep_alive          = 3600
@@ -29,22 +30,48 @@ resource "aws_lb" "main" {
 }
 
 resource "aws_lb_target_group" "service" {
-  #checkov:skip=CKV_AWS_378:TLS ends at the load balancer; traffic to the instance stays inside the network
+  #checkov:skip=CKV_AWS_378:TLS ends at the load balancer; traffic to the target stays inside the network
   # A prefix of at most six characters. The new group is created first, because one that a listener uses cannot be deleted.
   name_prefix          = "items-"
   vpc_id               = var.vpc_id
-  target_type          = "instance"
+  target_type          = var.target_type
   protocol             = "HTTP"
   port                 = var.port
   deregistration_delay = var.deregistration_delay
 
   health_check {
-    path                = "${var.base_path}/health"
+    path                = "${var.base_path}${var.health.path}"
     matcher             = "200"
-    interval            = 30
-    timeout             = 5
-    healthy_threshold   = 2
-    unhealthy_threshold = 2
+    interval            = var.health.interval
+    timeout             = var.health.timeout
+    healthy_threshold   = var.health.healthy
+    unhealthy_threshold = var.health.unhealthy
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+# The pages beside the service. Requests reach it unless a rule leads them to the service.
+resource "aws_lb_target_group" "frontend" {
+  #checkov:skip=CKV_AWS_378:TLS ends at the load balancer; traffic to the target stays inside the network
+  count = var.frontend == null ? 0 : 1
+
+  name_prefix          = "front-"
+  vpc_id               = var.vpc_id
+  target_type          = var.target_type
+  protocol             = "HTTP"
+  port                 = var.frontend.port
+  deregistration_delay = var.deregistration_delay
+
+  health_check {
+    path                = var.frontend.health.path
+    matcher             = "200"
+    interval            = var.frontend.health.interval
+    timeout             = var.frontend.health.timeout
+    healthy_threshold   = var.frontend.health.healthy
+    unhealthy_threshold = var.frontend.health.unhealthy
   }
 
   lifecycle {
@@ -53,7 +80,15 @@ resource "aws_lb_target_group" "service" {
 }
 
 locals {
-  tls = var.certificate_arn != null
+  tls     = var.certificate_arn != null
+  default = var.frontend == null ? aws_lb_target_group.service.arn : aws_lb_target_group.frontend[0].arn
+  # Of the listener that forwards; the one that redirects needs no rule.
+  forwarding = local.tls ? aws_lb_listener.https[0].arn : aws_lb_listener.http.arn
+  # The domain, and www in front of it, by both families of addresses if the load balancer has both.
+  records = var.zone_id == null ? {} : {
+    for pair in setproduct(var.www ? ["", "www."] : [""], var.ipv6 ? ["A", "AAAA"] : ["A"]) :
+    "${pair[0]}${pair[1]}" => { name = "${pair[0]}${var.domain}", type = pair[1] }
+  }
 }
 
 resource "aws_lb_listener" "http" {
@@ -65,7 +100,7 @@ resource "aws_lb_listener" "http" {
 
   default_action {
     type             = local.tls ? "redirect" : "forward"
-    target_group_arn = local.tls ? null : aws_lb_target_group.service.arn
+    target_group_arn = local.tls ? null : local.default
 
     dynamic "redirect" {
       for_each = local.tls ? [1] : []
@@ -89,13 +124,12 @@ resource "aws_lb_listener" "https" {
 
   default_action {
     type             = "forward"
-    target_group_arn = aws_lb_target_group.service.arn
+    target_group_arn = local.default
   }
 }
 
-# Only on the listener that forwards; the redirect needs no rule.
 resource "aws_lb_listener_rule" "hidden" {
-  listener_arn = local.tls ? aws_lb_listener.https[0].arn : aws_lb_listener.http.arn
+  listener_arn = local.forwarding
   priority     = 1
 
   condition {
@@ -115,12 +149,30 @@ resource "aws_lb_listener_rule" "hidden" {
   }
 }
 
+resource "aws_lb_listener_rule" "service" {
+  count = var.frontend == null ? 0 : 1
+
+  listener_arn = local.forwarding
+  priority     = 10
+
+  condition {
+    path_pattern {
+      values = [for path in var.service_paths : "${var.base_path}${path}"]
+    }
+  }
+
+  action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.service.arn
+  }
+}
+
 resource "aws_route53_record" "main" {
-  count = var.zone_id == null ? 0 : 1
+  for_each = local.records
 
   zone_id = var.zone_id
-  name    = var.domain
-  type    = "A"
+  name    = each.value.name
+  type    = each.value.type
 
   alias {
     name                   = aws_lb.main.dns_name

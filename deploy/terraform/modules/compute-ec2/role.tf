@@ -1,5 +1,9 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+
 locals {
-  prefix = "arn:${local.partition}:%s:${local.region}:${local.account}"
+  region = data.aws_region.current.name
+  prefix = "arn:${data.aws_partition.current.partition}:%s:${local.region}:${data.aws_caller_identity.current.account_id}"
 
   parameter_arns = [
     for name in ["image", "cloudwatch-agent"] :
@@ -12,16 +16,16 @@ locals {
       Sid      = "ReadTheSecret"
       Effect   = "Allow"
       Action   = "secretsmanager:GetSecretValue"
-      Resource = var.secret_arn
+      Resource = var.secret_id
     },
     {
       Sid      = "DecryptTheSecret"
       Effect   = "Allow"
       Action   = "kms:Decrypt"
-      Resource = aws_kms_key.main.arn
+      Resource = var.kms_key_arn
       Condition = { StringEquals = {
         "kms:ViaService"                  = "secretsmanager.${local.region}.amazonaws.com"
-        "kms:EncryptionContext:SecretARN" = var.secret_arn
+        "kms:EncryptionContext:SecretARN" = var.secret_id
       } }
     },
     {

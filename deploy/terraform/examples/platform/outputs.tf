@@ -1,0 +1,4 @@
+output "service" {
+  description = "Values that deploy/refresh, deploy/smoke and the workflows read."
+  value       = module.environment
+}
