@@ -14,6 +14,7 @@ from support.emulators import Moto
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/items:prod-0123abc-20241101120000"
+FRONTEND_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/items-frontend:1"
 CHECKOV = "checkov>=3.2,<4"
 INSTALL_SECONDS = 240
 
@@ -21,8 +22,9 @@ INSTALL_SECONDS = 240
 def pytest_collection_modifyitems(items):
     """Tests that change the applied account run last, before them those that need the apply or an installation."""
     items.sort(
-        key=lambda item: 4 * ("recovered" in item.fixturenames)
-        + 2 * ("applying" in item.fixturenames)
+        key=lambda item: 8 * ("recovered" in item.fixturenames)
+        + 4 * ("applying" in item.fixturenames)
+        + 2 * ("applying_tasks" in item.fixturenames)
         + ("installing" in item.fixturenames)
     )
 
@@ -30,7 +32,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session", autouse=True)
 def beginning(request):
     """Begins what takes long before the first test, if any test needs it."""
-    for name in ("installing", "applying"):
+    for name in ("installing", "applying", "applying_tasks"):
         if any(name in item.fixturenames for item in request.session.items):
             with contextlib.suppress(pytest.skip.Exception):
                 request.getfixturevalue(name)
@@ -41,7 +43,11 @@ class Account(Moto):
 
     def __init__(self):
         # Without the variable the policies that AWS manages are missing.
-        super().__init__([pathlib.Path(__file__).with_name("emulator.py")], MOTO_IAM_LOAD_MANAGED_POLICIES="true")
+        super().__init__(
+            [pathlib.Path(__file__).with_name("emulator.py")],
+            MOTO_IAM_LOAD_MANAGED_POLICIES="true",
+            MOTO_ECS_SERVICE_RUNNING="1",  # otherwise no service would ever be steady
+        )
 
     def client(self, service, key="test", secret="test", token=None):
         return super().client(
@@ -175,6 +181,37 @@ def applying(tree, account, bootstrap, variables):
 def prod(applying):
     """prod, applied."""
     return applying()
+
+
+@pytest.fixture(scope="session")
+def applying_tasks(tree, account, bootstrap, certificate):
+    """The example `platform`, which has tasks and pages on ECS, with its state beside it, on its way."""
+    account.client("ecr").create_repository(repositoryName="items-frontend")
+    copied = tree / "examples/applied"
+    shutil.copytree(tree / "examples/platform", copied)
+    (copied / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    workspace.fill(copied)
+    terraform = workspace.Terraform(copied, account.url)
+    terraform.run("init", "-input=false")
+    images = [f"-var=image={IMAGE}", f"-var=frontend_image={FRONTEND_IMAGE}", f"-var=certificate_arn={certificate}"]
+    apply = terraform.background("apply", "-auto-approve", "-input=false", "-parallelism=30", *images)
+    finished = []
+
+    def finish():
+        if not finished:
+            finished.append(True)
+            apply(workspace.APPLY_SECONDS)
+        return terraform
+
+    yield finish
+    with contextlib.suppress(AssertionError):
+        apply(0)
+
+
+@pytest.fixture(scope="session")
+def tasks(applying_tasks):
+    """What the example tells other tools, applied."""
+    return json.loads(applying_tasks().run("output", "-json", "service"))
 
 
 @pytest.fixture(scope="session")

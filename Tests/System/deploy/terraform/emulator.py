@@ -4,8 +4,10 @@ import json
 import sys
 import uuid
 
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.budgets.responses import BudgetsResponse
 from moto.ecr.responses import ECRResponse
+from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.iam.access_control import PermissionResult
 from moto.logs.responses import LogsResponse
 from moto.rds.models import DBInstance
@@ -44,6 +46,22 @@ def describe_subscribers_for_notification(self):
 def list_tags_for_resource(self):
     """Budgets have no tags here."""
     return json.dumps({"ResourceTags": []})
+
+
+def list_tags_of_target(self):
+    """Scalable targets have no tags here."""
+    return json.dumps({"Tags": {}})
+
+
+create_service = EC2ContainerServiceResponse.create_service
+
+
+def create_deployed_service(self):
+    """moto forgets how a service is deployed."""
+    answer = create_service(self)
+    service = self.ecs_backend.services[f"{self._get_param('cluster').split('/')[-1]}:{self._get_param('serviceName')}"]
+    service.deployment_configuration = self._get_param("deploymentConfiguration")
+    return answer
 
 
 make_instance = DBInstance.__init__
@@ -91,6 +109,8 @@ LogsResponse.put_query_definition = put_query_definition
 LogsResponse.describe_query_definitions = describe_query_definitions
 BudgetsResponse.describe_subscribers_for_notification = describe_subscribers_for_notification
 BudgetsResponse.list_tags_for_resource = list_tags_for_resource
+ApplicationAutoScalingResponse.list_tags_for_resource = list_tags_of_target
+EC2ContainerServiceResponse.create_service = create_deployed_service
 DBInstance.__init__ = make_distinct_instance
 DBInstance.update = keep_secret
 FakeBucket.get_permission = get_permission

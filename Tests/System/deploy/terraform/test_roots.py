@@ -6,6 +6,8 @@ import pytest
 
 import workspace
 
+EXAMPLES = [f"examples/{name}" for name in workspace.EXAMPLES]
+
 
 def test_everything_is_formatted_as_terraform_formats_it(tree):
     workspace.Terraform(tree).run("fmt", "-check", "-recursive", "-diff")
@@ -20,24 +22,24 @@ def test_a_root_is_valid_with_the_locked_provider(tree, root):
 
 
 def test_all_roots_lock_the_same_provider():
-    locks = {(workspace.SOURCE / root / ".terraform.lock.hcl").read_text() for root in workspace.ROOTS}
+    locks = {(workspace.SOURCE / root / ".terraform.lock.hcl").read_text() for root in workspace.ROOTS + EXAMPLES}
     assert len(locks) == 1 and 'version     = "5.100.0"' in locks.pop()
 
 
-@pytest.mark.parametrize("directory", workspace.ROOTS + [f"modules/{name}" for name in workspace.MODULES])
+@pytest.mark.parametrize("directory", workspace.ROOTS + EXAMPLES + [f"modules/{name}" for name in workspace.MODULES])
 def test_versions_are_pinned_everywhere(directory):
     text = (workspace.SOURCE / directory / "versions.tf").read_text()
     assert 'required_version = ">= 1.11, < 2.0"' in text
     assert re.search(r'version = "~> 5\.100"', text)
 
 
-@pytest.mark.parametrize("environment", workspace.ENVIRONMENTS)
-def test_an_environment_keeps_its_state_in_the_bucket_locked_and_under_its_key(environment):
-    text = (workspace.SOURCE / f"environments/{environment}/versions.tf").read_text()
+@pytest.mark.parametrize("root", [f"environments/{name}" for name in workspace.ENVIRONMENTS] + EXAMPLES)
+def test_a_root_keeps_its_state_in_the_bucket_locked_and_under_its_key(root):
+    text = (workspace.SOURCE / root / "versions.tf").read_text()
     (backend,) = re.findall(r'backend "s3" \{(.*?)\n  \}', text, re.DOTALL)
     settings = dict(re.findall(r"(\w+)\s*=\s*(\S+)", backend))
     # "encrypt" without a key would request S3's own encryption instead of the bucket's default, the key.
-    assert settings == {"key": f'"items/{environment}.tfstate"', "use_lockfile": "true"}
+    assert settings == {"key": f'"items/{root.split("/")[1]}.tfstate"', "use_lockfile": "true"}
 
 
 def test_every_variable_and_output_is_described():

@@ -15,6 +15,7 @@ SOURCE = ROOT / "deploy/terraform"
 
 MODULES = sorted(path.parent.name for path in SOURCE.glob("modules/*/versions.tf"))
 ENVIRONMENTS = ["dev", "test", "prod"]
+EXAMPLES = sorted(path.parent.name for path in SOURCE.glob("examples/*/versions.tf"))
 ROOTS = ["bootstrap"] + [f"environments/{name}" for name in ENVIRONMENTS]
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
