@@ -9,7 +9,7 @@ locals {
     readonlyRootFilesystem = true
     portMappings           = [{ containerPort = var.frontend.port, hostPort = var.frontend.port, protocol = "tcp" }]
     stopTimeout            = var.stop_timeout
-    # The service's answer to SIGQUIT, which the image names as its signal, is the graceful end of nginx.
+    # ECS sends the signal that the image names: SIGQUIT, after which nginx answers what it has begun.
     linuxParameters = { capabilities = { drop = ["ALL"] }, initProcessEnabled = true }
     logConfiguration = {
       logDriver = "awslogs"
