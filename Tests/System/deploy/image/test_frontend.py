@@ -6,11 +6,11 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import tempfile
 
 import pytest
 import requests
 
+from support.directories import temporary_directory
 from support.ports import free_port
 from support.project import ROOT
 from support.waiting import until
@@ -24,8 +24,12 @@ def nginx():
     """The running server: its URL, its process, and its log once it has ended."""
     if not shutil.which("nginx") or os.getuid() != 0:
         pytest.skip("nginx is not installed, or the tests cannot start it as another user")
+    with temporary_directory() as folder:
+        yield from serve(folder)
+
+
+def serve(folder):
     port = free_port()
-    folder = pathlib.Path(tempfile.mkdtemp())
     pages = folder / "pages"
     pages.mkdir()
     for name in ("index.html", "items.js", "style.css"):
@@ -36,7 +40,6 @@ def nginx():
         text = text.replace(old, new)
     configuration = folder / "nginx.conf"
     configuration.write_text(text)
-    folder.chmod(0o755)
     reading, writing = os.pipe()
     os.fchown(writing, USER, USER)  # as a container's runtime does
     process = subprocess.Popen(
@@ -63,7 +66,6 @@ def nginx():
         process.terminate()
         process.wait(10)
     process.output.close()
-    shutil.rmtree(folder)
 
 
 def written(process):

@@ -184,9 +184,14 @@ def prod(applying):
 
 
 @pytest.fixture(scope="session")
-def applying_tasks(tree, account, bootstrap, certificate):
-    """The example `platform`, which has tasks and pages on ECS, with its state beside it, on its way."""
+def pages(account):
+    """The repository of the pages' image."""
     account.client("ecr").create_repository(repositoryName="items-frontend")
+
+
+@pytest.fixture(scope="session")
+def applying_tasks(tree, account, bootstrap, pages, certificate):
+    """The example `platform`, which has tasks and pages on ECS, with its state beside it, on its way."""
     copied = tree / "examples/applied"
     shutil.copytree(tree / "examples/platform", copied)
     (copied / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
@@ -220,16 +225,27 @@ def service(prod):
     return json.loads(prod.run("output", "-json", "service"))
 
 
+def planned(tree, account, folder, *arguments):
+    """What a root would create in an empty account, with its state beside it instead of in the bucket."""
+    copied = tree / folder.replace("/", "/planned-")
+    shutil.copytree(tree / folder, copied)
+    (copied / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    workspace.fill(copied)
+    terraform = workspace.Terraform(copied, account.url)
+    terraform.run("init", "-input=false")
+    return terraform.plan(f"-var=image={IMAGE}", *arguments)
+
+
 @pytest.fixture(scope="session")
 def plans(tree, account, bootstrap):
-    """What each environment would create in an empty account, with its state beside it instead of in the bucket."""
-    found = {}
-    for name in workspace.ENVIRONMENTS:
-        copied = tree / "environments" / f"planned-{name}"
-        shutil.copytree(tree / "environments" / name, copied)
-        (copied / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
-        workspace.fill(copied)
-        terraform = workspace.Terraform(copied, account.url)
-        terraform.run("init", "-input=false")
-        found[name] = terraform.plan(f"-var=image={IMAGE}")
-    return found
+    """What each environment would create."""
+    return {name: planned(tree, account, f"environments/{name}") for name in workspace.ENVIRONMENTS}
+
+
+@pytest.fixture(scope="session")
+def example_plans(tree, account, bootstrap, pages):
+    """What each example would create."""
+    image = f"-var=frontend_image={FRONTEND_IMAGE}"
+    return {
+        name: planned(tree, account, f"examples/{name}", *([] if name == "fargate" else [image])) for name in workspace.EXAMPLES
+    }
