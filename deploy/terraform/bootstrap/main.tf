@@ -124,3 +124,46 @@ module "build" {
   runs         = [for branch in var.branches : "ref:refs/heads/${branch}"]
   push         = { repository_arn = module.repository.arn }
 }
+
+# For the workflow that plans and applies. Whoever applies creates roles, and is an administrator by that.
+module "plan" {
+  source = "../modules/delivery"
+  count  = var.github != null && var.infrastructure ? 1 : 0
+
+  name             = "items-plan"
+  provider_arn     = aws_iam_openid_connect_provider.github[0].arn
+  github           = var.github
+  runs             = concat(["pull_request"], [for branch in var.branches : "ref:refs/heads/${branch}"])
+  managed_policies = ["ReadOnlyAccess"]
+  state            = { bucket_arn = aws_s3_bucket.state.arn, kms_key_arn = aws_kms_key.state.arn }
+}
+
+module "apply" {
+  source = "../modules/delivery"
+  count  = var.github != null && var.infrastructure ? 1 : 0
+
+  name             = "items-apply"
+  provider_arn     = aws_iam_openid_connect_provider.github[0].arn
+  github           = var.github
+  runs             = ["environment:infrastructure"]
+  managed_policies = ["AdministratorAccess"]
+}
+
+# Images in a second region, for an environment there.
+resource "aws_ecr_replication_configuration" "main" {
+  count = var.replica_region == null ? 0 : 1
+
+  replication_configuration {
+    rule {
+      destination {
+        region      = var.replica_region
+        registry_id = data.aws_caller_identity.current.account_id
+      }
+
+      repository_filter {
+        filter      = module.repository.name
+        filter_type = "PREFIX_MATCH"
+      }
+    }
+  }
+}

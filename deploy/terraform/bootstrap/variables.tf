@@ -25,3 +25,15 @@ variable "sessions" {
   type        = bool
   default     = false
 }
+
+variable "infrastructure" {
+  description = "Whether the workflow Infrastructure gets roles: one that reads and plans, one that applies and is an administrator."
+  type        = bool
+  default     = false
+}
+
+variable "replica_region" {
+  description = "Second region that gets every image; null: none."
+  type        = string
+  default     = null
+}

@@ -101,11 +101,27 @@ def test_a_deployment_passes_the_approval_of_its_environment(tree):
             assert job["environment"]["name"] == "${{ needs.target.outputs.environment }}", f"{file}, {name}"
 
 
-def test_a_pull_request_starts_tests_and_nothing_else(tree):
-    started = [file for file, parsed in tree.workflows.items() if "pull_request" in workflow.triggers(parsed)]
-    assert started == ["test.yml"]
+def test_a_pull_request_starts_tests_and_plans_and_nothing_else(tree):
+    started = {file for file, parsed in tree.workflows.items() if "pull_request" in workflow.triggers(parsed)}
+    assert started == {"infrastructure.yml", "test.yml"}
     for job in tree.workflows["test.yml"]["jobs"].values():
         assert job["permissions"] == {"contents": "read"}
+
+
+def test_a_pull_request_plans_by_the_role_that_reads_and_not_for_a_fork(tree):
+    jobs = tree.workflows["infrastructure.yml"]["jobs"]
+    assert "head.repo.full_name == github.repository" in jobs["propose"]["if"]
+    for name, job in jobs.items():
+        assert "github.event_name" in job.get("if", "") or job["needs"] == "plan", name
+        roles = {step["with"]["role-to-assume"] for step in job["steps"] if "configure-aws-credentials" in step.get("uses", "")}
+        assert roles == {"${{ vars.APPLY_ROLE_ARN }}" if name == "apply" else "${{ vars.PLAN_ROLE_ARN }}"}, name
+
+
+def test_a_plan_is_applied_only_after_its_approval(tree):
+    job = tree.workflows["infrastructure.yml"]["jobs"]["apply"]
+    assert job["environment"]["name"] == "infrastructure" and job["needs"] == "plan"
+    (step,) = [step for step in job["steps"] if step.get("name") == "Apply"]
+    assert step["run"].rstrip().endswith(" plan")
 
 
 def test_the_session_with_aws_outlives_the_deployment(tree):

@@ -250,15 +250,18 @@ def commands(script):
                 yield group
 
 
-def settings(job, step):
-    """The step's environment for each entry of the job's matrix."""
+def settings(workflow, job, step):
+    """The step's environment for each entry of the job's matrix, and each choice of an input."""
     matrix = (job.get("strategy") or {}).get("matrix") or {}
-    axes = {key: values for key, values in matrix.items() if isinstance(values, list)}
+    axes = {f"matrix.{key}": values for key, values in matrix.items() if isinstance(values, list)}
+    events = triggers(workflow)
+    inputs = ((events.get("workflow_dispatch") if isinstance(events, dict) else None) or {}).get("inputs") or {}
+    axes |= {f"inputs.{key}": one["options"] for key, one in inputs.items() if "options" in one}
     for entry in itertools.product(*axes.values()):
         values = dict(zip(axes, entry))
         yield {
             name: EXPRESSION.sub(
-                lambda found: str(values.get(found[1].strip().removeprefix("matrix."), found[0])), str(text)
+                lambda found: str(values.get(found[1].strip(), found[0])), str(text)
             )
             for name, text in (step.get("env") or {}).items()
         }
@@ -268,8 +271,8 @@ def unmet_commands(tree):
     """What scripts call of this tree is there: make targets, programs and their options, Terraform's folders."""
     targets = set(re.findall(r"^([a-z0-9-]+):", (tree.root / "Makefile").read_text(), re.MULTILINE))
     seen = set()
-    for where, _, job, step in tree.runs():
-        for environment in settings(job, step):
+    for where, workflow, job, step in tree.runs():
+        for environment in settings(workflow, job, step):
             script = re.sub(r"\$\{?([A-Z_]+)\}?", lambda found: environment.get(found[1], found[0]), step["run"])
             for program, *words in commands(script):
                 for finding in unmet_command(tree.root, targets, program, words):

@@ -225,3 +225,35 @@ resource "aws_iam_role_policy" "service" {
     },
   ] })
 }
+
+resource "aws_iam_role_policy_attachment" "managed" {
+  #checkov:skip=CKV_AWS_274:a role that creates roles is an administrator in any case; only approved runs of one repository assume it
+  for_each = toset(var.managed_policies)
+
+  role       = aws_iam_role.main.name
+  policy_arn = "arn:${local.partition}:iam::aws:policy/${each.key}"
+}
+
+# ReadOnlyAccess reads the state's objects and cannot decrypt them.
+resource "aws_iam_role_policy" "state" {
+  count = var.state == null ? 0 : 1
+
+  name = "state"
+  role = aws_iam_role.main.id
+
+  policy = jsonencode({ Version = "2012-10-17", Statement = [
+    {
+      Sid      = "ReadTheState"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject", "s3:ListBucket"]
+      Resource = [var.state.bucket_arn, "${var.state.bucket_arn}/*"]
+    },
+    {
+      Sid       = "DecryptTheState"
+      Effect    = "Allow"
+      Action    = ["kms:Decrypt"]
+      Resource  = [var.state.kms_key_arn]
+      Condition = { StringEquals = { "kms:ViaService" = "s3.${local.region}.amazonaws.com" } }
+    },
+  ] })
+}

@@ -19,14 +19,14 @@ variable "github" {
 }
 
 variable "runs" {
-  description = "Runs of the repository that may assume the role: environment:prod, ref:refs/heads/main."
+  description = "Runs of the repository that may assume the role: environment:prod, ref:refs/heads/main, pull_request."
   type        = list(string)
 
   validation {
     condition = length(var.runs) > 0 && alltrue([
-      for run in var.runs : can(regex("^(environment:[a-z]+|ref:refs/heads/[A-Za-z0-9/_.-]+)$", run))
+      for run in var.runs : can(regex("^(environment:[a-z]+|pull_request|ref:refs/heads/[A-Za-z0-9/_.-]+)$", run))
     ])
-    error_message = "A run is given by one environment or one branch, without *, which could match any fork's run."
+    error_message = "A run is given by one environment, one branch or pull_request, without *. GitHub gives a fork's pull request no token."
   }
 }
 
@@ -48,7 +48,7 @@ variable "refresh" {
   default = null
 
   validation {
-    condition     = var.refresh != null || var.push != null || var.service != null
+    condition     = var.refresh != null || var.push != null || var.service != null || length(var.managed_policies) > 0
     error_message = "The role would have no permissions."
   }
 }
@@ -63,4 +63,16 @@ variable "service" {
     repository_arn      = string
   })
   default = null
+}
+
+variable "managed_policies" {
+  description = "Names of AWS's own policies that the role gets, such as ReadOnlyAccess."
+  type        = list(string)
+  default     = []
+}
+
+variable "state" {
+  description = "Bucket of Terraform's state and its key, which the role may read; none: no access to them."
+  type        = object({ bucket_arn = string, kms_key_arn = string })
+  default     = null
 }

@@ -161,3 +161,22 @@ run "deploying_to_a_service_is_bound_to_it_and_to_its_roles" {
     error_message = "It neither refreshes a group nor pushes."
   }
 }
+
+run "a_plan_reads_the_account_and_the_state" {
+  command = apply
+
+  variables {
+    runs             = ["pull_request"]
+    managed_policies = ["ReadOnlyAccess"]
+    state            = { bucket_arn = "arn:aws:s3:::items-state-123456789012", kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/2" }
+  }
+
+  assert {
+    condition     = [for one in aws_iam_role_policy_attachment.managed : one.policy_arn] == ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+    error_message = "It reads."
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.state[0].policy).Statement[0].Action == ["s3:GetObject", "s3:ListBucket"]
+    error_message = "It reads the state and does not write it."
+  }
+}
