@@ -84,3 +84,9 @@ variable "apply_immediately" {
   type        = bool
   default     = false
 }
+
+variable "replica_region" {
+  description = "Second region that gets a copy of the database's backups; null: none."
+  type        = string
+  default     = null
+}

@@ -36,3 +36,22 @@ module "environment" {
   access_log_bucket = var.access_log_bucket
   apply_immediately = var.apply_immediately
 }
+
+provider "aws" {
+  alias  = "replica"
+  region = coalesce(var.replica_region, var.region)
+
+  default_tags {
+    tags = { Project = "items", Environment = "test", ManagedBy = "terraform" }
+  }
+}
+
+module "backups" {
+  source = "../../modules/backups"
+  count  = var.replica_region == null ? 0 : 1
+
+  name         = "items-test"
+  database_arn = module.environment.database.arn
+
+  providers = { aws = aws.replica }
+}

@@ -3,6 +3,11 @@ output "id" {
   value       = aws_db_instance.main.identifier
 }
 
+output "arn" {
+  description = "The database, for a copy of its backups in another region."
+  value       = aws_db_instance.main.arn
+}
+
 output "host" {
   description = "Host name of the database. It stays the same when the standby takes over."
   value       = aws_db_instance.main.address

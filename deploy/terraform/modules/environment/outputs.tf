@@ -29,9 +29,10 @@ output "image_parameter" {
 }
 
 output "database" {
-  description = "The database: identifier, host, secret, and maximum number of sessions."
+  description = "The database: identifier, ARN, host, secret, and maximum number of sessions."
   value = {
     id              = module.database.id
+    arn             = module.database.arn
     host            = module.database.host
     secret_arn      = module.database.secret_arn
     max_connections = module.database.max_connections

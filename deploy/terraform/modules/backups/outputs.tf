@@ -1,0 +1,4 @@
+output "kms_key_arn" {
+  description = "The key of the copies."
+  value       = aws_kms_key.main.arn
+}
