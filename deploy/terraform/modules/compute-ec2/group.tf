@@ -95,6 +95,9 @@ resource "aws_launch_template" "service" {
     }
   }
 
+  # An instance that boots before its role may read the secret loses its boot time to retries.
+  depends_on = [aws_iam_role_policy.instance]
+
   lifecycle {
     precondition {
       condition     = length(split("\n${local.marker}\n", local.script)) == 2 && length(split(local.marker, local.script)) == 2
@@ -172,9 +175,6 @@ resource "aws_autoscaling_group" "service" {
     value               = var.environment
     propagate_at_launch = true
   }
-
-  # An instance that boots before its role has a policy loses its boot time to retries.
-  depends_on = [aws_iam_role_policy.instance]
 
   lifecycle {
     # Scaling policies set the number of instances, and deploy/refresh the version in service. Terraform

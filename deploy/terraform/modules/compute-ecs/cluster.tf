@@ -10,6 +10,7 @@ locals {
 }
 
 resource "aws_ecs_cluster" "main" {
+  #checkov:skip=CKV_AWS_65:enabled by default; the metrics are charged, so an environment may switch them off
   name = var.name
 
   setting {

@@ -134,8 +134,8 @@ resource "aws_db_instance" "main" {
   backup_window              = var.windows.backup
   maintenance_window         = var.windows.maintenance
   auto_minor_version_upgrade = true
-  # A plan with another major version fails on RDS unless this is set for that apply.
-  allow_major_version_upgrade = var.major_upgrade
+  # Without it RDS refuses another major version. Unset instead of false, which would change an imported database.
+  allow_major_version_upgrade = var.major_upgrade ? true : null
 
   apply_immediately         = var.apply_immediately
   deletion_protection       = var.deletion_protection

@@ -167,7 +167,7 @@ run "postgresql_16_with_other_windows" {
     error_message = "20 GiB, growing to 50."
   }
   assert {
-    condition     = !aws_db_instance.main.allow_major_version_upgrade
+    condition     = aws_db_instance.main.allow_major_version_upgrade == null
     error_message = "A major version is not changed by accident."
   }
 }
