@@ -69,8 +69,8 @@ variables {
   image           = "123456789012.dkr.ecr.us-east-1.amazonaws.com/items:prod-0123abc-20241101120000"
 }
 
-run "tasks" {
-  command = apply
+run "the_numbers" {
+  command = plan
 
   assert {
     condition     = [output.service.numbers.tasks.cpu, output.service.numbers.tasks.memory, output.service.numbers.tasks.port] == ["512", "1024", 8000]
@@ -96,11 +96,6 @@ run "tasks" {
     condition     = output.service.numbers.tasks.log_group == "/ecs/fastapi-app-production" && output.service.numbers.log_days == 30
     error_message = "Its log group, for 30 days."
   }
-}
-
-run "balancer" {
-  command = apply
-
   assert {
     condition = output.service.numbers.balancer == {
       target_type = "ip", port = 8000, path = "/healthz", interval = 30, timeout = 5, healthy = 2, unhealthy = 3, deregistration_delay = 45
@@ -111,11 +106,6 @@ run "balancer" {
     condition     = output.service.numbers.network == { zones = 2, gateways = 1 }
     error_message = "Two zones, one NAT gateway."
   }
-}
-
-run "database" {
-  command = apply
-
   assert {
     condition = output.service.numbers.database == {
       version = "15", family = "postgres15", class = "db.t3.small", storage = [20, 100], multi_az = true, backup_days = 7

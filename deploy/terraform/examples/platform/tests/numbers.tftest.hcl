@@ -71,8 +71,7 @@ variables {
 }
 
 run "dev" {
-  command   = apply
-  state_key = "dev"
+  command = plan
 
   assert {
     condition     = [output.service.numbers.tasks.cpu, output.service.numbers.tasks.memory, output.service.numbers.tasks.desired] == ["256", "512", 1]
@@ -101,8 +100,7 @@ run "dev" {
 }
 
 run "test" {
-  command   = apply
-  state_key = "test"
+  command = plan
 
   variables {
     environment = "test"
@@ -115,8 +113,7 @@ run "test" {
 }
 
 run "prod" {
-  command   = apply
-  state_key = "prod"
+  command = plan
 
   variables {
     environment = "prod"

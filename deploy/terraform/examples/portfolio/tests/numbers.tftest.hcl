@@ -60,8 +60,9 @@ mock_provider "aws" {
 }
 
 override_resource {
-  target = module.environment.module.network.aws_vpc.main
-  values = { ipv6_cidr_block = "2600:1f18:1:100::/56" }
+  target          = module.environment.module.network.aws_vpc.main
+  override_during = plan
+  values          = { ipv6_cidr_block = "2600:1f18:1:100::/56" }
 }
 
 variables {
@@ -75,9 +76,8 @@ variables {
   frontend_image  = "123456789012.dkr.ecr.us-east-1.amazonaws.com/items-frontend:1"
 }
 
-run "tasks" {
-  command   = apply
-  state_key = "prod"
+run "prod" {
+  command = plan
 
   assert {
     condition     = [output.service.numbers.tasks.cpu, output.service.numbers.tasks.memory, output.service.numbers.tasks.min, output.service.numbers.tasks.max] == ["256", "512", 1, 4]
@@ -107,12 +107,6 @@ run "tasks" {
     condition     = output.service.numbers.tasks.alarms.cpu == 80 && output.service.numbers.tasks.alarms.memory == 80 && output.service.numbers.network == { zones = 2, gateways = 2 }
     error_message = "Alarms above 80 %; two NAT gateways."
   }
-}
-
-run "database_and_cache" {
-  command   = apply
-  state_key = "prod"
-
   assert {
     condition = output.service.numbers.database == {
       version = "16", family = "postgres16", class = "db.t4g.small", storage = [20, 50], multi_az = true, backup_days = 7
@@ -130,8 +124,7 @@ run "database_and_cache" {
 }
 
 run "dev" {
-  command   = apply
-  state_key = "dev"
+  command = plan
 
   variables {
     environment = "dev"

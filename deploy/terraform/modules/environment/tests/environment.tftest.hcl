@@ -83,7 +83,7 @@ run "instances" {
 }
 
 run "a_later_apply_needs_no_image" {
-  command   = apply
+  command   = plan
   state_key = "instances"
 
   variables {
@@ -107,8 +107,8 @@ run "a_first_apply_without_an_image_is_refused" {
 }
 
 run "tasks_with_pages_and_a_cache" {
-  command   = apply
-  state_key = "tasks"
+  command   = plan
+  state_key = "empty"
 
   variables {
     platform  = "ecs"
