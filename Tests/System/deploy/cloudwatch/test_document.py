@@ -23,6 +23,6 @@ def test_every_filter_has_its_row_and_metric():
 
 def test_every_file_is_of_a_kind_that_is_described():
     found = {path.relative_to(deployed.FOLDER).as_posix() for path in deployed.FOLDER.rglob("*") if path.is_file()}
-    described = {"README.md", "agent.json", "dashboard.json", "filters.json"}
+    described = {"README.md", "agent.json", "filters.json", *deployed.DASHBOARDS}
     assert found == described | {f"queries/{name}.query" for name in deployed.QUERIES}
     assert all(f"`{name}`" in README for name in described - {"README.md"})
