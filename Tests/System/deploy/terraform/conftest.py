@@ -1,5 +1,6 @@
 """The copy of the configuration, and an emulated AWS account with everything of prod in it."""
 
+import concurrent.futures
 import contextlib
 import json
 import pathlib
@@ -239,13 +240,17 @@ def planned(tree, account, folder, *arguments):
 @pytest.fixture(scope="session")
 def plans(tree, account, bootstrap):
     """What each environment would create."""
-    return {name: planned(tree, account, f"environments/{name}") for name in workspace.ENVIRONMENTS}
+    return both(workspace.ENVIRONMENTS, lambda name: planned(tree, account, f"environments/{name}"))
+
+
+def both(names, work):
+    """Two at a time, since a plan mostly waits for its provider."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        return dict(zip(names, pool.map(work, names), strict=True))
 
 
 @pytest.fixture(scope="session")
 def example_plans(tree, account, bootstrap, pages):
     """What each example would create."""
     image = f"-var=frontend_image={FRONTEND_IMAGE}"
-    return {
-        name: planned(tree, account, f"examples/{name}", *([] if name == "fargate" else [image])) for name in workspace.EXAMPLES
-    }
+    return both(workspace.EXAMPLES, lambda name: planned(tree, account, f"examples/{name}", *([] if name == "fargate" else [image])))
