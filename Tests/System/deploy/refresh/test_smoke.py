@@ -1,5 +1,6 @@
 """deploy/smoke against the release binary, and against one that is wrong in one thing each."""
 
+import json
 import re
 import signal
 import socket
@@ -84,14 +85,53 @@ def test_version_and_commit_are_compared(database, launch):
     assert run.failed() == ["GET / shows version 9.9.9", "GET /metrics shows commit abc12"]
 
 
-def test_two_creates_with_one_key_make_one_item_and_nothing_else_stays(server, module_database):
-    def count():
-        with module_database.connect() as connection:
-            return connection.execute("SELECT count(*) FROM items WHERE name LIKE 'smoke-%'").fetchone()[0]
+def items_of_smoke_tests(database):
+    with database.connect() as connection:
+        return connection.execute("SELECT count(*) FROM items WHERE name LIKE 'smoke-%'").fetchone()[0]
 
-    before = count()
+
+def test_nothing_stays_of_the_items_that_it_creates(server, module_database):
+    before = items_of_smoke_tests(module_database)
     assert smoke("--direct", server.url).status == 0
-    assert count() == before + 2
+    assert items_of_smoke_tests(module_database) == before
+
+
+def test_its_items_go_where_a_change_has_to_name_a_state(database, launch):
+    server = launch(database.environment, REQUIRE_PRECONDITIONS="1").wait_until_healthy()
+    run = smoke("--direct", server.url)
+    assert run.status == 0, run.text
+    assert items_of_smoke_tests(database) == 0
+
+
+def test_two_creates_with_one_key_make_one_item(wrong):
+    made = []
+
+    def note(answer):
+        if answer.method == "POST" and answer.status == 201:
+            made.append(json.loads(answer.body)["id"])
+
+    assert smoke("--direct", wrong(note)).status == 0
+    assert len(made) == 3 and len(set(made)) == 2
+
+
+def only_the_api(answer):
+    """What a balancer answers whose other paths lead to a web page."""
+    if not answer.path.startswith("/api/"):
+        answer.status, answer.fields["Content-Type"] = 200, "text/html"
+        answer.text("<!doctype html>")
+
+
+def test_it_passes_behind_a_balancer_that_sends_only_the_api_to_the_service(wrong):
+    url = wrong(only_the_api)
+    run = smoke("--api-only", url)
+    assert run.status == 0, run.text
+    assert any(line.startswith("PASS GET /api/health ") for line in run.lines)
+    assert "GET / is JSON" in smoke(url).failed()
+
+
+def test_an_unhealthy_service_behind_such_a_balancer_fails(wrong):
+    unhealthy = wrong(lambda a: a.path == "/api/health" and setattr(a, "status", 503))
+    assert smoke("--api-only", unhealthy).failed() == ["GET /api/health answers 200"]
 
 
 KEY = "with the same Idempotency-Key"
@@ -157,6 +197,14 @@ SPOILT = {
     "key taken with another body": (
         lambda a: b" c" in a.request_body and setattr(a, "status", 201),
         [f"POST /api/items {KEY} and another body answers 422"],
+    ),
+    "a delete that deletes nothing": (
+        lambda a: a.status == 404 and re.match("/api/items/[0-9]{1,9}$", a.path) and setattr(a, "status", 200),
+        ["GET /api/items/{id} of the deleted item answers 404"],
+    ),
+    "a delete answers 200": (
+        lambda a: a.method == "DELETE" and a.status == 204 and (a.text(""), setattr(a, "status", 200)),
+        ["DELETE /api/items/{id} of an item created answers 204"] * 2,
     ),
     "no Link": (lambda a: a.without("Link"), ["GET /api/items links to the next page"]),
     "unknown path answers 200": (
@@ -246,6 +294,8 @@ def test_https_has_to_be_redirected_to(wrong, tmp_path):
         (["--p95-ms", "soon", "http://a"], "--p95-ms takes"),
         (["--commit", "abc", "http://a"], "--commit needs --direct"),
         (["--version"], "--version needs a value"),
+        (["--api-only", "--direct", "http://a"], "--api-only is for a balancer"),
+        (["--api-only", "--version", "1", "http://a"], "--version is shown by /"),
     ],
 )
 def test_a_bad_command_line_is_refused(words, reason):
