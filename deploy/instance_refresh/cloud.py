@@ -26,11 +26,18 @@ class Cloud:
         )
         self.clients = {}
 
-    def call(self, service, operation, **arguments):
+    def client(self, service):
+        if service not in self.clients:
+            self.clients[service] = boto3.client(service, region_name=self.region, config=self.config)
+        return self.clients[service]
+
+    def members(self, service, operation):
+        """The names of what an operation accepts."""
+        return set(self.client(service).meta.service_model.operation_model(operation).input_shape.members)
+
+    def call(self, service, operation, /, **arguments):
         try:
-            if service not in self.clients:
-                self.clients[service] = boto3.client(service, region_name=self.region, config=self.config)
-            return getattr(self.clients[service], operation)(**arguments)
+            return getattr(self.client(service), operation)(**arguments)
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
             raise explain(f"{service} {operation}", error) from None
 

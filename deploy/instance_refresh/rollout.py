@@ -25,6 +25,7 @@ class Rollout:
         self.phase_ends = {}  # moments until which a phase's smoke test has to be done
         self.began_rollback = False  # asked for, by this program or by AWS
         self.is_rolling_back = False  # and taken
+        self.is_back = False  # and complete
         self.timed_out = False
         self.missed = 0
 
@@ -161,6 +162,7 @@ class Rollout:
             self.say("the refresh ended before it could be rolled back: the group runs the new version")
             return FAILED
         if status == "RollbackSuccessful":
+            self.is_back = True
             self.say("rolled back: the group runs the version it had")
             return TIMED_OUT if self.timed_out else ROLLED_BACK
         self.say(f"the refresh ended as {status}: {state.get('StatusReason', 'no reason given')}; {self._by_hand()}")

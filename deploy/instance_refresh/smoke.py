@@ -16,11 +16,12 @@ class Smoke:
     """`url`: the service behind the load balancer. `instance_url`: a pattern with {private_ip} or {instance_id}.
 
     None for either leaves it out. With `remote`, a Cloud, an instance checks itself, at the pattern's address. `say` gets each
-    failed check and each result.
+    failed check and each result. `options` are of an instance's check, `service_options` of the service's.
     """
 
-    def __init__(self, url, instance_url, options, say, remote=None, poll=1.0):
+    def __init__(self, url, instance_url, options, say, service_options=(), remote=None, poll=1.0):
         self.url, self.instance_url, self.options, self.say = url, instance_url, options, say
+        self.service_options = service_options
         self.remote, self.poll = remote, poll
         self.passed = set()
 
@@ -44,7 +45,9 @@ class Smoke:
         return None
 
     def of_service(self, deadline):
-        return self._ask(f"the service at {self.url}", [self.url], deadline, self._here) if self.url else None
+        if self.url is None:
+            return None
+        return self._ask(f"the service at {self.url}", [*self.service_options, self.url], deadline, self._here)
 
     def _ask(self, what, arguments, deadline, run):
         seconds = deadline - time.monotonic()

@@ -7,6 +7,8 @@ import threading
 
 import pytest
 
+from support.emulators import Loopback
+
 
 class Answer:
     """An answer of the real service on its way to the client."""
@@ -78,3 +80,21 @@ def wrong(server):
     yield start
     for each in started:
         each.stop()
+
+
+class Answering:
+    """Programs in the place of an instance: whatever is asked, this status and body."""
+
+    def __init__(self, status=500):
+        self.server = Loopback(lambda request: (status, "{}"))
+        self.url = self.server.url
+
+    def paths(self):
+        return [request.path for request in self.server.requests]
+
+
+@pytest.fixture
+def answering():
+    server = Answering()
+    yield server
+    server.server.stop()

@@ -50,7 +50,11 @@ frontend clients
     http-request set-header X-Forwarded-Proto http
     http-request return status 404 if {{ path /metrics /db }}
     option forwardfor
+    {rules}
     default_backend targets
+
+backend frontend
+    {frontend}
 
 backend targets
     balance roundrobin
@@ -61,8 +65,18 @@ backend targets
 """
 
 
+def expression(pattern):
+    """The regular expression of a listener rule's path pattern: * is any characters, ? is one, and case matters."""
+    parts = (".*" if letter == "*" else "." if letter == "?" else re.escape(letter) for letter in pattern)
+    return f"^{''.join(parts)}$"
+
+
 class Balancer:
-    def __init__(self, directory, redispatch=False):
+    """`rules`: path patterns and the backend of each, `targets` or `frontend`; the first that matches decides. `frontend`:
+    address and port of the second container's stand-in.
+    """
+
+    def __init__(self, directory, redispatch=False, rules=(), frontend=None):
         directory = pathlib.Path(directory)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -70,7 +84,11 @@ class Balancer:
         self.log = directory / "haproxy.log"
         configuration = directory / "haproxy.cfg"
         retries = "retries 1\n    retry-on conn-failure\n    option redispatch 1" if redispatch else "retries 0"
-        configuration.write_text(CONFIGURATION.format(socket=self.socket, port=self.port, retries=retries))
+        rules = "\n    ".join(f"use_backend {name} if {{ path -m reg '{expression(path)}' }}" for path, name in rules)
+        server = f"server frontend {frontend}" if frontend else ""
+        configuration.write_text(
+            CONFIGURATION.format(socket=self.socket, port=self.port, retries=retries, rules=rules, frontend=server)
+        )
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 ["haproxy", "-db", "-f", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log

@@ -7,7 +7,6 @@ process behind the balancer. Run Command is moto's too, but moto runs nothing: w
 
 import base64
 import contextlib
-import http.server
 import json
 import os
 import re
@@ -15,11 +14,9 @@ import signal
 import subprocess
 import threading
 import time
-import urllib.parse
 import uuid
-import xml.sax.saxutils
 
-import requests
+from front import Fault, Front
 
 from support.waiting import until
 
@@ -36,12 +33,6 @@ ACTIVE = {"Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress"}
 HEALTHY_SECONDS = 30
 OUTPUT_LIMIT, ERROR_LIMIT = 24000, 8000  # of what AWS keeps of a command's outputs
 COMMAND_LIMIT = 65536
-
-
-class Fault(Exception):
-    def __init__(self, code, message, status=400):
-        super().__init__(message)
-        self.code, self.status = code, status
 
 
 class Stop(Exception):
@@ -224,18 +215,16 @@ class Refresh:
             self.reason, self.status = str(failure), "RollbackFailed"
 
 
-class Cloud:
-    """Serves until `stop`. `faults` is asked about each call before it is answered, and may raise or answer."""
+class Cloud(Front):
+    through = frozenset({"SendCommand", "GetCommandInvocation"})
 
     def __init__(self, moto, hardware, count=2, step=0.02):
-        self.moto, self.hardware, self.step = moto, hardware, step
-        self.lock = threading.RLock()
+        super().__init__(moto)
+        self.hardware, self.step = hardware, step
         self.pending = set()
-        self.calls = []
         self.deleted = []
         self.refreshes = []
         self.invocations = {}  # by command id
-        self.faults = lambda action, values: None
         self.rollback_hangs = False
         self.template_choice = None  # another version than the number, as $Latest
         self.extra = {}  # further members of the group's description
@@ -256,23 +245,7 @@ class Cloud:
             machine = hardware.launch("1")
             hardware.enter_service(machine)
             self.machines.append(machine)
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                with contextlib.suppress(OSError):
-                    outer._serve(self, body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        self.serve()
 
     @staticmethod
     def _encode(text):
@@ -317,57 +290,12 @@ class Cloud:
         for invocation in self.invocations.values():
             invocation.stop()
             invocation.thread.join(10)
-        self.server.shutdown()
-        self.server.server_close()
+        super().stop()
 
     def wait_for(self, status, seconds=30):
         until(
             lambda: self.refreshes and self.refreshes[-1].status == status, seconds, what=f"a refresh that is {status}"
         )
-
-    # The wire.
-
-    def _serve(self, request, body):
-        target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        values = json.loads(body) if target else dict(urllib.parse.parse_qsl(body.decode("latin-1")))
-        action = target or values["Action"]
-        self.calls.append(action)
-        try:
-            self.faults(action, values)
-            answer = getattr(self, f"_{action}", None)
-            if answer is None:
-                return self._forward(request, body)
-            if target:
-                said = answer(values, self._ask_moto(request, body))
-                return self._answer(request, 200, JSON, json.dumps(said).encode())
-            with self.lock:
-                status, text = 200, document(action, answer(values), "item" if action in EC2 else "member")
-        except Fault as fault:
-            status = fault.status
-            if target and fault.code != LOST:
-                error = {"__type": fault.code, "message": str(fault)}
-                return self._answer(request, status, JSON, json.dumps(error).encode())
-            text = fault_document(fault, action)
-        if text is None:
-            # The answer is lost on its way.
-            request.close_connection = True
-            return None
-        return self._answer(request, status, "text/xml", text.encode())
-
-    def _answer(self, request, status, kind, body):
-        request.send_response(status)
-        request.send_header("Content-Type", kind)
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body)
-
-    def _ask_moto(self, request, body):
-        fields = {name: value for name, value in request.headers.items() if name.lower() not in ("host", "connection")}
-        return requests.post(self.moto.url + request.path, data=body, headers=fields, timeout=10)
-
-    def _forward(self, request, body):
-        answer = self._ask_moto(request, body)
-        self._answer(request, answer.status_code, answer.headers.get("Content-Type", "text/xml"), answer.content)
 
     # The calls.
 
@@ -455,44 +383,15 @@ class Cloud:
             raise Fault("InvalidParameters", "executionTimeout does not match the document's pattern")
         if "{{" in str(values["Parameters"]) or len(json.dumps(values)) > COMMAND_LIMIT:
             raise Fault("MaxDocumentSizeExceeded", "The command is too long, or would be replaced in part")
-        sent = answer.json()
-        self.invocations[sent["Command"]["CommandId"]] = Invocation(values)
-        return sent
+        self.invocations[answer["Command"]["CommandId"]] = Invocation(values)
+        return answer
 
     def _GetCommandInvocation(self, values, answer):
-        return answer.json() | self.invocations[values["CommandId"]].state
+        return answer | self.invocations[values["CommandId"]].state
 
     def _DeleteLaunchTemplateVersions(self, values):
         self.deleted.append(int(values["LaunchTemplateVersion.1"]))
         return {"successfullyDeletedLaunchTemplateVersionSet": []}
 
 
-EC2 = {"DescribeInstances", "DeleteLaunchTemplateVersions"}
-LOST = "TheAnswerIsLost"
-JSON = "application/x-amz-json-1.1"
 DOCUMENT_PARAMETERS = {"commands", "executionTimeout", "workingDirectory"}
-
-
-def element(name, value, item):
-    if isinstance(value, dict):
-        inner = "".join(element(key, each, item) for key, each in value.items())
-    elif isinstance(value, list):
-        inner = "".join(element(item, each, item) for each in value)
-    else:
-        inner = xml.sax.saxutils.escape(str(value))
-    return f"<{name}>{inner}</{name}>"
-
-
-def document(action, result, item):
-    if item == "item":
-        return element(f"{action}Response", {"requestId": "1", **result}, item)
-    return element(f"{action}Response", {f"{action}Result": result, "ResponseMetadata": {"RequestId": "1"}}, item)
-
-
-def fault_document(fault, action):
-    if fault.code == LOST:
-        return None
-    error = {"Code": fault.code, "Message": str(fault)}
-    if action in EC2 or "LaunchTemplate" in action:
-        return element("Response", {"Errors": {"Error": error}, "RequestID": "1"}, "item")
-    return element("ErrorResponse", {"Error": {"Type": "Sender", **error}, "RequestId": "1"}, "item")

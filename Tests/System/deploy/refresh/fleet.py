@@ -9,6 +9,7 @@ from support.waiting import until
 
 READY_SECONDS = 20
 EXIT_SECONDS = 40
+INTERRUPTION_SECONDS = 120  # what AWS gives a Spot task, if its stopTimeout is as long
 # ALB: 45 s. Longer than any request here takes.
 DEREGISTRATION_SECONDS = 1.0
 # Deregistered before SIGTERM, so no health check has to notice the end first.
@@ -90,6 +91,18 @@ class Fleet:
         self.balancer.drain(instance.id)
         self.exits.append(instance.server.wait(EXIT_SECONDS))
         self.balancer.remove(instance.id)
+
+    def interrupt(self, instance, version):
+        """Spot's order: SIGTERM without a warning, and only then a replacement begins; the seconds until it ended."""
+        self.instances.remove(instance)
+        began = time.monotonic()
+        instance.server.signal(signal.SIGTERM)
+        self.enter_service(self.launch(version))
+        self.exits.append(instance.server.wait(INTERRUPTION_SECONDS))
+        seconds = time.monotonic() - began
+        self.balancer.drain(instance.id)
+        self.balancer.remove(instance.id)
+        return seconds
 
     def replace_all(self, version, retire):
         """One after the other, a new one in service before an old one goes."""

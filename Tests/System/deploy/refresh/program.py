@@ -44,6 +44,13 @@ def command(*options, image="two"):
     return [*map(str, words), *map(str, options)]
 
 
+def service_command(*options, image="two"):
+    """The same for a service."""
+    words = [sys.executable, DEPLOY / "refresh", "--service", "items-test/items", "--image", IMAGE.format(image)]
+    words += ["--smoke", "none", "--poll", "0.05", "--timeout", "60"]
+    return [*map(str, words), *map(str, options)]
+
+
 def refresh(cloud, *options, env=None, **named):
     return run_words(cloud, command(*options, **named), env)
 
@@ -57,11 +64,11 @@ def run_words(cloud, words, env=None):
 
 
 class Refreshing:
-    """deploy/refresh in the background."""
+    """deploy/refresh in the background; `form` makes its command line."""
 
-    def __init__(self, cloud, *options, **named):
+    def __init__(self, cloud, *options, form=command, **named):
         self.process = subprocess.Popen(
-            command(*options, **named),
+            form(*options, **named),
             env=environment(cloud.url),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

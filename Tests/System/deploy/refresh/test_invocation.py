@@ -5,9 +5,11 @@ import time
 
 import pytest
 from answer import wrong
-from cloud import IMAGE, OUTPUT_LIMIT, USER_DATA, Cloud, Fault, Machines
-from instance_refresh.command import instance_address, parse
+from cloud import IMAGE, OUTPUT_LIMIT, USER_DATA, Cloud, Machines
+from front import Fault
+from instance_refresh.command import parse
 from instance_refresh.failure import CallFailed
+from instance_refresh.group import instance_address
 from instance_refresh.smoke import Smoke
 from program import command, refresh
 

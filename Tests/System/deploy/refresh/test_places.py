@@ -2,7 +2,7 @@
 
 import pytest
 
-from instance_refresh import command, userdata
+from instance_refresh import command, group, userdata
 
 GIVEN = ["--group", "g", "--image", "r/i:1", "--smoke", "http://s"]
 
@@ -34,4 +34,4 @@ def test_the_user_data_gives_port_and_base_path(text, place):
 def test_a_given_address_takes_precedence(words, wanted):
     options = command.parse([*GIVEN, *words])
     text = "ITEMS_PORT='8000'\nITEMS_SETTINGS='BASE_PATH=/career'\n"
-    assert command.instance_address(options, text) == wanted
+    assert group.instance_address(options, text) == wanted

@@ -5,12 +5,16 @@ import gzip
 import re
 import signal
 import socket
+import threading
+import time
 
 import pytest
-from cloud import GROUP, IMAGE, LOST, USER_DATA, Cloud, Fault, Machines
+from answer import answering
+from cloud import GROUP, IMAGE, USER_DATA, Cloud, Machines
+from front import LOST, Fault
 from program import Refreshing, command, refresh, run_words
 
-from support.emulators import Loopback, moto, moto_server
+from support.emulators import moto, moto_server
 from support.waiting import until
 
 
@@ -24,24 +28,6 @@ def cloud(moto, machines):
     cloud = Cloud(moto, machines)
     yield cloud
     cloud.stop()
-
-
-class Answering:
-    """Programs in the place of an instance: whatever is asked, this status and body."""
-
-    def __init__(self, status=500):
-        self.server = Loopback(lambda request: (status, "{}"))
-        self.url = self.server.url
-
-    def paths(self):
-        return [request.path for request in self.server.requests]
-
-
-@pytest.fixture
-def answering():
-    server = Answering()
-    yield server
-    server.server.stop()
 
 
 def untouched(cloud, run, before, words):
@@ -262,6 +248,7 @@ def test_time_that_is_over_rolls_back(cloud):
     assert run.status == 3, run.text
     assert "not done within 2 s" in run.text and "rolled back" in run.text
     assert cloud.versions() == ["1", "1"] and cloud.image() == IMAGE.format("one")
+    assert cloud.deleted == [2], "the failed version would be the latest one"
 
 
 def test_a_rollback_that_hangs_does_not_hold_the_program(cloud):
@@ -277,6 +264,24 @@ def test_an_interruption_rolls_back(cloud, number):
     running.interrupt(number)
     run = running.wait()
     assert run.status == 130 and "rolling back: interrupted" in run.text
+    cloud.wait_for("RollbackSuccessful")
+    assert cloud.versions() == ["1", "1"]
+
+
+def test_an_interruption_while_aws_answers_rolls_back(cloud):
+    asked = threading.Event()
+
+    def faults(action, values):
+        if action == "StartInstanceRefresh":
+            asked.set()
+            time.sleep(0.5)  # the signal arrives meanwhile
+
+    cloud.faults = faults
+    running = Refreshing(cloud, "--checkpoint-delay", "30")
+    assert asked.wait(10)
+    running.interrupt()
+    run = running.wait()
+    assert run.status == 130 and "rolling back: interrupted" in run.text, run.text + run.errors
     cloud.wait_for("RollbackSuccessful")
     assert cloud.versions() == ["1", "1"]
 
