@@ -173,9 +173,9 @@ FAULTS = {
     "an option the tool lacks": (
         workflow.unmet_commands,
         "deploy.yml",
-        r"deploy/refresh --group",
-        "scripts/lint --group",
-        "no option --group",
+        r"deploy/refresh (\S+) --image",
+        r"scripts/lint \1 --image",
+        "no option --image",
     ),
 }
 

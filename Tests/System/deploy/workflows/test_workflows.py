@@ -306,7 +306,8 @@ def deploy_programs(tmp_path, smoke):
         (tmp_path / "deploy" / name).chmod(0o755)
 
 
-DEPLOYMENT = {"ENVIRONMENT": "dev", "SERVICE_URL": "https://items.example", "INSTANCE_URL": ""}
+DEPLOYMENT = {"ENVIRONMENT": "dev", "SERVICE_URL": "https://items.example"}
+DEPLOYMENT |= {"INSTANCE_URL": "", "ECS_SERVICE": "", "SMOKE_OPTION": ""}
 
 
 @pytest.mark.parametrize(
@@ -326,8 +327,40 @@ def test_an_instance_that_the_runner_does_not_reach_tests_itself(run, tmp_path, 
     assert f" --smoke https://items.example {words} --timeout " in (tmp_path / "refresh.log").read_text()
 
 
-def test_the_refresh_knows_how_an_instance_tests_itself(tree):
-    assert "--run-command" in workflow.known_options(tree.root / "deploy/refresh")
+@pytest.mark.parametrize(
+    "url, words",
+    [("", ""), ("http://{private_ip}:8000", " --instance-url http://{private_ip}:8000")],
+)
+@pytest.mark.parametrize("step", ["Refresh", "Roll back"])
+def test_a_deployment_goes_to_the_service_where_there_is_one(run, tmp_path, step, url, words):
+    deploy_programs(tmp_path, "true")
+    images = {"IMAGE": "registry.example/items@sha256:1", "BEFORE": "registry.example/items@sha256:1"}
+    given = {**DEPLOYMENT, "ECS_SERVICE": "items-dev/items", "INSTANCE_URL": url}
+    done = run("deploy.yml", "deploy", step, **images, **given)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "refresh.log").read_text() == (
+        "--service items-dev/items --image registry.example/items@sha256:1 "
+        f"--smoke https://items.example{words} --timeout 2700\n"
+    )
+
+
+def test_what_the_balancer_hides_is_asked_by_nobody(run, tmp_path):
+    deploy_programs(tmp_path, 'printf "%s\\n" "$*" >>smoke.log')
+    given = {**DEPLOYMENT, "IMAGE": "registry.example/items@sha256:1", "SMOKE_OPTION": "--api-only"}
+    for step in ("Refresh", "Smoke test of the whole"):
+        done = run("deploy.yml", "deploy", step, **given)
+        assert done.returncode == 0, done.stderr
+    assert " --service-option=--api-only --timeout " in (tmp_path / "refresh.log").read_text()
+    assert (tmp_path / "smoke.log").read_text() == "--api-only https://items.example\n"
+
+
+@pytest.mark.parametrize("option", ["--run-command", "--group", "--service", "--service-option", "--instance-url"])
+def test_the_refresh_has_the_options_that_a_script_gives_it(tree, option):
+    assert re.search(rf"{option}(?![\w-])", workflow.known_options(tree.root / "deploy/refresh"))
+
+
+def test_the_smoke_test_has_the_option_that_a_variable_gives_it(tree):
+    assert "--api-only)" in workflow.known_options(tree.root / "deploy/smoke")
 
 
 def test_a_roll_back_goes_to_the_image_that_was_in_service(run, tmp_path):
