@@ -76,7 +76,8 @@ def options(definition, container):
     words += ["--memory", f"{definition['memory']}m", "--cpus", str(int(definition["cpu"]) / 1024)]
     if "entryPoint" in container:
         words += ["--entrypoint", json.dumps(container["entryPoint"])]
-    return [*words, "--stop-timeout", str(container["stopTimeout"]), *health(container["healthCheck"])]
+    words += ["--stop-timeout", str(container["stopTimeout"])]
+    return words + (health(container["healthCheck"]) if "healthCheck" in container else [])
 
 
 def health(check):

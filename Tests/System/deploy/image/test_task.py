@@ -6,63 +6,30 @@ import time
 
 import pytest
 from clients import Clients
+from deploy.terraform.workspace import Missing
+from registered import DRAIN_SECONDS, NAME, register, settings
 from task import Agent, Task, Unknown, options, port, variables
 
 from conftest import BUNDLE
-from support.emulators import moto, moto_server, store
+from support.emulators import moto_server, store
 from support.waiting import until
 
-# In the shape in which Terraform's module registers it.
-DEFINITION = {
-    "family": "items-test",
-    "networkMode": "awsvpc",
-    "requiresCompatibilities": ["FARGATE"],
-    "cpu": "512",
-    "memory": "1024",
-    "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
-    "containerDefinitions": [
-        {
-            "name": "items",
-            "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/items:test-one",
-            "essential": True,
-            "user": "10001:10001",
-            "readonlyRootFilesystem": True,
-            "portMappings": [{"containerPort": 8000, "hostPort": 8000, "protocol": "tcp"}],
-            "environment": [
-                {"name": "PORT", "value": "8000"},
-                {"name": "ENVIRONMENT", "value": "test"},
-                {"name": "DB_HOST", "value": "items-test.cluster.eu-west-1.rds.amazonaws.com"},
-                {"name": "DB_NAME", "value": "items"},
-                {"name": "DB_SECRET_ID", "value": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf"},
-                {"name": "DRAIN_DELAY_MS", "value": "5000"},
-                {"name": "HEALTH_DB_GRACE_MS", "value": "180000"},
-            ],
-            "healthCheck": {
-                "command": ["CMD", "/usr/local/bin/items", "healthcheck", "--path", "/health/live"],
-                "interval": 10,
-                "timeout": 5,
-                "retries": 3,
-                "startPeriod": 30,
-            },
-            "stopTimeout": 60,
-            "ulimits": [{"name": "nofile", "softLimit": 20000, "hardLimit": 20000}],
-            "linuxParameters": {"capabilities": {"drop": ["ALL"]}},
-            "logConfiguration": {
-                "logDriver": "awslogs",
-                "options": {"awslogs-group": "/items/test/service", "awslogs-region": "eu-west-1", "mode": "non-blocking"},
-            },
-        }
-    ],
-}
 CLIENTS = 16
 
 
+@pytest.fixture(scope="module")
+def definitions(moto_server, encrypted_cluster, password):
+    secret = store(moto_server, {"username": "items", "password": password})
+    try:
+        return register(moto_server, settings(secret, "localhost", encrypted_cluster.port))
+    except Missing as missing:
+        pytest.skip(str(missing))
+
+
 @pytest.fixture
-def definition(moto):
-    """As the emulator has it."""
-    ecs = moto.client("ecs")
-    arn = ecs.register_task_definition(**DEFINITION)["taskDefinition"]["taskDefinitionArn"]
-    return ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+def definition(definitions):
+    """That of the service."""
+    return definitions[NAME]
 
 
 @pytest.fixture
@@ -73,19 +40,13 @@ def agent():
 
 
 @pytest.fixture
-def start(engine, bundle_image, definition, agent, moto, encrypted_cluster, password):
+def start(engine, bundle_image, definition, agent, moto_server):
     """Starts the task; the image has the authority's certificate in the place of those of RDS."""
-    secret = store(moto, {"username": "items", "password": password})
-    here = {
-        "AWS_ENDPOINT_URL": moto.url,
-        "DB_HOST": "localhost",
-        "DB_PORT": str(encrypted_cluster.port),
-        "DB_SECRET_ID": secret,
-    }
     tasks = []
 
     def start(**more):
-        tasks.append(Task(engine, definition, "items", bundle_image, agent, {**here, **more}))
+        here = {"AWS_ENDPOINT_URL": moto_server.url, **more}
+        tasks.append(Task(engine, definition, "items", bundle_image, agent, here))
         return tasks[-1]
 
     yield start
@@ -102,7 +63,7 @@ def test_it_gets_ready_with_the_secret_that_its_role_may_read(task, agent):
     assert "/v2/credentials/1" in agent.paths()
     assert task.create("Item 1")["name"] == "Item 1"
     assert task.get("/db").json()["database"] == "items"
-    assert task.inspect()["Config"]["Env"].count(f"DB_SSLROOTCERT={BUNDLE}") == 1
+    assert variables(task.found)["DB_SSLROOTCERT"] == BUNDLE and variables(task.found)["DB_SSLMODE"] == "verify-full"
 
 
 def test_its_id_is_in_every_line_and_answer(task, agent):
@@ -156,6 +117,8 @@ def test_it_stops_within_its_time_and_fails_no_request(task):
         began = time.monotonic()
         stopped = pool.submit(task.stop)
         until(lambda: all(client.closes > 2 for client in clients.all), 10, what="Connection: close for everybody")
+        # Until then the load balancer may send requests.
+        time.sleep(DRAIN_SECONDS - 3)
         clients.stop()
         assert stopped.result() == 0, "killed after stopTimeout"
     assert time.monotonic() - began < task.found["stopTimeout"]
@@ -163,15 +126,20 @@ def test_it_stops_within_its_time_and_fails_no_request(task):
     assert task.messages()[-1]["msg"] == "Drained"
 
 
-def longest_stop(environment):
-    """Seconds, by docs/operations.md: the delay, the drain, and 5 s for cutting, statements and log lines."""
-    delay, drain = (int(environment.get(name, default)) for name, default in (("DRAIN_DELAY_MS", 5000), ("DRAIN_TIMEOUT_MS", 20000)))
-    return (delay + drain) / 1000 + 5
-
-
 def test_the_longest_stop_fits_into_the_stop_timeout(definition):
-    for container in definition["containerDefinitions"]:
-        assert longest_stop(variables(container)) < container["stopTimeout"] <= 120
+    """By docs/operations.md: the delay, the drain, and 5 s for cutting, statements and log lines."""
+    (container,) = definition["containerDefinitions"]
+    delay, drain = (int(variables(container)[name]) / 1000 for name in ("DRAIN_DELAY_MS", "DRAIN_TIMEOUT_MS"))
+    assert delay == drain == DRAIN_SECONDS
+    assert delay + drain + 5 < container["stopTimeout"] <= 120
+
+
+def test_the_definition_of_the_frontend_can_be_run_as_well(definitions):
+    (definition,) = (one for family, one in definitions.items() if family != NAME)
+    (container,) = definition["containerDefinitions"]
+    words = options(definition, container)
+    assert {"--read-only", "--cap-drop=ALL"} <= set(words)
+    assert words[words.index("--user") + 1] == "101:101"
 
 
 def test_a_member_that_is_not_translated_is_refused(definition):
