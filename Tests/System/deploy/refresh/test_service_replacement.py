@@ -3,6 +3,8 @@
 The tasks are release binaries behind HAProxy; deploy/refresh and orchestrator.py decide which of them run.
 """
 
+import json
+import re
 import shutil
 
 import pytest
@@ -26,6 +28,7 @@ from traffic import (
 from support.emulators import Loopback, moto, moto_server
 from support.fixtures import binary, cluster, database
 from support.ports import free_port
+from support.project import ROOT
 
 
 class Tasks:
@@ -141,7 +144,13 @@ def test_spot_tasks_are_interrupted_without_a_failed_request(balancer, database,
 
 
 PAGE = "<!doctype html><title>frontend</title>"
-RULES = [("/api/*", "targets"), ("/*", "frontend")]
+
+
+def rules():
+    """The path patterns of Terraform's load balancer that lead to the service; everything else leads to the frontend."""
+    text = (ROOT / "deploy/terraform/modules/balancer/variables.tf").read_text()
+    (patterns,) = re.findall(r'variable "service_paths" \{.*?default\s+= (\[.*?\])', text, re.DOTALL)
+    return [*((pattern, "targets") for pattern in json.loads(patterns)), ("/*", "frontend")]
 
 
 @pytest.fixture
@@ -156,7 +165,7 @@ def frontend():
 def balancer_with_rules(tmp_path, frontend):
     if not shutil.which("haproxy"):
         pytest.skip("haproxy is not installed")
-    balancer = Balancer(tmp_path, rules=RULES, frontend="%s:%d" % frontend.server.server_address)
+    balancer = Balancer(tmp_path, rules=rules(), frontend="%s:%d" % frontend.server.server_address)
     yield balancer
     balancer.stop()
 
@@ -168,7 +177,8 @@ def test_path_rules_lead_to_the_service_or_to_the_frontend(balancer_with_rules, 
         fleet.start("one", 2)
         assert requests.get(balancer.url + "/api/items", timeout=5).json()["items"] == []
         assert requests.get(balancer.url + "/api/health", timeout=5).json()["status"] == "healthy"
-        for path in ("/", "/index.html", "/api", "/apis/items", "/health", "/API/items"):
+        assert requests.get(balancer.url + "/health/ready", timeout=5).json()["status"] == "healthy"
+        for path in ("/", "/index.html", "/api", "/apis/items", "/healthy", "/API/items"):
             assert requests.get(balancer.url + path, timeout=5).text == PAGE, path
         for path in ("/metrics", "/db"):
             assert requests.get(balancer.url + path, timeout=5).status_code == 404, path
