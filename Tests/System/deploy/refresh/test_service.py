@@ -171,9 +171,11 @@ def test_a_deployment_of_someone_else_during_the_smoke_test_is_not_rolled_back(e
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         running = Refreshing(ecs, "--smoke", url, "--timeout", "3", form=service_command)
-        until(lambda: ecs.revisions() == ["2", "2"] and ecs.primary().state == "COMPLETED", what="the deployment")
+        silent.settimeout(20)
+        connection, _ = silent.accept()  # the deployment is complete, and the smoke test has begun
         another(ecs)
         run = running.wait()
+        connection.close()
     assert run.status == 4 and "which this program did not start" in run.text, run.text
     ecs.wait_until_steady()
     assert ecs.revisions() == ["3", "3"]
