@@ -59,7 +59,7 @@ def task(start):
     return start().wait_until_healthy()
 
 
-def test_it_gets_ready_with_the_secret_that_its_role_may_read(task, agent):
+def test_it_gets_ready_with_a_secret_read_by_the_credentials_of_its_endpoint(task, agent):
     assert "/v2/credentials/1" in agent.paths()
     assert task.create("Item 1")["name"] == "Item 1"
     assert task.get("/db").json()["database"] == "items"

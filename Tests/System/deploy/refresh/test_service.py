@@ -12,7 +12,7 @@ from answer import answering
 from cloud import IMAGE, Machines
 from front import LOST, Fault
 from orchestrator import CLUSTER, DEFINITION, FAMILY, SERVICE, Orchestrator
-from program import Refreshing, run_words, service_command
+from program import Refreshing, run_here, service_command
 
 from support.emulators import moto, moto_server
 from support.waiting import until
@@ -30,8 +30,8 @@ def ecs(moto, machines):
     ecs.stop()
 
 
-def deploy(ecs, *options, env=None, **named):
-    return run_words(ecs, service_command(*options, **named), env)
+def deploy(ecs, *options, **named):
+    return run_here(ecs, service_command(*options, **named))
 
 
 def untouched(ecs, run, before, words):
