@@ -68,7 +68,6 @@ extension HTTPError {
     /// While it is being created, which takes minutes for a large table.
     static let timeIndexToCome = HTTPError(
         .serviceUnavailable,
-        "Query parameters created_after and created_before are not available yet: the index items_created_at_id is being created.",
-        problem: "unavailable"
-    ).retryAfter(seconds: 30)
+        "Query parameters created_after and created_before are not available yet: the index items_created_at_id is being created."
+    ).of(.unavailable).retryAfter(seconds: 30)
 }
