@@ -197,7 +197,7 @@ struct PoolCancellationTests {
     }
 
     @Test func `a transaction may continue after a late statement, and its connection is reused`() async throws {
-        try await withPool(PoolBounds(minimum: 1, maximum: 1)) { (test) async throws in
+        try await withPool(PoolBounds(minimum: 1, maximum: 1, wait: 60_000, statement: 60_000)) { (test) async throws in
             let backend = try await test.backend()
             for _ in 0..<20 {
                 await #expect(throws: DatabaseError.deadlineExceeded) {
