@@ -21,7 +21,7 @@ example: ## the same for the service in Examples/NAME, on port 5002; NAME=Orders
 test: ## install what is missing, check the sources, run the Swift and the end-to-end tests, check the cost of a request
 	@scripts/test
 
-test-all: ## run what `make test` leaves out: chaos, deployment, fuzzing, sanitizers
+test-all: ## run what `make test` leaves out: chaos, deployment, fuzzing, tests of the benchmarks
 	@scripts/test rest
 
 unit: ## run the Swift tests only, against a private PostgreSQL
