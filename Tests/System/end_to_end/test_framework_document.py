@@ -91,7 +91,7 @@ def test_the_service_answers_as_the_page_shows(notes, database):
 
 
 def test_every_other_block_compiles(tmp_path):
-    found = {"operations": "extension Note", "handler": "app.get(", "transaction": "app.delete(", "service": "Service(", "test": "var app = App()"}
+    found = {"operations": "extension Note", "handler": "app.get(", "transaction": "let lock = Statement(", "service": "Service(", "test": "var app = App()"}
     assert [next(name for name, start in found.items() if text.startswith(start)) for text in FRAGMENTS] == list(found)
     source = SERVICE.replace("@main ", "")
     for around, text in zip(AROUND.values(), FRAGMENTS):
