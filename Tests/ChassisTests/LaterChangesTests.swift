@@ -63,6 +63,13 @@ struct LaterChangesTests {
         #expect(notes == ["INSERT I true", "SELECT 1 false", "INSERT I true"])
     }
 
+    @Test func `what somebody else has made under the same name is not removed`() throws {
+        try session.execute("CREATE TABLE made (what text)")
+        let taken = changes([.init("CREATE TABLE made (what text)", cleanup: "DROP TABLE made")])
+        #expect(try taken.apply(to: session) { _, _ in } == .refused)
+        #expect(try session.execute("SELECT count(*) FROM made") == [["0"]])
+    }
+
     @Test func `a failure that would come again is told from others`() throws {
         let refused = changes([.init("SELECT 1 FROM no_such_table")])
         #expect(try refused.apply(to: session) { _, _ in } == .refused)

@@ -40,10 +40,11 @@ final class LaterChanges: Sendable {
                 try session.execute(change.sql, within: Self.statementLimit)
                 note(change.sql, nil)
             } catch {
-                guard case .server = error else { throw error }
+                guard case .server(let report) = error else { throw error }
                 note(change.sql, error)
                 if outcome != .failed { outcome = error.errorClass == .statement ? .refused : .failed }
-                try removeRest(of: change, on: session, note)
+                // duplicate_table: what has the name was not made by this change, which has left nothing.
+                if report.sqlState != "42P07" { try removeRest(of: change, on: session, note) }
             }
         }
         try session.execute("SELECT pg_advisory_unlock(\(lockKey))")
